@@ -1,0 +1,1 @@
+"""Experiments: `run.py` is the entry point, every other module is one experiment."""

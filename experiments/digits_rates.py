@@ -1,0 +1,20 @@
+"""The rates of the networks on digits: optimiser and learning rate chosen on validation samples.
+
+Five shuffled passes, scored on the validation split that no other experiment looks at. The winners are
+the defaults of `pcn` and `backprop`; streams in which classes come in turn took no part in the choice.
+
+    python -m experiments.run --experiment=digits_rates
+    python -m scripts.make_figures --only=tab_digits_rates
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+EXPERIMENT = Experiment(
+    name="digits_rates",
+    streams={"split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5})},
+    learners={"pcn": {}, "backprop": {}},
+    seeds=5,
+    evaluation=Evaluation(probe_every=575, log_bins=10, probe_on="validation"),
+    sweep=("optimiser=sgd,adam", "lr=0.001,0.003,0.01,0.03,0.1,0.3"),
+    smoke={"width": 8, "depth": 1, "inference_steps": 3, "passes": 1},
+)

@@ -1,0 +1,145 @@
+"""Run an experiment: resolve, compile once a static group, execute what is missing, print the table.
+
+python -m experiments.run --list
+python -m experiments.run --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+from tabulate import tabulate
+
+from pcl import learners, streams
+from pcl.command import launch
+from pcl.errors import UsageError
+from pcl.evaluation.summary import Record, setting_text, summarise, table
+from pcl.fields import fields, is_static
+from pcl.runner import devices
+from pcl.runner.execute import Chunk, compile_group, execute, plan
+from pcl.runner.experiment import experiment_names, load_experiment
+from pcl.runner.store import Store
+from pcl.runner.sweep import parse_settings, resolve
+from pcl.streams.sources import SOURCES
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("experiment", None, "Experiment to run; --list shows all.")
+flags.DEFINE_list("learners", [], "Learners to run instead of all of the experiment's.")
+flags.DEFINE_list("streams", [], "Streams of the experiment to run instead of all.")
+flags.DEFINE_integer("seeds", None, "Run seeds 0 .. seeds-1 instead of the experiment's number.")
+flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
+flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
+flags.DEFINE_string("results_dir", "results", "Folder of the records.")
+flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
+flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
+flags.DEFINE_bool("list", False, "List experiments, learners, streams and sources, and exit.")
+flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
+flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
+flags.DEFINE_integer("num_shards", 1, "Share the chunks among so many processes.", lower_bound=1)
+flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
+
+TERMINAL_METRICS = (
+    "acc",
+    "aaa",
+    "forgetting",
+    "learning_acc",
+    "min_acc",
+    "prequential_acc",
+    "state_bytes",
+    "ms_per_step",
+)
+
+
+def main() -> None:
+    """Parse, plan, execute, report."""
+    if FLAGS.list:
+        print(_listing())
+        return
+    if FLAGS.experiment is None:
+        raise UsageError(f"--experiment is missing; known: {', '.join(experiment_names())}")
+    if FLAGS.shard_index >= FLAGS.num_shards:
+        raise UsageError(f"--shard_index={FLAGS.shard_index}: must be below --num_shards={FLAGS.num_shards}")
+    devices.configure()
+    experiment, _ = load_experiment(FLAGS.experiment)
+    given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
+    own = [text for text in experiment.sweep if text.partition("=")[0] not in given]
+    cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
+    runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke)
+    mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    groups = plan(runs, mode, FLAGS.max_width)
+    store = Store(Path(FLAGS.results_dir) / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
+    if FLAGS.dry_run:
+        print(_describe(groups, mode, store))
+        return
+    store.require_writable()
+    executed = execute(groups, store, mode, experiment.name, FLAGS.shard_index, FLAGS.num_shards)
+    wanted = {run.run_id for run in runs}
+    records = [record for record in store.records() if record["run_id"] in wanted]
+    print(_outcome(executed, len(records) - executed, len(wanted) - len(records)))
+    for text in _failures(records):
+        print(text)
+    print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
+    print(f"Accuracies in %, mean over seeds [95 % bootstrap interval]. Records: {store.folder}")
+
+
+def _outcome(executed: int, found: int, elsewhere: int) -> str:
+    """What happened to the runs that were asked for."""
+    if not executed and not elsewhere:
+        return f"Nothing to execute: all {found} runs were there already."
+    missing = f", {elsewhere} left to other shards" if elsewhere else ""
+    return f"{executed} runs executed, {found} were there already{missing}."
+
+
+def _failures(records: Sequence[Record]) -> list[str]:
+    """One line for each configuration of which runs did not end well."""
+    bad: dict[tuple[str, str, str], list[str]] = {}
+    for record in records:
+        if record["status"] != "ok":
+            key = record["learner"], record["stream"], setting_text(record["variant"])
+            bad.setdefault(key, []).append(f"seed {record['seed']} {record['status']}")
+    return [f"{' '.join(key)}: {'; '.join(texts)}" for key, texts in bad.items()]
+
+
+def _listing() -> str:
+    """One line for each experiment, learner with its settings, stream with its settings, and source."""
+    sections = {
+        "experiments": {name: load_experiment(name)[1] for name in experiment_names()},
+        "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
+        "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
+        "sources": {name: summary for name, (_, summary) in SOURCES.items()},
+    }
+    lines = []
+    for title, members in sections.items():
+        width = max(map(len, members))
+        lines += [title, *(f"  {name:{width}}  {text}" for name, text in members.items())]
+    return "\n".join(lines)
+
+
+def _settings(config: object) -> str:
+    """Names and defaults, a star behind each static one."""
+    texts = [f"{f.name}={f.default}{'*' if is_static(f) else ''}" for f in fields(config).values()]
+    return f" ({', '.join(texts)})" if texts else ""
+
+
+def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str:
+    """The plan: runs, static groups, chunk widths and memory (each group is compiled to read it)."""
+    done = store.ids()
+    body = []
+    for group in groups:
+        runs = [run for chunk in group for run in chunk.runs]
+        program = compile_group(runs[0], group[0].width, mode)
+        finished = sum(run.run_id in done for run in runs)
+        body.append(
+            (runs[0].stream_name, runs[0].learner, len(runs), finished, len(group), program.width, program.steps,
+             f"{program.memory / 2**20:.1f}", f"{program.compile_s:.1f}")
+        )  # fmt: skip
+    head = ("stream", "learner", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
+    total = sum(row[2] for row in body)
+    return (
+        f"{tabulate(body, head)}\n\n{total} runs in {len(body)} static groups, one compile each;"
+        f" mode {mode} on {devices.provenance()['devices']} device(s); records in {store.folder}"
+    )
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,12 @@
+"""The one exception that command lines turn into a single line and exit code 2."""
+
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """Something the user gave is wrong: the message says what, where, and what would be right."""
+
+
+def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
+    """A `UsageError` for an unknown name, with the known names sorted behind it."""
+    return UsageError(f"unknown {kind} '{given}'; known: {', '.join(sorted(known))}")

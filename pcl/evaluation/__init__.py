@@ -1,0 +1,1 @@
+"""Raw records, and metrics and statistics as pure functions of them."""

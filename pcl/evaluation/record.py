@@ -1,0 +1,54 @@
+"""The raw record of one run: few dense arrays from which every metric is computed afterwards."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+from pcl.types import Batch, Prediction, World
+
+
+class Record(NamedTuple):
+    """What one run leaves behind. P probes, K source classes, N bins of `log_every` steps each.
+
+    Log entries are sums over the samples of a bin, so that bins add up; divide by `seen` or `taught`.
+    A quantity that the learner does not report is None.
+    """
+
+    probe_accuracy: Float[Array, "P K"]  # per source class, on the held-out samples
+    class_task: Int[Array, " K"]  # place in the stream of the task of each class
+    seen: Float[Array, " N"]  # samples that arrived
+    taught: Float[Array, " N"]  # of these, samples with a label
+    hits: Float[Array, " N"]  # samples predicted correctly before they were learned from
+    surprise: Float[Array, " N"] | None
+    energy: Float[Array, " N"] | None
+    inference_steps: Float[Array, " N"] | None
+    diverged_at: Int[Array, ""]  # first step with a number that is not finite; `steps` if only the last state; -1
+
+
+def log_every(steps: int, bins: int) -> int:
+    """Steps a bin, the fewest that keep a log of `steps` within `bins` bins."""
+    return -(-steps // bins)
+
+
+def binned(per_step: Float[Array, " steps"], every: int) -> Float[Array, " N"]:
+    """Sums over bins of `every` steps; the last bin may be shorter."""
+    padding = -per_step.shape[0] % every
+    return jnp.pad(per_step, (0, padding)).reshape(-1, every).sum(1)
+
+
+def hits(prediction: Prediction, batch: Batch, world: World) -> Bool[Array, " B"]:
+    """Whether the likeliest label is right; task-incremental scores choose among the task's labels."""
+    logits = prediction.logits
+    if world.allowed is not None:
+        logits = jnp.where(world.allowed[batch.task], logits, -jnp.inf)
+    return (jnp.argmax(logits, axis=-1) == batch.y) & batch.valid
+
+
+def class_accuracy(hit: Bool[Array, " B"], classes: Int[Array, " B"], n_classes: int) -> Float[Array, " K"]:
+    """Share of hits among the samples of each class; classes without samples score 0."""
+    correct = jax.ops.segment_sum(hit.astype(jnp.float32), classes, n_classes)
+    count = jax.ops.segment_sum(jnp.ones(hit.shape), classes, n_classes)
+    return correct / jnp.maximum(count, 1)

@@ -1,0 +1,101 @@
+"""Numbers of learners and streams: declared once as traced or static, parsed, checked, written.
+
+A configuration is a `flax.struct` dataclass. A traced field is a leaf and is vmapped over; a static
+field is part of the structure and costs one compile for each of its values.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+from flax import struct
+
+from pcl.errors import UsageError, unknown
+
+
+def traced(default: float, help: str, *, low: float = -math.inf, high: float = math.inf) -> Any:
+    """A float that is vmapped over; `low` and `high` are the admissible ends."""
+    return struct.field(default=float(default), metadata={"help": help, "low": low, "high": high})
+
+
+def static(
+    default: int | str,
+    help: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """An int or str that is compiled in; `choices` lists the admissible strings."""
+    metadata = {"help": help, "low": low, "high": high, "choices": choices}
+    return struct.field(pytree_node=False, default=default, metadata=metadata)
+
+
+def fields(config: Any) -> dict[str, dataclasses.Field]:
+    """The fields of a configuration (class or instance) by name."""
+    return {f.name: f for f in dataclasses.fields(config)}
+
+
+def is_static(field: dataclasses.Field) -> bool:
+    """Whether a field is compiled in."""
+    return not field.metadata.get("pytree_node", True)
+
+
+def parse(field: dataclasses.Field, text: str) -> Any:
+    """The value written as `text` on a command line.
+
+    Raises:
+      UsageError: it is not of the field's type, not finite, out of range or not one of its choices.
+    """
+    kind: type = type(field.default)
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None:
+        nature = "static" if is_static(field) else "traced"
+        raise UsageError(
+            f"{field.name}={text}: {field.name} is a {nature} {kind.__name__}, as in {field.name}={field.default}"
+        )
+    return check(field, value)
+
+
+def check(field: dataclasses.Field, value: Any) -> Any:
+    """`value` if the field admits it.
+
+    Raises:
+      UsageError: otherwise.
+    """
+    kind: type = type(field.default)
+    rules = field.metadata
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise UsageError(f"{field.name}={value!r}: expected {kind.__name__}, as in {field.name}={field.default}")
+    if kind is str:
+        if rules["choices"] and value not in rules["choices"]:
+            raise UsageError(f"{field.name}={value}: choose one of {', '.join(rules['choices'])}")
+    elif not (math.isfinite(cast(float, value)) and rules["low"] <= value <= rules["high"]):
+        raise UsageError(f"{field.name}={value}: must be finite and within [{rules['low']}, {rules['high']}]")
+    return value
+
+
+def replace(config: Any, values: Mapping[str, Any]) -> Any:
+    """`config` with checked `values`; unknown names and inadmissible values raise `UsageError`."""
+    known = fields(config)
+    for name in values:
+        if name not in known:
+            raise unknown("setting", name, known)
+    return config.replace(**{name: check(known[name], value) for name, value in values.items()})
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """All fields by name, as plain values."""
+    return {name: getattr(config, name) for name in fields(config)}
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling for one value, fit for hashing."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,1 @@
+"""How figures look and are written; imports no JAX."""

@@ -1,0 +1,1 @@
+"""The predictive-coding engine: pure functions over a tuple of layers."""

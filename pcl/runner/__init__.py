@@ -1,0 +1,1 @@
+"""From an experiment to stored records: sweep, run, execute, store."""

@@ -1,0 +1,92 @@
+"""A run: one pure function, one `lax.scan` over the whole stream."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from pcl.evaluation.record import Record, binned, class_accuracy, hits, log_every
+from pcl.types import Batch, Data, HParams, Info, Learner, State, Stream
+
+Run = Callable[[PRNGKeyArray, HParams, Data], Record]
+
+
+def probe_steps(stream: Stream, every: int) -> tuple[int, ...]:
+    """Numbers of steps after which the held-out samples are probed: 0, each `every`, each end of a task."""
+    regular = range(0, stream.steps + 1, every)
+    return tuple(sorted({*regular, *stream.task_ends, stream.steps}))
+
+
+def make_run(learner: Learner, stream: Stream, probe_every: int = 1, log_bins: int = 250) -> Run:
+    """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule (`probe_steps`)
+    and logging every step into at most `log_bins` bins.
+
+    At each step the incoming batch is predicted before it is learned from (prequential evaluation:
+    Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9). The key decides the stream and
+    the learner's initial state, independently; learners that share a key live on the same stream.
+    `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an argument.
+    """
+    probes = probe_steps(stream, probe_every)
+    slot = np.full(stream.steps, -1, np.int32)
+    slot[np.asarray(probes[1:]) - 1] = np.arange(1, len(probes))
+    probe_classes = jnp.asarray(stream.probe_classes, jnp.int32)
+    every = log_every(stream.steps, log_bins)
+
+    def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Record:
+        stream_key, learner_key = jax.random.split(key)
+        world, steps = stream.schedule(stream_key, data)
+        state = learner.init(learner_key, hp)
+        n_classes = world.class_task.shape[0]
+
+        def probe(state: State, step: object) -> Float[Array, " K"]:
+            batch = stream.probe(world, step, data)
+            return class_accuracy(hits(learner.predict(state, batch.x, hp), batch, world), probe_classes, n_classes)
+
+        def live(carry: tuple[State, Array], inputs: tuple) -> tuple[tuple[State, Array], dict[str, Array]]:
+            state, accuracy = carry
+            step, slot = inputs
+            batch = stream.observe(world, step, data)
+            before = state
+            state, info = learner.update(state, batch, hp)
+            prediction = info.prediction or learner.predict(before, batch.x, hp)
+            # The slot does not depend on what is vmapped, so the probe is skipped, not masked.
+            accuracy = jax.lax.cond(slot >= 0, lambda: accuracy.at[slot].set(probe(state, step)), lambda: accuracy)
+            return (state, accuracy), _log(batch, hits(prediction, batch, world), info)
+
+        first = jax.tree.map(lambda leaf: leaf[0], steps)
+        accuracy = jnp.zeros((len(probes), n_classes)).at[0].set(probe(state, first))
+        (state, accuracy), log = jax.lax.scan(live, (state, accuracy), (steps, slot))
+        sums = {name: binned(value, every) for name, value in log.items()}
+        return Record(
+            probe_accuracy=accuracy,
+            class_task=world.class_task,
+            seen=sums["seen"],
+            taught=sums["taught"],
+            hits=sums["hits"],
+            surprise=sums.get("surprise"),
+            energy=sums.get("energy"),
+            inference_steps=sums.get("inference_steps"),
+            diverged_at=_diverged_at(log, state),
+        )
+
+    return run
+
+
+def _log(batch: Batch, hit: Bool[Array, " B"], info: Info) -> dict[str, Float[Array, ""]]:
+    """Sums over the samples of one step."""
+    taught = (batch.valid & batch.labelled).sum().astype(jnp.float32)
+    log = {"seen": batch.valid.sum().astype(jnp.float32), "taught": taught, "hits": hit.sum().astype(jnp.float32)}
+    means = {"surprise": info.surprise, "energy": info.energy, "inference_steps": info.inference_steps}
+    return log | {name: value * taught for name, value in means.items() if value is not None}
+
+
+def _diverged_at(log: dict[str, Float[Array, " steps"]], state: State) -> Array:
+    """The first step whose log is not finite; the number of steps if only the final state is not; else -1."""
+    good = jnp.all(jnp.stack([jnp.isfinite(value) for value in log.values()]), axis=0)
+    floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    final_good = jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in floats]))
+    good = jnp.append(good, final_good)
+    return jnp.where(good.all(), -1, jnp.argmin(good)).astype(jnp.int32)

@@ -1,0 +1,137 @@
+"""The results: one Parquet part a chunk, one self-describing row a run. Imports no JAX."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pcl.errors import UsageError
+
+CURVE = pa.list_(pa.float32())
+STEPS = pa.list_(pa.int32())
+COLUMNS = pa.schema(
+    {
+        "run_id": pa.string(),
+        "experiment": pa.string(),
+        "stream": pa.string(),
+        "learner": pa.string(),
+        "variant": pa.string(),  # JSON of the settings that are swept or differ from the experiment's
+        "seed": pa.int32(),
+        "config": pa.string(),  # canonical JSON of everything that decides the run
+        "status": pa.string(),  # ok, or what went wrong
+        "state_bytes": pa.int64(),
+        "steps": pa.int32(),
+        "log_every": pa.int32(),
+        "task_ends": STEPS,
+        "probe_steps": STEPS,
+        "class_count": STEPS,
+        "class_task": STEPS,
+        "probe_accuracy": pa.list_(CURVE),
+        "seen": CURVE,
+        "taught": CURVE,
+        "hits": CURVE,
+        "surprise": CURVE,
+        "energy": CURVE,
+        "inference_steps": CURVE,
+        "timing": pa.struct({"compile_s": pa.float64(), "run_s": pa.float64(), "ms_per_step": pa.float64()}),
+        "provenance": pa.struct(
+            {
+                "created": pa.string(),
+                "commit": pa.string(),
+                "dirty": pa.bool_(),
+                "mode": pa.string(),
+                "width": pa.int32(),
+                "device": pa.string(),
+                "devices": pa.int32(),
+                "machine": pa.string(),
+                "python": pa.string(),
+                "versions": pa.string(),
+            }
+        ),
+    }
+)
+# Columns that may differ between two executions of the same run on one machine.
+CIRCUMSTANCES = ("timing", "provenance")
+
+
+class Store:
+    """The records of one experiment: `<results_dir>/<experiment>/part-<hash>.parquet`."""
+
+    def __init__(self, results_dir: str | Path, experiment: str):
+        self.folder = Path(results_dir) / experiment
+
+    def parts(self) -> list[Path]:
+        """The finished parts; what a killed process left under a temporary name is not one."""
+        return sorted(self.folder.glob("part-*.parquet"))
+
+    def ids(self) -> set[str]:
+        """Ids of all finished runs."""
+        return {run_id for part in self.parts() for run_id in _read(part, ["run_id"])["run_id"].to_pylist()}
+
+    def records(self) -> list[dict[str, Any]]:
+        """All rows as dictionaries, each run once, in an order that does not depend on the parts.
+
+        Raises:
+          UsageError: there are none, or a part cannot be read.
+        """
+        rows = {row["run_id"]: row for part in self.parts() for row in _read(part).to_pylist()}
+        if not rows:
+            raise UsageError(
+                f"no results in {self.folder}: run `python -m experiments.run --experiment={self.folder.name}` first"
+            )
+        return sorted(rows.values(), key=lambda r: (r["stream"], r["learner"], r["variant"], r["seed"], r["run_id"]))
+
+    def require_writable(self) -> None:
+        """Fail now rather than after the computation.
+
+        Raises:
+          UsageError: the folder cannot be made or written.
+        """
+        with _one_line(f"cannot write to {self.folder}", "name another folder with --results_dir"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+
+    def write(self, rows: Sequence[dict[str, Any]]) -> Path:
+        """Write one part under a temporary name, then rename it: a part is whole or absent.
+
+        Raises:
+          UsageError: the part could not be written (a full disk, say); finished parts are kept.
+        """
+        digest = hashlib.sha256("".join(sorted(row["run_id"] for row in rows)).encode()).hexdigest()[:16]
+        final, temporary = self.folder / f"part-{digest}.parquet", self.folder / f".part-{digest}.{os.getpid()}.tmp"
+        with _one_line(f"cannot write {final}", "make room or name another --results_dir; finished parts are kept"):
+            try:
+                table = pa.Table.from_pylist(list(rows), schema=COLUMNS)
+                pq.write_table(table, temporary, compression="zstd")
+                with open(temporary, "rb") as written:
+                    os.fsync(written.fileno())
+                os.replace(temporary, final)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return final
+
+
+def _read(part: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        with pq.ParquetFile(part) as file:
+            if not file.schema_arrow.equals(COLUMNS):
+                raise UsageError(f"{part} is a record of another schema: move it away and run its experiment again")
+            return file.read(columns)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{part} cannot be read ({reason}): delete it and run its experiment again") from error
+
+
+@contextlib.contextmanager
+def _one_line(what: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{what} ({error.strerror or error}): {remedy}") from error

@@ -1,0 +1,152 @@
+"""From an experiment and `--set` values to resolved configurations, run ids and static groups."""
+
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pcl import learners, streams
+from pcl.errors import UsageError, unknown
+from pcl.fields import as_dict, canonical, fields, is_static, parse, replace
+from pcl.runner.experiment import Evaluation, Experiment
+from pcl.streams.sources import source
+
+# Raised by hand whenever the same configuration would give other numbers, or a record other columns.
+SCHEMA = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides one run."""
+
+    stream_name: str
+    stream_kind: str
+    stream: Any
+    learner: str
+    hp: Any
+    evaluation: Evaluation
+    seed: int
+    variant: Mapping[str, Any] = dataclasses.field(compare=False)  # what is swept or differs from the experiment
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The resolved configuration as plain values, with the version of the data."""
+        return {
+            "schema": SCHEMA,
+            "data": source(self.stream.source).version,
+            "stream": {"kind": self.stream_kind} | as_dict(self.stream),
+            "learner": {"name": self.learner} | as_dict(self.hp),
+            "evaluation": as_dict(self.evaluation),
+            "seed": self.seed,
+        }
+
+    @property
+    def run_id(self) -> str:
+        """A hash of the identity: it does not depend on the sweep, its order or the machine."""
+        return hashlib.sha256(canonical(self.identity).encode()).hexdigest()[:16]
+
+    @property
+    def static(self) -> str:
+        """What is compiled in: runs that agree on it share one program."""
+        hp = {name: getattr(self.hp, name) for name, field in fields(self.hp).items() if is_static(field)}
+        identity = self.identity | {"learner": {"name": self.learner} | hp}
+        del identity["seed"]
+        return canonical(identity)
+
+
+def parse_settings(grid: Sequence[str], zipped: Sequence[str]) -> list[dict[str, str]]:
+    """Texts `name=value,value` to cells: the product of `grid` with the rows of `zipped`.
+
+    Raises:
+      UsageError: a text has no name or value, a name comes twice, zipped values differ in number.
+    """
+    parsed: dict[str, list[str]] = {}
+    for text in (*grid, *zipped):
+        name, _, values = text.partition("=")
+        if not name or not all(value.strip() for value in values.split(",")):
+            raise UsageError(f"--set {text}: write name=value or name=value,value,…")
+        if name in parsed:
+            raise UsageError(f"--set {text}: {name} is set twice; write all its values behind one comma list")
+        parsed[name] = [value.strip() for value in values.split(",")]
+    zip_names = [text.partition("=")[0] for text in zipped]
+    lengths = {name: len(parsed[name]) for name in zip_names}
+    if len(set(lengths.values())) > 1:
+        raise UsageError(f"--zip needs equally many values each; got {lengths}")
+    axes: list[list[dict[str, str]]] = [
+        [{name: value} for value in values] for name, values in parsed.items() if name not in zip_names
+    ]
+    if zip_names:
+        rows = zip(*(parsed[name] for name in zip_names), strict=True)
+        axes.append([dict(zip(zip_names, row, strict=True)) for row in rows])
+    return [{k: v for part in cell for k, v in part.items()} for cell in itertools.product(*axes)]
+
+
+def resolve(
+    experiment: Experiment,
+    cells: Sequence[Mapping[str, str]] = ({},),
+    learner_names: Sequence[str] = (),
+    stream_names: Sequence[str] = (),
+    seeds: int | None = None,
+    smoke: bool = False,
+) -> list[RunConfig]:
+    """All runs, each once: streams x learners x cells x seeds 0, 1, ….
+
+    A setting goes to the stream, the learner or the evaluation that has it; a learner without it runs
+    once for all its values. Empty names mean all of the experiment's.
+
+    Raises:
+      UsageError: a name is unknown, or a setting belongs to nothing that was chosen.
+    """
+    seeds = seeds if seeds is not None else (experiment.smoke_seeds if smoke else experiment.seeds)
+    if seeds < 1:
+        raise UsageError(f"--seeds={seeds}: must be at least 1")
+    for name in stream_names:
+        if name not in experiment.streams:
+            raise unknown(f"stream of {experiment.name}", name, experiment.streams)
+    swept = {text.partition("=")[0] for text in experiment.sweep}
+    runs: dict[str, RunConfig] = {}
+    used: set[str] = set()
+    known: set[str] = set()
+    for stream_name in stream_names or experiment.streams:
+        spec = experiment.streams[stream_name]
+        base_stream = replace(streams.entry(spec.kind).config, spec.settings)
+        for learner in learner_names or experiment.learners:
+            base_hp = replace(learners.entry(learner).hparams, experiment.learners.get(learner, {}))
+            base = (base_stream, base_hp, experiment.evaluation)
+            if smoke:
+                base = tuple(replace(c, _of(c, experiment.smoke)) for c in base)
+            known |= {name for config in base for name in fields(config)}
+            for cell in cells:
+                given = [{k: parse(fields(c)[k], v) for k, v in _of(c, cell).items()} for c in base]
+                stream, hp, evaluation = (replace(c, g) for c, g in zip(base, given, strict=True))
+                used |= {name for g in given for name in g}
+                variant = {
+                    name: value
+                    for config, values in zip(base, given, strict=True)
+                    for name, value in values.items()
+                    if name in swept or value != getattr(config, name)
+                }
+                for seed in range(seeds):
+                    run = RunConfig(stream_name, spec.kind, stream, learner, hp, evaluation, seed, variant)
+                    runs.setdefault(run.run_id, run)
+    for cell in cells:
+        for name in cell:
+            if name not in used:
+                raise unknown(
+                    f"setting of {', '.join(learner_names or experiment.learners)} or the stream", name, known
+                )
+    return list(runs.values())
+
+
+def static_groups(runs: Sequence[RunConfig]) -> list[list[RunConfig]]:
+    """Runs that share one compiled program, groups in order of first appearance."""
+    groups: dict[str, list[RunConfig]] = {}
+    for run in runs:
+        groups.setdefault(run.static, []).append(run)
+    return list(groups.values())
+
+
+def _of(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings whose names are fields of `config`."""
+    return {name: value for name, value in settings.items() if name in fields(config)}

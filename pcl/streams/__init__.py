@@ -1,0 +1,45 @@
+"""The registry of streams: one file a kind of stream, one line here."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pcl.errors import unknown
+from pcl.fields import replace
+from pcl.streams import split
+from pcl.streams.sources import Source, source
+from pcl.types import Data, Stream
+
+
+class Entry(NamedTuple):
+    """How a stream is made from its settings, its default settings, and what it is in one line."""
+
+    make: Callable[[Any, Source, str], tuple[Stream, Data]]
+    config: Any
+    summary: str
+
+
+REGISTRY = {
+    "split": Entry(split.make, split.Split(), "a few classes at a time: class-, domain-, task-incremental or iid"),
+}
+
+
+def entry(name: str) -> Entry:
+    """The registry's line for `name`.
+
+    Raises:
+      UsageError: there is none.
+    """
+    if name not in REGISTRY:
+        raise unknown("stream", name, REGISTRY)
+    return REGISTRY[name]
+
+
+def make(name: str, probe_on: str = "test", **settings: Any) -> tuple[Stream, Data]:
+    """The stream called `name` with `settings`, and its device arrays.
+
+    Raises:
+      UsageError: a name or setting is unknown, out of range, or does not fit the source.
+    """
+    found = entry(name)
+    config = replace(found.config, settings)
+    return found.make(config, source(config.source), probe_on)

@@ -1,0 +1,152 @@
+"""Split streams: the classes of a source arrive a few at a time, each task in full before the next.
+
+Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022-00568-3:
+  class   one label a class, predicted among all classes
+  domain  the label is the class's place within its task, predicted without knowing the task
+  task    one label a class, predicted among the classes of the task that the score is told
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.fields import static
+from pcl.streams.sources import SOURCES, Source
+from pcl.types import Batch, Schedule, Spec, Stream, World
+
+
+@struct.dataclass
+class Split:
+    """Settings of a split stream; all are static."""
+
+    source: str = static("digits", "where the samples come from", choices=tuple(SOURCES))
+    scenario: str = static("class", "what is asked", choices=("class", "domain", "task"))
+    classes_per_task: int = static(2, "classes that arrive together", low=1)
+    order: str = static(
+        "random",
+        "order of the classes: drawn from the key, as numbered, or all shuffled together",
+        choices=("random", "natural", "iid"),
+    )
+    passes: int = static(1, "times that each task is seen before the next one", low=1)
+    batch: int = static(10, "samples a step", low=1)
+
+
+class Step(NamedTuple):
+    """What is drawn in advance for one step."""
+
+    sample: Int[Array, " B"]  # index into the training samples
+    valid: Bool[Array, " B"]
+    mean: Float[Array, ""]  # of every pixel that has arrived up to and including this step
+    std: Float[Array, ""]
+
+
+def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str, Array]]:
+    """The stream and its device arrays; `probe_on` names the held-out split that probes look at.
+
+    Raises:
+      UsageError: the tasks do not divide the classes.
+    """
+    k, n_classes = config.classes_per_task, source.num_classes
+    if n_classes % k:
+        raise UsageError(f"classes_per_task={k}: must divide the {n_classes} classes of {config.source}")
+    n_tasks = n_classes // k
+    steps_per_pass = _steps_per_pass(config, np.bincount(source.y["train"], minlength=n_classes))
+    segments = 1 if config.order == "iid" else n_tasks
+    steps_per_segment = config.passes * steps_per_pass
+    x_train = source.x["train"]
+    data = {
+        "x": jnp.asarray(x_train),
+        "y": jnp.asarray(source.y["train"]),
+        "mean": jnp.asarray(x_train.reshape(len(x_train), -1).mean(1)),
+        "square": jnp.asarray((x_train.reshape(len(x_train), -1) ** 2).mean(1)),
+        "probe_x": jnp.asarray(source.x[probe_on]),
+        "probe_y": jnp.asarray(source.y[probe_on]),
+    }
+
+    def schedule(key: PRNGKeyArray, data: dict[str, Array]) -> Schedule:
+        class_key, shuffle_key = jax.random.split(key)
+        classes = jnp.arange(n_classes)
+        place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
+        world = World(
+            class_task=place // k,
+            class_label=place % k if config.scenario == "domain" else classes,
+            allowed=(place // k == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
+        )
+        segment = jnp.zeros_like(data["y"]) if config.order == "iid" else world.class_task[data["y"]]
+        shape = (segments, steps_per_pass, config.batch)
+        pass_keys = jax.random.split(shuffle_key, config.passes)
+        passes = jax.vmap(lambda key: _one_pass(key, segment, shape))(pass_keys)
+        sample, valid = (part.swapaxes(0, 1).reshape(-1, config.batch) for part in passes)
+        return Schedule(world, Step(sample, valid, *_running_moments(sample, valid, data)))
+
+    def batch(world: World, step: Step, x: Array, y: Array, valid: Array) -> Batch:
+        return Batch(
+            x=(x - step.mean) / step.std,
+            y=world.class_label[y],
+            labelled=jnp.ones_like(valid),
+            valid=valid,
+            task=world.class_task[y],
+        )
+
+    def observe(world: World, step: Step, data: dict[str, Array]) -> Batch:
+        return batch(world, step, data["x"][step.sample], data["y"][step.sample], step.valid)
+
+    def probe(world: World, step: Step, data: dict[str, Array]) -> Batch:
+        everything = jnp.ones(data["probe_y"].shape, bool)
+        return batch(world, step, data["probe_x"], data["probe_y"], everything)
+
+    ends = [(i + 1) * steps_per_segment for i in range(segments)]
+    stream = Stream(
+        spec=Spec(x_train.shape[1:], k if config.scenario == "domain" else n_classes),
+        steps=segments * steps_per_segment,
+        task_ends=tuple(ends if segments == n_tasks else ends * n_tasks),
+        probe_classes=tuple(source.y[probe_on].tolist()),
+        schedule=schedule,
+        observe=observe,
+        probe=probe,
+    )
+    return stream, data
+
+
+def _steps_per_pass(config: Split, counts: np.ndarray) -> int:
+    """Enough steps for one pass over the largest task that any order can produce.
+
+    Every order shares one shape, so that runs of all seeds fit one program; shorter tasks are padded.
+    """
+    k = config.classes_per_task
+    if config.order == "iid":
+        largest = counts.sum()
+    elif config.order == "natural":
+        largest = counts.reshape(-1, k).sum(1).max()
+    else:
+        largest = np.sort(counts)[-k:].sum()
+    return -(-int(largest) // config.batch)
+
+
+def _one_pass(
+    key: PRNGKeyArray, segment: Int[Array, " N"], shape: tuple[int, int, int]
+) -> tuple[Int[Array, "segments steps B"], Bool[Array, "segments steps B"]]:
+    """Every sample once: segments in order, shuffled inside, each padded to the same number of steps."""
+    segments, steps, batch = shape
+    shuffled = jax.random.permutation(key, segment.shape[0])
+    ordered = shuffled[jnp.argsort(segment[shuffled], stable=True)]
+    count = jnp.bincount(segment, length=segments)
+    start = jnp.cumsum(count) - count
+    slot = jnp.arange(steps * batch)
+    valid = slot < count[:, None]
+    sample = ordered[jnp.where(valid, start[:, None] + slot, 0)]
+    return sample.reshape(shape), valid.reshape(shape)
+
+
+def _running_moments(sample: Array, valid: Array, data: dict[str, Any]) -> tuple[Array, Array]:
+    """Mean and standard deviation over all pixels that have arrived by each step: no look ahead."""
+    seen = jnp.cumsum(valid.sum(1))
+    mean = jnp.cumsum((data["mean"][sample] * valid).sum(1)) / seen
+    square = jnp.cumsum((data["square"][sample] * valid).sum(1)) / seen
+    return mean, jnp.sqrt(jnp.maximum(square - mean**2, 1e-6))

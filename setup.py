@@ -1,0 +1,45 @@
+"""Installation of pcl-jax; tool settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="pcl-jax",
+    version="0.1.0",
+    description="Predictive-coding learners that never stop learning: streams, local plasticity, vmapped experiments",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["pcl", "pcl.*"]),
+    package_data={"pcl": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=[
+        "absl-py>=2.3,<3",
+        "flax>=0.12,<0.13",
+        "jax>=0.10.2,<0.12",
+        "jaxtyping>=0.3.9,<0.4",
+        "numpy>=2.2,<3",
+        "optax>=0.2.8,<0.3",
+        "pyarrow>=21,<27",
+        "scikit-learn>=1.7,<2",
+        "scipy>=1.15,<2",
+        "tabulate>=0.9,<0.11",
+        "tqdm>=4.66,<5",
+    ],
+    extras_require={
+        "cuda": ["jax[cuda13]>=0.10.2,<0.12"],
+        "figures": ["matplotlib>=3.10,<4"],
+        "test": [
+            "beartype>=0.22,<0.24",
+            "chex>=0.1.91,<0.2",
+            "hypothesis>=6.130,<7",
+            "mypy>=1.18,<3",
+            "pytest>=8.4,<10",
+            "pytest-xdist>=3.7,<4",
+            "ruff>=0.14,<0.18",
+            "types-tabulate>=0.9",
+            "types-tqdm>=4.66",
+        ],
+    },
+)
