@@ -10,7 +10,6 @@ from flax import struct
 
 from pcl.errors import unknown
 from pcl.fields import static
-from pcl.streams.sources import SPLITS
 
 
 @struct.dataclass
@@ -19,7 +18,7 @@ class Evaluation:
 
     probe_every: int = static(50, "steps between probes of the held-out samples", low=1)
     log_bins: int = static(250, "most entries of each logged curve", low=1)
-    probe_on: str = static("test", "held-out split that is probed", choices=SPLITS[1:])
+    probe_on: str = static("test", "held-out samples that are probed", choices=("test", "validation"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sources: named collections of labelled images as plain NumPy arrays, split once and for all."""
+"""Sources: named collections of labelled samples as plain NumPy arrays, split once and for all."""
 
 import functools
 import hashlib
@@ -9,38 +9,76 @@ import numpy as np
 
 from pcl.errors import unknown
 
-SPLITS = ("train", "validation", "test")
+HELD_OUT = 0.2  # share of the training samples of each class that makes up the validation split
 
 
 class Source(NamedTuple):
-    """Inputs in [0, 1] and labels of each split; no sample is in two splits.
+    """Samples and labels 0 .. num_classes-1; no sample is both in the training and in the test arrays.
 
-    x: split -> float32 [N, ...], y: split -> int32 [N] with labels 0 .. num_classes-1,
+    x_train, x_test: [N, ...], any real dtype; times `scale` they lie in [0, 1].
+    y_train, y_test: int32 [N].
     version: hash of every array, part of the identity of each run on it.
     """
 
-    x: dict[str, np.ndarray]
-    y: dict[str, np.ndarray]
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
     num_classes: int
+    scale: float
     version: str
 
 
+class Samples(NamedTuple):
+    """What a stream is made of: samples that may arrive, and samples that only probes look at."""
+
+    x: np.ndarray
+    y: np.ndarray
+    probe_x: np.ndarray
+    probe_y: np.ndarray
+
+
+def samples(source: Source, probe_on: str) -> Samples:
+    """Training samples and probes for `probe_on`, `test` or `validation`.
+
+    For validation a stratified fifth of the training samples is held out of the stream and probed; for
+    the test they are back in the stream. A fixed seed: the split belongs to the data, not to a run.
+    """
+    if probe_on == "test":
+        return Samples(source.x_train, source.y_train, source.x_test, source.y_test)
+    order = np.random.default_rng(0).permutation(len(source.y_train))
+    held = np.zeros(len(order), bool)
+    for label in range(source.num_classes):
+        members = order[source.y_train[order] == label]
+        held[members[: round(HELD_OUT * len(members))]] = True
+    return Samples(source.x_train[~held], source.y_train[~held], source.x_train[held], source.y_train[held])
+
+
+def make_source(
+    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, scale: float
+) -> Source:
+    """A source of these arrays, with its number of classes and version."""
+    arrays = (x_train, y_train.astype(np.int32), x_test, y_test.astype(np.int32))
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(str((array.shape, array.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return Source(*arrays, num_classes=int(y_train.max()) + 1, scale=scale, version=digest.hexdigest()[:16])
+
+
 def digits() -> Source:
-    """1,797 handwritten digits of 8x8 pixels: 64 % train, 16 % validation, 20 % test, stratified.
+    """1,797 handwritten digits of 8x8 pixels, a stratified fifth of them for the test.
 
     Embedded in scikit-learn; source: Alpaydin and Kaynak (1998), doi:10.24432/C50P49.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    images, labels = load_digits(return_X_y=True)
-    images, labels = (images / 16).astype(np.float32), labels.astype(np.int32)
-    # A fixed seed: the split belongs to the data, runs of every seed share it.
-    rest_x, test_x, rest_y, test_y = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
-    train_x, valid_x, train_y, valid_y = train_test_split(
-        rest_x, rest_y, test_size=0.2, stratify=rest_y, random_state=0
+    x, y = load_digits(return_X_y=True)
+    x_train, x_test, y_train, y_test = train_test_split(
+        x.astype(np.uint8), y, test_size=0.2, stratify=y, random_state=0
     )
-    return _source((train_x, valid_x, test_x), (train_y, valid_y, test_y))
+    return make_source(x_train, y_train, x_test, y_test, scale=1 / 16)
 
 
 SOURCES: dict[str, tuple[Callable[[], Source], str]] = {
@@ -58,14 +96,3 @@ def source(name: str) -> Source:
     if name not in SOURCES:
         raise unknown("source", name, SOURCES)
     return SOURCES[name][0]()
-
-
-def _source(xs: tuple[np.ndarray, ...], ys: tuple[np.ndarray, ...]) -> Source:
-    digest = hashlib.sha256()
-    for array in (*xs, *ys):
-        digest.update(str((array.shape, array.dtype.str)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    num_classes = int(max(y.max() for y in ys)) + 1
-    return Source(
-        dict(zip(SPLITS, xs, strict=True)), dict(zip(SPLITS, ys, strict=True)), num_classes, digest.hexdigest()[:16]
-    )

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.sources import SOURCES, Source
+from pcl.streams.sources import SOURCES, Source, samples
 from pcl.types import Batch, Schedule, Spec, Stream, World
 
 
@@ -56,17 +56,18 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     if n_classes % k:
         raise UsageError(f"classes_per_task={k}: must divide the {n_classes} classes of {config.source}")
     n_tasks = n_classes // k
-    steps_per_pass = _steps_per_pass(config, np.bincount(source.y["train"], minlength=n_classes))
+    x, y, probe_x, probe_y = samples(source, probe_on)
+    steps_per_pass = _steps_per_pass(config, np.bincount(y, minlength=n_classes))
     segments = 1 if config.order == "iid" else n_tasks
     steps_per_segment = config.passes * steps_per_pass
-    x_train = source.x["train"]
+    pixels = (x.reshape(len(x), -1) * source.scale).astype(np.float32)
     data = {
-        "x": jnp.asarray(x_train),
-        "y": jnp.asarray(source.y["train"]),
-        "mean": jnp.asarray(x_train.reshape(len(x_train), -1).mean(1)),
-        "square": jnp.asarray((x_train.reshape(len(x_train), -1) ** 2).mean(1)),
-        "probe_x": jnp.asarray(source.x[probe_on]),
-        "probe_y": jnp.asarray(source.y[probe_on]),
+        "x": x,
+        "y": y,
+        "mean": pixels.mean(1),
+        "square": (pixels**2).mean(1),
+        "probe_x": probe_x,
+        "probe_y": probe_y,
     }
 
     def schedule(key: PRNGKeyArray, data: dict[str, Array]) -> Schedule:
@@ -87,7 +88,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
 
     def batch(world: World, step: Step, x: Array, y: Array, valid: Array) -> Batch:
         return Batch(
-            x=(x - step.mean) / step.std,
+            x=(x * jnp.float32(source.scale) - step.mean) / step.std,
             y=world.class_label[y],
             labelled=jnp.ones_like(valid),
             valid=valid,
@@ -103,15 +104,15 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
 
     ends = [(i + 1) * steps_per_segment for i in range(segments)]
     stream = Stream(
-        spec=Spec(x_train.shape[1:], k if config.scenario == "domain" else n_classes),
+        spec=Spec(x.shape[1:], k if config.scenario == "domain" else n_classes),
         steps=segments * steps_per_segment,
         task_ends=tuple(ends if segments == n_tasks else ends * n_tasks),
-        probe_classes=tuple(source.y[probe_on].tolist()),
+        probe_classes=tuple(probe_y.tolist()),
         schedule=schedule,
         observe=observe,
         probe=probe,
     )
-    return stream, data
+    return stream, jax.tree.map(jnp.asarray, data)
 
 
 def _steps_per_pass(config: Split, counts: np.ndarray) -> int:
