@@ -14,8 +14,10 @@ from flax import struct
 
 from pcl.errors import UsageError, unknown
 
+Traced = Any  # type of a traced field: a float where it is declared, an array inside a run
 
-def traced(default: float, help: str, *, low: float = -math.inf, high: float = math.inf) -> Any:
+
+def traced(default: int | float, help: str, *, low: int | float = -math.inf, high: int | float = math.inf) -> Any:
     """A float that is vmapped over; `low` and `high` are the admissible ends."""
     return struct.field(default=float(default), metadata={"help": help, "low": low, "high": high})
 
@@ -24,8 +26,8 @@ def static(
     default: int | str,
     help: str,
     *,
-    low: float = -math.inf,
-    high: float = math.inf,
+    low: int | float = -math.inf,
+    high: int | float = math.inf,
     choices: tuple[str, ...] | None = None,
 ) -> Any:
     """An int or str that is compiled in; `choices` lists the admissible strings."""

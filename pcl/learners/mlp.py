@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from pcl.fields import static, traced
+from pcl.fields import Traced, static, traced
 from pcl.learners.inputs import vectors
 from pcl.network.energy import OUTPUTS
 from pcl.network.layers import ACTIVATIONS, Network, forward, init_network
@@ -28,11 +29,10 @@ class MLPHParams:
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     output: str = static("gaussian", "distribution of the output given the layer below", choices=OUTPUTS)
     optimiser: str = static("adam", "transformation of the weight updates", choices=tuple(OPTIMISERS))
-    lr: float = traced(0.003, "learning rate of the weights", low=0)
+    lr: Traced = traced(0.003, "learning rate of the weights", low=0)
 
 
-@struct.dataclass
-class MLPState:
+class MLPState(NamedTuple):
     """Weights and the optimiser's memory."""
 
     network: Network

@@ -5,6 +5,7 @@ Source: Mensink, Verbeek, Perronnin and Csurka (2013), doi:10.1109/TPAMI.2013.83
 """
 
 import math
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from flax import struct
@@ -22,12 +23,11 @@ class HParams:
     """Nearest class mean has no number to set."""
 
 
-@struct.dataclass
-class NCMState:
-    """Sum and count of the inputs of each label."""
+class NCMState(NamedTuple):
+    """Sum and number of the inputs of each label."""
 
     total: Float[Array, "C D"]
-    count: Float[Array, " C"]
+    size: Float[Array, " C"]
 
 
 def make(spec: Spec) -> Learner:
@@ -38,14 +38,14 @@ def make(spec: Spec) -> Learner:
         return NCMState(total_CD, jnp.zeros(spec.num_labels))
 
     def predict(state: NCMState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        mean_CD = state.total / jnp.maximum(state.count, 1)[:, None]
+        mean_CD = state.total / jnp.maximum(state.size, 1)[:, None]
         # -1/2 |x - mean|^2 without the |x|^2 that all labels share
         score_BC = vectors(x) @ mean_CD.T - 0.5 * jnp.sum(mean_CD**2, axis=1)
-        return Prediction(jnp.where(state.count > 0, score_BC, UNSEEN))
+        return Prediction(jnp.where(state.size > 0, score_BC, UNSEEN))
 
     def update(state: NCMState, batch: Batch, hp: HParams) -> tuple[NCMState, Info]:
         member_BC = one_hot_targets(batch, spec)
         total_CD = state.total + member_BC.T @ masked_vectors(batch)
-        return NCMState(total_CD, state.count + member_BC.sum(0)), Info()
+        return NCMState(total_CD, state.size + member_BC.sum(0)), Info()
 
     return Learner(init, predict, update)

@@ -12,7 +12,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
-from pcl.fields import static, traced
+from pcl.fields import Traced, static, traced
 from pcl.learners import mlp
 from pcl.learners.inputs import masked_vectors, mean_weights, one_hot_targets
 from pcl.network.energy import energy, output_cost
@@ -27,7 +27,7 @@ class HParams(mlp.MLPHParams):
     """Numbers of a predictive-coding network."""
 
     inference_steps: int = static(20, "gradient steps on the activities for each batch", low=0)
-    inference_lr: float = traced(0.1, "step size of the activities", low=0)
+    inference_lr: Traced = traced(0.1, "step size of the activities", low=0)
 
 
 def make(spec: Spec) -> Learner:

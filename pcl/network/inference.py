@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from pcl.network.energy import output_error
@@ -36,7 +37,7 @@ def settle(
     activation: Activation,
     output: str,
     steps: int,
-    rate: Float[Array, ""] | float,
+    rate: ArrayLike,
 ) -> Settled:
     """`steps` simultaneous gradient steps on the hidden activities `z`, as one compiled loop."""
     # The input is clamped, so what it predicts is computed once and not at every step.
@@ -48,7 +49,7 @@ def settle(
         delta = tuple(activation.df(a_l) * e_l for a_l, e_l in zip(a[:-1], e, strict=True))
         return e, (*delta, output_error(output, y_BC, a[-1]))
 
-    def step(_: int, z: tuple[Array, ...]) -> tuple[Array, ...]:
+    def step(_: Array, z: tuple[Array, ...]) -> tuple[Array, ...]:
         e, delta = errors(z)
         above = zip(delta[1:], network[1:], strict=True)
         return tuple(z_l + rate * (d @ layer.w.T - e_l) for z_l, e_l, (d, layer) in zip(z, e, above, strict=True))

@@ -1,0 +1,161 @@
+"""What every learner of the registry promises; a new line in the registry is tested without a new test."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pcl import learners
+from pcl.learners import REGISTRY
+from pcl.types import Batch, Spec
+
+SPEC = Spec((5,), 3)
+CENTRES = 4 * np.eye(3, 5, dtype=np.float32)
+VARIANTS = [(name, {}) for name in REGISTRY] + [
+    ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
+    ("pcn", {"depth": 0, "lr": 0.03}),
+    ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
+]
+
+
+@pytest.fixture(params=VARIANTS, ids=lambda v: v[0] + "".join(f"-{x}" for x in v[1].values()))
+def made(request):
+    name, settings = request.param
+    learner, hp = learners.make(name, SPEC)
+    shrunk = {"width": 16} | settings if name != "ncm" else settings
+    # A traced number reaches a run as float32, never as a Python float.
+    return learner, jax.tree.map(np.float32, hp.replace(**shrunk))
+
+
+def blobs(n_batches, size=8, seed=0):
+    """Three Gaussian classes whose centres stand four standard deviations from the origin."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, (n_batches, size)).astype(np.int32)
+    x = (CENTRES[y] + rng.normal(size=(n_batches, size, 5))).astype(np.float32)
+    true = np.ones(y.shape, bool)
+    return Batch(jnp.asarray(x), jnp.asarray(y), jnp.asarray(true), jnp.asarray(true), jnp.zeros(y.shape, jnp.int32))
+
+
+def learn(learner, hp, batches, seed=0):
+    def step(state, batch):
+        state, info = learner.update(state, batch, hp)
+        return state, info
+
+    return jax.lax.scan(step, learner.init(jax.random.key(seed), hp), batches)
+
+
+def at(batches, i):
+    return jax.tree.map(lambda leaf: leaf[i], batches)
+
+
+def assert_close(got, want, rtol=1e-4):
+    """float32 sums in another order: a few hundred steps of a contracting rule stay well within 1e-4."""
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5), got, want)
+
+
+def assert_same(got, want):
+    jax.tree.map(np.testing.assert_array_equal, got, want)
+
+
+def test_solves_a_separable_problem(made):
+    learner, hp = made
+    state, _ = learn(learner, hp, blobs(150))
+    held_out = at(blobs(1, 300, seed=1), 0)
+    hits = learner.predict(state, held_out.x, hp).logits.argmax(1) == held_out.y
+    assert hits.mean() > 0.95  # Bayes is above 0.99
+
+
+def test_scan_equals_loop(made):
+    learner, hp = made
+    batches = blobs(20)
+    scanned, _ = learn(learner, hp, batches)
+    state = learner.init(jax.random.key(0), hp)
+    for i in range(20):
+        state, _ = jax.jit(learner.update)(state, at(batches, i), hp)
+    assert_close(state, scanned)
+
+
+def test_vmap_equals_loop(made):
+    learner, hp = made
+    batches, seeds = blobs(20), jnp.arange(3)
+    factors = np.asarray([0.5, 1.0, 1.5], np.float32)
+    hps = jax.tree.map(lambda leaf: leaf * factors, hp)
+    state_of = jax.jit(lambda seed, hp: learn(learner, hp, batches, seed)[0])
+    together = jax.vmap(state_of)(seeds, hps)
+    for i in range(3):
+        assert_close(at(together, i), state_of(seeds[i], at(hps, i)))
+
+
+def test_traces_once_for_all_numbers(made):
+    learner, hp = made
+    batches = blobs(3)
+    chex.clear_trace_counter()
+    update = jax.jit(chex.assert_max_traces(n=1)(learner.update))
+    state = learner.init(jax.random.key(0), hp)
+    for i, factor in enumerate((1.0, 0.5, 2.0)):
+        state, _ = update(state, at(batches, i), jax.tree.map(lambda leaf, f=factor: np.float32(leaf * f), hp))
+
+
+def test_structure_shapes_and_dtypes_are_stable(made):
+    learner, hp = made
+    before = learner.init(jax.random.key(0), hp)
+    after, info = learner.update(before, at(blobs(1), 0), hp)
+    chex.assert_trees_all_equal_shapes_and_dtypes(before, after)
+    assert {leaf.dtype for leaf in jax.tree.leaves(info)} <= {jnp.dtype(jnp.float32)}
+
+
+def test_prediction_reported_by_the_update_is_the_one_made_before_it(made):
+    learner, hp = made
+    state, _ = learn(learner, hp, blobs(5))
+    batch = at(blobs(1, seed=3), 0)
+    _, info = learner.update(state, batch, hp)
+    if info.prediction is not None:
+        assert_close(info.prediction, learner.predict(state, batch.x, hp))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-8, 1e4, -1e4])
+def test_finite_on_extreme_inputs(made, value):
+    learner, hp = made
+    batches = blobs(30)
+    constant = batches._replace(x=jnp.full_like(batches.x, value), y=jnp.zeros_like(batches.y))
+    state, info = learn(learner, hp, constant)
+    logits = learner.predict(state, constant.x[0], hp).logits
+    for leaf in jax.tree.leaves((state, info, logits)):
+        assert jnp.isfinite(leaf).all()
+
+
+def test_predict_leaves_the_state_alone(made):
+    learner, hp = made
+    state, _ = learn(learner, hp, blobs(5))
+    copy = jax.tree.map(np.array, state)
+    x = at(blobs(1), 0).x
+    first = learner.predict(state, x, hp)
+    assert_same(learner.predict(state, x, hp), first)
+    assert_same(state, copy)
+
+
+def test_invalid_rows_change_nothing(made):
+    learner, hp = made
+    batch = at(blobs(1), 0)
+    valid = jnp.arange(8) < 5
+    state = learner.init(jax.random.key(0), hp)
+    quiet = batch._replace(valid=valid)
+    loud = quiet._replace(x=jnp.where(valid[:, None], batch.x, jnp.nan), y=jnp.where(valid, batch.y, 2))
+    short = jax.tree.map(lambda leaf: leaf[:5], batch)
+    assert_same(learner.update(state, loud, hp)[0], learner.update(state, quiet, hp)[0])
+    assert_close(learner.update(state, quiet, hp)[0], learner.update(state, short, hp)[0])
+
+
+def test_a_batch_of_padding_leaves_the_state_bit_identical(made):
+    learner, hp = made
+    state, _ = learn(learner, hp, blobs(5))
+    padding = at(blobs(1), 0)._replace(valid=jnp.zeros(8, bool))
+    assert_same(learner.update(state, padding, hp)[0], state)
+
+
+def test_rows_without_a_label_teach_a_supervised_learner_nothing(made):
+    learner, hp = made
+    state, _ = learn(learner, hp, blobs(5))
+    unlabelled = at(blobs(1), 0)._replace(labelled=jnp.zeros(8, bool))
+    assert_same(learner.update(state, unlabelled, hp)[0], state)

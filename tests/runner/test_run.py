@@ -1,0 +1,97 @@
+"""The compiled run equals a plain loop over the stream, and its record says what happened."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pcl import learners, streams
+from pcl.evaluation.record import binned, class_accuracy, hits, log_every
+from pcl.runner.run import make_run, probe_steps
+from pcl.types import Batch, Prediction, World
+
+
+def small(name="pcn", **settings):
+    stream, data = streams.make("split", batch=50, **settings)
+    learner, hp = learners.make(name, stream.spec)
+    if name != "ncm":
+        hp = hp.replace(width=8, depth=1, lr=0.01)
+    return stream, data, learner, hp
+
+
+@pytest.mark.parametrize("name", ["pcn", "ncm"])
+def test_run_equals_a_plain_loop(name):
+    stream, data, learner, hp = small(name)
+    record = jax.jit(make_run(learner, stream, probe_every=7))(jax.random.key(0), hp, data)
+
+    stream_key, learner_key = jax.random.split(jax.random.key(0))
+    world, steps = stream.schedule(stream_key, data)
+    state, update = learner.init(learner_key, hp), jax.jit(learner.update)
+    classes = np.asarray(stream.probe_classes)
+    probes = probe_steps(stream, 7)
+    for t in range(stream.steps + 1):
+        last = max(t - 1, 0)
+        step = jax.tree.map(lambda leaf, i=last: leaf[i], steps)
+        if t > 0:
+            batch = stream.observe(world, step, data)
+            right = learner.predict(state, batch.x, hp).logits.argmax(1) == batch.y
+            assert record.hits[t - 1] == (right & batch.valid).sum()
+            assert record.seen[t - 1] == batch.valid.sum()
+            state, info = update(state, batch, hp)
+            if info.energy is not None:
+                np.testing.assert_allclose(record.energy[t - 1], info.energy * batch.valid.sum(), rtol=1e-3)
+        if t in probes:
+            probe = stream.probe(world, step, data)
+            right = np.asarray(learner.predict(state, probe.x, hp).logits.argmax(1) == probe.y)
+            by_class = [right[classes == k].mean() for k in range(10)]
+            # One sample of a class may flip where two scores tie to the last bit.
+            np.testing.assert_allclose(record.probe_accuracy[probes.index(t)], by_class, atol=0.04)
+    assert record.seen.sum() == 1437
+    assert record.diverged_at == -1
+    assert (record.energy is None) == (name == "ncm")
+
+
+def test_learners_that_share_a_key_live_on_the_same_stream():
+    records = []
+    for name in ("ncm", "backprop"):
+        stream, data, learner, hp = small(name)
+        records.append(make_run(learner, stream, 100)(jax.random.key(5), hp, data))
+    np.testing.assert_array_equal(records[0].class_task, records[1].class_task)
+
+
+def test_a_run_that_diverges_says_at_which_step():
+    stream, data, learner, hp = small("backprop")
+    run = jax.jit(make_run(learner, stream, 100))
+    hp = hp.replace(optimiser="sgd", depth=2, width=32)
+    assert run(jax.random.key(0), hp.replace(lr=np.float32(0.01)), data).diverged_at == -1
+    record = run(jax.random.key(0), hp.replace(lr=np.float32(1e6)), data)
+    assert 0 < record.diverged_at < stream.steps
+    assert np.isfinite(record.surprise[: record.diverged_at]).all()
+    assert not np.isfinite(record.surprise[record.diverged_at])
+
+
+def test_probes_are_at_the_start_on_schedule_and_at_the_ends_of_tasks():
+    stream, _, _, _ = small()
+    probes = probe_steps(stream, 4)
+    assert probes[0] == 0
+    assert set(stream.task_ends) <= set(probes)
+    assert set(range(0, stream.steps, 4)) <= set(probes)
+
+
+def test_log_is_bounded_and_binned_by_sums():
+    assert [log_every(steps, 250) for steps in (1, 250, 251, 1000)] == [1, 1, 2, 4]
+    np.testing.assert_array_equal(binned(jnp.arange(1.0, 6.0), 2), [3, 7, 5])
+
+
+def test_hits_by_hand():
+    x = jnp.zeros((3, 1))
+    task, valid = jnp.asarray([0, 1, 0]), jnp.asarray([True, True, False])
+    batch = Batch(x, jnp.asarray([0, 2, 1]), valid, valid, task)
+    logits = Prediction(jnp.asarray([[1.0, 0, 5, 0], [9, 0, 1, 0], [0, 1.0, 0, 0]]))
+    world = World(jnp.asarray([0, 0, 1, 1]), jnp.arange(4), None)
+    assert hits(logits, batch, world).tolist() == [False, False, False]
+    masked = world._replace(allowed=jnp.asarray([[1, 1, 0, 0], [0, 0, 1, 1]], bool))
+    assert hits(logits, batch, masked).tolist() == [True, True, False]
+    np.testing.assert_allclose(
+        class_accuracy(jnp.asarray([True, False, True]), jnp.asarray([0, 0, 2]), 4), [0.5, 0, 1, 0]
+    )

@@ -1,0 +1,89 @@
+"""The store: whole parts or none, and one clear line for what cannot be read or written."""
+
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pcl.errors import UsageError
+from pcl.runner.store import COLUMNS, Store
+
+
+def row(run_id, seed=0):
+    empty = {name: None for name in COLUMNS.names}
+    named = {"run_id": run_id, "stream": "s", "learner": "l", "variant": "{}", "seed": seed}
+    return empty | named | {"probe_accuracy": [[0.5, 1.0]], "hits": [1.0, 2.0]}
+
+
+def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("b", 1)])
+    store.write([row("a", 2), row("c", 0)])
+    assert store.ids() == {"a", "b", "c"}
+    records = store.records()
+    assert [r["run_id"] for r in records] == ["c", "b", "a"]
+    assert records[0]["probe_accuracy"] == [[0.5, 1.0]]
+    assert records[0]["energy"] is None
+
+
+def test_a_run_stored_twice_counts_once(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("a")])
+    store.write([row("a"), row("b")])
+    assert len(store.records()) == 2
+
+
+def test_what_a_killed_process_left_is_not_a_part(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    (store.folder / ".part-0.1.tmp").write_bytes(b"half")
+    assert store.ids() == set()
+
+
+def test_no_results(tmp_path):
+    with pytest.raises(UsageError, match=r"no results in .*trial: run `python -m experiments.run --experiment=trial`"):
+        Store(tmp_path, "trial").records()
+
+
+@pytest.mark.parametrize("damage", [b"", b"not parquet", None])
+def test_corrupt_part(tmp_path, damage):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    part = store.write([row("a")])
+    part.write_bytes(part.read_bytes()[:-40] if damage is None else damage)
+    for read in (store.ids, store.records):
+        with pytest.raises(UsageError, match=f"{part.name} cannot be read .*delete it and run") as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+def test_part_of_another_schema(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    pq.write_table(pa.table({"run_id": ["a"]}), store.folder / "part-0.parquet")
+    with pytest.raises(UsageError, match="another schema"):
+        store.records()
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot write to .*: name another folder with --results_dir"):
+        Store(tmp_path / "file", "trial").require_writable()
+
+
+def test_a_full_disk_leaves_finished_parts_and_no_half_one(tmp_path, monkeypatch):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("a")])
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError, match=r"cannot write .*No space left on device.*finished parts are kept"):
+        store.write([row("b")])
+    assert store.ids() == {"a"}
+    assert [path.name for path in store.folder.iterdir()] == [part.name for part in store.parts()]

@@ -1,0 +1,125 @@
+"""Resolution: who gets which setting, what a run's identity is, what is compiled together."""
+
+import pytest
+
+from pcl import learners, streams
+from pcl.errors import UsageError
+from pcl.fields import fields
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec, experiment_names, load_experiment
+from pcl.runner.sweep import parse_settings, resolve, static_groups
+
+EXPERIMENT = Experiment(
+    name="trial",
+    streams={"a": StreamSpec("split", {}), "b": StreamSpec("split", {"order": "iid"})},
+    learners={"pcn": {"width": 8}, "ncm": {}},
+    seeds=3,
+    evaluation=Evaluation(),
+    smoke={"width": 4, "batch": 50},
+)
+
+
+def ids(runs):
+    return [run.run_id for run in runs]
+
+
+def test_grid_and_zip():
+    cells = parse_settings(["lr=0.1,0.2", "width=8"], ["passes=1,2", "batch=5,9"])
+    assert len(cells) == 4
+    assert {"lr": "0.2", "width": "8", "passes": "2", "batch": "9"} in cells
+    assert {"lr": "0.2", "width": "8", "passes": "1", "batch": "9"} not in cells
+    assert parse_settings([], []) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("grid", "zipped", "message"),
+    [
+        (["lr"], [], "write name=value"),
+        (["lr=0.1,,0.2"], [], "write name=value"),
+        (["lr=0.1", "lr=0.2"], [], "lr is set twice"),
+        ([], ["lr=0.1,0.2", "passes=1"], "equally many"),
+    ],
+)
+def test_malformed_settings(grid, zipped, message):
+    with pytest.raises(UsageError, match=message):
+        parse_settings(grid, zipped)
+
+
+def test_a_learner_without_the_setting_runs_once():
+    runs = resolve(EXPERIMENT, parse_settings(["lr=0.1,0.2"], []))
+    assert sum(run.learner == "pcn" for run in runs) == 2 * 2 * 3
+    assert sum(run.learner == "ncm" for run in runs) == 2 * 3
+
+
+def test_identity_does_not_depend_on_the_sweep_but_on_every_number():
+    alone = resolve(EXPERIMENT, parse_settings(["lr=0.2"], []), ["pcn"], ["b"], seeds=1)
+    among = resolve(EXPERIMENT, parse_settings(["lr=0.3,0.2", "width=8,16"], []), seeds=5)
+    assert set(ids(alone)) < set(ids(among))
+    assert len(set(ids(among))) == len(among)
+    changed = [
+        resolve(EXPERIMENT, parse_settings([s], []), ["pcn"], ["b"], 1) for s in ("lr=0.1", "batch=5", "probe_every=3")
+    ]
+    assert len({ids(runs)[0] for runs in changed} | set(ids(alone))) == 4
+
+
+def test_naming_a_default_is_the_default():
+    assert ids(resolve(EXPERIMENT, parse_settings(["width=8"], []))) == ids(resolve(EXPERIMENT))
+    assert resolve(EXPERIMENT, parse_settings(["width=8"], []))[0].variant == {}
+    assert resolve(EXPERIMENT, parse_settings(["width=9"], []))[0].variant == {"width": 9}
+
+
+def test_seeds_and_traced_numbers_share_a_program_static_ones_do_not():
+    runs = resolve(EXPERIMENT, parse_settings(["lr=0.1,0.2"], []), ["pcn"])
+    assert [len(group) for group in static_groups(runs)] == [6, 6]
+    runs = resolve(EXPERIMENT, parse_settings(["width=8,16"], []), ["pcn"])
+    assert [len(group) for group in static_groups(runs)] == [3, 3, 3, 3]
+
+
+def test_smoke_shrinks_settings_and_seeds():
+    runs = resolve(EXPERIMENT, smoke=True)
+    assert len(runs) == 2 * 2 * 2
+    assert runs[0].hp.width == 4
+    assert runs[0].stream.batch == 50
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("foo=1", "unknown setting of pcn, ncm or the stream 'foo'; known: .*lr.*width"),
+        ("lr=abc", "lr is a traced float"),
+        ("lr=nan", "must be finite"),
+        ("lr=-1", "within"),
+        ("width=0.5", "width is a static int"),
+        ("width=0", "within"),
+        ("activation=wave", "choose one of tanh, relu"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(UsageError, match=message):
+        resolve(EXPERIMENT, parse_settings([settings], []))
+
+
+def test_unknown_names():
+    with pytest.raises(UsageError, match=r"unknown learner 'foo'; known: .*pcn"):
+        resolve(EXPERIMENT, learner_names=["foo"])
+    with pytest.raises(UsageError, match="unknown stream of trial 'c'; known: a, b"):
+        resolve(EXPERIMENT, stream_names=["c"])
+    with pytest.raises(UsageError, match=r"unknown experiment 'foo'; known: .*split_digits"):
+        load_experiment("foo")
+    with pytest.raises(UsageError, match="at least 1"):
+        resolve(EXPERIMENT, seeds=0)
+
+
+def test_no_name_means_two_things():
+    """A setting goes to whatever has it, so no learner may share a name with a stream or the evaluation."""
+    of_runs = {name for e in streams.REGISTRY.values() for name in fields(e.config)} | set(fields(Evaluation))
+    of_learners = {name for e in learners.REGISTRY.values() for name in fields(e.hparams)}
+    assert not of_runs & of_learners
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_experiments_resolve_and_state_their_claim(name):
+    experiment, claim = load_experiment(name)
+    assert experiment.name == name
+    assert len(claim) > 20
+    assert f"--experiment={name}" in __import__(f"experiments.{name}", fromlist=["x"]).__doc__
+    assert resolve(experiment, parse_settings(experiment.sweep, []), smoke=True)

@@ -1,0 +1,79 @@
+"""Imports flow one way, figures need no JAX, and local learning stays local."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BASE = {"types", "errors", "fields"}
+# What each room may import of pcl; a room that is not listed may be imported by none of these.
+ALLOWED = {
+    "pcl/types.py": set(),
+    "pcl/errors.py": set(),
+    "pcl/fields.py": {"errors"},
+    "pcl/command.py": {"errors"},
+    "pcl/network": BASE | {"network"},
+    "pcl/learners": BASE | {"network", "learners"},
+    "pcl/streams": BASE | {"streams"},
+    "pcl/evaluation": BASE | {"evaluation"},
+    "pcl/runner": BASE | {"runner", "evaluation", "learners", "streams"},
+    "pcl/figures": BASE | {"figures", "evaluation"},
+    "scripts": {"figures", "evaluation", "runner", "errors", "command"},
+}
+
+
+def files(place):
+    path = ROOT / place
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def imported(path):
+    """Names of the rooms of pcl that a file imports."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("pcl.")}
+    return rooms
+
+
+@pytest.mark.parametrize("place", ALLOWED)
+def test_imports_flow_one_way(place):
+    assert files(place)
+    for path in files(place):
+        assert imported(path) <= ALLOWED[place], path
+
+
+def test_every_room_has_its_rule():
+    rooms = {f"pcl/{p.name}" for p in (ROOT / "pcl").iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    rooms |= {f"pcl/{p.name}" for p in (ROOT / "pcl").glob("*.py") if p.name != "__init__.py"}
+    assert rooms <= set(ALLOWED)
+
+
+def test_figures_and_tables_import_no_jax():
+    code = (
+        "import importlib, sys, scripts.make_figures as m\n"
+        "[importlib.import_module(f'scripts.{name}') for name in m.names()]\n"
+        "assert m.names() and 'matplotlib' in sys.modules\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] in ('jax', 'jaxlib', 'flax')]"
+    )
+    subprocess.run((sys.executable, "-c", code), cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("path", [*files("pcl/network"), ROOT / "pcl/learners/pcn.py"], ids=lambda p: p.name)
+def test_predictive_coding_takes_no_gradient_through_layers(path):
+    names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert not names & {"grad", "value_and_grad", "vjp", "jvp", "jacrev", "jacfwd", "linearize"}
+
+
+def test_no_file_is_longer_than_a_reader_can_hold():
+    for place in ("pcl", "experiments", "scripts"):
+        for path in files(place):
+            assert len(path.read_text().splitlines()) <= 350, path

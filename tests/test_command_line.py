@@ -1,0 +1,141 @@
+"""The commands as a user runs them: plans, listings, resume after a kill, figures, one-line errors."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pcl.runner.store import CIRCUMSTANCES, Store
+
+ROOT = Path(__file__).parents[1]
+RUN = (sys.executable, "-m", "experiments.run")
+FIGURES = (sys.executable, "-m", "scripts.make_figures")
+# Small enough for a second a static group, large enough for several parts.
+SMOKE = ("--experiment=split_digits", "--smoke", "--learners=pcn,ncm")
+
+
+def command(*arguments, check=True):
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The results folder of an uninterrupted smoke run of everything the figures need."""
+    folder = tmp_path_factory.mktemp("results")
+    outputs = [command(*RUN, f"--experiment={name}", "--smoke", f"--results_dir={folder}").stdout
+               for name in ("split_digits", "digits_rates")]  # fmt: skip
+    return folder, outputs
+
+
+def test_twin_runs_prints_its_table_and_the_second_time_does_nothing(smoke):
+    folder, (output, _) = smoke
+    assert "18 runs executed, 0 were there already." in output
+    assert re.search(r"split_digits_iid_5 +pcn +2 +\d+\.\d \[", output)
+    again = command(*RUN, "--experiment=split_digits", "--smoke", f"--results_dir={folder}").stdout
+    assert "Nothing to execute: all 18 runs were there already." in again
+
+
+def test_records_describe_themselves(smoke):
+    records = Store(smoke[0] / "smoke", "split_digits").records()
+    record = next(r for r in records if r["learner"] == "pcn")
+    config = json.loads(record["config"])
+    assert config["learner"]["width"] == 8
+    assert {"name", "lr", "inference_lr", "optimiser"} <= set(config["learner"])
+    assert {"source", "order", "batch", "passes"} <= set(config["stream"])
+    assert re.fullmatch("[0-9a-f]{16}", config["data"])
+    assert {"jax", "numpy"} <= set(json.loads(record["provenance"]["versions"]))
+    assert record["provenance"]["device"]
+    assert record["state_bytes"] > 0
+    assert record["timing"]["ms_per_step"] > 0
+
+
+def test_figures_and_tables_are_drawn_from_records(smoke):
+    folder = smoke[0] / "smoke"
+    printed = command(*FIGURES, f"--results_dir={folder}").stdout.split()
+    names = {path.stem for path in (ROOT / "scripts").glob("fig_*.py")}
+    assert printed
+    assert all(Path(path).stat().st_size > 100 for path in printed)
+    for name in names:
+        assert {f"{name}.pdf", f"{name}.png", f"{name}.csv"} <= {Path(path).name for path in printed}
+    header, first, *_ = (folder / "tables/tab_split_digits.csv").read_text().splitlines()
+    assert header == "experiment,stream,learner,variant,metric,mean,low,high,seeds,command"
+    assert "python -m experiments.run --experiment=split_digits --streams=split_digits --learners=backprop" in first
+
+
+def test_killed_and_resumed_records_equal_uninterrupted_ones_bit_for_bit(smoke, tmp_path):
+    killed = Store(tmp_path / "smoke", "split_digits")
+    arguments = (*RUN, *SMOKE, f"--results_dir={tmp_path}")
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not killed.parts():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 0 < len(killed.ids()) < 12
+    assert "12 runs executed" not in command(*arguments).stdout
+    learners = ("pcn", "ncm")
+    whole = [r for r in Store(smoke[0] / "smoke", "split_digits").records() if r["learner"] in learners]
+    assert len(whole) == 12
+    for one, other in zip(killed.records(), whole, strict=True):
+        for column in set(one) - set(CIRCUMSTANCES):
+            assert one[column] == other[column], column
+
+
+def test_dry_run_shows_static_groups_and_executes_nothing(tmp_path):
+    output = command(*RUN, *SMOKE, "--dry_run", "--set", "lr=0.01,0.1", f"--results_dir={tmp_path}").stdout
+    assert "18 runs in 6 static groups, one compile each" in output  # 3 streams x (2 rates + ncm) x 2 seeds
+    assert not os.listdir(tmp_path)
+
+
+def test_list_names_everything_on_one_line_each():
+    output = command(*RUN, "--list").stdout
+    for name in ("split_digits", "pcn", "backprop", "ncm", "split", "digits"):
+        assert len(re.findall(rf"^  {name} ", output, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*RUN, "--nope"), "Unknown command line flag 'nope'"),
+        ((*RUN,), "--experiment is missing; known: digits_rates, split_digits"),
+        ((*RUN, "--experiment=split_digits", "--set", "width=0.5"), "width is a static int"),
+        ((*RUN, "--experiment=split_digits", "--shard_index=2"), "must be below --num_shards=1"),
+        ((*RUN, "--experiment=split_digits", "stray"), "unexpected argument 'stray'"),
+        ((*RUN, "--experiment=split_digits", "--results_dir=setup.py"), "cannot write to setup.py"),
+        ((*FIGURES, "--only=fig_nope"), "unknown figure or table 'fig_nope'; known: fig_wall"),
+        ((*FIGURES, "--results_dir=tests"), "no results in tests/"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_the_user_got_wrong_is_one_line_and_exit_code_2(arguments, message):
+    done = command(*arguments, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_corrupt_part_is_named(tmp_path):
+    folder = tmp_path / "smoke" / "split_digits"
+    folder.mkdir(parents=True)
+    (folder / "part-00.parquet").write_bytes(b"PAR1")
+    done = command(*RUN, *SMOKE, f"--results_dir={tmp_path}", check=False)
+    assert done.returncode == 2
+    assert "part-00.parquet cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_committed_records_can_be_read():
+    for part in (ROOT / "results").rglob("part-*.parquet"):
+        assert pq.read_metadata(part).num_rows > 0
