@@ -15,7 +15,7 @@ setup(
     package_data={"pcl": ["py.typed"]},
     python_requires=">=3.11",
     install_requires=[
-        "absl-py>=2.3,<3",
+        "absl-py>=2.3.1,<3",
         "flax>=0.12,<0.13",
         "jax>=0.10.2,<0.12",
         "jaxtyping>=0.3.9,<0.4",

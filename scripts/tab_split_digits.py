@@ -10,7 +10,6 @@ METRICS = (
     "acc",
     "aaa",
     "forgetting",
-    "bwt",
     "learning_acc",
     "min_acc",
     "prequential_acc",

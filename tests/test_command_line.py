@@ -14,6 +14,7 @@ import pytest
 
 from pcl.runner.store import CIRCUMSTANCES, Store
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 RUN = (sys.executable, "-m", "experiments.run")
 FIGURES = (sys.executable, "-m", "scripts.make_figures")

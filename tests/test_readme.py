@@ -15,6 +15,13 @@ def test_the_example_runs(capsys):
     assert "after the last task: 0." in capsys.readouterr().out
 
 
+def test_the_tables_are_those_of_the_results():
+    tables = re.findall(r"<!-- from (.*?) -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert tables
+    for path, table in tables:
+        assert table == (ROOT / path).read_text()
+
+
 def test_the_commands_and_images_exist():
     for path in re.findall(r"^(\./scripts/\w+)", README, re.MULTILINE):
         assert os.access(ROOT / path, os.X_OK)

@@ -49,12 +49,13 @@ def make_run(learner: Learner, stream: Stream, probe_every: int = 1, log_bins: i
             state, accuracy = carry
             step, slot = inputs
             batch = stream.observe(world, step, data)
-            before = state
-            state, info = learner.update(state, batch, hp)
-            prediction = info.prediction or learner.predict(before, batch.x, hp)
+            learned, info = learner.update(state, batch, hp)
+            prediction = info.prediction
+            if prediction is None:
+                prediction = learner.predict(state, batch.x, hp)
             # The slot does not depend on what is vmapped, so the probe is skipped, not masked.
-            accuracy = jax.lax.cond(slot >= 0, lambda: accuracy.at[slot].set(probe(state, step)), lambda: accuracy)
-            return (state, accuracy), _log(batch, hits(prediction, batch, world), info)
+            accuracy = jax.lax.cond(slot >= 0, lambda: accuracy.at[slot].set(probe(learned, step)), lambda: accuracy)
+            return (learned, accuracy), _log(batch, hits(prediction, batch, world), info)
 
         first = jax.tree.map(lambda leaf: leaf[0], steps)
         accuracy = jnp.zeros((len(probes), n_classes)).at[0].set(probe(state, first))
