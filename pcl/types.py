@@ -1,7 +1,8 @@
 """The contracts of the project on one page: read this first.
 
 Shape letters, used in names (`x_BD`) and in annotations:
-  B samples in a batch   D inputs of a layer   H units of a layer   C labels   K source classes   T tasks
+  B samples in a batch   D inputs of a layer   H units of a layer   C labels   K source classes
+  T tasks   V visits to a task   G groups of held-out samples
 """
 
 from collections.abc import Callable
@@ -60,19 +61,25 @@ class Learner(NamedTuple):
     update: Callable[[State, Batch, HParams], tuple[State, Info]]
 
 
-class World(NamedTuple):
-    """What stays the same over one run: how the source's classes are laid out in this stream."""
+class Layout(NamedTuple):
+    """The truth about one stream that a record keeps and no learner sees.
 
-    class_task: Int[Array, " K"]  # the position in the stream of the task each class belongs to
-    class_label: Int[Array, " K"]  # the label under which each class is taught
-    allowed: Bool[Array, "T C"] | None  # labels that a task-incremental score chooses from
+    Held-out samples are scored in groups: the source classes of a split stream, the contexts of a
+    stream of contexts. A visit is a stretch of the stream that belongs to one task (or context).
+    """
+
+    group_task: Int[Array, " G"]  # the task of each group, numbered by first visit where tasks come in turn
+    visit_start: Int[Array, " V"]  # the first step of each visit
+    visit_task: Int[Array, " V"]
+    allowed: Bool[Array, "T C"] | None = None  # labels that a task-incremental score chooses from
 
 
 class Schedule(NamedTuple):
-    """A whole stream before it is lived: `world`, and `step`, whose leaves lead with the step axis."""
+    """A whole stream before it is lived."""
 
-    world: World
-    step: Any
+    world: Any  # what stays the same over the run; only the stream looks inside
+    step: Any  # what is drawn for each step; every leaf leads with the step axis
+    layout: Layout
 
 
 class Stream(NamedTuple):
@@ -80,13 +87,13 @@ class Stream(NamedTuple):
 
     schedule: (key, data) -> Schedule
     observe:  (world, step, data) -> Batch      what arrives at this step
-    probe:    (world, step, data) -> Batch      the held-out samples as they would look at this step
+    probe:    (world, step, data, size) -> (Batch, group[B])   the first `size` held-out samples (all, where
+              it is None; a mix of all classes, where not) as they would look at this step
     """
 
     spec: Spec
     steps: int
-    task_ends: tuple[int, ...]  # steps after which each task has been seen in full, in stream order
-    probe_classes: tuple[int, ...]  # the source class of every held-out sample
+    task_ends: tuple[int, ...]  # steps after which each task has been seen in full; empty where none ever is
     schedule: Callable[[PRNGKeyArray, Data], Schedule]
-    observe: Callable[[World, Any, Data], Batch]
-    probe: Callable[[World, Any, Data], Batch]
+    observe: Callable[[Any, Any, Data], Batch]
+    probe: Callable[[Any, Any, Data, int | None], tuple[Batch, Int[Array, " B"]]]

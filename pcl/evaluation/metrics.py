@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 Matrix = NDArray[np.floating]
 
 
-def task_accuracy(class_accuracy: ArrayLike, class_task: ArrayLike, class_count: ArrayLike) -> Matrix:
-    """Accuracy of each task [P, T] from that of each class [P, K], weighted by samples a class."""
-    count = np.asarray(class_count, float)
-    member = np.asarray(class_task)[:, None] == np.arange(np.max(class_task) + 1)
+def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count: ArrayLike) -> Matrix:
+    """Accuracy of each task [P, T] from that of each group [P, G], weighted by samples a group."""
+    count = np.asarray(group_count, float)
+    member = np.asarray(group_task)[:, None] == np.arange(np.max(group_task) + 1)
     weight = member * count[:, None]
-    return np.asarray(class_accuracy, float) @ weight / weight.sum(0)
+    return np.asarray(group_accuracy, float) @ weight / weight.sum(0)
 
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:

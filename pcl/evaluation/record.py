@@ -7,18 +7,21 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.types import Batch, Prediction, World
+from pcl.types import Batch, Layout, Prediction
 
 
 class Record(NamedTuple):
-    """What one run leaves behind. P probes, K source classes, N bins of `log_every` steps each.
+    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps each.
 
     Log entries are sums over the samples of a bin, so that bins add up; divide by `seen` or `taught`.
     A quantity that the learner does not report is None.
     """
 
-    probe_accuracy: Float[Array, "P K"]  # per source class, on the held-out samples
-    class_task: Int[Array, " K"]  # place in the stream of the task of each class
+    probe_accuracy: Float[Array, "P G"]  # of each group of held-out samples
+    group_count: Int[Array, " G"]  # held-out samples in each group
+    group_task: Int[Array, " G"]
+    visit_start: Int[Array, " V"]
+    visit_task: Int[Array, " V"]
     seen: Float[Array, " N"]  # samples that arrived
     taught: Float[Array, " N"]  # of these, samples with a label
     hits: Float[Array, " N"]  # samples predicted correctly before they were learned from
@@ -39,16 +42,15 @@ def binned(per_step: Float[Array, " steps"], every: int) -> Float[Array, " N"]:
     return jnp.pad(per_step, (0, padding)).reshape(-1, every).sum(1)
 
 
-def hits(prediction: Prediction, batch: Batch, world: World) -> Bool[Array, " B"]:
+def hits(prediction: Prediction, batch: Batch, layout: Layout) -> Bool[Array, " B"]:
     """Whether the likeliest label is right; task-incremental scores choose among the task's labels."""
     logits = prediction.logits
-    if world.allowed is not None:
-        logits = jnp.where(world.allowed[batch.task], logits, -jnp.inf)
+    if layout.allowed is not None:
+        logits = jnp.where(layout.allowed[batch.task], logits, -jnp.inf)
     return (jnp.argmax(logits, axis=-1) == batch.y) & batch.valid
 
 
-def class_accuracy(hit: Bool[Array, " B"], classes: Int[Array, " B"], n_classes: int) -> Float[Array, " K"]:
-    """Share of hits among the samples of each class; classes without samples score 0."""
-    correct = jax.ops.segment_sum(hit.astype(jnp.float32), classes, n_classes)
-    count = jax.ops.segment_sum(jnp.ones(hit.shape), classes, n_classes)
-    return correct / jnp.maximum(count, 1)
+def group_accuracy(hit: Bool[Array, " B"], group: Int[Array, " B"], n_groups: int) -> Float[Array, " G"]:
+    """Share of hits among the samples of each group; a group without samples scores 0."""
+    correct = jax.ops.segment_sum(hit.astype(jnp.float32), group, n_groups)
+    return correct / jnp.maximum(jnp.bincount(group, length=n_groups), 1)

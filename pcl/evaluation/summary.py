@@ -42,7 +42,7 @@ PER_CENT = (*TASK_METRICS, "prequential_acc")
 
 def task_curves(record: Record) -> np.ndarray:
     """Accuracy of each task at each probe [P, T], in 0 .. 1."""
-    return metrics.task_accuracy(record["probe_accuracy"], record["class_task"], record["class_count"])
+    return metrics.task_accuracy(record["probe_accuracy"], record["group_task"], record["group_count"])
 
 
 def measure(record: Record) -> dict[str, float]:

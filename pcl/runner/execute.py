@@ -81,7 +81,7 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
         config.stream, source(config.stream.source), config.evaluation.probe_on
     )
     learner = learners.entry(config.learner).make(stream.spec)
-    run = make_run(learner, stream, config.evaluation.probe_every, config.evaluation.log_bins)
+    run = make_run(learner, stream, *config.evaluation.arguments)
 
     def seeded(seed: jax.Array, hp: HParams, data: Data) -> Record:
         return run(jax.random.fold_in(jax.random.key(BASE_KEY), seed), hp, data)
@@ -176,7 +176,6 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
     stream, first = program.stream, runs[0]
     state = jax.eval_shape(program.learner.init, jax.random.key(BASE_KEY), first.hp)
     state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    n_classes = record.class_task.shape[1]
     timing = {
         "compile_s": program.compile_s,
         "run_s": run_s,
@@ -209,7 +208,6 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
                 "log_every": log_every(program.steps, run.evaluation.log_bins),
                 "task_ends": stream.task_ends,
                 "probe_steps": probe_steps(stream, run.evaluation.probe_every),
-                "class_count": np.bincount(stream.probe_classes, minlength=n_classes),
                 "timing": timing,
                 "provenance": provenance,
             }

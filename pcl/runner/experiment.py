@@ -17,8 +17,14 @@ class Evaluation:
     """When and on what a run is probed; all static."""
 
     probe_every: int = static(50, "steps between probes of the held-out samples", low=1)
+    probe_size: int = static(0, "held-out samples a probe looks at between ends of tasks (0: all)", low=0)
     log_bins: int = static(250, "most entries of each logged curve", low=1)
     probe_on: str = static("test", "held-out samples that are probed", choices=("test", "validation"))
+
+    @property
+    def arguments(self) -> tuple[int, int | None, int]:
+        """What `make_run` takes behind learner and stream."""
+        return self.probe_every, self.probe_size or None, self.log_bins
 
 
 @dataclasses.dataclass(frozen=True)

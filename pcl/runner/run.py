@@ -1,6 +1,7 @@
 """A run: one pure function, one `lax.scan` over the whole stream."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from pcl.evaluation.record import Record, binned, class_accuracy, hits, log_every
+from pcl.evaluation.record import Record, binned, group_accuracy, hits, log_every
 from pcl.types import Batch, Data, HParams, Info, Learner, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Record]
@@ -20,50 +21,65 @@ def probe_steps(stream: Stream, every: int) -> tuple[int, ...]:
     return tuple(sorted({*regular, *stream.task_ends, stream.steps}))
 
 
-def make_run(learner: Learner, stream: Stream, probe_every: int = 1, log_bins: int = 250) -> Run:
-    """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule (`probe_steps`)
-    and logging every step into at most `log_bins` bins.
+def make_run(
+    learner: Learner, stream: Stream, probe_every: int = 1, probe_size: int | None = None, log_bins: int = 250
+) -> Run:
+    """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule.
 
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
-    Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9). The key decides the stream and
-    the learner's initial state, independently; learners that share a key live on the same stream.
-    `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an argument.
+    Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
+    bins. At `probe_steps` held-out samples are queried: `probe_size` of them (None: all), and all of them
+    at the ends of tasks. The key decides the stream and the learner's initial state, independently;
+    learners that share a key live on the same stream. `run` may be jitted, vmapped over `key` and the
+    leaves of `hp`, or mapped; pass `data` as an argument.
     """
     probes = probe_steps(stream, probe_every)
-    slot = np.full(stream.steps, -1, np.int32)
+    slot = np.zeros(stream.steps, np.int32)
     slot[np.asarray(probes[1:]) - 1] = np.arange(1, len(probes))
-    probe_classes = jnp.asarray(stream.probe_classes, jnp.int32)
+    whole = np.zeros(stream.steps, np.int32)
+    whole[np.asarray((*stream.task_ends, stream.steps)) - 1] = 1
+    # What a step does about probing: nothing, a sample, everything.
+    probing = (slot > 0) * (1 + whole)
     every = log_every(stream.steps, log_bins)
 
     def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Record:
         stream_key, learner_key = jax.random.split(key)
-        world, steps = stream.schedule(stream_key, data)
+        world, steps, layout = stream.schedule(stream_key, data)
         state = learner.init(learner_key, hp)
-        n_classes = world.class_task.shape[0]
+        n_groups = layout.group_task.shape[0]
 
-        def probe(state: State, step: object) -> Float[Array, " K"]:
-            batch = stream.probe(world, step, data)
-            return class_accuracy(hits(learner.predict(state, batch.x, hp), batch, world), probe_classes, n_classes)
+        def probe(state: State, step: Any, size: int | None) -> Float[Array, " G"]:
+            batch, group = stream.probe(world, step, data, size)
+            return group_accuracy(hits(learner.predict(state, batch.x, hp), batch, layout), group, n_groups)
 
         def live(carry: tuple[State, Array], inputs: tuple) -> tuple[tuple[State, Array], dict[str, Array]]:
             state, accuracy = carry
-            step, slot = inputs
+            step, slot, probing = inputs
             batch = stream.observe(world, step, data)
             learned, info = learner.update(state, batch, hp)
             prediction = info.prediction
             if prediction is None:
                 prediction = learner.predict(state, batch.x, hp)
-            # The slot does not depend on what is vmapped, so the probe is skipped, not masked.
-            accuracy = jax.lax.cond(slot >= 0, lambda: accuracy.at[slot].set(probe(learned, step)), lambda: accuracy)
-            return (learned, accuracy), _log(batch, hits(prediction, batch, world), info)
+            # `probing` does not depend on what is vmapped, so that probes are skipped and not masked.
+            choices = (
+                lambda: accuracy,
+                lambda: accuracy.at[slot].set(probe(learned, step, probe_size)),
+                lambda: accuracy.at[slot].set(probe(learned, step, None)),
+            )
+            accuracy = jax.lax.switch(probing, choices)
+            return (learned, accuracy), _log(batch, hits(prediction, batch, layout), info)
 
         first = jax.tree.map(lambda leaf: leaf[0], steps)
-        accuracy = jnp.zeros((len(probes), n_classes)).at[0].set(probe(state, first))
-        (state, accuracy), log = jax.lax.scan(live, (state, accuracy), (steps, slot))
+        accuracy = jnp.zeros((len(probes), n_groups)).at[0].set(probe(state, first, probe_size))
+        (state, accuracy), log = jax.lax.scan(live, (state, accuracy), (steps, slot, probing))
         sums = {name: binned(value, every) for name, value in log.items()}
+        _, group = stream.probe(world, first, data, None)
         return Record(
             probe_accuracy=accuracy,
-            class_task=world.class_task,
+            group_count=jnp.bincount(group, length=n_groups),
+            group_task=layout.group_task,
+            visit_start=layout.visit_start,
+            visit_task=layout.visit_task,
             seen=sums["seen"],
             taught=sums["taught"],
             hits=sums["hits"],

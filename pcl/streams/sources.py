@@ -39,19 +39,29 @@ class Samples(NamedTuple):
 
 
 def samples(source: Source, probe_on: str) -> Samples:
-    """Training samples and probes for `probe_on`, `test` or `validation`.
+    """Training samples and probes for `probe_on`, `test` or `validation`; any first probes mix all classes.
 
     For validation a stratified fifth of the training samples is held out of the stream and probed; for
     the test they are back in the stream. A fixed seed: the split belongs to the data, not to a run.
     """
     if probe_on == "test":
-        return Samples(source.x_train, source.y_train, source.x_test, source.y_test)
-    order = np.random.default_rng(0).permutation(len(source.y_train))
-    held = np.zeros(len(order), bool)
-    for label in range(source.num_classes):
-        members = order[source.y_train[order] == label]
-        held[members[: round(HELD_OUT * len(members))]] = True
-    return Samples(source.x_train[~held], source.y_train[~held], source.x_train[held], source.y_train[held])
+        mixed = _class_mix(source.y_test)[0]
+        return Samples(source.x_train, source.y_train, source.x_test[mixed], source.y_test[mixed])
+    order, share = _class_mix(source.y_train)
+    held, kept = order[share < HELD_OUT], np.sort(order[share >= HELD_OUT])
+    return Samples(source.x_train[kept], source.y_train[kept], source.x_train[held], source.y_train[held])
+
+
+def _class_mix(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An order of the samples in which every prefix is a mix of all classes, and how far through its own
+    class each of them is (0 .. 1). Random within a class, yet always the same."""
+    shuffled = np.random.default_rng(0).permutation(len(y))
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    count = np.bincount(y)
+    rank = np.arange(len(y)) - np.repeat(np.cumsum(count) - count, count)
+    share = rank / np.repeat(count, count)
+    mixed = np.argsort(share, kind="stable")
+    return by_class[mixed], share[mixed]
 
 
 def make_source(

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.sources import SOURCES, Source, samples
-from pcl.types import Batch, Schedule, Spec, Stream, World
+from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
 
 @struct.dataclass
@@ -35,6 +35,13 @@ class Split:
     )
     passes: int = static(1, "times that each task is seen before the next one", low=1)
     batch: int = static(10, "samples a step", low=1)
+
+
+class World(NamedTuple):
+    """How the classes of the source are laid out in one stream."""
+
+    class_task: Int[Array, " K"]  # the place in the stream of the task each class belongs to
+    class_label: Int[Array, " K"]  # the label under which each class is taught
 
 
 class Step(NamedTuple):
@@ -59,7 +66,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     x, y, probe_x, probe_y = samples(source, probe_on)
     steps_per_pass = _steps_per_pass(config, np.bincount(y, minlength=n_classes))
     segments = 1 if config.order == "iid" else n_tasks
-    steps_per_segment = config.passes * steps_per_pass
+    ends = [(i + 1) * config.passes * steps_per_pass for i in range(segments)]
     pixels = (x.reshape(len(x), -1) * source.scale).astype(np.float32)
     data = {
         "x": x,
@@ -74,17 +81,20 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         class_key, shuffle_key = jax.random.split(key)
         classes = jnp.arange(n_classes)
         place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
-        world = World(
-            class_task=place // k,
-            class_label=place % k if config.scenario == "domain" else classes,
-            allowed=(place // k == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
+        class_task = place // k
+        world = World(class_task, place % k if config.scenario == "domain" else classes)
+        layout = Layout(
+            group_task=class_task,
+            visit_start=jnp.asarray([0, *ends[:-1]]),
+            visit_task=jnp.arange(segments),
+            allowed=(class_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
         )
         segment = jnp.zeros_like(data["y"]) if config.order == "iid" else world.class_task[data["y"]]
         shape = (segments, steps_per_pass, config.batch)
         pass_keys = jax.random.split(shuffle_key, config.passes)
         passes = jax.vmap(lambda key: _one_pass(key, segment, shape))(pass_keys)
         sample, valid = (part.swapaxes(0, 1).reshape(-1, config.batch) for part in passes)
-        return Schedule(world, Step(sample, valid, *_running_moments(sample, valid, data)))
+        return Schedule(world, Step(sample, valid, *_running_moments(sample, valid, data)), layout)
 
     def batch(world: World, step: Step, x: Array, y: Array, valid: Array) -> Batch:
         return Batch(
@@ -98,16 +108,14 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     def observe(world: World, step: Step, data: dict[str, Array]) -> Batch:
         return batch(world, step, data["x"][step.sample], data["y"][step.sample], step.valid)
 
-    def probe(world: World, step: Step, data: dict[str, Array]) -> Batch:
-        everything = jnp.ones(data["probe_y"].shape, bool)
-        return batch(world, step, data["probe_x"], data["probe_y"], everything)
+    def probe(world: World, step: Step, data: dict[str, Array], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
+        x, y = data["probe_x"][:size], data["probe_y"][:size]
+        return batch(world, step, x, y, jnp.ones(y.shape, bool)), y
 
-    ends = [(i + 1) * steps_per_segment for i in range(segments)]
     stream = Stream(
         spec=Spec(x.shape[1:], k if config.scenario == "domain" else n_classes),
-        steps=segments * steps_per_segment,
+        steps=ends[-1],
         task_ends=tuple(ends if segments == n_tasks else ends * n_tasks),
-        probe_classes=tuple(probe_y.tolist()),
         schedule=schedule,
         observe=observe,
         probe=probe,

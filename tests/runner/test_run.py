@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pcl import learners, streams
-from pcl.evaluation.record import binned, class_accuracy, hits, log_every
+from pcl.evaluation.record import binned, group_accuracy, hits, log_every
 from pcl.runner.run import make_run, probe_steps
-from pcl.types import Batch, Prediction, World
+from pcl.types import Batch, Layout, Prediction
 
 
 def small(name="pcn", **settings):
@@ -22,12 +22,11 @@ def small(name="pcn", **settings):
 @pytest.mark.parametrize("name", ["pcn", "ncm"])
 def test_run_equals_a_plain_loop(name):
     stream, data, learner, hp = small(name)
-    record = jax.jit(make_run(learner, stream, probe_every=7))(jax.random.key(0), hp, data)
+    record = jax.jit(make_run(learner, stream, probe_every=7, probe_size=100))(jax.random.key(0), hp, data)
 
     stream_key, learner_key = jax.random.split(jax.random.key(0))
-    world, steps = stream.schedule(stream_key, data)
+    world, steps, _ = stream.schedule(stream_key, data)
     state, update = learner.init(learner_key, hp), jax.jit(learner.update)
-    classes = np.asarray(stream.probe_classes)
     probes = probe_steps(stream, 7)
     for t in range(stream.steps + 1):
         last = max(t - 1, 0)
@@ -41,11 +40,11 @@ def test_run_equals_a_plain_loop(name):
             if info.energy is not None:
                 np.testing.assert_allclose(record.energy[t - 1], info.energy * batch.valid.sum(), rtol=1e-3)
         if t in probes:
-            probe = stream.probe(world, step, data)
+            probe, classes = stream.probe(world, step, data, None if t in stream.task_ends else 100)
             right = np.asarray(learner.predict(state, probe.x, hp).logits.argmax(1) == probe.y)
-            by_class = [right[classes == k].mean() for k in range(10)]
-            # One sample of a class may flip where two scores tie to the last bit.
-            np.testing.assert_allclose(record.probe_accuracy[probes.index(t)], by_class, atol=0.04)
+            by_class = [right[np.asarray(classes) == k].mean() for k in range(10)]
+            # One of ten or more samples of a class may flip where two scores tie to the last bit.
+            np.testing.assert_allclose(record.probe_accuracy[probes.index(t)], by_class, atol=0.11)
     assert record.seen.sum() == 1437
     assert record.diverged_at == -1
     assert (record.energy is None) == (name == "ncm")
@@ -56,7 +55,7 @@ def test_learners_that_share_a_key_live_on_the_same_stream():
     for name in ("ncm", "backprop"):
         stream, data, learner, hp = small(name)
         records.append(make_run(learner, stream, 100)(jax.random.key(5), hp, data))
-    np.testing.assert_array_equal(records[0].class_task, records[1].class_task)
+    np.testing.assert_array_equal(records[0].group_task, records[1].group_task)
 
 
 def test_a_run_that_diverges_says_at_which_step():
@@ -88,10 +87,10 @@ def test_hits_by_hand():
     task, valid = jnp.asarray([0, 1, 0]), jnp.asarray([True, True, False])
     batch = Batch(x, jnp.asarray([0, 2, 1]), valid, valid, task)
     logits = Prediction(jnp.asarray([[1.0, 0, 5, 0], [9, 0, 1, 0], [0, 1.0, 0, 0]]))
-    world = World(jnp.asarray([0, 0, 1, 1]), jnp.arange(4), None)
-    assert hits(logits, batch, world).tolist() == [False, False, False]
-    masked = world._replace(allowed=jnp.asarray([[1, 1, 0, 0], [0, 0, 1, 1]], bool))
+    layout = Layout(jnp.asarray([0, 0, 1, 1]), jnp.zeros(1, int), jnp.zeros(1, int))
+    assert hits(logits, batch, layout).tolist() == [False, False, False]
+    masked = layout._replace(allowed=jnp.asarray([[1, 1, 0, 0], [0, 0, 1, 1]], bool))
     assert hits(logits, batch, masked).tolist() == [True, True, False]
     np.testing.assert_allclose(
-        class_accuracy(jnp.asarray([True, False, True]), jnp.asarray([0, 0, 2]), 4), [0.5, 0, 1, 0]
+        group_accuracy(jnp.asarray([True, False, True]), jnp.asarray([0, 0, 2]), 4), [0.5, 0, 1, 0]
     )

@@ -26,7 +26,7 @@ def tagged_source(counts, seed=0):
 def lived(config, made_from, seed=0, probe_on="test"):
     """What a learner sees: raw tags, labels, validity and tasks, a row a step."""
     stream, data = split.make(config, made_from, probe_on)
-    world, steps = stream.schedule(jax.random.key(seed), data)
+    world, steps, _ = stream.schedule(jax.random.key(seed), data)
     batches = jax.vmap(lambda step: stream.observe(world, step, data))(steps)
     tags = jnp.round(batches.x[..., 0] * steps.std[:, None] + steps.mean[:, None])
     return stream, world, steps, batches, np.asarray(tags)
@@ -100,20 +100,25 @@ def test_standardisation_uses_what_has_arrived_and_nothing_else():
 
 def test_labels_and_masks_of_the_scenarios():
     made_from = tagged_source([5, 6, 7, 8])
+
+    def layout_of(scenario):
+        stream, data = split.make(split.Split(scenario=scenario), made_from, "test")
+        return stream.schedule(jax.random.key(0), data).layout
+
     _, world, _, batches, tags = lived(split.Split(scenario="class"), made_from)
     true = made_from.y_train[tags.astype(int)]
     valid = np.asarray(batches.valid)
     np.testing.assert_array_equal(np.asarray(batches.y)[valid], true[valid])
-    assert world.allowed is None
+    assert layout_of("class").allowed is None
 
     stream, world, _, batches, _ = lived(split.Split(scenario="domain"), made_from)
     assert stream.spec.num_labels == 2
     assert sorted(np.asarray(world.class_task * 2 + world.class_label)) == [0, 1, 2, 3]
     assert set(np.unique(batches.y)) == {0, 1}
 
-    _, world, _, _, _ = lived(split.Split(scenario="task"), made_from)
-    assert world.allowed.sum(1).tolist() == [2, 2]
-    assert all(world.allowed[world.class_task[c], c] for c in range(N_CLASSES))
+    layout = layout_of("task")
+    assert layout.allowed.sum(1).tolist() == [2, 2]
+    assert all(layout.allowed[layout.group_task[c], c] for c in range(N_CLASSES))
 
 
 def test_no_test_sample_enters_a_stream_and_the_probe_is_the_whole_test_set():
@@ -121,11 +126,15 @@ def test_no_test_sample_enters_a_stream_and_the_probe_is_the_whole_test_set():
     _, _, _, batches, tags = lived(split.Split(), made_from)
     assert tags[np.asarray(batches.valid)].min() >= 0
     stream, data = split.make(split.Split(), made_from, "test")
-    world, steps = stream.schedule(jax.random.key(0), data)
+    world, steps, layout = stream.schedule(jax.random.key(0), data)
     last = jax.tree.map(lambda leaf: leaf[-1], steps)
-    probe = stream.probe(world, last, data)
-    np.testing.assert_allclose(probe.x[:, 0] * last.std + last.mean, made_from.x_test[:, 0], atol=1e-4)
-    assert stream.probe_classes == tuple(made_from.y_test)
+    probe, group = stream.probe(world, last, data, None)
+    tags = np.rint(probe.x[:, 0] * last.std + last.mean)
+    assert sorted(tags) == sorted(made_from.x_test[:, 0])
+    np.testing.assert_array_equal(group, made_from.y_test[-1 - tags.astype(int)])
+    assert layout.group_task.tolist() == world.class_task.tolist()
+    few, _ = stream.probe(world, last, data, 4)
+    assert sorted(few.y.tolist()) == [0, 1, 2, 3]  # a mix of all classes
 
 
 def test_validation_samples_are_stratified_and_held_out_of_the_stream():
@@ -138,6 +147,7 @@ def test_validation_samples_are_stratified_and_held_out_of_the_stream():
     assert sorted(map(bytes, pooled)) == sorted(map(bytes, digits.x_train))
     assert len(y) == len(x)
     assert samples(digits, "test").x is digits.x_train
+    assert np.bincount(probe_y[:50]).tolist() == [5] * 10
 
 
 def test_digits_are_the_real_ones():
