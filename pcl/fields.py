@@ -1,7 +1,8 @@
 """Numbers of learners and streams: declared once as traced or static, parsed, checked, written.
 
-A configuration is a `flax.struct` dataclass. A traced field is a leaf and is vmapped over; a static
-field is part of the structure and costs one compile for each of its values.
+A configuration is a `flax.struct` dataclass; a strategy around a learner nests that learner's. A traced
+field is a leaf and is vmapped over; a static field is part of the structure and costs one compile for
+each of its values.
 """
 
 import dataclasses
@@ -35,9 +36,18 @@ def static(
     return struct.field(pytree_node=False, default=default, metadata=metadata)
 
 
+def nested(default: Any) -> Any:
+    """A configuration inside a configuration; its fields count as the outer one's, so names must differ."""
+    return struct.field(default=default)
+
+
 def fields(config: Any) -> dict[str, dataclasses.Field]:
-    """The fields of a configuration (class or instance) by name."""
-    return {f.name: f for f in dataclasses.fields(config)}
+    """The fields of a configuration (class or instance) by name, those of nested ones included."""
+    found: dict[str, dataclasses.Field] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        found |= fields(value) if dataclasses.is_dataclass(value) else {field.name: field}
+    return found
 
 
 def is_static(field: dataclasses.Field) -> bool:
@@ -90,12 +100,22 @@ def replace(config: Any, values: Mapping[str, Any]) -> Any:
     for name in values:
         if name not in known:
             raise unknown("setting", name, known)
-    return config.replace(**{name: check(known[name], value) for name, value in values.items()})
+    return _replace(config, {name: check(known[name], value) for name, value in values.items()})
+
+
+def _replace(config: Any, values: Mapping[str, Any]) -> Any:
+    inner = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    changed = {name: _replace(value, values) for name, value in inner.items() if dataclasses.is_dataclass(value)}
+    return config.replace(**changed, **{name: values[name] for name in values if name in inner})
 
 
 def as_dict(config: Any) -> dict[str, Any]:
     """All fields by name, as plain values."""
-    return {name: getattr(config, name) for name in fields(config)}
+    plain: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        plain |= as_dict(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return plain
 
 
 def canonical(value: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pcl.errors import unknown
-from pcl.learners import backprop, ncm, pcn
+from pcl.learners import backprop, ncm, pcn, replay
 from pcl.types import HParams, Learner, Spec
 
 
@@ -19,6 +19,16 @@ class Entry(NamedTuple):
 REGISTRY = {
     "pcn": Entry(pcn.make, pcn.HParams(), "predictive-coding network, local updates after inference"),
     "backprop": Entry(backprop.make, backprop.HParams(), "perceptron trained by backpropagation"),
+    "er": Entry(
+        lambda spec: replay.around(backprop.make(spec), spec),
+        replay.ReplayHParams(rule=backprop.HParams()),
+        "experience replay from a reservoir, learned by backpropagation",
+    ),
+    "er_pcn": Entry(
+        lambda spec: replay.around(pcn.make(spec), spec),
+        replay.ReplayHParams(rule=pcn.HParams()),
+        "experience replay from a reservoir, learned by a predictive-coding network",
+    ),
     "ncm": Entry(ncm.make, ncm.HParams(), "nearest class mean"),
 }
 

@@ -49,7 +49,8 @@ class RunConfig:
     @property
     def static(self) -> str:
         """What is compiled in: runs that agree on it share one program."""
-        hp = {name: getattr(self.hp, name) for name, field in fields(self.hp).items() if is_static(field)}
+        numbers, known = as_dict(self.hp), fields(self.hp)
+        hp = {name: value for name, value in numbers.items() if is_static(known[name])}
         identity = self.identity | {"learner": {"name": self.learner} | hp}
         del identity["seed"]
         return canonical(identity)
@@ -125,7 +126,7 @@ def resolve(
                     name: value
                     for config, values in zip(base, given, strict=True)
                     for name, value in values.items()
-                    if name in swept or value != getattr(config, name)
+                    if name in swept or value != as_dict(config)[name]
                 }
                 for seed in range(seeds):
                     run = RunConfig(stream_name, spec.kind, stream, learner, hp, evaluation, seed, variant)

@@ -1,0 +1,96 @@
+"""Experience replay: a reservoir of the past is mixed into every batch that a network rule learns from.
+
+A memory strategy around any learner whose updates take a masked batch; every sample of the stream is in
+the memory with equal probability. Sources: reservoir sampling, Vitter (1985), doi:10.1145/3147.3165,
+algorithm R; its use in continual learning, Chaudhry et al. (2019), arXiv:1902.10486.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.fields import nested, static
+from pcl.learners.inputs import teaching_rows
+from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+
+@struct.dataclass
+class ReplayHParams:
+    """Numbers of the memory, and of the rule that learns from it."""
+
+    rule: Any = nested(None)
+    memory: int = static(500, "samples that the reservoir holds", low=1)
+    replayed: int = static(10, "samples drawn from it at each step", low=1)
+
+
+class ReplayState(NamedTuple):
+    """The rule's state and a reservoir of M samples; `seen` counts the samples that were offered to it."""
+
+    rule: Any
+    x: Float[Array, "M ..."]
+    y: Int[Array, " M"]
+    seen: Int[Array, ""]
+    key: PRNGKeyArray
+
+
+def around(rule: Learner, spec: Spec) -> Learner:
+    """The learner `rule`, whose batches are filled up with samples drawn from a reservoir."""
+
+    def init(key: PRNGKeyArray, hp: ReplayHParams) -> ReplayState:
+        if hp.replayed > hp.memory:
+            raise UsageError(f"replayed={hp.replayed}: must not exceed memory={hp.memory}")
+        x, y = jnp.zeros((hp.memory, *spec.input_shape)), jnp.zeros(hp.memory, jnp.int32)
+        # The rule starts as it would on its own, so that learners with and without replay are paired.
+        return ReplayState(rule.init(key, hp.rule), x, y, jnp.zeros((), jnp.int32), jax.random.fold_in(key, 1))
+
+    def predict(state: ReplayState, x: Float[Array, "B ..."], hp: ReplayHParams) -> Prediction:
+        return rule.predict(state.rule, x, hp.rule)
+
+    def update(state: ReplayState, batch: Batch, hp: ReplayHParams) -> tuple[ReplayState, Info]:
+        # The count of samples makes every draw new; a batch of padding draws, keeps and changes nothing.
+        draw_key, keep_key = jax.random.split(jax.random.fold_in(state.key, state.seen))
+        offered = teaching_rows(batch)
+        joined = jax.tree.map(_behind, batch, recall(state, draw_key, hp.replayed, offered.any()))
+        rule_state, info = rule.update(state.rule, joined, hp.rule)
+        if info.prediction is not None:
+            arrived = Prediction(info.prediction.logits[: batch.y.shape[0]])
+            info = info._replace(prediction=arrived)
+        slot = reservoir_slots(keep_key, offered, state.seen, hp.memory)
+        x = state.x.at[slot].set(batch.x, mode="drop")
+        y = state.y.at[slot].set(batch.y, mode="drop")
+        return ReplayState(rule_state, x, y, state.seen + offered.sum(), state.key), info
+
+    return Learner(init, predict, update)
+
+
+def recall(state: ReplayState, key: PRNGKeyArray, size: int, wanted: Bool[Array, ""]) -> Batch:
+    """`size` distinct samples of the reservoir, uniformly; rows beyond what it holds are not valid."""
+    memory = state.y.shape[0]
+    held = jnp.arange(memory) < state.seen
+    score, index = jax.lax.top_k(jnp.where(held, jax.random.uniform(key, (memory,)), -1.0), size)
+    valid = (score >= 0) & wanted
+    return Batch(state.x[index], state.y[index], jnp.ones_like(valid), valid, jnp.zeros_like(index))
+
+
+def reservoir_slots(
+    key: PRNGKeyArray, offered: Bool[Array, " B"], seen: Int[Array, ""], memory: int
+) -> Int[Array, " B"]:
+    """The slot that each offered sample takes, or `memory` (no slot) where the reservoir passes it over.
+
+    Sample number n (from 0) takes slot n while there is room and a uniform one of 0 .. n afterwards, if it
+    exists. Where two samples of a batch draw one slot, the later keeps it, as if they had come in turn.
+    """
+    number = seen + jnp.cumsum(offered) - offered
+    drawn = jnp.where(number < memory, number, jax.random.randint(key, offered.shape, 0, number + 1))
+    slot = jnp.where(offered, jnp.minimum(drawn, memory), memory)
+    later = jnp.triu(slot[:, None] == slot, k=1).any(1)
+    return jnp.where(later, memory, slot)
+
+
+def _behind(first: Array, second: Array) -> Array:
+    return jnp.concatenate([first, second.astype(first.dtype)])

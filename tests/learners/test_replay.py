@@ -1,0 +1,145 @@
+"""Replay: what reaches the update, and what the reservoir holds."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from pcl import learners
+from pcl.errors import UsageError
+from pcl.fields import fields, replace
+from pcl.learners.replay import ReplayHParams, around, recall, reservoir_slots
+from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+SPEC = Spec((1,), 3)
+
+
+def spy():
+    """A rule that learns nothing and keeps the batch that reached it; every sample is its own number."""
+    size = 5 + 4
+
+    def init(key, hp):
+        true = jnp.zeros(size, bool)
+        return Batch(jnp.zeros((size, 1)), jnp.zeros(size, jnp.int32), true, true, jnp.zeros(size, jnp.int32))
+
+    def update(state, batch, hp):
+        return batch, Info(prediction=Prediction(jnp.tile(batch.x, 3)))
+
+    return around(Learner(init, lambda *_: None, update), SPEC)
+
+
+def numbered(start, n=5, valid=5):
+    x = jnp.arange(start, start + n, dtype=jnp.float32)[:, None]
+    true = jnp.ones(n, bool)
+    return Batch(x, jnp.arange(start, start + n) % 3, true, jnp.arange(n) < valid, jnp.zeros(n, jnp.int32))
+
+
+def live(n_batches, memory=20, seed=0, valid=5):
+    learner, hp = spy(), ReplayHParams(rule=None, memory=memory, replayed=4)
+    state, infos = learner.init(jax.random.key(seed), hp), []
+    update = jax.jit(learner.update)
+    states = []
+    for i in range(n_batches):
+        state, info = update(state, numbered(5 * i, valid=valid), hp)
+        states.append(state)
+        infos.append(info)
+    return states, infos
+
+
+def test_what_reaches_the_update_is_the_arriving_batch_and_then_distinct_memories():
+    states, infos = live(12)
+    for i, state in enumerate(states):
+        batch = state.rule
+        np.testing.assert_array_equal(batch.x[:5, 0], np.arange(5 * i, 5 * i + 5))
+        assert batch.valid[:5].all()
+        replayed = np.asarray(batch.x[5:, 0])[np.asarray(batch.valid[5:])]
+        assert len(replayed) == (4 if i else 0)  # nothing can be replayed at the first step
+        assert len(set(replayed)) == len(replayed)
+        np.testing.assert_array_equal(np.asarray(batch.y[5:])[np.asarray(batch.valid[5:])], replayed % 3)
+        if i:
+            assert set(replayed) <= set(np.asarray(states[i - 1].x[:, 0]))
+            assert replayed.max() < 5 * i  # only the past
+        assert infos[i].prediction.logits.shape == (5, 3)
+
+
+def test_the_memory_fills_in_order_and_then_holds_distinct_samples_with_their_labels():
+    states, _ = live(12)
+    np.testing.assert_array_equal(states[3].x[:, 0], np.arange(20))
+    held = np.asarray(states[-1].x[:, 0])
+    assert len(set(held)) == 20
+    assert held.max() < 60
+    np.testing.assert_array_equal(states[-1].y, held % 3)
+    assert states[-1].seen == 60
+
+
+def test_padding_is_never_remembered():
+    states, _ = live(6, valid=3)
+    assert set(np.asarray(states[-1].x[:18, 0]) % 5) <= {0, 1, 2}
+    assert states[-1].seen == 18
+
+
+def test_every_sample_of_the_stream_is_held_with_equal_probability():
+    """60 samples into 20 slots, 400 lives: each sample is expected 400/3 times."""
+
+    def held(seed):
+        learner, hp = spy(), ReplayHParams(rule=None, memory=20, replayed=4)
+
+        def step(state, i):
+            return learner.update(state, numbered(0)._replace(x=5.0 * i + jnp.arange(5.0)[:, None]), hp)[0], None
+
+        return jax.lax.scan(step, learner.init(jax.random.key(seed), hp), jnp.arange(12.0))[0].x[:, 0]
+
+    count = np.bincount(np.asarray(jax.vmap(held)(jnp.arange(400))).astype(int).ravel(), minlength=60)
+    # Samples of one life exclude each other, which only narrows the spread: the test is conservative.
+    assert chisquare(count).pvalue > 1e-3
+
+
+def test_recall_is_uniform_over_what_is_held():
+    states, _ = live(3)  # 15 of 20 slots are filled
+    drawn = jax.vmap(lambda key: recall(states[-1], key, 4, jnp.asarray(True)).x[:, 0])(
+        jax.random.split(jax.random.key(0), 1000)
+    )
+    count = np.bincount(np.asarray(drawn).astype(int).ravel(), minlength=15)
+    assert len(count) == 15
+    assert chisquare(count).pvalue > 1e-3
+
+
+def test_where_two_samples_of_a_batch_draw_one_slot_the_later_keeps_it():
+    offered, collisions = jnp.ones(6, bool), 0
+    for seed in range(200):
+        key, seen = jax.random.key(seed), jnp.asarray(50)
+        slot = np.asarray(reservoir_slots(key, offered, seen, 2))
+        kept = slot[slot < 2]
+        assert len(set(kept)) == len(kept)
+        drawn = np.asarray(jax.random.randint(key, (6,), 0, 50 + jnp.arange(6) + 1))
+        for s in (0, 1):
+            rows = np.flatnonzero(drawn == s)
+            collisions += len(rows) > 1
+            np.testing.assert_array_equal(np.flatnonzero(slot == s), rows[-1:])
+    assert collisions > 0
+
+
+def test_a_step_costs_the_same_however_long_the_stream_has_run():
+    """Shapes are static, so only a loop with an open end could grow with `seen`; there is none."""
+    learner, hp = spy(), ReplayHParams(rule=None, memory=20, replayed=4)
+    state = learner.init(jax.random.key(0), hp)
+    assert " while[" not in str(jax.make_jaxpr(learner.update)(state, numbered(0), hp))
+
+
+def test_more_replayed_than_held_is_refused():
+    learner, hp = learners.make("er", SPEC)
+    with pytest.raises(UsageError, match="replayed=9: must not exceed memory=5"):
+        learner.init(jax.random.key(0), replace(hp, {"memory": 5, "replayed": 9}))
+
+
+@pytest.mark.parametrize(("with_replay", "alone"), [("er", "backprop"), ("er_pcn", "pcn")])
+def test_one_strategy_serves_every_rule(with_replay, alone):
+    replaying, hp = learners.make(with_replay, SPEC)
+    rule, rule_hp = learners.make(alone, SPEC)
+    assert set(fields(rule_hp)) < set(fields(hp))
+    state, own = replaying.init(jax.random.key(0), hp), rule.init(jax.random.key(0), rule_hp)
+    jax.tree.map(np.testing.assert_array_equal, state.rule, own)
+    # The first step has nothing to replay, so it is the rule's own.
+    got, want = replaying.update(state, numbered(0), hp)[0].rule, rule.update(own, numbered(0), rule_hp)[0]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), got, want)
