@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax import Array
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
+from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
 from pcl.streams.sources import SOURCES, Source, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
@@ -49,11 +50,10 @@ class Step(NamedTuple):
 
     sample: Int[Array, " B"]  # index into the training samples
     valid: Bool[Array, " B"]
-    mean: Float[Array, ""]  # of every pixel that has arrived up to and including this step
-    std: Float[Array, ""]
+    moments: Moments  # of every pixel that has arrived up to and including this step
 
 
-def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str, Array]]:
+def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
     """The stream and its device arrays; `probe_on` names the held-out split that probes look at.
 
     Raises:
@@ -67,17 +67,10 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     steps_per_pass = _steps_per_pass(config, np.bincount(y, minlength=n_classes))
     segments = 1 if config.order == "iid" else n_tasks
     ends = [(i + 1) * config.passes * steps_per_pass for i in range(segments)]
-    pixels = (x.reshape(len(x), -1) * source.scale).astype(np.float32)
-    data = {
-        "x": x,
-        "y": y,
-        "mean": pixels.mean(1),
-        "square": (pixels**2).mean(1),
-        "probe_x": probe_x,
-        "probe_y": probe_y,
-    }
+    moments = pixel_moments(x, source.scale)
+    data = {"x": x, "y": y, "moments": moments, "probe_x": probe_x, "probe_y": probe_y}
 
-    def schedule(key: PRNGKeyArray, data: dict[str, Array]) -> Schedule:
+    def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
         class_key, shuffle_key = jax.random.split(key)
         classes = jnp.arange(n_classes)
         place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
@@ -94,21 +87,21 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         pass_keys = jax.random.split(shuffle_key, config.passes)
         passes = jax.vmap(lambda key: _one_pass(key, segment, shape))(pass_keys)
         sample, valid = (part.swapaxes(0, 1).reshape(-1, config.batch) for part in passes)
-        return Schedule(world, Step(sample, valid, *_running_moments(sample, valid, data)), layout)
+        return Schedule(world, Step(sample, valid, running_moments(data["moments"], sample, valid)), layout)
 
     def batch(world: World, step: Step, x: Array, y: Array, valid: Array) -> Batch:
         return Batch(
-            x=(x * jnp.float32(source.scale) - step.mean) / step.std,
+            x=standardise(x, source.scale, step.moments),
             y=world.class_label[y],
             labelled=jnp.ones_like(valid),
             valid=valid,
             task=world.class_task[y],
         )
 
-    def observe(world: World, step: Step, data: dict[str, Array]) -> Batch:
+    def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
         return batch(world, step, data["x"][step.sample], data["y"][step.sample], step.valid)
 
-    def probe(world: World, step: Step, data: dict[str, Array], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
+    def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
         x, y = data["probe_x"][:size], data["probe_y"][:size]
         return batch(world, step, x, y, jnp.ones(y.shape, bool)), y
 
@@ -151,11 +144,3 @@ def _one_pass(
     valid = slot < count[:, None]
     sample = ordered[jnp.where(valid, start[:, None] + slot, 0)]
     return sample.reshape(shape), valid.reshape(shape)
-
-
-def _running_moments(sample: Array, valid: Array, data: dict[str, Any]) -> tuple[Array, Array]:
-    """Mean and standard deviation over all pixels that have arrived by each step: no look ahead."""
-    seen = jnp.cumsum(valid.sum(1))
-    mean = jnp.cumsum((data["mean"][sample] * valid).sum(1)) / seen
-    square = jnp.cumsum((data["square"][sample] * valid).sum(1)) / seen
-    return mean, jnp.sqrt(jnp.maximum(square - mean**2, 1e-6))

@@ -28,7 +28,7 @@ def lived(config, made_from, seed=0, probe_on="test"):
     stream, data = split.make(config, made_from, probe_on)
     world, steps, _ = stream.schedule(jax.random.key(seed), data)
     batches = jax.vmap(lambda step: stream.observe(world, step, data))(steps)
-    tags = jnp.round(batches.x[..., 0] * steps.std[:, None] + steps.mean[:, None])
+    tags = jnp.round(batches.x[..., 0] * steps.moments.std[:, None] + steps.moments.mean[:, None])
     return stream, world, steps, batches, np.asarray(tags)
 
 
@@ -94,8 +94,10 @@ def test_standardisation_uses_what_has_arrived_and_nothing_else():
     valid = np.asarray(batches.valid)
     for t in range(len(tags)):
         arrived = tags[: t + 1][valid[: t + 1]]
-        np.testing.assert_allclose(steps.mean[t], arrived.mean(), rtol=1e-5)
-        np.testing.assert_allclose(steps.std[t], arrived.std(), rtol=1e-3)  # a difference of squares, in float32
+        np.testing.assert_allclose(steps.moments.mean[t], arrived.mean(), rtol=1e-5)
+        np.testing.assert_allclose(
+            steps.moments.std[t], arrived.std(), rtol=1e-3
+        )  # a difference of squares, in float32
 
 
 def test_labels_and_masks_of_the_scenarios():
@@ -129,7 +131,7 @@ def test_no_test_sample_enters_a_stream_and_the_probe_is_the_whole_test_set():
     world, steps, layout = stream.schedule(jax.random.key(0), data)
     last = jax.tree.map(lambda leaf: leaf[-1], steps)
     probe, group = stream.probe(world, last, data, None)
-    tags = np.rint(probe.x[:, 0] * last.std + last.mean)
+    tags = np.rint(probe.x[:, 0] * last.moments.std + last.moments.mean)
     assert sorted(tags) == sorted(made_from.x_test[:, 0])
     np.testing.assert_array_equal(group, made_from.y_test[-1 - tags.astype(int)])
     assert layout.group_task.tolist() == world.class_task.tolist()
