@@ -1,42 +1,59 @@
-"""Continual-learning metrics as pure functions of a record's arrays. Imports no JAX.
+"""Task metrics of continual learning as pure functions of a record's arrays. Imports no JAX.
 
 `accuracy` is [P, T]: accuracy of each task (in stream order) at each probe, in 0 .. 1.
-`steps` is [P]: steps lived before each probe. `ends` is [T]: steps after which each task was seen in
-full; tasks that share an end arrive together (an iid stream). Metrics that need one task to end before
-another are NaN on streams where none does.
+`steps` is [P]: steps lived before each probe, increasing. `ends` is [T]: steps after which each task was
+seen in full; tasks that share an end arrive together (an iid stream). Metrics that need one task to end
+before another are NaN on streams where none does. All raise UsageError where these shapes disagree.
 """
+
+import itertools
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pcl.errors import UsageError
+
 Matrix = NDArray[np.floating]
+Steps = NDArray[np.integer]
 
 
 def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count: ArrayLike) -> Matrix:
-    """Accuracy of each task [P, T] from that of each group [P, G], weighted by samples a group."""
-    count = np.asarray(group_count, float)
-    member = np.asarray(group_task)[:, None] == np.arange(np.max(group_task) + 1)
-    weight = member * count[:, None]
-    return np.asarray(group_accuracy, float) @ weight / weight.sum(0)
+    """Accuracy of each task [P, T] from that of each group [P, G], weighted by samples a group.
+
+    Raises:
+      UsageError: the three do not agree on G.
+    """
+    accuracy, task, count = np.asarray(group_accuracy, float), np.asarray(group_task), np.asarray(group_count, float)
+    if accuracy.ndim != 2 or not accuracy.shape[1:] == task.shape == count.shape:
+        raise UsageError(
+            f"group_accuracy {accuracy.shape}, group_task {task.shape}, group_count {count.shape}: must be [P, G], G, G"
+        )
+    weight = (task[:, None] == np.arange(np.max(task) + 1)) * count[:, None]
+    return accuracy @ weight / weight.sum(0)
 
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """ACC: mean over tasks at the last probe. Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 2."""
+    _checked(accuracy, steps, ends)
     return float(accuracy[-1].mean())
 
 
 def average_anytime_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
-    """AAA: mean over all probes after the first step of the mean over the tasks begun by then.
+    """AAA: mean over all steps but the zeroth of the mean over the tasks begun by then.
 
-    Caccia et al. (2022), arXiv:2104.05025, section 5.
+    Each probe stands for the steps since the one before, so that probes added at the ends of tasks, where
+    accuracy peaks, do not count more than others. Caccia et al. (2022), arXiv:2104.05025, equation 4.
     """
-    begun = _begins(ends) < np.asarray(steps)[:, None]
+    steps, ends = _checked(accuracy, steps, ends)
+    begun = begins(ends) < steps[:, None]
     living = begun.any(1)
-    return float(np.mean((accuracy * begun).sum(1)[living] / begun.sum(1)[living]))
+    anytime = (accuracy * begun).sum(1)[living] / begun.sum(1)[living]
+    return float(np.average(anytime, weights=np.diff(steps, prepend=0)[living]))
 
 
 def learning_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """Mean over tasks of the accuracy at the task's own end. Riemer et al. (2019), arXiv:1810.11910."""
+    steps, ends = _checked(accuracy, steps, ends)
     return float(np.diag(_at_ends(accuracy, steps, ends)).mean()) if _sequential(ends) else np.nan
 
 
@@ -45,52 +62,112 @@ def backward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> fl
 
     Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 3.
     """
+    steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
         return np.nan
     at_ends = _at_ends(accuracy, steps, ends)
     return float((at_ends[-1] - np.diag(at_ends))[:-1].mean())
 
 
-def forgetting(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
-    """Mean over all tasks but the last of the best accuracy at an earlier task's end minus the final one.
+def forward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
+    """FWT: mean over all tasks but the first of accuracy just before the task, minus that of the untrained learner.
 
-    Chaudhry et al. (2018), arXiv:1801.10112, equation 3 (the best is sought from the task's own end on).
+    The untrained learner is this run's own at probe 0. Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 4.
     """
+    steps, ends = _checked(accuracy, steps, ends)
+    if not _sequential(ends):
+        return np.nan
+    if steps[0] != 0:
+        raise UsageError(f"the first probe is after step {steps[0]}: forward transfer needs one before learning")
+    return float((np.diag(_at_ends(accuracy, steps, ends), k=1) - accuracy[0, 1:]).mean())
+
+
+def forgetting(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
+    """Mean over all tasks but the last of the best accuracy at the end of any earlier task minus the final one.
+
+    Chaudhry et al. (2018), arXiv:1801.10112, equation 3.
+    """
+    steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
         return np.nan
     at_ends = _at_ends(accuracy, steps, ends)
-    return float(np.mean([at_ends[i:-1, i].max() - at_ends[-1, i] for i in range(len(at_ends) - 1)]))
+    return float((at_ends[:-1].max(0) - at_ends[-1])[:-1].mean())
+
+
+def intransigence(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike, reference: ArrayLike) -> float:
+    """Mean over tasks of a reference learner's accuracy [T] minus the accuracy at the task's own end.
+
+    `reference[k]` is the accuracy on task k of a learner trained jointly on tasks 0 .. k.
+    Chaudhry et al. (2018), arXiv:1801.10112, equation 4, which is stated for one task and averaged here.
+    """
+    steps, ends = _checked(accuracy, steps, ends)
+    reference = np.asarray(reference, float)
+    if reference.shape != ends.shape:
+        raise UsageError(f"reference {reference.shape}: must hold one accuracy for each of the {len(ends)} tasks")
+    return float(reference.mean()) - learning_accuracy(accuracy, steps, ends)
 
 
 def minimum_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """min-ACC: mean over all tasks but the last of the worst accuracy at any probe after the task's end.
 
-    De Lange, van de Ven and Tuytelaars (2023), arXiv:2205.13452, definition 3.
+    De Lange, van de Ven and Tuytelaars (2023), arXiv:2205.13452. It rises with the distance between probes.
     """
+    steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
         return np.nan
-    after = np.asarray(steps)[:, None] > np.asarray(ends)
-    return float(np.mean([accuracy[after[:, i], i].min() for i in range(accuracy.shape[1] - 1)]))
+    return float(np.mean([accuracy[steps > end, i].min() for i, end in enumerate(ends[:-1])]))
 
 
-def prequential_accuracy(hits: ArrayLike, seen: ArrayLike) -> float:
-    """Share of samples predicted correctly before they were learned from.
+def worst_case_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
+    """WC-ACC at the last probe: 1/T of the last task's accuracy and 1 - 1/T of min-ACC.
 
-    Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9.
+    De Lange, van de Ven and Tuytelaars (2023), arXiv:2205.13452.
     """
-    return float(np.sum(hits) / np.sum(seen))
+    old = minimum_accuracy(accuracy, steps, ends)
+    n_tasks = accuracy.shape[1]
+    return float(accuracy[-1, -1] / n_tasks + (1 - 1 / n_tasks) * old)
 
 
-def _begins(ends: ArrayLike) -> NDArray[np.integer]:
+def stability_gap(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
+    """How far the tasks learned so far fall, at worst, while the next one is learned; at least 0.
+
+    For each switch of task, the mean over the tasks before it of accuracy at the switch minus the lowest at
+    any probe from there to the end of the next task; then the mean over switches. A fall counts whether it
+    is made good later (the gap proper) or not (forgetting). The phenomenon: De Lange, van de Ven and
+    Tuytelaars (2023), arXiv:2205.13452, who report it as min-ACC; this measure of its depth is ours.
+    """
+    steps, ends = _checked(accuracy, steps, ends)
+    if not _sequential(ends):
+        return np.nan
+    falls = []
+    for k, (switch, end) in enumerate(itertools.pairwise(ends)):
+        old = accuracy[(steps >= switch) & (steps <= end), : k + 1]
+        falls.append((old[0] - old.min(0)).mean())
+    return float(np.mean(falls))
+
+
+def begins(ends: ArrayLike) -> Steps:
     """Steps before each task: the largest end before its own."""
     distinct = np.unique(ends)
     return np.concatenate(([0], distinct))[np.searchsorted(distinct, ends)]
 
 
-def _sequential(ends: ArrayLike) -> bool:
+def _checked(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> tuple[Steps, Steps]:
+    """`steps` and `ends` as arrays that fit `accuracy` and each other."""
+    steps, ends = np.asarray(steps), np.asarray(ends)
+    if accuracy.ndim != 2 or accuracy.shape != (*steps.shape, *ends.shape) or not accuracy.size:
+        raise UsageError(f"accuracy {accuracy.shape}, steps {steps.shape}, ends {ends.shape}: must be [P, T], P, T")
+    if (np.diff(steps) <= 0).any() or (np.diff(ends) < 0).any():
+        raise UsageError("steps must increase, and ends must be in stream order")
+    if not np.isin(ends, steps).all():
+        raise UsageError(f"no probe at the end of a task: ends {ends.tolist()} must be among the probes' steps")
+    return steps, ends
+
+
+def _sequential(ends: Steps) -> bool:
     return len(np.unique(ends)) == np.size(ends) > 1
 
 
-def _at_ends(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> Matrix:
+def _at_ends(accuracy: Matrix, steps: Steps, ends: Steps) -> Matrix:
     """[T, T]: row i is the probe at the end of task i."""
     return accuracy[np.searchsorted(steps, ends)]

@@ -9,6 +9,10 @@ import numpy as np
 from tabulate import tabulate
 
 from pcl.evaluation import metrics
+from pcl.evaluation.acquisition import samples_to_learn
+from pcl.evaluation.calibration import surprise_error_correlation
+from pcl.evaluation.prequential import prequential_accuracy, samples_at
+from pcl.evaluation.retention import ages, half_life, retention_curve
 from pcl.evaluation.statistics import mean_interval
 
 Record = Mapping[str, Any]
@@ -34,10 +38,14 @@ TASK_METRICS: dict[str, Callable[..., float]] = {
     "aaa": metrics.average_anytime_accuracy,
     "forgetting": metrics.forgetting,
     "bwt": metrics.backward_transfer,
+    "fwt": metrics.forward_transfer,
     "learning_acc": metrics.learning_accuracy,
     "min_acc": metrics.minimum_accuracy,
+    "wc_acc": metrics.worst_case_accuracy,
+    "stability_gap": metrics.stability_gap,
 }
 PER_CENT = (*TASK_METRICS, "prequential_acc")
+COSTS = ("state_bytes", "ms_per_step", "inference_steps")  # shown without interval: they hardly vary over seeds
 
 
 def task_curves(record: Record) -> np.ndarray:
@@ -46,21 +54,50 @@ def task_curves(record: Record) -> np.ndarray:
 
 
 def measure(record: Record) -> dict[str, float]:
-    """Every metric of one run."""
+    """Every metric of one run; NaN where its stream or learner does not define it, inf for never.
+
+    `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks.
+    """
     accuracy = task_curves(record)
     values = {name: f(accuracy, record["probe_steps"], record["task_ends"]) for name, f in TASK_METRICS.items()}
-    values["prequential_acc"] = metrics.prequential_accuracy(record["hits"], record["seen"])
+    values["prequential_acc"] = prequential_accuracy(record["hits"], record["seen"])
     values = {name: 100 * value for name, value in values.items()}
+    values["half_life"] = _half_life(record, accuracy)
+    values["samples_to_learn"] = _samples_to_learn(record, accuracy)
+    if record["surprise"] is not None:
+        values["surprise_error_correlation"] = surprise_error_correlation(
+            record["surprise"], record["taught"], record["hits"], record["seen"]
+        )
     if record["inference_steps"] is not None:
         values["inference_steps"] = float(np.sum(record["inference_steps"]) / np.sum(record["taught"]))
     return values | {"state_bytes": record["state_bytes"], "ms_per_step": record["timing"]["ms_per_step"]}
 
 
+def _half_life(record: Record, accuracy: np.ndarray) -> float:
+    """In tasks, from the probes at the ends of tasks."""
+    steps, ends = np.asarray(record["probe_steps"]), record["task_ends"]
+    at_ends = np.isin(steps, ends)
+    age = ages(steps[at_ends], ends, np.arange(len(ends)))
+    return half_life(retention_curve(accuracy[at_ends], age))
+
+
+def _samples_to_learn(record: Record, accuracy: np.ndarray) -> float:
+    """Mean over tasks, each from its begin to its end."""
+    steps, ends = np.asarray(record["probe_steps"]), record["task_ends"]
+    samples = samples_at(steps, record["seen"], record["log_every"], record["steps"])
+    needed = []
+    for task, (begin, end) in enumerate(zip(metrics.begins(ends), ends, strict=True)):
+        met = (begin <= steps) & (steps <= end)
+        needed.append(samples_to_learn(accuracy[met, task], samples[met]))
+    return float(np.mean(needed))
+
+
 def summarise(records: Iterable[Record]) -> list[Row]:
     """Mean and interval of every metric over the seeds of each stream, learner and variant.
 
-    Metrics that a stream or learner does not define are left out. A run that diverged counts with the
-    accuracy it had, which is what its user would get.
+    Metrics that a stream or learner does not define (NaN) are left out; one that is never reached by some run
+    (inf) has mean inf and no interval. A run that diverged counts with the accuracy it had, which is what its
+    user would get.
     """
 
     def cell(record: Record) -> tuple[str, str, str, str]:
@@ -77,7 +114,7 @@ def summarise(records: Iterable[Record]) -> list[Row]:
         )
         for metric in measured[0]:
             values = [m[metric] for m in measured]
-            if np.isfinite(values).all():
+            if not np.isnan(values).any():
                 interval = mean_interval(values)
                 rows.append(Row(experiment, stream, learner, settings, metric, *interval, len(runs), command))
     return rows
@@ -111,4 +148,4 @@ def _text(row: Row) -> str:
         return f"{row.mean:,.0f}"
     digits = 1 if row.metric in PER_CENT else 3
     interval = f" [{row.low:.{digits}f}, {row.high:.{digits}f}]" if np.isfinite(row.low) else ""
-    return f"{row.mean:.{digits}f}" + (interval if row.metric in PER_CENT else "")
+    return f"{row.mean:.{digits}f}" + (interval if row.metric not in COSTS else "")

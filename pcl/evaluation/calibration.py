@@ -1,0 +1,39 @@
+"""Whether a learner's surprise and confidence mean what they say. Imports no JAX."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import spearmanr
+
+from pcl.evaluation.checks import vectors
+
+
+def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: ArrayLike, seen: ArrayLike) -> float:
+    """Spearman's rank correlation, over bins of the log, of mean surprise with prequential error, in -1 .. 1.
+
+    All are [N] sums over the samples of a bin: of surprise over the `taught` ones, of right predictions over
+    the `seen` ones. Bins without either are left out. NaN for fewer than three bins, where surprise or error
+    never changes, and where a surprise is NaN. Spearman (1904), doi:10.2307/1412159.
+
+    Raises:
+      UsageError: the four are not equally long.
+    """
+    surprise, taught, hits, seen = vectors(surprise=surprise, taught=taught, hits=hits, seen=seen)
+    known = (taught > 0) & (seen > 0)
+    mean, error = surprise[known] / taught[known], 1 - hits[known] / seen[known]
+    if known.sum() < 3 or np.ptp(mean) == 0 or np.ptp(error) == 0:
+        return np.nan
+    return float(spearmanr(mean, error).statistic)
+
+
+def expected_calibration_error(confidence: ArrayLike, hits: ArrayLike, count: ArrayLike) -> float:
+    """ECE: mean over samples of the gap between confidence and accuracy in the sample's bin, in 0 .. 1.
+
+    All are [M], one entry a bin of confidence (the largest predicted probability): sums over its samples of
+    that confidence and of right predictions, and their number. Bins without samples count nothing; NaN if
+    all are empty. Guo et al. (2017), arXiv:1706.04599, section 2.
+
+    Raises:
+      UsageError: the three are not equally long.
+    """
+    confidence, hits, count = vectors(confidence=confidence, hits=hits, count=count)
+    return float(np.abs(hits - confidence).sum() / count.sum()) if count.sum() else np.nan

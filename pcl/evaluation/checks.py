@@ -1,0 +1,31 @@
+"""Shapes that metrics insist on, refused in one line. Imports no JAX."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pcl.errors import UsageError
+
+Vector = NDArray[np.floating]
+
+
+def vectors(**named: ArrayLike) -> list[Vector]:
+    """The arguments as 1-d float64 arrays of one length, in the order given.
+
+    Raises:
+      UsageError: an argument is empty or not 1-d, or the lengths differ.
+    """
+    arrays = [np.asarray(value, float) for value in named.values()]
+    if any(a.ndim != 1 or not a.size for a in arrays) or len({a.size for a in arrays}) > 1:
+        shapes = ", ".join(f"{name} {a.shape}" for name, a in zip(named, arrays, strict=True))
+        raise UsageError(f"{shapes}: must be 1-d, not empty and of one length")
+    return arrays
+
+
+def share_of_one(name: str, value: float) -> None:
+    """Accept 0 < value <= 1.
+
+    Raises:
+      UsageError: the value lies outside.
+    """
+    if not 0 < value <= 1:
+        raise UsageError(f"{name}={value}: must be above 0 and at most 1")

@@ -1,0 +1,119 @@
+"""How a learner reacts when the world shifts, and whether it can still learn late. Imports no JAX.
+
+`hits` and `seen` are [N]: samples predicted correctly before learning and samples that arrived, per bin of the
+log. `shifts` [S] are bins, increasing: the first bin with samples from after each shift. All raise UsageError
+where shapes disagree.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import linregress, t
+
+from pcl.errors import UsageError
+from pcl.evaluation.checks import Vector, share_of_one, vectors
+
+
+class Reaction(NamedTuple):
+    """What each of S shifts did; a shift's stretch is the time from it to the next one or to the end."""
+
+    before: Vector  # [S] accuracy over the window of bins before the shift
+    dip: Vector  # [S] `before` minus the lowest accuracy of a bin in the stretch; negative if none is lower
+    recovery: Vector  # [S] samples until accuracy is back; 0 if it never left, inf if it stayed away
+    stretch: Vector  # [S] samples in the stretch
+
+
+class MeanReaction(NamedTuple):
+    """Averages over shifts."""
+
+    dip: float
+    recovery: float  # samples; a shift without recovery counts with its whole stretch, so this is then a lower bound
+    recovered: float  # share of shifts with recovery
+
+
+class Alarms(NamedTuple):
+    """How well alarms match S shifts."""
+
+    false: NDArray[np.integer]  # [S + 1] unfounded alarms before the first shift and after each shift
+    delay: Vector  # [S] bins from the shift to its first alarm, inf where it was missed
+
+
+class Slope(NamedTuple):
+    """Change of accuracy per 100 tasks with its interval."""
+
+    per_100: float
+    low: float
+    high: float
+
+
+def shift_reaction(hits: ArrayLike, seen: ArrayLike, shifts: ArrayLike, window: int, share: float = 0.9) -> Reaction:
+    """Dip and recovery of prequential accuracy at each shift.
+
+    The level before is the accuracy over the last `window` bins before the shift, fewer if another shift lies
+    among them. Recovery ends with the first bin at or after the lowest one whose accuracy is at least `share`
+    of that level. One bin is the resolution of both, and the lowest of many bins is low by chance alone: bins
+    should hold tens of samples. Raises also where a shift has no bin on both sides of it.
+    """
+    hits, seen = vectors(hits=hits, seen=seen)
+    share_of_one("share", share)
+    shifts = np.asarray(shifts)
+    starts, stops = np.concatenate(([0], shifts[:-1])), np.concatenate((shifts[1:], [len(seen)]))
+    if window < 1 or not shifts.size or (starts >= shifts).any() or (shifts >= stops).any():
+        raise UsageError(f"window={window}, shifts={shifts.tolist()}: need a window, and increasing bins in 1 .. N - 1")
+    rows = []
+    for start, shift, stop in zip(starts, shifts, stops, strict=True):
+        reference = slice(max(start, shift - window), shift)
+        before = hits[reference].sum() / seen[reference].sum()
+        arrived = np.cumsum(seen[shift:stop])
+        met = seen[shift:stop] > 0  # bins in which nothing arrived say nothing
+        accuracy = np.where(met, hits[shift:stop] / np.where(met, seen[shift:stop], 1), np.inf)
+        back = accuracy >= share * before
+        lowest = int(np.argmin(accuracy))
+        later = lowest + np.flatnonzero(back[lowest:] & met[lowest:])
+        recovery = 0.0 if back.all() else float(arrived[later[0]]) if later.size else np.inf
+        rows.append((before, before - accuracy[lowest], recovery, arrived[-1]))
+    return Reaction(*np.transpose(rows))
+
+
+def mean_reaction(reaction: Reaction) -> MeanReaction:
+    """Averages over the shifts of a run."""
+    back = np.isfinite(reaction.recovery)
+    samples = np.where(back, reaction.recovery, reaction.stretch)
+    return MeanReaction(float(reaction.dip.mean()), float(samples.mean()), float(back.mean()))
+
+
+def match_alarms(alarms: ArrayLike, shifts: ArrayLike, tolerance: int) -> Alarms:
+    """Sort alarms [A] (bins, in any order) into founded and false ones.
+
+    An alarm is founded if a shift happened in its own bin or at most `tolerance` bins before it; an alarm
+    ahead of a shift cannot have been caused by it and is false. After Gama et al. (2014),
+    doi:10.1145/2523813, who judge detectors by false alarms, missed changes and delay.
+    """
+    alarms, shifts = np.sort(np.asarray(alarms, int)), np.asarray(shifts)
+    if tolerance < 0 or shifts.ndim != 1 or (np.diff(shifts) <= 0).any():
+        raise UsageError(f"tolerance={tolerance}, shifts={shifts.tolist()}: must be at least 0, and increasing bins")
+    stretch = np.searchsorted(shifts, alarms, side="right")
+    lag = alarms - np.concatenate(([-np.inf], shifts))[stretch]
+    false = np.bincount(stretch[lag > tolerance], minlength=len(shifts) + 1)
+    delay = np.full(len(shifts), np.inf)
+    founded = lag <= tolerance
+    np.minimum.at(delay, stretch[founded] - 1, lag[founded])
+    return Alarms(false, delay)
+
+
+def plasticity_slope(online_accuracy: ArrayLike, confidence: float = 0.95) -> Slope:
+    """Least-squares slope of per-task online accuracy [T] against the task's number, per 100 tasks.
+
+    0 is a learner as plastic at its last task as at its first; below 0 it loses plasticity. The interval is
+    Student's with T - 2 degrees of freedom (NaN below three tasks): it takes deviations from the line as
+    independent, so compare learners by intervals of slopes over seeds. The measure that it summarises:
+    Dohare et al. (2024), doi:10.1038/s41586-024-07711-7.
+    """
+    (accuracy,) = vectors(online_accuracy=online_accuracy)
+    n = len(accuracy)
+    if n < 2:
+        return Slope(np.nan, np.nan, np.nan)
+    fit = linregress(np.arange(n), accuracy)
+    half = t.ppf((1 + confidence) / 2, n - 2) * fit.stderr  # NaN for two tasks, without freedom
+    return Slope(*(float(100 * value) for value in (fit.slope, fit.slope - half, fit.slope + half)))

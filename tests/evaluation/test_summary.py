@@ -1,0 +1,104 @@
+"""From a record to metrics, rows and a table."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pcl.evaluation.summary import measure, summarise, table
+
+
+def record(**changes):
+    """Two tasks of two classes; 4 steps of 5 samples each, a probe after every second step, bins of 3 steps."""
+    return {
+        "experiment": "twin",
+        "stream": "split",
+        "learner": "pcn",
+        "variant": "{}",
+        "seed": 0,
+        "state_bytes": 1200,
+        "steps": 8,
+        "log_every": 3,
+        "task_ends": [4, 8],
+        "probe_steps": [0, 2, 4, 6, 8],
+        "group_count": [10, 10, 10, 10],
+        "group_task": [1, 0, 0, 1],
+        "probe_accuracy": [
+            [0.0, 0.1, 0.1, 0.2],
+            [0.0, 0.4, 0.6, 0.0],
+            [0.0, 0.8, 0.8, 0.4],
+            [0.3, 0.2, 0.0, 0.5],
+            [0.9, 0.4, 0.2, 0.7],
+        ],
+        "seen": [15, 15, 10],
+        "taught": [15, 15, 10],
+        "hits": [3, 6, 8],
+        "surprise": [30.0, 15.0, 5.0],
+        "inference_steps": [300.0, 300.0, 200.0],
+        "timing": {"ms_per_step": 0.25},
+    } | changes
+
+
+def test_every_metric_of_a_run_by_hand():
+    # By task: [0.1, 0.1], [0.5, 0], [0.8, 0.2], [0.1, 0.4], [0.3, 0.8].
+    assert measure(record()) == pytest.approx(
+        {
+            "acc": 55,
+            "aaa": 100 * (0.5 + 0.8 + 0.25 + 0.55) / 4,
+            "forgetting": 50,
+            "bwt": -50,
+            "fwt": 10,
+            "learning_acc": 80,
+            "min_acc": 10,
+            "wc_acc": 40 + 5,
+            "stability_gap": 70,
+            "prequential_acc": 100 * 17 / 40,
+            # Age 0: (0.8 + 0.8) / 2; age 1: 0.3. Half of 0.8 is crossed after 0.4 / 0.5 of the way.
+            "half_life": 0.8,
+            # Both plateaus are 0.8, first reached 4 steps of 5 samples after the task began.
+            "samples_to_learn": 20,
+            # Surprise 2, 1, 0.5 and error 0.8, 0.6, 0.2 fall together.
+            "surprise_error_correlation": 1,
+            "inference_steps": 20,
+            "state_bytes": 1200,
+            "ms_per_step": 0.25,
+        }
+    )
+
+
+def test_what_a_learner_does_not_report_is_absent():
+    values = measure(record(surprise=None, inference_steps=None))
+    assert "surprise_error_correlation" not in values
+    assert "inference_steps" not in values
+
+
+def test_rows_over_seeds():
+    better = record(seed=1, hits=[6, 8, 9])
+    rows = {row.metric: row for row in summarise([record(), better])}
+    row = rows["prequential_acc"]
+    assert (row.mean, row.low, row.high) == pytest.approx((50, 42.5, 57.5))
+    assert row.seeds == 2
+    assert row.command == "python -m experiments.run --experiment=twin --streams=split --learners=pcn --seeds=2"
+
+
+def test_undefined_metrics_are_left_out_and_never_is_infinite():
+    # Nothing is ever learned on a shuffled stream: no transfer is defined, no plateau is reached.
+    rows = {row.metric: row for row in summarise([record(task_ends=[8, 8], probe_accuracy=np.zeros((5, 4)))])}
+    assert "bwt" not in rows
+    assert "half_life" not in rows
+    assert rows["samples_to_learn"].mean == np.inf
+    assert np.isnan(rows["samples_to_learn"].low)
+
+
+def test_table_shows_intervals_of_results_and_not_of_costs():
+    rows = summarise([record(), record(seed=1, hits=[6, 8, 9])])
+    text = table(rows, ["prequential_acc", "state_bytes", "ms_per_step", "nonsense"], "github")
+    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
+    assert cells == ["split", "pcn", "2", "50.0 [42.5, 57.5]", "1,200", "0.250", "-"]
+
+
+def test_evaluation_of_records_imports_no_jax():
+    others = "acquisition, calibration, cost, metrics, prequential, retention, shifts, statistics, summary"
+    code = f"import sys; from pcl.evaluation import {others}; sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
