@@ -16,8 +16,9 @@ from pcl.errors import UsageError
 from pcl.evaluation.summary import Record, setting_text, summarise, table
 from pcl.fields import fields, is_static
 from pcl.runner import devices
-from pcl.runner.execute import Chunk, compile_group, execute, plan
+from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.experiment import experiment_names, load_experiment
+from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import parse_settings, resolve
 from pcl.streams.sources import SOURCES
@@ -130,7 +131,7 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
         program = compile_group(runs[0], group[0].width, mode)
         finished = sum(run.run_id in done for run in runs)
         body.append(
-            (runs[0].stream_name, runs[0].learner, len(runs), finished, len(group), program.width, program.steps,
+            (runs[0].stream_name, runs[0].learner, len(runs), finished, len(group), program.width, program.stream.steps,
              f"{program.memory / 2**20:.1f}", f"{program.compile_s:.1f}")
         )  # fmt: skip
     head = ("stream", "learner", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")

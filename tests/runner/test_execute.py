@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pcl.runner import execute as execution
+from pcl.runner import program
 from pcl.runner.execute import execute, plan
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.run import make_run
@@ -45,7 +46,7 @@ def test_one_trace_a_static_group_for_all_seeds_and_rates(store, monkeypatch):
 
         return traced
 
-    monkeypatch.setattr(execution, "make_run", counting)
+    monkeypatch.setattr(program, "make_run", counting)
     runs = resolve(EXPERIMENT, parse_settings(["lr=0.01,0.1"], []))
     groups = plan(runs, "map", max_width=4)
     assert [len(group) for group in groups] == [3, 2]  # 10 runs and 5, in chunks of one width
@@ -110,9 +111,9 @@ def test_widths_are_multiples_of_the_devices_and_chunks_are_even():
 
 def test_a_program_too_large_for_memory_is_compiled_narrower(store, monkeypatch):
     groups = plan(resolve(EXPERIMENT, learner_names=["pcn"], seeds=8), "vmap")
-    wide = execution.compile_group(groups[0][0].runs[0], 8, "vmap")
-    monkeypatch.setattr(execution.devices, "memory_budget", lambda: int(0.6 * wide.memory))
-    narrow = execution.compile_group(groups[0][0].runs[0], 8, "vmap")
+    wide = program.compile_group(groups[0][0].runs[0], 8, "vmap")
+    monkeypatch.setattr(program.devices, "memory_budget", lambda: int(0.6 * wide.memory))
+    narrow = program.compile_group(groups[0][0].runs[0], 8, "vmap")
     assert narrow.width < 8
     assert execute(groups, store, "vmap", "trial") == 8
     assert {r["provenance"]["width"] for r in store.records()} == {narrow.width}
@@ -122,11 +123,11 @@ def test_running_out_of_memory_halves_the_width_and_tries_again(store, monkeypat
     attempts = []
     run_chunk = execution._run_chunk
 
-    def exhausted_once(program, runs, experiment):
-        attempts.append(program.width)
+    def exhausted_once(compiled, runs, experiment):
+        attempts.append(compiled.width)
         if len(attempts) == 1:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-        return run_chunk(program, runs, experiment)
+        return run_chunk(compiled, runs, experiment)
 
     monkeypatch.setattr(execution, "_run_chunk", exhausted_once)
     assert execute(plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=8), "map"), store, "map", "trial") == 8
