@@ -33,7 +33,8 @@ setup(
     extras_require={
         "cuda": ["jax[cuda13]>=0.10.2,<0.12"],
         "figures": ["matplotlib>=3.10,<4"],
-        "prepare": ["tensorflow>=2.21,<2.22"],
+        # tensorflow-datasets imports importlib-resources without declaring it
+        "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
         "test": [
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",

@@ -77,4 +77,4 @@ def _drawings(path: Path) -> Iterable[tuple[np.ndarray, int]]:
             raise UsageError(
                 f"{path}: {name} has {image.shape[1]}x{image.shape[0]} pixels; a drawing has {DRAWN}x{DRAWN}"
             )
-        yield image < 128, int(number[1]) - 1
+        yield image == 0, int(number[1]) - 1
