@@ -27,7 +27,7 @@ def root() -> Path:
 
 def find(name: str) -> Path | None:
     """The folder of the latest version of the data set called `name`, if it was prepared."""
-    found = [about.parent for about in (root() / name).glob("*.*.*/dataset_info.json")]
+    found = [about.parent for about in (root() / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")]
     return max(found, key=lambda path: [int(number) for number in path.name.split(".")], default=None)
 
 
