@@ -27,7 +27,7 @@ setup(
         "scikit-learn>=1.7,<2",
         "scipy>=1.15,<2",
         "tabulate>=0.9,<0.11",
-        "tensorflow-datasets>=4.9.9,<5",
+        "tensorflow-datasets>=4.9.10,<4.10",
         "tqdm>=4.66,<5",
     ],
     extras_require={

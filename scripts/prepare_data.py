@@ -50,8 +50,12 @@ def prepare(name: str, tfds_name: str) -> Path:
     made from the files of another.
 
     Raises:
-      UsageError: TensorFlow is missing, a download fails or has another checksum, or the disk is full.
+      UsageError: it was prepared in another format, TensorFlow is missing, a download fails or has another
+        checksum, or the disk is full.
     """
+    if found := prepared.find(tfds_name):
+        prepared.opened(found)
+        return found
     if importlib.util.find_spec("tensorflow") is None:
         raise UsageError(f"preparing {name} needs TensorFlow; install it with: pip install -e '.[prepare]'")
     import tensorflow_datasets as tfds

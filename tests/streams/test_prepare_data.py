@@ -39,7 +39,7 @@ def test_every_data_set_can_be_got_somewhere():
         assert bool(data_set.tfds_name) != bool(data_set.publisher), name
 
 
-def test_without_tensorflow_the_error_says_how_to_get_it(monkeypatch):
+def test_without_tensorflow_the_error_says_how_to_get_it(places, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"preparing mnist needs TensorFlow; install it with: pip install -e '.\[prep"):
         prepare_data.prepare("mnist", "mnist")
@@ -78,7 +78,8 @@ def test_two_data_sets_of_the_same_file_names_are_prepared_as_from_raw(places, m
         monkeypatch.setenv("PCL_DATA_DIR", str(REAL))
         monkeypatch.setenv("PCL_CACHE_DIR", str(places / "raw"))
         raw = load(name).version
-        prepare_data.prepare(name, name)
+        prepared = prepare_data.prepare(name, name)
+        assert prepare_data.prepare(name, name) == prepared  # and the second time it only looks
         monkeypatch.delenv("PCL_DATA_DIR")
         monkeypatch.setenv("PCL_CACHE_DIR", str(places / "prepared"))
         assert load(name).version == raw

@@ -13,6 +13,7 @@ from pcl.streams import sources
 from pcl.streams.sources import cache, checksums, omniglot, prepared, samples, use_data_dir
 from pcl.streams.sources.arrays import canonical_order, make_source
 from pcl.streams.sources.datasets import load
+from scripts.prepare_data import prepare
 
 KMNIST = "train-images-idx3-ubyte.gz"
 
@@ -259,8 +260,9 @@ def test_a_prepared_data_set_that_cannot_be_read_is_one_clear_error(places, monk
         load("kmnist")
     about = folder / "dataset_info.json"
     about.write_text(about.read_text().replace("array_record", "tfrecord"))
-    with pytest.raises(UsageError, match=r"prepared as tfrecord, which only TensorFlow reads; remove it and prepare"):
-        load("kmnist")
+    for reader in (lambda: load("kmnist"), lambda: prepare("kmnist", "kmnist")):
+        with pytest.raises(UsageError, match=r"prepared as tfrecord, which only TensorFlow reads; remove it and prep"):
+            reader()
     folder.rename(folder.with_name("incomplete.ABC_3.0.1"))
     with pytest.raises(UsageError, match="nothing prepared in"):
         load("kmnist")

@@ -20,6 +20,8 @@ _given: Path | None = None
 def use_data_dir(folder: str | None) -> None:
     """Read raw files below `folder` from now on; None: below the environment's PCL_DATA_DIR, if any.
 
+    To be called before the first source is loaded: `source` keeps what it has.
+
     Raises:
       UsageError: there is no such folder.
     """

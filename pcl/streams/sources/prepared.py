@@ -68,17 +68,26 @@ def _arrays(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     return (x[..., 0] if x.shape[-1] == 1 else x), y
 
 
-def _examples(folder: Path, split: str) -> Iterator[dict[str, Any]]:
-    """The examples of a split, decoded, with progress."""
+def opened(folder: Path) -> Any:
+    """What tensorflow-datasets knows of a prepared data set.
+
+    Raises:
+      UsageError: it was prepared in another format.
+    """
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(folder)
     written = builder.info.file_format.value
     if written != FILE_FORMAT:
         raise UsageError(
-            f"{folder}: prepared as {written}, which only TensorFlow reads; remove it and prepare it again with:"
-            f" python -m scripts.prepare_data"
+            f"{folder}: prepared as {written}, which only TensorFlow reads; remove it and prepare it again"
         )
+    return builder
+
+
+def _examples(folder: Path, split: str) -> Iterator[dict[str, Any]]:
+    """The examples of a split, decoded, with progress."""
+    builder = opened(folder)
     try:
         records = builder.as_data_source(split=split)
         for i in tqdm(range(len(records)), desc=f"{folder.parent.name} {split}", unit="sample"):
