@@ -21,7 +21,7 @@ from pcl.runner.experiment import experiment_names, load_experiment
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import parse_settings, resolve
-from pcl.streams.sources import SOURCES
+from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("experiment", None, "Experiment to run; --list shows all.")
@@ -31,6 +31,7 @@ flags.DEFINE_integer("seeds", None, "Run seeds 0 .. seeds-1 instead of the exper
 flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
 flags.DEFINE_string("results_dir", "results", "Folder of the records.")
+flags.DEFINE_string("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 flags.DEFINE_bool("list", False, "List experiments, learners, streams and sources, and exit.")
@@ -61,6 +62,7 @@ def main() -> None:
     if FLAGS.shard_index >= FLAGS.num_shards:
         raise UsageError(f"--shard_index={FLAGS.shard_index}: must be below --num_shards={FLAGS.num_shards}")
     devices.configure()
+    use_data_dir(FLAGS.data_dir)
     experiment, _ = load_experiment(FLAGS.experiment)
     given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
     own = [text for text in experiment.sweep if text.partition("=")[0] not in given]
