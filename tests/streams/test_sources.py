@@ -1,8 +1,10 @@
 """One function, `source(name)`: the same arrays from everywhere, cached, and one line for what is wrong."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,6 +186,20 @@ def test_processes_that_start_together_share_one_cache(places):
     versions = {process.communicate()[0] for process in started}
     assert versions == {f"{load('emnist').version}\n"}
     assert [path.name for path in (places / "cache").iterdir()] == ["emnist"]
+
+
+def test_a_process_that_comes_second_takes_what_the_first_wrote(places, monkeypatch):
+    files.mnist_like(places / "data/kmnist")
+    rename = Path.rename
+
+    def overtaken(path, target):
+        if path.name == "new":
+            shutil.copytree(path, target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    assert load("kmnist").version == load("kmnist").version
+    assert [path.name for path in (places / "cache").iterdir()] == ["kmnist"]
 
 
 def test_a_cache_that_cannot_be_written_is_one_clear_error(places, monkeypatch):
