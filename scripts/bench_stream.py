@@ -45,7 +45,7 @@ def main() -> None:
         use_data_dir(FLAGS.data_dir)
     mode = devices.default_mode()
     width = FLAGS.seeds or jax.local_device_count()
-    cases = {(l, p): _program(l, *PROBES[p], width, mode) for l in FLAGS.learners for p in PROBES}
+    cases = {(name, p): _program(name, *PROBES[p], width, mode) for name in FLAGS.learners for p in PROBES}
     times: dict[tuple[str, str], list[tuple[float, float]]] = {case: [] for case in cases}
     peers: list[dict[str, Any]] = []
     for _ in range(FLAGS.repeats):
