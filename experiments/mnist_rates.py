@@ -18,6 +18,6 @@ EXPERIMENT = Experiment(
     learners={"pcn": {"width": 256}, "backprop": {"width": 256}},
     seeds=2,
     evaluation=Evaluation(probe_every=10_000, log_bins=10, probe_on="validation"),
-    sweep=("lr=0.0003,0.001,0.003",),
+    sweep=("lr=0.0001,0.0003,0.001,0.003",),
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
 )
