@@ -14,7 +14,7 @@ from pcl import learners, streams
 from pcl.command import launch
 from pcl.errors import UsageError
 from pcl.evaluation.summary import Record, setting_text, summarise, table
-from pcl.fields import fields, is_static
+from pcl.fields import canonical, fields, is_static
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.experiment import experiment_names, load_experiment
@@ -132,12 +132,14 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
         runs = [run for chunk in group for run in chunk.runs]
         program = compile_group(runs[0], group[0].width, mode)
         finished = sum(run.run_id in done for run in runs)
+        known = fields(runs[0].hp) | fields(runs[0].stream) | fields(runs[0].evaluation)
+        compiled_in = {name: value for name, value in runs[0].variant.items() if is_static(known[name])}
         body.append(
-            (runs[0].stream_name, runs[0].learner, len(runs), finished, len(group), program.width, program.stream.steps,
-             f"{program.memory / 2**20:.1f}", f"{program.compile_s:.1f}")
+            (runs[0].stream_name, runs[0].learner, setting_text(canonical(compiled_in)), len(runs), finished,
+             len(group), program.width, program.stream.steps, f"{program.memory / 2**20:.1f}", f"{program.compile_s:.1f}")
         )  # fmt: skip
-    head = ("stream", "learner", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
-    total = sum(row[2] for row in body)
+    head = ("stream", "learner", "compiled in", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
+    total = sum(row[3] for row in body)
     return (
         f"{tabulate(body, head)}\n\n{total} runs in {len(body)} static groups, one compile each;"
         f" mode {mode} on {devices.provenance()['devices']} device(s); records in {store.folder}"
