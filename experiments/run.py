@@ -136,7 +136,8 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
         compiled_in = {name: value for name, value in runs[0].variant.items() if is_static(known[name])}
         body.append(
             (runs[0].stream_name, runs[0].learner, setting_text(canonical(compiled_in)), len(runs), finished,
-             len(group), program.width, program.stream.steps, f"{program.memory / 2**20:.1f}", f"{program.compile_s:.1f}")
+             len(group), program.width, program.stream.steps, f"{program.memory / 2**20:.1f}",
+             f"{program.compile_s:.1f}")
         )  # fmt: skip
     head = ("stream", "learner", "compiled in", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
     total = sum(row[3] for row in body)
