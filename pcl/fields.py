@@ -24,14 +24,14 @@ def traced(default: int | float, help: str, *, low: int | float = -math.inf, hig
 
 
 def static(
-    default: int | str,
+    default: int | float | str,
     help: str,
     *,
     low: int | float = -math.inf,
     high: int | float = math.inf,
     choices: tuple[str, ...] | None = None,
 ) -> Any:
-    """An int or str that is compiled in; `choices` lists the admissible strings."""
+    """An int, float or str that is compiled in: its type is the default's; `choices` lists the admissible strings."""
     metadata = {"help": help, "low": low, "high": high, "choices": choices}
     return struct.field(pytree_node=False, default=default, metadata=metadata)
 

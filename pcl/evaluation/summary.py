@@ -56,9 +56,11 @@ def task_curves(record: Record) -> np.ndarray:
 def measure(record: Record) -> dict[str, float]:
     """Every metric of one run; NaN where its stream or learner does not define it, inf for never.
 
-    `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks.
+    `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks. Tasks that never
+    end (recurring contexts, blurred boundaries) are measured as if all of them ended with the stream.
     """
     accuracy = task_curves(record)
+    record = {**record, "task_ends": record["task_ends"] or [record["steps"]] * accuracy.shape[1]}
     values = {name: f(accuracy, record["probe_steps"], record["task_ends"]) for name, f in TASK_METRICS.items()}
     values["prequential_acc"] = prequential_accuracy(record["hits"], record["seen"])
     values = {name: 100 * value for name, value in values.items()}

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import unknown
 from pcl.fields import replace
-from pcl.streams import split
+from pcl.streams import contexts, split
 from pcl.streams.sources import Source, source
 from pcl.types import Data, Stream
 
@@ -20,6 +20,9 @@ class Entry(NamedTuple):
 
 REGISTRY = {
     "split": Entry(split.make, split.Split(), "a few classes at a time: class-, domain-, task-incremental or iid"),
+    "contexts": Entry(
+        contexts.make, contexts.Contexts(), "permuted, rotated, inverted or relabelled, once or recurring"
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 
 class Moments(NamedTuple):
@@ -19,23 +19,23 @@ class Moments(NamedTuple):
 
 
 class PixelMoments(NamedTuple):
-    """Mean and mean square over the pixels of each sample of a source."""
+    """Mean and mean square over the pixels of each sample."""
 
-    mean: Float[Array, " N"]
-    square: Float[Array, " N"]
+    mean: Float[Array, "..."]
+    square: Float[Array, "..."]
 
 
-def pixel_moments(x: np.ndarray, scale: float) -> PixelMoments:
+def pixel_moments(x: np.ndarray | Array, scale: float) -> PixelMoments:
     """The moments of every sample of `x` [N, ...], scaled."""
     pixels = x.reshape(len(x), -1) * np.float32(scale)
     return PixelMoments(jnp.asarray(pixels.mean(1)), jnp.asarray((pixels**2).mean(1)))
 
 
-def running_moments(of: PixelMoments, sample: Int[Array, "steps B"], valid: Bool[Array, "steps B"]) -> Moments:
-    """The moments of all valid samples up to and including each step."""
+def running_moments(of: PixelMoments, valid: Bool[Array, "steps B"]) -> Moments:
+    """The moments of all valid samples up to and including each step, from those `of` each row [steps, B]."""
     seen = jnp.cumsum(valid.sum(1))
-    mean = jnp.cumsum((of.mean[sample] * valid).sum(1)) / seen
-    square = jnp.cumsum((of.square[sample] * valid).sum(1)) / seen
+    mean = jnp.cumsum((of.mean * valid).sum(1)) / seen
+    square = jnp.cumsum((of.square * valid).sum(1)) / seen
     return Moments(mean, jnp.sqrt(jnp.maximum(square - mean**2, 1e-6)))
 
 

@@ -87,7 +87,8 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         pass_keys = jax.random.split(shuffle_key, config.passes)
         passes = jax.vmap(lambda key: _one_pass(key, segment, shape))(pass_keys)
         sample, valid = (part.swapaxes(0, 1).reshape(-1, config.batch) for part in passes)
-        return Schedule(world, Step(sample, valid, running_moments(data["moments"], sample, valid)), layout)
+        of_rows = jax.tree.map(lambda leaf: leaf[sample], data["moments"])
+        return Schedule(world, Step(sample, valid, running_moments(of_rows, valid)), layout)
 
     def batch(world: World, step: Step, x: Array, y: Array, valid: Array) -> Batch:
         return Batch(

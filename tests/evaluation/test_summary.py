@@ -91,6 +91,10 @@ def test_undefined_metrics_are_left_out_and_never_is_infinite():
     assert np.isnan(rows["samples_to_learn"].low)
 
 
+def test_tasks_that_never_end_are_measured_as_if_they_ended_with_the_stream():
+    assert measure(record(task_ends=[])) == pytest.approx(measure(record(task_ends=[8, 8])), nan_ok=True)
+
+
 def test_table_shows_intervals_of_results_and_not_of_costs():
     rows = summarise([record(), record(seed=1, hits=[6, 8, 9])])
     text = table(rows, ["prequential_acc", "state_bytes", "ms_per_step", "nonsense"], "github")

@@ -1,0 +1,200 @@
+"""Streams of contexts: one source under regimes that come, and may come back, unannounced.
+
+  permutation  a fixed permutation of the pixels a context (permuted MNIST: Goodfellow et al. (2014),
+               arXiv:1312.6211)
+  rotation     a fixed angle a context (rotated MNIST: Lopez-Paz and Ranzato (2017), arXiv:1706.08840)
+  inversion    dark and light change places in the second of two contexts
+  labels       a fixed permutation of the labels a context, which no input tells
+
+Context 0 is the source as it is, and contexts are numbered by their first visit: what each of the others
+looks like is drawn from the key. The first visits show every context once; each later one is drawn uniformly
+among the contexts other than the current one.
+
+Samples come in reshuffled passes over the source, whatever the context. With `dwell` as many samples as the
+source has, each visit is one fresh pass; with `visits` = `contexts` on top, that is the classic permuted or
+rotated benchmark.
+
+A probe shows its held-out samples under every context, so it costs `contexts` times what it does on a split
+stream, in time and in memory for its inputs: bound it by `probe_size` and probe seldom. With `task_ends` (visits
+as many as contexts, neither spread nor fade) all held-out samples are shown at each end.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.fields import static
+from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
+from pcl.streams.sources import SOURCES, Source, samples
+from pcl.streams.transforms import TRANSFORMS, n_pixels, permutations, side
+from pcl.types import Batch, Layout, Schedule, Spec, Stream
+
+
+@struct.dataclass
+class Contexts:
+    """Settings of a stream of contexts; all are static."""
+
+    source: str = static("digits", "where the samples come from", choices=tuple(SOURCES))
+    transform: str = static("permutation", "what distinguishes contexts", choices=tuple(TRANSFORMS))
+    contexts: int = static(5, "number of contexts", low=1)
+    visits: int = static(5, "visits to contexts, the first ones to each in turn", low=1)
+    dwell: int = static(1000, "samples a visit (their mean, where they vary)", low=1)
+    dwell_spread: float = static(0.0, "samples a visit vary by this share, evenly drawn (below 1)", low=0, high=1)
+    fade: float = static(0.0, "share of a visit in which the context before fades out", low=0, high=1)
+    batch: int = static(10, "samples a step", low=1)
+
+
+class World(NamedTuple):
+    """What each context does."""
+
+    maps: Any  # of pixels; every leaf leads with the context axis
+    label: Int[Array, "contexts C"]  # the label under which each class is taught
+
+
+class Step(NamedTuple):
+    """What is drawn in advance for one step."""
+
+    sample: Int[Array, " B"]  # index into the training samples
+    context: Int[Array, " B"]
+    valid: Bool[Array, " B"]
+    moments: Moments  # of every pixel that has arrived up to and including this step
+
+
+def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
+    """The stream and its device arrays; `probe_on` names the held-out split that probes look at.
+
+    Raises:
+      UsageError: settings contradict each other or do not fit the source.
+    """
+    x, y, probe_x, probe_y = samples(source, probe_on)
+    shape, n_contexts = x.shape[1:], config.contexts
+    _check(config, shape)
+    transform = TRANSFORMS[config.transform]
+    valid = _valid(config)
+    steps = len(valid)
+    data = {"x": x, "y": y, "probe_x": probe_x, "probe_y": probe_y}
+
+    def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
+        map_key, label_key, visit_key, dwell_key, fade_key, sample_key = jax.random.split(key, 6)
+        labels = jnp.tile(jnp.arange(source.num_classes), (n_contexts, 1))
+        if config.transform == "labels":
+            labels = permutations(label_key, n_contexts, source.num_classes)
+        world = World(transform.draw(map_key, n_contexts, shape), labels)
+        visit_context = _visit_contexts(visit_key, n_contexts, config.visits)
+        visit_start = _visit_starts(dwell_key, config, steps)
+        context = _contexts_of_rows(fade_key, config, visit_context, visit_start, steps)
+        sample = _reshuffled(sample_key, len(data["y"]), valid)
+        # Every sample is transformed here once more: a map may change the moments of a sample.
+        of_rows = jax.lax.map(lambda rows: pixel_moments(rows_of(world, data, *rows), 1.0), (sample, context))
+        moments = running_moments(of_rows, jnp.asarray(valid))
+        layout = Layout(group_task=jnp.arange(n_contexts), visit_start=visit_start, visit_task=visit_context)
+        return Schedule(world, Step(sample, context, jnp.asarray(valid), moments), layout)
+
+    def view(world: World, x: Array, context: Int[Array, ""]) -> Float[Array, "..."]:
+        pixels = (x * jnp.float32(source.scale)).reshape(n_pixels(shape), -1)
+        return transform.apply(jax.tree.map(lambda leaf: leaf[context], world.maps), pixels).reshape(shape)
+
+    def rows_of(world: World, data: dict[str, Any], sample: Int[Array, " B"], context: Int[Array, " B"]) -> Array:
+        return jax.vmap(view, (None, 0, 0))(world, data["x"][sample], context)
+
+    def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
+        return Batch(
+            x=standardise(rows_of(world, data, step.sample, step.context), 1.0, step.moments),
+            y=world.label[step.context, data["y"][step.sample]],
+            labelled=jnp.ones_like(step.valid),
+            valid=step.valid,
+            task=step.context,
+        )
+
+    def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
+        x, y = data["probe_x"][:size], data["probe_y"][:size]
+        contexts = jnp.arange(n_contexts)
+        # Contexts outside and samples inside: a map is not copied for every sample.
+        views = jax.vmap(jax.vmap(view, (None, 0, None)), (None, None, 0))(world, x, contexts)
+        group = jnp.repeat(contexts, len(y))
+        true = jnp.ones(group.shape, bool)
+        inputs = standardise(views.reshape(-1, *shape), 1.0, step.moments)
+        return Batch(inputs, world.label[:, y].reshape(-1), true, true, group), group
+
+    in_turn = config.visits == n_contexts and config.dwell_spread == config.fade == 0
+    stream = Stream(
+        spec=Spec(shape, source.num_classes),
+        steps=steps,
+        task_ends=tuple(range(steps // n_contexts, steps + 1, steps // n_contexts)) if in_turn else (),
+        schedule=schedule,
+        observe=observe,
+        probe=probe,
+    )
+    return stream, jax.tree.map(jnp.asarray, data)
+
+
+def _check(config: Contexts, shape: tuple[int, ...]) -> None:
+    spread = config.dwell_spread
+    if config.visits < config.contexts:
+        raise UsageError(f"visits={config.visits}: every context is visited, so at least contexts={config.contexts}")
+    if config.transform == "inversion" and config.contexts != 2:
+        raise UsageError(
+            f"contexts={config.contexts}: transform=inversion has two, upright and inverted; set contexts=2"
+        )
+    if config.transform == "rotation":
+        side(shape)
+    if spread >= 1:
+        raise UsageError(f"dwell_spread={spread}: must be below 1, so that no visit is empty")
+    # Dwell times are normalised to fill the stream: the shortest is drawn while all others are the longest.
+    if config.batch > config.dwell * (1 - spread) / (1 + spread):
+        least = -(-config.batch * (1 + spread) // (1 - spread))
+        raise UsageError(
+            f"batch={config.batch}: larger than the shortest visit of dwell={config.dwell} may be;"
+            f" lower batch or set dwell to at least {least:.0f}"
+        )
+
+
+def _valid(config: Contexts) -> np.ndarray:
+    """Which rows hold a sample [steps, B]; visits of equal length are padded to whole steps, others fill them."""
+    batch, visits, dwell = config.batch, config.visits, config.dwell
+    if config.dwell_spread:
+        visits, dwell = 1, visits * dwell
+    per_visit = -(-dwell // batch)
+    return np.tile(np.arange(per_visit * batch) < dwell, visits).reshape(-1, batch)
+
+
+def _visit_contexts(key: PRNGKeyArray, contexts: int, visits: int) -> Int[Array, " V"]:
+    """Each context once, then always another one: from each context it is 1 .. contexts-1 further, cyclically."""
+    further = jax.random.randint(key, (visits - contexts,), 1, max(contexts, 2))
+    return jnp.append(jnp.arange(contexts), (contexts - 1 + jnp.cumsum(further)) % contexts)
+
+
+def _visit_starts(key: PRNGKeyArray, config: Contexts, steps: int) -> Int[Array, " V"]:
+    """The first step of each visit, for dwell times drawn from the key and normalised to fill all steps."""
+    spread = config.dwell_spread
+    dwell = jax.random.uniform(key, (config.visits,), minval=1 - spread, maxval=1 + spread)
+    until = jnp.cumsum(dwell)
+    # Rounding halves up, not to even, keeps a step between two starts that are at least one apart.
+    return jnp.append(0, jnp.floor(steps * until[:-1] / until[-1] + 0.5).astype(jnp.int32))
+
+
+def _contexts_of_rows(
+    key: PRNGKeyArray, config: Contexts, visit_context: Int[Array, " V"], visit_start: Int[Array, " V"], steps: int
+) -> Int[Array, "steps B"]:
+    """The context of the visit or, while it fades out, of the one before with linearly falling probability."""
+    before = jnp.append(visit_context[0], visit_context[:-1])
+    length = jnp.diff(visit_start, append=steps)
+    visit = (jnp.searchsorted(visit_start, jnp.arange(steps), side="right") - 1)[:, None]
+    row = jnp.arange(steps * config.batch).reshape(steps, config.batch)
+    lived = ((row + 0.5) / config.batch - visit_start[visit]) / length[visit]
+    old = jax.random.uniform(key, row.shape) * config.fade > lived
+    return jnp.where(old, before[visit], visit_context[visit])
+
+
+def _reshuffled(key: PRNGKeyArray, n_samples: int, valid: np.ndarray) -> Int[Array, "steps B"]:
+    """Samples for the valid rows, in passes over all samples, each shuffled anew."""
+    number = np.maximum(np.cumsum(valid).reshape(valid.shape) - 1, 0)
+    pass_keys = jax.random.split(key, int(number.max()) // n_samples + 1)
+    passes = jax.vmap(lambda key: jax.random.permutation(key, n_samples))(pass_keys)
+    return passes.reshape(-1)[number]
