@@ -77,7 +77,7 @@ def main() -> None:
     store.require_writable()
     executed = execute(groups, store, mode, experiment.name, FLAGS.shard_index, FLAGS.num_shards)
     wanted = {run.run_id for run in runs}
-    records = [record for record in store.records() if record["run_id"] in wanted]
+    records = store.records(wanted)
     print(_outcome(executed, len(records) - executed, len(wanted) - len(records)))
     for text in _failures(records):
         print(text)
