@@ -81,7 +81,8 @@ def main() -> None:
     print(_outcome(executed, len(records) - executed, len(wanted) - len(records)))
     for text in _failures(records):
         print(text)
-    print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
+    if records:
+        print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
     print(f"Accuracies in %, mean over seeds [95 % bootstrap interval]. Records: {store.folder}")
 
 

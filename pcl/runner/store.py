@@ -80,7 +80,7 @@ class Store:
         """All rows (or those whose ids are `wanted`) as dictionaries, in an order that parts do not decide.
 
         Raises:
-          UsageError: there are none, a part cannot be read, or two versions of one run are among them: its
+          UsageError: there are none at all, a part cannot be read, or two versions of one run are among them: its
             settings have changed since the older was made, and no mean may mix the two.
         """
         rows: dict[str, dict[str, Any]] = {}
@@ -96,7 +96,7 @@ class Store:
                             f"{part} and {other.name} hold two versions of {run[1]} on {run[0]}, seed {run[3]}:"
                             " delete the older part"
                         )
-        if not rows:
+        if wanted is None and not rows:
             raise UsageError(
                 f"no results in {self.folder}: run `python -m experiments.run --experiment={self.folder.name}` first"
             )
