@@ -16,20 +16,25 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.3.1,<3",
+        "array-record>=0.8.3,<0.9",
         "flax>=0.12,<0.13",
         "jax>=0.10.2,<0.12",
         "jaxtyping>=0.3.9,<0.4",
         "numpy>=2.2,<3",
         "optax>=0.2.8,<0.3",
+        "pillow>=12,<14",
         "pyarrow>=21,<27",
         "scikit-learn>=1.7,<2",
         "scipy>=1.15,<2",
         "tabulate>=0.9,<0.11",
+        "tensorflow-datasets>=4.9.10,<4.10",
         "tqdm>=4.66,<5",
     ],
     extras_require={
         "cuda": ["jax[cuda13]>=0.10.2,<0.12"],
         "figures": ["matplotlib>=3.10,<4"],
+        # tensorflow-datasets imports importlib-resources without declaring it
+        "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
         "test": [
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",

@@ -14,14 +14,14 @@ from pcl import learners, streams
 from pcl.command import launch
 from pcl.errors import UsageError
 from pcl.evaluation.summary import Record, setting_text, summarise, table
-from pcl.fields import fields, is_static
+from pcl.fields import canonical, fields, is_static
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.experiment import experiment_names, load_experiment
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import parse_settings, resolve
-from pcl.streams.sources import SOURCES
+from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("experiment", None, "Experiment to run; --list shows all.")
@@ -31,6 +31,7 @@ flags.DEFINE_integer("seeds", None, "Run seeds 0 .. seeds-1 instead of the exper
 flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
 flags.DEFINE_string("results_dir", "results", "Folder of the records.")
+flags.DEFINE_string("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 flags.DEFINE_bool("list", False, "List experiments, learners, streams and sources, and exit.")
@@ -61,6 +62,7 @@ def main() -> None:
     if FLAGS.shard_index >= FLAGS.num_shards:
         raise UsageError(f"--shard_index={FLAGS.shard_index}: must be below --num_shards={FLAGS.num_shards}")
     devices.configure()
+    use_data_dir(FLAGS.data_dir)
     experiment, _ = load_experiment(FLAGS.experiment)
     given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
     own = [text for text in experiment.sweep if text.partition("=")[0] not in given]
@@ -130,12 +132,15 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
         runs = [run for chunk in group for run in chunk.runs]
         program = compile_group(runs[0], group[0].width, mode)
         finished = sum(run.run_id in done for run in runs)
+        known = fields(runs[0].hp) | fields(runs[0].stream) | fields(runs[0].evaluation)
+        compiled_in = {name: value for name, value in runs[0].variant.items() if is_static(known[name])}
         body.append(
-            (runs[0].stream_name, runs[0].learner, len(runs), finished, len(group), program.width, program.stream.steps,
-             f"{program.memory / 2**20:.1f}", f"{program.compile_s:.1f}")
+            (runs[0].stream_name, runs[0].learner, setting_text(canonical(compiled_in)), len(runs), finished,
+             len(group), program.width, program.stream.steps, f"{program.memory / 2**20:.1f}",
+             f"{program.compile_s:.1f}")
         )  # fmt: skip
-    head = ("stream", "learner", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
-    total = sum(row[2] for row in body)
+    head = ("stream", "learner", "compiled in", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
+    total = sum(row[3] for row in body)
     return (
         f"{tabulate(body, head)}\n\n{total} runs in {len(body)} static groups, one compile each;"
         f" mode {mode} on {devices.provenance()['devices']} device(s); records in {store.folder}"

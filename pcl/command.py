@@ -8,22 +8,27 @@ from absl import app, flags, logging
 from pcl.errors import UsageError
 
 
-def launch(main: Callable[[], None]) -> None:
-    """Parse the flags, call `main`, and turn a `UsageError` or a wrong flag into one line."""
+def launch(main: Callable[..., None], arguments: str = "") -> None:
+    """Parse the flags, call `main`, and turn a `UsageError` or a wrong flag into one line.
+
+    A command that takes arguments beside its flags says in `arguments` what they are; `main` is called with them.
+    """
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
             rest = flags.FLAGS(list(argv))
         except flags.Error as error:
             _fail(error)
-        if len(rest) > 1:
+        if len(rest) > 1 and not arguments:
             _fail(UsageError(f"unexpected argument '{rest[1]}'; settings are written --set name=value"))
+        if len(rest) == 1 and arguments:
+            _fail(UsageError(f"nothing to do; name {arguments}"))
         return rest
 
-    def guarded(_: Sequence[str]) -> None:
+    def guarded(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.WARNING)  # JAX reports every backend that it does not find
         try:
-            main()
+            main(*argv[1:])
         except UsageError as error:
             _fail(error)
 

@@ -1,0 +1,33 @@
+"""Replay against the wall: what a memory of 200 or 1,000 images saves on Split-MNIST in a single pass.
+
+Class-incremental, 5 tasks of 2 classes in an order drawn from the key, 60,000 images once, batch 10; beside
+it the same images shuffled. Experience replay works around backpropagation (`er`) and around predictive
+coding (`er_pcn`) alike; nearest class mean and the bare networks stand beside. Learning rates: `mnist_rates`.
+
+    python -m experiments.run --experiment=split_mnist --data_dir=FOLDER
+    python -m scripts.make_figures --only=tab_split_mnist
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+NETWORK = {"width": 256, "lr": 0.0003}
+
+
+def on(source: str) -> Experiment:
+    """The experiment on one source of ten classes."""
+    name = f"split_{source}"
+    return Experiment(
+        name=name,
+        streams={
+            name: StreamSpec("split", {"source": source}),
+            f"{name}_iid": StreamSpec("split", {"source": source, "order": "iid"}),
+        },
+        learners={"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "er_pcn": NETWORK, "ncm": {}},
+        seeds=5,
+        evaluation=Evaluation(probe_every=100, probe_size=500),
+        sweep=("memory=200,1000",),
+        smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "probe_every": 10},
+    )
+
+
+EXPERIMENT = on("mnist")

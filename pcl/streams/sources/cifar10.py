@@ -1,0 +1,61 @@
+"""CIFAR-10 from sheets of tiles: lossless WebP, a thousand images each.
+
+`train_images.zip` and `test_images.zip` hold `sheet_NN.webp` of 1280x800 pixels: 25 rows of 40 tiles of 32x32,
+row by row; `labels.npz` holds `y_train` and `y_test`. 98 of the 60,000 images (77 training, 21 test; 93 ships and
+5 horses, listed there as `lossy_train_idx` and `lossy_test_idx`) are copies that went through JPEG. They are
+kept, so that every class is whole; the version of this source therefore differs from that of the exact images
+read through tensorflow-datasets.
+
+Source: Krizhevsky (2009), Learning multiple layers of features from tiny images.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from pcl.errors import UsageError
+from pcl.streams.sources.arrays import Arrays
+from pcl.streams.sources.files import read, unzip
+
+TILE, ROWS, COLUMNS = 32, 25, 40
+
+
+def sheets(train_images: Path, test_images: Path, labels: Path) -> Arrays:
+    """Images uint8 [N, 32, 32, 3] and their labels.
+
+    Raises:
+      UsageError: a file is damaged, a sheet has another size, or the labels are missing.
+    """
+    try:
+        with np.load(io.BytesIO(read(labels)), allow_pickle=False) as arrays:
+            y_train, y_test = arrays["y_train"], arrays["y_test"]
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{labels}: not an npz file with y_train and y_test ({error})") from None
+    return Arrays(read_sheets(train_images), y_train, read_sheets(test_images), y_test)
+
+
+def read_sheets(path: Path) -> np.ndarray:
+    """The tiles of all sheets in a zip file: uint8 [1000 sheets, 32, 32, 3].
+
+    Raises:
+      UsageError: it is damaged, empty, or holds anything but sheets.
+    """
+    tiles = [_tiles(content, f"{path}: {name}") for name, content in unzip(read(path), path)]
+    if not tiles:
+        raise UsageError(f"{path}: holds no sheet; expected sheet_00.webp and on")
+    return np.concatenate(tiles)
+
+
+def _tiles(content: bytes, where: str) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+
+    width, height = COLUMNS * TILE, ROWS * TILE
+    try:
+        sheet = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"{where}: not a whole WebP image ({error})") from None
+    if sheet.shape != (height, width, 3):
+        raise UsageError(f"{where}: {sheet.shape[1]}x{sheet.shape[0]} pixels; a sheet has {width}x{height}")
+    return sheet.reshape(ROWS, TILE, COLUMNS, TILE, 3).swapaxes(1, 2).reshape(-1, TILE, TILE, 3)

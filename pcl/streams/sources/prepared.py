@@ -1,0 +1,96 @@
+"""Data sets that tensorflow-datasets has prepared as array records, read without TensorFlow.
+
+`scripts.prepare_data` prepares them. tensorflow-datasets is imported when one is read, not before.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from pcl.errors import UsageError
+from pcl.streams.sources.arrays import Arrays
+from pcl.streams.sources.idx import upright
+from pcl.streams.sources.omniglot import gather
+
+VARIABLE = "TFDS_DATA_DIR"  # of tensorflow-datasets
+FILE_FORMAT = "array_record"
+
+
+def root() -> Path:
+    """The folder of prepared data sets."""
+    return Path(os.environ.get(VARIABLE) or Path.home() / "tensorflow_datasets").expanduser()
+
+
+def find(name: str) -> Path | None:
+    """The folder of the latest version of the data set called `name`, if it was prepared."""
+    found = [about.parent for about in (root() / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")]
+    return max(found, key=lambda path: [int(number) for number in path.name.split(".")], default=None)
+
+
+def images(folder: Path) -> Arrays:
+    """Images uint8 [N, rows, columns] or, in colour, [N, rows, columns, 3], and labels.
+
+    Raises:
+      UsageError: the folder cannot be read.
+    """
+    train, test = _arrays(folder, "train"), _arrays(folder, "test")
+    return Arrays(*train, *test)
+
+
+def emnist(folder: Path) -> Arrays:
+    """As `images`, for a data set that holds every image transposed: here it is turned upright.
+
+    Raises:
+      UsageError: the folder cannot be read.
+    """
+    return upright(images(folder))
+
+
+def omniglot(folder: Path) -> Arrays:
+    """All drawings, split as `pcl.streams.sources.omniglot` says.
+
+    Raises:
+      UsageError: the folder cannot be read.
+    """
+    both = (example for split in ("train", "test") for example in _examples(folder, split))
+    # paper is 1 or 255, depending on the library that decodes; ink is 0
+    return gather((example["image"][..., 0] == 0, int(example["label"])) for example in both)
+
+
+def _arrays(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    examples = list(_examples(folder, split))
+    x = np.stack([example["image"] for example in examples])
+    y = np.asarray([example["label"] for example in examples])
+    return (x[..., 0] if x.shape[-1] == 1 else x), y
+
+
+def opened(folder: Path) -> Any:
+    """What tensorflow-datasets knows of a prepared data set.
+
+    Raises:
+      UsageError: it was prepared in another format.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(folder)
+    written = builder.info.file_format.value
+    if written != FILE_FORMAT:
+        raise UsageError(
+            f"{folder}: prepared as {written}, which only TensorFlow reads; remove it and prepare it again"
+        )
+    return builder
+
+
+def _examples(folder: Path, split: str) -> Iterator[dict[str, Any]]:
+    """The examples of a split, decoded, with progress."""
+    builder = opened(folder)
+    try:
+        records = builder.as_data_source(split=split)
+        for i in tqdm(range(len(records)), desc=f"{folder.parent.name} {split}", unit="sample"):
+            yield records[i]
+    except (OSError, ValueError, RuntimeError, KeyError, IndexError) as error:
+        raise UsageError(f"{folder}: cannot be read ({error}); remove it and prepare it again") from None

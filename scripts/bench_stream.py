@@ -1,0 +1,94 @@
+"""Throughput of a life on a stream: images per CPU-second, with and without probes, beside a peer.
+
+One single pass of Split-MNIST (60,000 images, batch 10) by an MLP 784-400-400-10 with SGD, with and without
+replay of 10 out of 200 samples. One JSON line a measurement; CPU-seconds are those of all threads, compilation
+and loading apart, median over repeats. A peer is a command that runs the same work and prints a JSON object
+with `images` and `train_cpu_s`; it is run in between, on the same machine at the same time.
+
+    python -m scripts.bench_stream --data_dir=FOLDER --peer="python plain_loop.py --mnist FOLDER/mnist"
+"""
+
+import json
+import shlex
+import statistics
+import subprocess
+import time
+from typing import Any
+
+import jax
+from absl import flags
+
+from pcl.command import launch
+from pcl.errors import UsageError
+from pcl.runner import devices
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.runner.program import Program, compile_group
+from pcl.runner.sweep import resolve
+from pcl.streams.sources import use_data_dir
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
+flags.DEFINE_list("learners", ["er", "backprop"], "Learners to time.")
+flags.DEFINE_integer("seeds", 0, "Runs in one program (0: one a device).", lower_bound=0)
+flags.DEFINE_integer("repeats", 3, "Measurements of each case.", lower_bound=1)
+flags.DEFINE_string("peer", None, "Command of a peer to run in between.")
+
+NETWORK = {"width": 400, "depth": 2, "activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}
+# Held-out samples are looked at never but at the end, and 500 of them every 50 steps.
+PROBES = {"without probes": (10**9, 1), "500 images every 50 steps": (50, 500)}
+
+
+def main() -> None:
+    """Time every case `repeats` times, interleaved, and print a line for each."""
+    devices.configure()
+    if FLAGS.data_dir:
+        use_data_dir(FLAGS.data_dir)
+    mode = devices.default_mode()
+    width = FLAGS.seeds or jax.local_device_count()
+    cases = {(name, p): _program(name, *PROBES[p], width, mode) for name in FLAGS.learners for p in PROBES}
+    times: dict[tuple[str, str], list[tuple[float, float]]] = {case: [] for case in cases}
+    peers: list[dict[str, Any]] = []
+    for _ in range(FLAGS.repeats):
+        for case, (program, runs) in cases.items():
+            times[case].append(_time(program, runs))
+        if FLAGS.peer:
+            peers.append(_peer(FLAGS.peer))
+    about = devices.provenance()
+    for (learner, probes), measured in times.items():
+        cpu_s, wall_s = (statistics.median(column) for column in zip(*measured, strict=True))
+        images = 60_000 * width
+        line = {"learner": learner, "probes": probes, "mode": mode, "seeds": width, "cpu_s": cpu_s, "wall_s": wall_s}
+        print(json.dumps(line | {"images_per_cpu_s": images / cpu_s, "images_per_s": images / wall_s} | about))
+    if peers:
+        rates = [peer["images"] / peer["train_cpu_s"] for peer in peers]
+        print(json.dumps({"peer": FLAGS.peer, "images_per_cpu_s": statistics.median(rates)} | about))
+
+
+def _program(learner: str, every: int, size: int, width: int, mode: str) -> tuple[Program, list]:
+    experiment = Experiment(
+        name="bench_stream",
+        streams={"split_mnist": StreamSpec("split", {"source": "mnist"})},
+        learners={learner: NETWORK | ({"memory": 200} if learner.startswith("er") else {})},
+        seeds=width,
+        evaluation=Evaluation(probe_every=every, probe_size=size),
+        smoke={},
+    )
+    runs = resolve(experiment)
+    return compile_group(runs[0], width, mode), runs
+
+
+def _time(program: Program, runs: list) -> tuple[float, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    program(runs)
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def _peer(command: str) -> dict[str, Any]:
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True)
+    if done.returncode:
+        raise UsageError(f"--peer failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+if __name__ == "__main__":
+    launch(main)

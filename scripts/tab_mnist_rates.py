@@ -1,0 +1,13 @@
+"""Learning rates on the validation samples of MNIST and Fashion-MNIST."""
+
+from pathlib import Path
+
+from pcl.evaluation.summary import summarise
+from pcl.figures.style import save_table
+from pcl.runner.store import Store
+
+
+def main(results_dir: Path) -> list[Path]:
+    """Write the table from `<results_dir>/mnist_rates`; returns the files written."""
+    rows = summarise(Store(results_dir, "mnist_rates").records())
+    return save_table(rows, results_dir, "tab_mnist_rates", ("acc",))
