@@ -89,6 +89,9 @@ class Stream(NamedTuple):
     observe:  (world, step, data) -> Batch      what arrives at this step
     probe:    (world, step, data, size) -> (Batch, group[B])   the first `size` held-out samples (all, where
               it is None; a mix of all classes, where not) as they would look at this step
+    revisit:  (world, step, data, group, steps) -> Batch, every leaf led by `steps`      a stretch of held-out
+              samples of one group, each at most once, as it would look if the group came back at this step;
+              None for a stream whose groups do not come back
     """
 
     spec: Spec
@@ -97,3 +100,4 @@ class Stream(NamedTuple):
     schedule: Callable[[PRNGKeyArray, Data], Schedule]
     observe: Callable[[Any, Any, Data], Batch]
     probe: Callable[[Any, Any, Data, int | None], tuple[Batch, Int[Array, " B"]]]
+    revisit: Callable[[Any, Any, Data, Int[Array, ""], int], Batch] | None = None

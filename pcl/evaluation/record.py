@@ -11,10 +11,10 @@ from pcl.types import Batch, Layout, Prediction
 
 
 class Record(NamedTuple):
-    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps each.
+    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps, R revisiting steps.
 
     Log entries are sums over the samples of a bin, so that bins add up; divide by `seen` or `taught`.
-    A quantity that the learner does not report is None.
+    A quantity that the learner does not report, or the evaluation does not ask for, is None.
     """
 
     probe_accuracy: Float[Array, "P G"]  # of each group of held-out samples
@@ -28,6 +28,7 @@ class Record(NamedTuple):
     surprise: Float[Array, " N"] | None
     energy: Float[Array, " N"] | None
     inference_steps: Float[Array, " N"] | None
+    revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
     diverged_at: Int[Array, ""]  # first step with a number that is not finite; `steps` if only the last state; -1
 
 

@@ -19,12 +19,13 @@ class Evaluation:
     probe_every: int = static(50, "steps between probes of the held-out samples", low=1)
     probe_size: int = static(0, "held-out samples a probe looks at between ends of tasks (0: all)", low=0)
     log_bins: int = static(250, "most entries of each logged curve", low=1)
+    revisit_steps: int = static(0, "steps in each context again, by a copy of the final state (0: none)", low=0)
     probe_on: str = static("test", "held-out samples that are probed", choices=("test", "validation"))
 
     @property
-    def arguments(self) -> tuple[int, int | None, int]:
+    def arguments(self) -> tuple[int, int | None, int, int]:
         """What `make_run` takes behind learner and stream."""
-        return self.probe_every, self.probe_size or None, self.log_bins
+        return self.probe_every, self.probe_size or None, self.log_bins, self.revisit_steps
 
 
 @dataclasses.dataclass(frozen=True)

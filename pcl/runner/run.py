@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from pcl.errors import UsageError
 from pcl.evaluation.record import Record, binned, group_accuracy, hits, log_every
 from pcl.types import Batch, Data, HParams, Info, Learner, State, Stream
 
@@ -22,17 +23,28 @@ def probe_steps(stream: Stream, every: int) -> tuple[int, ...]:
 
 
 def make_run(
-    learner: Learner, stream: Stream, probe_every: int = 1, probe_size: int | None = None, log_bins: int = 250
+    learner: Learner,
+    stream: Stream,
+    probe_every: int = 1,
+    probe_size: int | None = None,
+    log_bins: int = 250,
+    revisit_steps: int = 0,
 ) -> Run:
     """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule.
 
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
     Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
     bins. At `probe_steps` held-out samples are queried: `probe_size` of them (None: all), and all of them
-    at the ends of tasks. The key decides the stream and the learner's initial state, independently;
-    learners that share a key live on the same stream. `run` may be jitted, vmapped over `key` and the
-    leaves of `hp`, or mapped; pass `data` as an argument.
+    at the ends of tasks. After the stream a copy of the final state lives through `revisit_steps` steps of
+    each group anew, which shows how fast a known context is found again. The key decides the stream and the
+    learner's initial state, independently; learners that share a key live on the same stream. `run` may be
+    jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an argument.
+
+    Raises:
+      UsageError: groups of the stream cannot be revisited, or not for so many steps (when `run` is traced).
     """
+    if revisit_steps and stream.revisit is None:
+        raise UsageError(f"revisit_steps={revisit_steps}: nothing comes back on this stream; set revisit_steps=0")
     probes = probe_steps(stream, probe_every)
     slot = np.zeros(stream.steps, np.int32)
     slot[np.asarray(probes[1:]) - 1] = np.arange(1, len(probes))
@@ -52,14 +64,18 @@ def make_run(
             batch, group = stream.probe(world, step, data, size)
             return group_accuracy(hits(learner.predict(state, batch.x, hp), batch, layout), group, n_groups)
 
-        def live(carry: tuple[State, Array], inputs: tuple) -> tuple[tuple[State, Array], dict[str, Array]]:
-            state, accuracy = carry
-            step, slot, probing = inputs
-            batch = stream.observe(world, step, data)
+        def learn(state: State, batch: Batch) -> tuple[State, Bool[Array, " B"], Info]:
             learned, info = learner.update(state, batch, hp)
             prediction = info.prediction
             if prediction is None:
                 prediction = learner.predict(state, batch.x, hp)
+            return learned, hits(prediction, batch, layout), info
+
+        def live(carry: tuple[State, Array], inputs: tuple) -> tuple[tuple[State, Array], dict[str, Array]]:
+            state, accuracy = carry
+            step, slot, probing = inputs
+            batch = stream.observe(world, step, data)
+            learned, hit, info = learn(state, batch)
             # `probing` does not depend on what is vmapped, so that probes are skipped and not masked.
             choices = (
                 lambda: accuracy,
@@ -67,7 +83,17 @@ def make_run(
                 lambda: accuracy.at[slot].set(probe(learned, step, None)),
             )
             accuracy = jax.lax.switch(probing, choices)
-            return (learned, accuracy), _log(batch, hits(prediction, batch, layout), info)
+            return (learned, accuracy), _log(batch, hit, info)
+
+        def revisit(group: Int[Array, ""]) -> Float[Array, " R"]:
+            assert stream.revisit is not None
+
+            def again(state: State, batch: Batch) -> tuple[State, Float[Array, ""]]:
+                learned, hit, _ = learn(state, batch)
+                return learned, hit.mean()
+
+            last = jax.tree.map(lambda leaf: leaf[-1], steps)
+            return jax.lax.scan(again, state, stream.revisit(world, last, data, group, revisit_steps))[1]
 
         first = jax.tree.map(lambda leaf: leaf[0], steps)
         accuracy = jnp.zeros((len(probes), n_groups)).at[0].set(probe(state, first, probe_size))
@@ -86,6 +112,7 @@ def make_run(
             surprise=sums.get("surprise"),
             energy=sums.get("energy"),
             inference_steps=sums.get("inference_steps"),
+            revisit_accuracy=jax.lax.map(revisit, jnp.arange(n_groups)) if revisit_steps else None,
             diverged_at=_diverged_at(log, state),
         )
 

@@ -41,6 +41,7 @@ COLUMNS = pa.schema(
         "surprise": CURVE,
         "energy": CURVE,
         "inference_steps": CURVE,
+        "revisit_accuracy": pa.list_(CURVE),
         "timing": pa.struct({"compile_s": pa.float64(), "run_s": pa.float64(), "ms_per_step": pa.float64()}),
         "provenance": pa.struct(
             {

@@ -55,6 +55,7 @@ class World(NamedTuple):
 
     maps: Any  # of pixels; every leaf leads with the context axis
     label: Int[Array, "contexts C"]  # the label under which each class is taught
+    again: Int[Array, " M"]  # held-out samples, in the order in which a context that is revisited shows them
 
 
 class Step(NamedTuple):
@@ -81,11 +82,12 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
     data = {"x": x, "y": y, "probe_x": probe_x, "probe_y": probe_y}
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
-        map_key, label_key, visit_key, dwell_key, fade_key, sample_key = jax.random.split(key, 6)
+        map_key, label_key, visit_key, dwell_key, fade_key, sample_key, again_key = jax.random.split(key, 7)
         labels = jnp.tile(jnp.arange(source.num_classes), (n_contexts, 1))
         if config.transform == "labels":
             labels = permutations(label_key, n_contexts, source.num_classes)
-        world = World(transform.draw(map_key, n_contexts, shape), labels)
+        again = jax.random.permutation(again_key, len(data["probe_y"]))
+        world = World(transform.draw(map_key, n_contexts, shape), labels, again)
         visit_context = _visit_contexts(visit_key, n_contexts, config.visits)
         visit_start = _visit_starts(dwell_key, config, steps)
         context = _contexts_of_rows(fade_key, config, visit_context, visit_start, steps)
@@ -112,15 +114,27 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
             task=step.context,
         )
 
-    def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
-        x, y = data["probe_x"][:size], data["probe_y"][:size]
-        contexts = jnp.arange(n_contexts)
+    def held_out(world: World, step: Step, x: Array, y: Array, contexts: Int[Array, " G"]) -> Batch:
         # Contexts outside and samples inside: a map is not copied for every sample.
         views = jax.vmap(jax.vmap(view, (None, 0, None)), (None, None, 0))(world, x, contexts)
-        group = jnp.repeat(contexts, len(y))
-        true = jnp.ones(group.shape, bool)
         inputs = standardise(views.reshape(-1, *shape), 1.0, step.moments)
-        return Batch(inputs, world.label[:, y].reshape(-1), true, true, group), group
+        true = jnp.ones(len(inputs), bool)
+        return Batch(inputs, world.label[contexts][:, y].reshape(-1), true, true, jnp.repeat(contexts, len(y)))
+
+    def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
+        batch = held_out(world, step, data["probe_x"][:size], data["probe_y"][:size], jnp.arange(n_contexts))
+        return batch, batch.task
+
+    def revisit(world: World, step: Step, data: dict[str, Any], group: Int[Array, ""], steps: int) -> Batch:
+        needed, there = steps * config.batch, len(data["probe_y"])
+        if needed > there:
+            raise UsageError(
+                f"revisit_steps={steps}: with batch={config.batch} takes {needed} held-out samples and there are"
+                f" {there}; at most {there // config.batch}"
+            )
+        sample = world.again[:needed]
+        rows = held_out(world, step, data["probe_x"][sample], data["probe_y"][sample], group[None])
+        return jax.tree.map(lambda leaf: leaf.reshape(steps, config.batch, *leaf.shape[1:]), rows)
 
     in_turn = config.visits == n_contexts and config.dwell_spread == config.fade == 0
     stream = Stream(
@@ -130,6 +144,7 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
         schedule=schedule,
         observe=observe,
         probe=probe,
+        revisit=revisit,
     )
     return stream, jax.tree.map(jnp.asarray, data)
 

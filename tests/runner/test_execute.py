@@ -1,9 +1,12 @@
 """Execution: one trace a static group, the same numbers in both modes, resumable chunk by chunk."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
+from pcl.evaluation.summary import summarise
 from pcl.runner import execute as execution
 from pcl.runner import program
 from pcl.runner.execute import execute, plan
@@ -141,3 +144,17 @@ def test_a_diverged_run_is_a_record_with_a_status_and_harms_no_other(store):
     status = {(r["variant"], r["seed"]): r["status"] for r in store.records()}
     assert [s for (variant, _), s in status.items() if "0.01" in variant] == ["ok", "ok"]
     assert all(s != "ok" for (variant, _), s in status.items() if "1000000" in variant)
+
+
+def test_a_stream_of_recurring_contexts_is_stored_with_its_revisits_and_measured(store):
+    recurring = StreamSpec("contexts", {"contexts": 2, "visits": 4, "dwell": 100, "batch": 50})
+    experiment = dataclasses.replace(
+        EXPERIMENT, streams={"s": recurring}, evaluation=Evaluation(probe_every=10, revisit_steps=3)
+    )
+    execute(plan(resolve(experiment, learner_names=["ncm"], seeds=2), "map"), store, "map", "trial")
+    records = store.records()
+    assert [np.shape(r["revisit_accuracy"]) for r in records] == [(2, 3), (2, 3)]
+    assert [r["task_ends"] for r in records] == [[], []]
+    assert [r["visit_start"] for r in records] == [[0, 2, 4, 6]] * 2
+    acc = next(row for row in summarise(records) if row.metric == "acc")
+    assert acc.mean == pytest.approx(100 * np.mean([r["probe_accuracy"][-1] for r in records]))

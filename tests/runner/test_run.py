@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from pcl import learners, streams
+from pcl.errors import UsageError
 from pcl.evaluation.record import binned, group_accuracy, hits, log_every
 from pcl.runner.run import make_run, probe_steps
 from pcl.types import Batch, Layout, Prediction
 
 
-def small(name="pcn", **settings):
-    stream, data = streams.make("split", batch=50, **settings)
+def small(name="pcn", kind="split", **settings):
+    stream, data = streams.make(kind, batch=50, **settings)
     learner, hp = learners.make(name, stream.spec)
     if name != "ncm":
         hp = hp.replace(width=8, depth=1, lr=0.01)
@@ -48,6 +49,51 @@ def test_run_equals_a_plain_loop(name):
     assert record.seen.sum() == 1437
     assert record.diverged_at == -1
     assert (record.energy is None) == (name == "ncm")
+
+
+@pytest.mark.parametrize("name", ["backprop", "ncm"])
+def test_revisits_equal_a_plain_loop_and_change_nothing_else(name):
+    settings = {"transform": "labels", "contexts": 3, "visits": 4, "dwell": 200}
+    stream, data, learner, hp = small(name, "contexts", **settings)
+    key = jax.random.key(0)
+    with_revisits = jax.jit(make_run(learner, stream, 100, revisit_steps=4))(key, hp, data)
+    without = jax.jit(make_run(learner, stream, 100))(key, hp, data)
+    assert without.revisit_accuracy is None
+    jax.tree.map(np.testing.assert_array_equal, with_revisits._replace(revisit_accuracy=None), without)
+
+    stream_key, learner_key = jax.random.split(key)
+    world, steps, _ = stream.schedule(stream_key, data)
+    update = jax.jit(learner.update)
+    final = learner.init(learner_key, hp)
+    for t in range(stream.steps):
+        step = jax.tree.map(lambda leaf, t=t: leaf[t], steps)
+        final, _ = update(final, stream.observe(world, step, data), hp)
+    assert with_revisits.revisit_accuracy.shape == (3, 4)
+    episodes = [stream.revisit(world, step, data, jnp.asarray(context), 4) for context in range(3)]
+    for context, episode in enumerate(episodes):
+        state = final
+        for t in range(4):
+            batch = jax.tree.map(lambda leaf, t=t: leaf[t], episode)
+            right = learner.predict(state, batch.x, hp).logits.argmax(1) == batch.y
+            # One of fifty samples may flip where two scores tie to the last bit.
+            np.testing.assert_allclose(with_revisits.revisit_accuracy[context, t], right.mean(), atol=0.021)
+            state, _ = update(state, batch, hp)
+    # Each context teaches its own labels for the same samples, each once.
+    np.testing.assert_array_equal(episodes[0].x, episodes[1].x)
+    assert len(np.unique(np.asarray(episodes[0].x).reshape(200, -1), axis=0)) == 200
+    classes = [np.argsort(world.label[c])[episodes[c].y] for c in range(3)]
+    np.testing.assert_array_equal(classes[0], classes[1])
+    np.testing.assert_array_equal(classes[0], classes[2])
+    assert (episodes[1].task == 1).all()
+
+
+def test_revisits_that_a_stream_cannot_give_are_refused():
+    stream, _, learner, _ = small("ncm")
+    with pytest.raises(UsageError, match="revisit_steps=3: nothing comes back on this stream"):
+        make_run(learner, stream, revisit_steps=3)
+    stream, data, learner, hp = small("ncm", "contexts", contexts=2, visits=2, dwell=100)
+    with pytest.raises(UsageError, match=r"revisit_steps=8: with batch=50 takes 400 held-out .* are 360; at most 7"):
+        make_run(learner, stream, revisit_steps=8)(jax.random.key(0), hp, data)
 
 
 def test_learners_that_share_a_key_live_on_the_same_stream():

@@ -10,10 +10,10 @@ from pcl.errors import UsageError
 from pcl.runner.store import COLUMNS, Store
 
 
-def row(run_id, seed=0):
+def row(run_id, seed=0, revisit_accuracy=None):
     empty = {name: None for name in COLUMNS.names}
     named = {"run_id": run_id, "stream": "s", "learner": "l", "variant": "{}", "seed": seed}
-    return empty | named | {"probe_accuracy": [[0.5, 1.0]], "hits": [1.0, 2.0]}
+    return empty | named | {"probe_accuracy": [[0.5, 1.0]], "hits": [1.0, 2.0], "revisit_accuracy": revisit_accuracy}
 
 
 def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
@@ -21,12 +21,13 @@ def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
     store.require_writable()
     store.write([row("b", 1)])
     assert store.records({"b"})[0]["seed"] == 1
-    store.write([row("a", 2), row("c", 0)])
+    store.write([row("a", 2), row("c", 0, [[0.0, 0.5]])])
     assert store.ids() == {"a", "b", "c"}
     records = store.records()
     assert [r["run_id"] for r in records] == ["c", "b", "a"]
     assert records[0]["probe_accuracy"] == [[0.5, 1.0]]
     assert records[0]["energy"] is None
+    assert [r["revisit_accuracy"] for r in records] == [[[0.0, 0.5]], None, None]
 
 
 def test_a_run_stored_twice_counts_once(tmp_path):
