@@ -59,6 +59,8 @@ COLUMNS = pa.schema(
         ),
     }
 )
+# Columns that parts written before them lack: nothing that their runs did would have filled them.
+LATER = ("revisit_accuracy",)
 # Columns that may differ between two executions of the same run on one machine.
 CIRCUMSTANCES = ("timing", "provenance")
 
@@ -83,7 +85,7 @@ class Store:
         Raises:
           UsageError: there are none, or a part cannot be read.
         """
-        rows = {row["run_id"]: row for part in self.parts() for row in _read(part).to_pylist()}
+        rows = {row["run_id"]: dict.fromkeys(LATER) | row for part in self.parts() for row in _read(part).to_pylist()}
         if not rows:
             raise UsageError(
                 f"no results in {self.folder}: run `python -m experiments.run --experiment={self.folder.name}` first"
@@ -124,7 +126,8 @@ class Store:
 def _read(part: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         with pq.ParquetFile(part) as file:
-            if not file.schema_arrow.equals(COLUMNS):
+            absent = set(LATER) - set(file.schema_arrow.names)
+            if not file.schema_arrow.equals(pa.schema([field for field in COLUMNS if field.name not in absent])):
                 raise UsageError(f"{part} is a record of another schema: move it away and run its experiment again")
             return file.read(columns)
     except (pa.ArrowException, OSError) as error:

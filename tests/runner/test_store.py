@@ -69,6 +69,17 @@ def test_part_of_another_schema(tmp_path):
         store.records()
 
 
+def test_part_from_before_a_column_was_there(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    part = store.write([row("a")])
+    pq.write_table(pq.read_table(part).drop_columns(["revisit_accuracy"]), part)
+    assert store.records() == [row("a")]
+    pq.write_table(pq.read_table(part).drop_columns(["hits"]), part)
+    with pytest.raises(UsageError, match="another schema"):
+        store.records()
+
+
 def test_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write to .*: name another folder with --results_dir"):
