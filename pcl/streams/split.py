@@ -31,6 +31,7 @@ from jaxtyping import Bool, Int, Num, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
+from pcl.streams.labels import labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
@@ -51,6 +52,7 @@ class Split:
     boundary: str = static("sharp", "how tasks follow each other", choices=("sharp", "blurry", "gaussian"))
     blur: float = static(0.1, "blurry: share of samples that swap task; gaussian: width in tasks", low=0)
     passes: int = static(1, "times that each task is seen before the next one", low=1)
+    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     batch: int = static(10, "samples a step", low=1)
 
 
@@ -66,6 +68,7 @@ class Step(NamedTuple):
     """What is drawn in advance for one step."""
 
     sample: Int[Array, " B"]  # index into the training samples
+    labelled: Bool[Array, " B"]
     valid: Bool[Array, " B"]
     moments: Moments  # of every pixel that has arrived up to and including this step
 
@@ -90,7 +93,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     data = {"x": x, "y": y, "moments": moments, "probe_x": probe_x, "probe_y": probe_y}
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
-        class_key, shuffle_key, task_key, blur_key = jax.random.split(key, 4)
+        class_key, shuffle_key, task_key, blur_key, label_key = jax.random.split(key, 5)
         classes = jnp.arange(n_classes)
         place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
         class_task = place // k
@@ -108,24 +111,22 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         shape = (segments, steps_per_round, config.batch)
         sample, valid = _arrivals(shuffle_key, blur_key, config, sample_task, n_tasks, shape)
         of_rows = jax.tree.map(lambda leaf: leaf[sample], data["moments"])
-        return Schedule(world, Step(sample, valid, running_moments(of_rows, valid)), layout)
-
-    def batch(world: World, step: Step, x: Array, y: Array, task: Array, valid: Array) -> Batch:
-        return Batch(
-            x=standardise(x, source.scale, step.moments),
-            y=world.class_label[y],
-            labelled=jnp.ones_like(valid),
-            valid=valid,
-            task=task,
-        )
+        labelled = labelled_rows(label_key, config.labelled, valid.shape)
+        return Schedule(world, Step(sample, labelled, valid, running_moments(of_rows, valid)), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
-        x, y, task = data["x"][step.sample], data["y"][step.sample], world.sample_task[step.sample]
-        return batch(world, step, x, y, task, step.valid)
+        return Batch(
+            x=standardise(data["x"][step.sample], source.scale, step.moments),
+            y=world.class_label[data["y"][step.sample]],
+            labelled=step.labelled,
+            valid=step.valid,
+            task=world.sample_task[step.sample],
+        )
 
     def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
-        x, y = data["probe_x"][:size], data["probe_y"][:size]
-        return batch(world, step, x, y, world.class_task[y], jnp.ones(y.shape, bool)), y
+        x, y = standardise(data["probe_x"][:size], source.scale, step.moments), data["probe_y"][:size]
+        true = jnp.ones(y.shape, bool)
+        return Batch(x, world.class_label[y], true, true, world.class_task[y]), y
 
     all_at_once = config.order == "iid" and config.content == "classes"
     task_ends = ends * n_tasks if all_at_once else ends
