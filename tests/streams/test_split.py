@@ -97,18 +97,23 @@ def test_equal_keys_give_equal_streams(config, seed):
     np.testing.assert_array_equal(lived(config, made_from, seed)[4], lived(config, made_from, seed)[4])
 
 
+def schedules(config, n_keys):
+    """One schedule a key, stacked."""
+    stream, data = split.make(config, tagged_source([5, 6, 7, 8]), "test")
+    keys = jax.vmap(jax.random.key)(jnp.arange(n_keys))
+    return jax.jit(jax.vmap(lambda key: stream.schedule(key, data)))(keys)
+
+
 @pytest.mark.parametrize("order", ["random", "natural", "iid"])
 def test_different_keys_give_different_streams(order):
-    made_from = tagged_source([5, 6, 7, 8])
-    tags = [lived(split.Split(order=order), made_from, seed)[4] for seed in range(5)]
-    assert len({t.tobytes() for t in tags}) == 5
+    samples = np.asarray(schedules(split.Split(order=order), 5).step.sample)
+    assert len({row.tobytes() for row in samples}) == 5
 
 
 def test_the_key_draws_the_order_of_the_classes_and_natural_keeps_it():
-    made_from = tagged_source([5, 6, 7, 8])
-    drawn = {tuple(np.asarray(lived(split.Split(), made_from, s)[1].class_task)) for s in range(8)}
-    assert len(drawn) > 1
-    assert tuple(np.asarray(lived(split.Split(order="natural"), made_from)[1].class_task)) == (0, 0, 1, 1)
+    drawn = np.asarray(schedules(split.Split(), 8).world.class_task)
+    assert len({tuple(row) for row in drawn}) > 1
+    assert (np.asarray(schedules(split.Split(order="natural"), 2).world.class_task) == [0, 0, 1, 1]).all()
 
 
 def test_passes_of_a_task_are_shuffled_anew():
