@@ -10,6 +10,9 @@ Context 0 is the source as it is, and contexts are numbered by their first visit
 looks like is drawn from the key. The first visits show every context once; each later one is drawn uniformly
 among the contexts other than the current one.
 
+Visits of equal length are padded to whole steps, so that every visit holds exactly `dwell` samples. Those of
+varying length are drawn per visit, then scaled so that all of them fill the same number of steps for every key.
+
 Samples come in reshuffled passes over the source, whatever the context. With `dwell` as many samples as the
 source has, each visit is one fresh pass; with `visits` = `contexts` on top, that is the classic permuted or
 rotated benchmark.
