@@ -10,6 +10,9 @@ Context 0 is the source as it is, and contexts are numbered by their first visit
 looks like is drawn from the key. The first visits show every context once; each later one is drawn uniformly
 among the contexts other than the current one.
 
+Visits of equal length are padded to whole steps, so that every visit holds exactly `dwell` samples. Those of
+varying length are drawn per visit, then scaled so that all of them fill the same number of steps for every key.
+
 Samples come in reshuffled passes over the source, whatever the context. With `dwell` as many samples as the
 source has, each visit is one fresh pass; with `visits` = `contexts` on top, that is the classic permuted or
 rotated benchmark.
@@ -31,6 +34,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
+from pcl.streams.labels import labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
 from pcl.streams.transforms import TRANSFORMS, n_pixels, permutations, side
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
@@ -47,6 +51,7 @@ class Contexts:
     dwell: int = static(1000, "samples a visit (their mean, where they vary)", low=1)
     dwell_spread: float = static(0.0, "samples a visit vary by this share, evenly drawn (below 1)", low=0, high=1)
     fade: float = static(0.0, "share of a visit in which the context before fades out", low=0, high=1)
+    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     batch: int = static(10, "samples a step", low=1)
 
 
@@ -63,6 +68,7 @@ class Step(NamedTuple):
 
     sample: Int[Array, " B"]  # index into the training samples
     context: Int[Array, " B"]
+    labelled: Bool[Array, " B"]
     valid: Bool[Array, " B"]
     moments: Moments  # of every pixel that has arrived up to and including this step
 
@@ -82,7 +88,7 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
     data = {"x": x, "y": y, "probe_x": probe_x, "probe_y": probe_y}
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
-        map_key, label_key, visit_key, dwell_key, fade_key, sample_key, again_key = jax.random.split(key, 7)
+        map_key, label_key, visit_key, dwell_key, fade_key, sample_key, again_key, taught_key = jax.random.split(key, 8)
         labels = jnp.tile(jnp.arange(source.num_classes), (n_contexts, 1))
         if config.transform == "labels":
             labels = permutations(label_key, n_contexts, source.num_classes)
@@ -95,8 +101,9 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
         # Every sample is transformed here once more: a map may change the moments of a sample.
         of_rows = jax.lax.map(lambda rows: pixel_moments(rows_of(world, data, *rows), 1.0), (sample, context))
         moments = running_moments(of_rows, jnp.asarray(valid))
+        labelled = labelled_rows(taught_key, config.labelled, valid.shape)
         layout = Layout(group_task=jnp.arange(n_contexts), visit_start=visit_start, visit_task=visit_context)
-        return Schedule(world, Step(sample, context, jnp.asarray(valid), moments), layout)
+        return Schedule(world, Step(sample, context, labelled, jnp.asarray(valid), moments), layout)
 
     def view(world: World, x: Array, context: Int[Array, ""]) -> Float[Array, "..."]:
         pixels = (x * jnp.float32(source.scale)).reshape(n_pixels(shape), -1)
@@ -109,7 +116,7 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
         return Batch(
             x=standardise(rows_of(world, data, step.sample, step.context), 1.0, step.moments),
             y=world.label[step.context, data["y"][step.sample]],
-            labelled=jnp.ones_like(step.valid),
+            labelled=step.labelled,
             valid=step.valid,
             task=step.context,
         )

@@ -1,4 +1,16 @@
-"""Split streams: the classes of a source arrive a few at a time, each task in full before the next.
+"""Split streams: a source arrives a few classes, or a share of its samples, at a time.
+
+Every sample has a time of arrival, and the stream is their sorted order. Boundaries between tasks are
+  sharp     each task in full before the next
+  blurry    each sample of a pass swaps its task for a random other one with probability `blur`; as between the
+            major and minor classes of Bang et al. (2021), Rainbow Memory, arXiv:2103.17230
+  gaussian  samples arrive normally distributed around the middle of their task, `blur` tasks wide: from almost
+            sharp to no boundary at all; after Shanahan, Kaplanis and Mitrovic (2021), arXiv:2105.13327
+Where they are not sharp the stream is one visit, and no task has an end.
+
+Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as the new instances of Lomonaco
+and Maltoni (2017), arXiv:1705.03550. Then held-out classes belong to no task: all of them are in task 0, which is
+visited once, for the whole stream, while `Batch.task` numbers the shares.
 
 Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022-00568-3:
   class   one label a class, predicted among all classes
@@ -6,6 +18,7 @@ Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022
   task    one label a class, predicted among the classes of the task that the score is told
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -13,11 +26,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax import Array
-from jaxtyping import Bool, Int, PRNGKeyArray
+from jaxtyping import Bool, Int, Num, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
+from pcl.streams.labels import labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
@@ -28,27 +42,33 @@ class Split:
 
     source: str = static("digits", "where the samples come from", choices=tuple(SOURCES))
     scenario: str = static("class", "what is asked", choices=("class", "domain", "task"))
-    classes_per_task: int = static(2, "classes that arrive together", low=1)
+    content: str = static("classes", "what a task holds", choices=("classes", "instances"))
+    classes_per_task: int = static(2, "classes that arrive together; instances come in as many tasks", low=1)
     order: str = static(
         "random",
         "order of the classes: drawn from the key, as numbered, or all shuffled together",
         choices=("random", "natural", "iid"),
     )
+    boundary: str = static("sharp", "how tasks follow each other", choices=("sharp", "blurry", "gaussian"))
+    blur: float = static(0.1, "blurry: share of samples that swap task; gaussian: width in tasks", low=0)
     passes: int = static(1, "times that each task is seen before the next one", low=1)
+    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     batch: int = static(10, "samples a step", low=1)
 
 
 class World(NamedTuple):
-    """How the classes of the source are laid out in one stream."""
+    """How the classes and samples of the source are laid out in one stream."""
 
     class_task: Int[Array, " K"]  # the place in the stream of the task each class belongs to
     class_label: Int[Array, " K"]  # the label under which each class is taught
+    sample_task: Int[Array, " N"]  # the task each training sample belongs to, whenever it arrives
 
 
 class Step(NamedTuple):
     """What is drawn in advance for one step."""
 
     sample: Int[Array, " B"]  # index into the training samples
+    labelled: Bool[Array, " B"]
     valid: Bool[Array, " B"]
     moments: Moments  # of every pixel that has arrived up to and including this step
 
@@ -57,59 +77,63 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     """The stream and its device arrays; `probe_on` names the held-out split that probes look at.
 
     Raises:
-      UsageError: the tasks do not divide the classes.
+      UsageError: the tasks do not divide the classes, or settings contradict each other.
     """
     k, n_classes = config.classes_per_task, source.num_classes
-    if n_classes % k:
-        raise UsageError(f"classes_per_task={k}: must divide the {n_classes} classes of {config.source}")
+    _check(config, n_classes)
     n_tasks = n_classes // k
     x, y, probe_x, probe_y = samples(source, probe_on)
-    steps_per_pass = _steps_per_pass(config, np.bincount(y, minlength=n_classes))
-    segments = 1 if config.order == "iid" else n_tasks
-    ends = [(i + 1) * config.passes * steps_per_pass for i in range(segments)]
+    segments = n_tasks if config.order != "iid" and config.boundary == "sharp" else 1
+    rounds = _rounds(config)
+    steps_per_round = _steps_per_round(config, np.bincount(y, minlength=n_classes))
+    ends = [(i + 1) * rounds * steps_per_round for i in range(segments)]
+    if config.content == "instances":
+        ends = ends[-1:]
     moments = pixel_moments(x, source.scale)
     data = {"x": x, "y": y, "moments": moments, "probe_x": probe_x, "probe_y": probe_y}
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
-        class_key, shuffle_key = jax.random.split(key)
+        class_key, shuffle_key, task_key, blur_key, label_key = jax.random.split(key, 5)
         classes = jnp.arange(n_classes)
         place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
         class_task = place // k
-        world = World(class_task, place % k if config.scenario == "domain" else classes)
+        sample_task = class_task[data["y"]]
+        if config.content == "instances":
+            class_task = jnp.zeros_like(class_task)
+            sample_task = jax.random.permutation(task_key, len(y)) % n_tasks
+        world = World(class_task, place % k if config.scenario == "domain" else classes, sample_task)
         layout = Layout(
             group_task=class_task,
             visit_start=jnp.asarray([0, *ends[:-1]]),
-            visit_task=jnp.arange(segments),
+            visit_task=jnp.arange(len(ends)),
             allowed=(class_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
         )
-        segment = jnp.zeros_like(data["y"]) if config.order == "iid" else world.class_task[data["y"]]
-        shape = (segments, steps_per_pass, config.batch)
-        pass_keys = jax.random.split(shuffle_key, config.passes)
-        passes = jax.vmap(lambda key: _one_pass(key, segment, shape))(pass_keys)
-        sample, valid = (part.swapaxes(0, 1).reshape(-1, config.batch) for part in passes)
+        shape = (segments, steps_per_round, config.batch)
+        sample, valid = _arrivals(shuffle_key, blur_key, config, sample_task, n_tasks, shape)
         of_rows = jax.tree.map(lambda leaf: leaf[sample], data["moments"])
-        return Schedule(world, Step(sample, valid, running_moments(of_rows, valid)), layout)
-
-    def batch(world: World, step: Step, x: Array, y: Array, valid: Array) -> Batch:
-        return Batch(
-            x=standardise(x, source.scale, step.moments),
-            y=world.class_label[y],
-            labelled=jnp.ones_like(valid),
-            valid=valid,
-            task=world.class_task[y],
-        )
+        labelled = labelled_rows(label_key, config.labelled, valid.shape)
+        return Schedule(world, Step(sample, labelled, valid, running_moments(of_rows, valid)), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
-        return batch(world, step, data["x"][step.sample], data["y"][step.sample], step.valid)
+        return Batch(
+            x=standardise(data["x"][step.sample], source.scale, step.moments),
+            y=world.class_label[data["y"][step.sample]],
+            labelled=step.labelled,
+            valid=step.valid,
+            task=world.sample_task[step.sample],
+        )
 
     def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
-        x, y = data["probe_x"][:size], data["probe_y"][:size]
-        return batch(world, step, x, y, jnp.ones(y.shape, bool)), y
+        x, y = standardise(data["probe_x"][:size], source.scale, step.moments), data["probe_y"][:size]
+        true = jnp.ones(y.shape, bool)
+        return Batch(x, world.class_label[y], true, true, world.class_task[y]), y
 
+    all_at_once = config.order == "iid" and config.content == "classes"
+    task_ends = ends * n_tasks if all_at_once else ends
     stream = Stream(
         spec=Spec(x.shape[1:], k if config.scenario == "domain" else n_classes),
         steps=ends[-1],
-        task_ends=tuple(ends if segments == n_tasks else ends * n_tasks),
+        task_ends=tuple(task_ends) if config.boundary == "sharp" else (),
         schedule=schedule,
         observe=observe,
         probe=probe,
@@ -117,14 +141,34 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     return stream, jax.tree.map(jnp.asarray, data)
 
 
-def _steps_per_pass(config: Split, counts: np.ndarray) -> int:
-    """Enough steps for one pass over the largest task that any order can produce.
+def _check(config: Split, n_classes: int) -> None:
+    if n_classes % config.classes_per_task:
+        raise UsageError(
+            f"classes_per_task={config.classes_per_task}: must divide the {n_classes} classes of {config.source}"
+        )
+    if config.content == "instances" and config.scenario != "class":
+        raise UsageError(f"scenario={config.scenario}: tasks of instances share all classes; set scenario=class")
+    if config.boundary != "sharp" and config.order == "iid":
+        raise UsageError(f"boundary={config.boundary}: order=iid has no tasks to blur; set order=random or natural")
+    if config.boundary == "blurry" and config.blur > 1:
+        raise UsageError(f"blur={config.blur}: is a probability where boundary=blurry, so at most 1")
+
+
+def _rounds(config: Split) -> int:
+    """Rounds of arrivals: one a pass or, where boundaries are blurred, a single one of all passes together."""
+    return config.passes if config.boundary == "sharp" else 1
+
+
+def _steps_per_round(config: Split, counts: np.ndarray) -> int:
+    """Enough steps for one round of arrivals in the largest segment that any order can produce.
 
     Every order shares one shape, so that runs of all seeds fit one program; shorter tasks are padded.
     """
-    k = config.classes_per_task
-    if config.order == "iid":
-        largest = counts.sum()
+    k, total = config.classes_per_task, counts.sum()
+    if config.boundary != "sharp" or config.order == "iid":
+        largest = total * config.passes // _rounds(config)
+    elif config.content == "instances":
+        largest = -(-total // (len(counts) // k))
     elif config.order == "natural":
         largest = counts.reshape(-1, k).sum(1).max()
     else:
@@ -132,16 +176,46 @@ def _steps_per_pass(config: Split, counts: np.ndarray) -> int:
     return -(-int(largest) // config.batch)
 
 
-def _one_pass(
-    key: PRNGKeyArray, segment: Int[Array, " N"], shape: tuple[int, int, int]
+def _arrivals(
+    shuffle_key: PRNGKeyArray,
+    blur_key: PRNGKeyArray,
+    config: Split,
+    task: Int[Array, " N"],
+    n_tasks: int,
+    shape: tuple[int, int, int],
+) -> tuple[Int[Array, "steps B"], Bool[Array, "steps B"]]:
+    """Samples of each step, and which rows hold one; `shape` is that of one round: segments, steps, B."""
+    rounds = _rounds(config)
+    segment = jnp.tile(task if shape[0] > 1 else jnp.zeros_like(task), config.passes).reshape(rounds, -1)
+    blurred = config.boundary != "sharp"
+    time = _blurred(blur_key, config, task, n_tasks).reshape(rounds, -1) if blurred else segment
+    lay_out = jax.vmap(functools.partial(_lay_out, shape=shape))
+    arrival, valid = lay_out(jax.random.split(shuffle_key, rounds), time, segment)
+    batch = shape[-1]
+    return arrival.swapaxes(0, 1).reshape(-1, batch) % len(task), valid.swapaxes(0, 1).reshape(-1, batch)
+
+
+def _blurred(key: PRNGKeyArray, config: Split, task: Int[Array, " N"], n_tasks: int) -> Num[Array, "passes N"]:
+    """When each sample of each pass arrives, in any unit."""
+    swap_key, other_key, time_key = jax.random.split(key, 3)
+    shape = (config.passes, len(task))
+    if config.boundary == "gaussian":
+        return task + config.blur * jax.random.normal(time_key, shape)
+    other = (task + jax.random.randint(other_key, shape, 1, max(n_tasks, 2))) % n_tasks
+    swapped = jnp.where(jax.random.uniform(swap_key, shape) < config.blur, other, task)
+    return swapped * config.passes + jnp.arange(config.passes)[:, None]
+
+
+def _lay_out(
+    key: PRNGKeyArray, time: Num[Array, " A"], segment: Int[Array, " A"], shape: tuple[int, int, int]
 ) -> tuple[Int[Array, "segments steps B"], Bool[Array, "segments steps B"]]:
-    """Every sample once: segments in order, shuffled inside, each padded to the same number of steps."""
+    """Every arrival once: sorted by time, equal times shuffled, each segment padded to the same number of steps."""
     segments, steps, batch = shape
-    shuffled = jax.random.permutation(key, segment.shape[0])
-    ordered = shuffled[jnp.argsort(segment[shuffled], stable=True)]
+    shuffled = jax.random.permutation(key, time.shape[0])
+    ordered = shuffled[jnp.argsort(time[shuffled], stable=True)]
     count = jnp.bincount(segment, length=segments)
     start = jnp.cumsum(count) - count
     slot = jnp.arange(steps * batch)
     valid = slot < count[:, None]
-    sample = ordered[jnp.where(valid, start[:, None] + slot, 0)]
-    return sample.reshape(shape), valid.reshape(shape)
+    arrival = ordered[jnp.where(valid, start[:, None] + slot, 0)]
+    return arrival.reshape(shape), valid.reshape(shape)
