@@ -77,11 +77,12 @@ def main() -> None:
     store.require_writable()
     executed = execute(groups, store, mode, experiment.name, FLAGS.shard_index, FLAGS.num_shards)
     wanted = {run.run_id for run in runs}
-    records = [record for record in store.records() if record["run_id"] in wanted]
+    records = store.records(wanted)
     print(_outcome(executed, len(records) - executed, len(wanted) - len(records)))
     for text in _failures(records):
         print(text)
-    print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
+    if records:
+        print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
     print(f"Accuracies in %, mean over seeds [95 % bootstrap interval]. Records: {store.folder}")
 
 

@@ -11,9 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
-from pcl.errors import UsageError
 from pcl.fields import nested, static
 from pcl.learners.inputs import teaching_rows
 from pcl.types import Batch, Info, Learner, Prediction, Spec
@@ -42,8 +41,6 @@ def around(rule: Learner, spec: Spec) -> Learner:
     """The learner `rule`, whose batches are filled up with samples drawn from a reservoir."""
 
     def init(key: PRNGKeyArray, hp: ReplayHParams) -> ReplayState:
-        if hp.replayed > hp.memory:
-            raise UsageError(f"replayed={hp.replayed}: must not exceed memory={hp.memory}")
         x, y = jnp.zeros((hp.memory, *spec.input_shape)), jnp.zeros(hp.memory, jnp.int32)
         # The rule starts as it would on its own, so that learners with and without replay are paired.
         return ReplayState(rule.init(key, hp.rule), x, y, jnp.zeros((), jnp.int32), jax.random.fold_in(key, 1))
@@ -52,15 +49,17 @@ def around(rule: Learner, spec: Spec) -> Learner:
         return rule.predict(state.rule, x, hp.rule)
 
     def update(state: ReplayState, batch: Batch, hp: ReplayHParams) -> tuple[ReplayState, Info]:
-        # The count of samples makes every draw new; a batch of padding draws, keeps and changes nothing.
-        draw_key, keep_key = jax.random.split(jax.random.fold_in(state.key, state.seen))
+        # The count of samples makes every draw new; a batch of padding recalls, keeps and changes nothing.
+        key = jax.random.fold_in(state.key, state.seen)
+        bits = jax.random.bits(key, (hp.replayed + batch.y.shape[0],))  # one draw: on CPUs each has its price
         offered = teaching_rows(batch)
-        joined = jax.tree.map(_behind, batch, recall(state, draw_key, hp.replayed, offered.any()))
+        recalled = recall(state, bits[: hp.replayed], offered.any())
+        joined = jax.tree.map(_behind, batch, recalled)
         rule_state, info = rule.update(state.rule, joined, hp.rule)
         if info.prediction is not None:
             arrived = Prediction(info.prediction.logits[: batch.y.shape[0]])
             info = info._replace(prediction=arrived)
-        slot = reservoir_slots(keep_key, offered, state.seen, hp.memory)
+        slot = _once_read(recalled, reservoir_slots(bits[hp.replayed :], offered, state.seen, hp.memory))
         x = state.x.at[slot].set(batch.x, mode="drop")
         y = state.y.at[slot].set(batch.y, mode="drop")
         return ReplayState(rule_state, x, y, state.seen + offered.sum(), state.key), info
@@ -68,28 +67,41 @@ def around(rule: Learner, spec: Spec) -> Learner:
     return Learner(init, predict, update)
 
 
-def recall(state: ReplayState, key: PRNGKeyArray, size: int, wanted: Bool[Array, ""]) -> Batch:
-    """`size` distinct samples of the reservoir, uniformly; rows beyond what it holds are not valid."""
-    memory = state.y.shape[0]
-    held = jnp.arange(memory) < state.seen
-    score, index = jax.lax.top_k(jnp.where(held, jax.random.uniform(key, (memory,)), -1.0), size)
-    valid = (score >= 0) & wanted
+def recall(state: ReplayState, bits: UInt32[Array, " R"], wanted: Bool[Array, ""]) -> Batch:
+    """Samples drawn uniformly and with replacement from what the reservoir holds; none are valid if it is empty.
+
+    `bits` are random, one word for each sample to recall, so the cost does not depend on the memory's size.
+    """
+    held = jnp.minimum(state.seen, state.y.shape[0])
+    index = (bits % jnp.maximum(held, 1).astype(bits.dtype)).astype(jnp.int32)
+    valid = jnp.broadcast_to((held > 0) & wanted, index.shape)
     return Batch(state.x[index], state.y[index], jnp.ones_like(valid), valid, jnp.zeros_like(index))
 
 
 def reservoir_slots(
-    key: PRNGKeyArray, offered: Bool[Array, " B"], seen: Int[Array, ""], memory: int
+    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], seen: Int[Array, ""], memory: int
 ) -> Int[Array, " B"]:
     """The slot that each offered sample takes, or `memory` (no slot) where the reservoir passes it over.
 
     Sample number n (from 0) takes slot n while there is room and a uniform one of 0 .. n afterwards, if it
     exists. Where two samples of a batch draw one slot, the later keeps it, as if they had come in turn.
+    `bits` are random, one word for each sample; its remainder is uniform up to a bias of n / 2^32.
     """
     number = seen + jnp.cumsum(offered) - offered
-    drawn = jnp.where(number < memory, number, jax.random.randint(key, offered.shape, 0, number + 1))
+    drawn = jnp.where(number < memory, number, (bits % (number + 1).astype(bits.dtype)).astype(number.dtype))
     slot = jnp.where(offered, jnp.minimum(drawn, memory), memory)
     later = jnp.triu(slot[:, None] == slot, k=1).any(1)
     return jnp.where(later, memory, slot)
+
+
+def _once_read(recalled: Batch, slot: Int[Array, " B"]) -> Int[Array, " B"]:
+    """`slot`, with a dependence on what was recalled that changes nothing (no label is negative).
+
+    It tells the compiler that the memory is read before it is written. Without it XLA copies the whole
+    memory at every step, and a step costs more the more is remembered.
+    """
+    never = (recalled.x.ravel()[0] == -jnp.inf) & (recalled.y[0] < 0)
+    return jnp.where(never, 0, slot)
 
 
 def _behind(first: Array, second: Array) -> Array:

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,27 @@ class Store:
         """Ids of all finished runs."""
         return {run_id for part in self.parts() for run_id in _read(part, ["run_id"])["run_id"].to_pylist()}
 
-    def records(self) -> list[dict[str, Any]]:
-        """All rows as dictionaries, each run once, in an order that does not depend on the parts.
+    def records(self, wanted: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """All rows (or those whose ids are `wanted`) as dictionaries, in an order that parts do not decide.
 
         Raises:
-          UsageError: there are none, or a part cannot be read.
+          UsageError: there are none at all, a part cannot be read, or two versions of one run are among them: its
+            settings have changed since the older was made, and no mean may mix the two.
         """
-        rows = {row["run_id"]: dict.fromkeys(LATER) | row for part in self.parts() for row in _read(part).to_pylist()}
-        if not rows:
+        rows: dict[str, dict[str, Any]] = {}
+        seen: dict[tuple, tuple[str, Path]] = {}
+        for part in self.parts():
+            for row in _read(part).to_pylist():
+                if wanted is None or row["run_id"] in wanted:
+                    rows[row["run_id"]] = dict.fromkeys(LATER) | row
+                    run = row["stream"], row["learner"], row["variant"], row["seed"]
+                    run_id, other = seen.setdefault(run, (row["run_id"], part))
+                    if run_id != row["run_id"]:
+                        raise UsageError(
+                            f"{part} and {other.name} hold two versions of {run[1]} on {run[0]}, seed {run[3]}:"
+                            " delete the older part"
+                        )
+        if wanted is None and not rows:
             raise UsageError(
                 f"no results in {self.folder}: run `python -m experiments.run --experiment={self.folder.name}` first"
             )

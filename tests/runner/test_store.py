@@ -20,6 +20,7 @@ def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
     store = Store(tmp_path, "trial")
     store.require_writable()
     store.write([row("b", 1)])
+    assert store.records({"b"})[0]["seed"] == 1
     store.write([row("a", 2), row("c", 0, [[0.0, 0.5]])])
     assert store.ids() == {"a", "b", "c"}
     records = store.records()
@@ -33,8 +34,18 @@ def test_a_run_stored_twice_counts_once(tmp_path):
     store = Store(tmp_path, "trial")
     store.require_writable()
     store.write([row("a")])
-    store.write([row("a"), row("b")])
+    store.write([row("a"), row("b", 1)])
     assert len(store.records()) == 2
+
+
+def test_two_versions_of_a_run_are_not_mixed(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("a")])
+    store.write([row("b")])  # same stream, learner, variant and seed
+    with pytest.raises(UsageError, match=r"hold two versions of l on s, seed 0: delete the older part"):
+        store.records()
+    assert len(store.records({"b"})) == 1
 
 
 def test_what_a_killed_process_left_is_not_a_part(tmp_path):
