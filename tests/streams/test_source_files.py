@@ -39,7 +39,7 @@ BAD_IDX = [
 ]
 
 
-@pytest.mark.parametrize(("content", "says"), BAD_IDX)
+@pytest.mark.parametrize(("content", "says"), BAD_IDX, ids=[says for _, says in BAD_IDX])
 def test_bad_idx_is_refused(written, content, says):
     with pytest.raises(UsageError, match=f"file.gz: {says}"):
         idx.read_idx(written(content), 3)
@@ -78,7 +78,7 @@ BAD_SHEETS = [
 ]
 
 
-@pytest.mark.parametrize(("content", "says"), BAD_SHEETS)
+@pytest.mark.parametrize(("content", "says"), BAD_SHEETS, ids=[says for _, says in BAD_SHEETS])
 def test_bad_sheets_are_refused(written, content, says):
     with pytest.raises(UsageError, match=says):
         cifar10.read_sheets(written(content))
