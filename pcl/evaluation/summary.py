@@ -44,7 +44,7 @@ TASK_METRICS: dict[str, Callable[..., float]] = {
     "wc_acc": metrics.worst_case_accuracy,
     "stability_gap": metrics.stability_gap,
 }
-PER_CENT = (*TASK_METRICS, "prequential_acc")
+PER_CENT = (*TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc")
 COSTS = ("state_bytes", "ms_per_step", "inference_steps")  # shown without interval: they hardly vary over seeds
 
 
@@ -58,11 +58,16 @@ def measure(record: Record) -> dict[str, float]:
 
     `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks. Tasks that never
     end (recurring contexts, blurred boundaries) are measured as if all of them ended with the stream.
+    `revisit_acc` is over the episodes lived after the stream, `revisit_first_acc` over the first batch of each,
+    before anything was relearned.
     """
     accuracy = task_curves(record)
     record = {**record, "task_ends": record["task_ends"] or [record["steps"]] * accuracy.shape[1]}
     values = {name: f(accuracy, record["probe_steps"], record["task_ends"]) for name, f in TASK_METRICS.items()}
     values["prequential_acc"] = prequential_accuracy(record["hits"], record["seen"])
+    if record["revisit_accuracy"] is not None:
+        values["revisit_acc"] = float(np.mean(record["revisit_accuracy"]))
+        values["revisit_first_acc"] = float(np.mean(record["revisit_accuracy"], axis=0)[0])
     values = {name: 100 * value for name, value in values.items()}
     values["half_life"] = _half_life(record, accuracy)
     values["samples_to_learn"] = _samples_to_learn(record, accuracy)

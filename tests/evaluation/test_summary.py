@@ -36,8 +36,15 @@ def record(**changes):
         "hits": [3, 6, 8],
         "surprise": [30.0, 15.0, 5.0],
         "inference_steps": [300.0, 300.0, 200.0],
+        "revisit_accuracy": None,
         "timing": {"ms_per_step": 0.25},
     } | changes
+
+
+def test_revisits_are_averaged_over_groups_and_over_the_episode_or_its_first_batch():
+    values = measure(record(revisit_accuracy=[[0.2, 0.6], [0.4, 1.0]]))
+    assert values["revisit_acc"] == pytest.approx(55)
+    assert values["revisit_first_acc"] == pytest.approx(30)
 
 
 def test_every_metric_of_a_run_by_hand():
