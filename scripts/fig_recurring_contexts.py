@@ -27,13 +27,13 @@ def main(results_dir: Path) -> list[Path]:
     figure, axes = plt.subplots(len(STREAMS), 1, figsize=(7.2, 3.6), sharex=True, sharey=True)
     plotted = []
     for axis, (stream, title) in zip(axes, STREAMS.items(), strict=True):
-        for colour, (learner, label) in zip(plt.get_cmap("tab10").colors, LEARNERS.items(), strict=False):
+        for i, (learner, label) in enumerate(LEARNERS.items()):
             runs = [r for r in records if (r["learner"], r["stream"]) == (learner, stream)]
             samples = np.cumsum(runs[0]["seen"])
             curves = 100 * np.stack([windowed_accuracy(run["hits"], run["seen"], WINDOW) for run in runs])
             mean, low, high = np.transpose([mean_interval(at) for at in curves.T])
-            axis.plot(samples, mean, color=colour, linewidth=1.0, label=label)
-            axis.fill_between(samples, low, high, color=colour, alpha=0.2, linewidth=0)
+            axis.plot(samples, mean, color=f"C{i}", linewidth=1.0, label=label)
+            axis.fill_between(samples, low, high, color=f"C{i}", alpha=0.2, linewidth=0)
             plotted += [
                 {"stream": stream, "learner": learner, "samples": int(s), "mean": f"{m:.4g}"}
                 for s, m in zip(samples, mean, strict=True)
