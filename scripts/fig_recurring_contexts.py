@@ -24,7 +24,9 @@ WINDOW = 50  # samples over which prequential accuracy is averaged
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/recurring_contexts`; returns the files written."""
     records = [r for r in Store(results_dir, "recurring_contexts").records() if r["variant"] == "{}"]
-    figure, axes = plt.subplots(len(STREAMS), 1, figsize=(7.2, 3.6), sharex=True, sharey=True)
+    figure, axes = plt.subplots(
+        len(STREAMS), 1, figsize=(7.2, 3.8), sharex=True, sharey=True, gridspec_kw={"hspace": 0.3}
+    )
     plotted = []
     for axis, (stream, title) in zip(axes, STREAMS.items(), strict=True):
         for i, (learner, label) in enumerate(LEARNERS.items()):
