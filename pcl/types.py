@@ -88,7 +88,8 @@ class Stream(NamedTuple):
     schedule: (key, data) -> Schedule
     observe:  (world, step, data) -> Batch      what arrives at this step
     probe:    (world, step, data, size) -> (Batch, group[B])   the first `size` held-out samples (all, where
-              it is None; a mix of all classes, where not) as they would look at this step
+              it is None; a mix of all classes, where not) as they would look at this step; None for a stream
+              without held-out samples, whose layout has no groups
     revisit:  (world, step, data, group, steps) -> Batch, every leaf led by `steps`      a stretch of held-out
               samples of one group, each at most once, as it would look if the group came back at this step;
               None for a stream whose groups do not come back
@@ -99,5 +100,5 @@ class Stream(NamedTuple):
     task_ends: tuple[int, ...]  # steps after which each task has been seen in full; empty where none ever is
     schedule: Callable[[PRNGKeyArray, Data], Schedule]
     observe: Callable[[Any, Any, Data], Batch]
-    probe: Callable[[Any, Any, Data, int | None], tuple[Batch, Int[Array, " B"]]]
+    probe: Callable[[Any, Any, Data, int | None], tuple[Batch, Int[Array, " B"]]] | None
     revisit: Callable[[Any, Any, Data, Int[Array, ""], int], Batch] | None = None

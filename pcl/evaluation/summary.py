@@ -57,20 +57,16 @@ def measure(record: Record) -> dict[str, float]:
     """Every metric of one run; NaN where its stream or learner does not define it, inf for never.
 
     `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks. Tasks that never
-    end (recurring contexts, blurred boundaries) are measured as if all of them ended with the stream.
-    `revisit_acc` is over the episodes lived after the stream, `revisit_first_acc` over the first batch of each,
-    before anything was relearned.
+    end (recurring contexts, blurred boundaries) are measured as if all of them ended with the stream. A stream
+    without held-out samples has nothing but what was measured while it was lived. `revisit_acc` is over the
+    episodes lived after the stream, `revisit_first_acc` over the first batch of each, before anything was
+    relearned.
     """
-    accuracy = task_curves(record)
-    record = {**record, "task_ends": record["task_ends"] or [record["steps"]] * accuracy.shape[1]}
-    values = {name: f(accuracy, record["probe_steps"], record["task_ends"]) for name, f in TASK_METRICS.items()}
-    values["prequential_acc"] = prequential_accuracy(record["hits"], record["seen"])
+    values = _probed(record) if len(record["probe_steps"]) else {}
+    values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
     if record["revisit_accuracy"] is not None:
-        values["revisit_acc"] = float(np.mean(record["revisit_accuracy"]))
-        values["revisit_first_acc"] = float(np.mean(record["revisit_accuracy"], axis=0)[0])
-    values = {name: 100 * value for name, value in values.items()}
-    values["half_life"] = _half_life(record, accuracy)
-    values["samples_to_learn"] = _samples_to_learn(record, accuracy)
+        values["revisit_acc"] = 100 * float(np.mean(record["revisit_accuracy"]))
+        values["revisit_first_acc"] = 100 * float(np.mean(record["revisit_accuracy"], axis=0)[0])
     if record["surprise"] is not None:
         values["surprise_error_correlation"] = surprise_error_correlation(
             record["surprise"], record["taught"], record["hits"], record["seen"]
@@ -78,6 +74,14 @@ def measure(record: Record) -> dict[str, float]:
     if record["inference_steps"] is not None:
         values["inference_steps"] = float(np.sum(record["inference_steps"]) / np.sum(record["taught"]))
     return values | {"state_bytes": record["state_bytes"], "ms_per_step": record["timing"]["ms_per_step"]}
+
+
+def _probed(record: Record) -> dict[str, float]:
+    """The metrics of held-out samples."""
+    accuracy = task_curves(record)
+    record = {**record, "task_ends": record["task_ends"] or [record["steps"]] * accuracy.shape[1]}
+    values = {name: 100 * f(accuracy, record["probe_steps"], record["task_ends"]) for name, f in TASK_METRICS.items()}
+    return values | {"half_life": _half_life(record, accuracy), "samples_to_learn": _samples_to_learn(record, accuracy)}
 
 
 def _half_life(record: Record, accuracy: np.ndarray) -> float:

@@ -17,7 +17,12 @@ Run = Callable[[PRNGKeyArray, HParams, Data], Record]
 
 
 def probe_steps(stream: Stream, every: int) -> tuple[int, ...]:
-    """Numbers of steps after which the held-out samples are probed: 0, each `every`, each end of a task."""
+    """Numbers of steps after which the held-out samples are probed: 0, each `every`, each end of a task.
+
+    None on a stream without held-out samples.
+    """
+    if stream.probe is None:
+        return ()
     regular = range(0, stream.steps + 1, every)
     return tuple(sorted({*regular, *stream.task_ends, stream.steps}))
 
@@ -47,7 +52,7 @@ def make_run(
         raise UsageError(f"revisit_steps={revisit_steps}: nothing comes back on this stream; set revisit_steps=0")
     probes = probe_steps(stream, probe_every)
     slot = np.zeros(stream.steps, np.int32)
-    slot[np.asarray(probes[1:]) - 1] = np.arange(1, len(probes))
+    slot[np.asarray(probes[1:], int) - 1] = np.arange(1, len(probes))
     whole = np.zeros(stream.steps, np.int32)
     whole[np.asarray((*stream.task_ends, stream.steps)) - 1] = 1
     # What a step does about probing: nothing, a sample, everything.
@@ -61,6 +66,7 @@ def make_run(
         n_groups = layout.group_task.shape[0]
 
         def probe(state: State, step: Any, size: int | None) -> Float[Array, " G"]:
+            assert stream.probe is not None
             batch, group = stream.probe(world, step, data, size)
             return group_accuracy(hits(learner.predict(state, batch.x, hp), batch, layout), group, n_groups)
 
@@ -82,7 +88,8 @@ def make_run(
                 lambda: accuracy.at[slot].set(probe(learned, step, probe_size)),
                 lambda: accuracy.at[slot].set(probe(learned, step, None)),
             )
-            accuracy = jax.lax.switch(probing, choices)
+            if stream.probe is not None:
+                accuracy = jax.lax.switch(probing, choices)
             return (learned, accuracy), _log(batch, hit, info)
 
         def revisit(group: Int[Array, ""]) -> Float[Array, " R"]:
@@ -96,13 +103,15 @@ def make_run(
             return jax.lax.scan(again, state, stream.revisit(world, last, data, group, revisit_steps))[1]
 
         first = jax.tree.map(lambda leaf: leaf[0], steps)
-        accuracy = jnp.zeros((len(probes), n_groups)).at[0].set(probe(state, first, probe_size))
+        accuracy, group_count = jnp.zeros((len(probes), n_groups)), jnp.zeros(n_groups, jnp.int32)
+        if stream.probe is not None:
+            accuracy = accuracy.at[0].set(probe(state, first, probe_size))
+            group_count = jnp.bincount(stream.probe(world, first, data, None)[1], length=n_groups)
         (state, accuracy), log = jax.lax.scan(live, (state, accuracy), (steps, slot, probing))
         sums = {name: binned(value, every) for name, value in log.items()}
-        _, group = stream.probe(world, first, data, None)
         return Record(
             probe_accuracy=accuracy,
-            group_count=jnp.bincount(group, length=n_groups),
+            group_count=group_count,
             group_task=layout.group_task,
             visit_start=layout.visit_start,
             visit_task=layout.visit_task,

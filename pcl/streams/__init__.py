@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import unknown
 from pcl.fields import replace
-from pcl.streams import contexts, split
+from pcl.streams import contexts, recorded, split
 from pcl.streams.sources import Source, source
 from pcl.types import Data, Stream
 
@@ -23,6 +23,7 @@ REGISTRY = {
     "contexts": Entry(
         contexts.make, contexts.Contexts(), "permuted, rotated, inverted or relabelled, once or recurring"
     ),
+    "recorded": Entry(recorded.make, recorded.Recorded(), "a source once in the order of its file"),
 }
 
 

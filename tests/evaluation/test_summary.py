@@ -80,6 +80,13 @@ def test_what_a_learner_does_not_report_is_absent():
     assert "inference_steps" not in values
 
 
+def test_a_stream_without_held_out_samples_has_what_was_measured_while_it_was_lived():
+    nothing = {"probe_steps": [], "probe_accuracy": [], "group_count": [], "group_task": [], "task_ends": []}
+    every = measure(record())
+    lived = ("prequential_acc", "surprise_error_correlation", "inference_steps", "state_bytes", "ms_per_step")
+    assert measure(record(**nothing)) == {name: every[name] for name in lived}
+
+
 def test_rows_over_seeds():
     better = record(seed=1, hits=[6, 8, 9])
     rows = {row.metric: row for row in summarise([record(), better])}
