@@ -35,6 +35,7 @@ setup(
         "figures": ["matplotlib>=3.10,<4"],
         # tensorflow-datasets imports importlib-resources without declaring it
         "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
+        "river": ["river>=0.26,<0.27"],
         "test": [
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 from pcl import learners
+from pcl.evaluation.summary import measure
+from pcl.runner.execute import execute, plan
+from pcl.runner.experiment import load_experiment
 from pcl.runner.run import make_run, probe_steps
+from pcl.runner.store import Store
+from pcl.runner.sweep import resolve
 from pcl.streams import recorded
 from pcl.streams.recorded import Recorded, feature_moments
 from pcl.streams.sources import make_source
@@ -96,3 +101,17 @@ def test_a_run_without_probes_records_what_was_lived():
         hits.append(int((right & batch.valid).sum()))
         state, _ = learner.update(state, batch, hp)
     assert record.hits[0].tolist() == hits
+
+
+def test_the_twin_of_electricity_is_measured_by_prequential_accuracy_alone(tmp_path):
+    experiment, _ = load_experiment("electricity")
+    store = Store(tmp_path, "electricity")
+    store.require_writable()
+    runs = resolve(experiment, learner_names=["backprop", "ncm"], seeds=1, smoke=True)
+    assert execute(plan(runs, "map"), store, "map", "electricity") == 2
+    for record in store.records():
+        values = measure(record)
+        assert 0 < values["prequential_acc"] < 100
+        assert "acc" not in values
+        assert "forgetting" not in values
+        assert record["probe_accuracy"] == record["probe_steps"] == record["group_count"] == []

@@ -1,0 +1,51 @@
+"""Prequential accuracy on Electricity: learners of this project beside River's models and the last label."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from pcl.errors import UsageError
+from pcl.evaluation.statistics import mean_interval
+from pcl.evaluation.summary import Row, summarise
+from pcl.figures.style import save_table
+from pcl.runner.store import Store
+
+NOTE = """
+Prequential accuracy in % over 45,312 samples of 6 features in file order, one sample a step; models of River with
+its default settings. **Caveat**: labels of neighbouring half-hours agree, so that *no change*, which repeats the
+last label and has learned nothing, stands as high as it does. A learner below it has not been shown to track
+anything; one above it may do so by following recent labels rather than by adapting to drift (Zliobaite (2013), How
+good is the Electricity benchmark for evaluating concept drift adaptation, arXiv:1301.3524).
+"""
+
+
+def main(results_dir: Path) -> list[Path]:
+    """Write the table from `<results_dir>/electricity` and `<results_dir>/river_electricity.csv`."""
+    rows = summarise(Store(results_dir, "electricity").records())
+    written = save_table(
+        [*rows, *_river(results_dir / "river_electricity.csv")],
+        results_dir,
+        "tab_electricity",
+        ("prequential_acc", "state_bytes", "ms_per_step"),
+    )
+    markdown = written[-1]
+    markdown.write_text(markdown.read_text() + NOTE)
+    return written
+
+
+def _river(path: Path) -> Iterator[Row]:
+    """A row for each model, over its seeds.
+
+    Raises:
+      UsageError: there is no such file.
+    """
+    if not path.exists():
+        raise UsageError(f"no {path}: run `python -m scripts.river_electricity` first")
+    with open(path, newline="") as file:
+        runs = {(line["model"], line["seed"]): line for line in csv.DictReader(file)}  # the last line of each run
+    models: dict[str, list[float]] = {}
+    for (name, _), line in runs.items():
+        models.setdefault(f"{name} (River {line['river']})", []).append(100 * float(line["accuracy"]))
+    for model, values in models.items():
+        about = ("electricity", "electricity", model, "", "prequential_acc")
+        yield Row(*about, *mean_interval(values), len(values), "python -m scripts.river_electricity")
