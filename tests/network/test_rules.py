@@ -50,7 +50,7 @@ def assert_close(got, want):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **EXACT), got, want)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(problems)
 def test_one_inference_step_is_one_gradient_step_on_the_energy(problem):
     with jax.enable_x64(True):
@@ -60,7 +60,7 @@ def test_one_inference_step_is_one_gradient_step_on_the_energy(problem):
         assert_close(got, jax.tree.map(lambda z_l, g: z_l - 0.1 * g, z, gradient))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(problems)
 def test_hebbian_update_is_minus_the_gradient_of_the_energy(problem):
     with jax.enable_x64(True):
@@ -75,7 +75,7 @@ def test_hebbian_update_is_minus_the_gradient_of_the_energy(problem):
         assert_close(hebbian_update(x, settled, weight), jax.tree.map(jnp.negative, jax.grad(weighted)(network)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(problems)
 def test_small_steps_never_raise_the_energy(problem):
     with jax.enable_x64(True):

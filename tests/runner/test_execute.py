@@ -25,6 +25,9 @@ EXPERIMENT = Experiment(
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def store(tmp_path):
     store = Store(tmp_path, "trial")
@@ -93,7 +96,7 @@ def test_lost_parts_are_executed_again_to_the_same_bits(store):
 
 
 def test_shards_share_the_chunks_and_together_do_everything(tmp_path, store):
-    groups = plan(resolve(EXPERIMENT), "map", max_width=2)
+    groups = plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=10), "map", max_width=2)
     execute(groups, store, "map", "trial")
     sharded = Store(tmp_path / "sharded", "trial")
     sharded.require_writable()
@@ -113,7 +116,7 @@ def test_widths_are_multiples_of_the_devices_and_chunks_are_even():
 
 
 def test_a_program_too_large_for_memory_is_compiled_narrower(store, monkeypatch):
-    groups = plan(resolve(EXPERIMENT, learner_names=["pcn"], seeds=8), "vmap")
+    groups = plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=8), "vmap")
     wide = program.compile_group(groups[0][0].runs[0], 8, "vmap")
     monkeypatch.setattr(program.devices, "memory_budget", lambda: int(0.6 * wide.memory))
     narrow = program.compile_group(groups[0][0].runs[0], 8, "vmap")

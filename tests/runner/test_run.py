@@ -51,6 +51,7 @@ def test_run_equals_a_plain_loop(name):
     assert (record.energy is None) == (name == "ncm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["backprop", "ncm"])
 def test_revisits_equal_a_plain_loop_and_change_nothing_else(name):
     settings = {"transform": "labels", "contexts": 3, "visits": 4, "dwell": 200}

@@ -57,6 +57,7 @@ def configs(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(configs(), st.lists(st.integers(1, 7), min_size=4, max_size=4), st.integers(0, 1000))
 def test_each_pass_shows_every_training_sample_once_and_tasks_come_in_turn(config, counts, seed):
@@ -90,6 +91,7 @@ def test_each_pass_shows_every_training_sample_once_and_tasks_come_in_turn(confi
         assert ((starts <= step_of) & (step_of < ends))[valid].all()
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(configs(), st.integers(0, 1000))
 def test_equal_keys_give_equal_streams(config, seed):
