@@ -12,7 +12,7 @@ from pcl.evaluation import metrics
 from pcl.evaluation.acquisition import samples_to_learn
 from pcl.evaluation.calibration import surprise_error_correlation
 from pcl.evaluation.prequential import prequential_accuracy, samples_at
-from pcl.evaluation.retention import ages, half_life, retention_curve
+from pcl.evaluation.retention import absorption, ages, half_life, retention_curve
 from pcl.evaluation.statistics import mean_interval
 
 Record = Mapping[str, Any]
@@ -56,11 +56,11 @@ def task_curves(record: Record) -> np.ndarray:
 def measure(record: Record) -> dict[str, float]:
     """Every metric of one run; NaN where its stream or learner does not define it, inf for never.
 
-    `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks. Tasks that never
-    end (recurring contexts, blurred boundaries) are measured as if all of them ended with the stream. A stream
-    without held-out samples has nothing but what was measured while it was lived. `revisit_acc` is over the
-    episodes lived after the stream, `revisit_first_acc` over the first batch of each, before anything was
-    relearned.
+    `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks; `bits_*` are
+    the absorption of a load of random labels. Tasks that never end (recurring contexts, blurred boundaries) are
+    measured as if all of them ended with the stream. A stream without held-out samples has nothing but what
+    was measured while it was lived. `revisit_acc` is over the episodes lived after the stream,
+    `revisit_first_acc` over the first batch of each, before anything was relearned.
     """
     values = _probed(record) if len(record["probe_steps"]) else {}
     values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
@@ -81,7 +81,9 @@ def _probed(record: Record) -> dict[str, float]:
     accuracy = task_curves(record)
     record = {**record, "task_ends": record["task_ends"] or [record["steps"]] * accuracy.shape[1]}
     values = {name: 100 * f(accuracy, record["probe_steps"], record["task_ends"]) for name, f in TASK_METRICS.items()}
-    return values | {"half_life": _half_life(record, accuracy), "samples_to_learn": _samples_to_learn(record, accuracy)}
+    values |= {"half_life": _half_life(record, accuracy), "samples_to_learn": _samples_to_learn(record, accuracy)}
+    stream = json.loads(record["config"])["stream"]
+    return values | (_absorbed(record, accuracy, stream["labels"]) if stream["kind"] == "load" else {})
 
 
 def _half_life(record: Record, accuracy: np.ndarray) -> float:
@@ -90,6 +92,18 @@ def _half_life(record: Record, accuracy: np.ndarray) -> float:
     at_ends = np.isin(steps, ends)
     age = ages(steps[at_ends], ends, np.arange(len(ends)))
     return half_life(retention_curve(accuracy[at_ends], age))
+
+
+def _absorbed(record: Record, accuracy: np.ndarray, n_labels: int) -> dict[str, float]:
+    """Bits gained, lost and held, and their ratios, of a load of random labels.
+
+    From the probes at the ends of groups, so that all that a group gained while it was taught is one interval.
+    """
+    steps, ends = np.asarray(record["probe_steps"]), np.asarray(record["task_ends"])
+    at_ends = np.isin(steps, [0, *ends])
+    of_group = np.asarray(record["group_count"])
+    found = absorption(accuracy[at_ends], steps[at_ends], ends, of_group, n_labels, record["state_bytes"])
+    return {f"bits_{name}": value for name, value in found._asdict().items()}
 
 
 def _samples_to_learn(record: Record, accuracy: np.ndarray) -> float:

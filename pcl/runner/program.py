@@ -15,7 +15,6 @@ from pcl.evaluation.record import Record
 from pcl.runner import devices
 from pcl.runner.run import make_run
 from pcl.runner.sweep import RunConfig
-from pcl.streams.sources import source
 from pcl.types import Data, HParams, Learner, Stream
 
 BASE_KEY = 0  # the key of a run is fold_in(key(BASE_KEY), seed), whatever else is swept
@@ -52,7 +51,7 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     Where the program would need more memory than a device has, it is compiled again, narrower.
     """
     stream, data = streams.entry(config.stream_kind).make(
-        config.stream, source(config.stream.source), config.evaluation.probe_on
+        config.stream, streams.source_of(config.stream), config.evaluation.probe_on
     )
     learner = learners.entry(config.learner).make(stream.spec)
     run = make_run(learner, stream, *config.evaluation.arguments)

@@ -10,7 +10,6 @@ from pcl import learners, streams
 from pcl.errors import UsageError, unknown
 from pcl.fields import as_dict, canonical, fields, is_static, parse, replace
 from pcl.runner.experiment import Evaluation, Experiment
-from pcl.streams.sources import source
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
 SCHEMA = 1
@@ -31,10 +30,11 @@ class RunConfig:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The resolved configuration as plain values, with the version of the data."""
+        """The resolved configuration as plain values, with the version of the data, "none" where there are none."""
+        source = streams.source_of(self.stream)
         return {
             "schema": SCHEMA,
-            "data": source(self.stream.source).version,
+            "data": source.version if source else "none",
             "stream": {"kind": self.stream_kind} | as_dict(self.stream),
             "learner": {"name": self.learner} | as_dict(self.hp),
             "evaluation": as_dict(self.evaluation),

@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 from pcl.errors import unknown
 from pcl.fields import replace
-from pcl.streams import contexts, recorded, split
-from pcl.streams.sources import Source, source
+from pcl.streams import contexts, drift, load, recorded, split
+from pcl.streams.sources import SOURCES, Source, source
 from pcl.types import Data, Stream
 
 
 class Entry(NamedTuple):
     """How a stream is made from its settings, its default settings, and what it is in one line."""
 
-    make: Callable[[Any, Source, str], tuple[Stream, Data]]
+    make: Callable[[Any, Any, str], tuple[Stream, Data]]  # settings, `source_of` them, the held-out samples to probe
     config: Any
     summary: str
 
@@ -24,6 +24,8 @@ REGISTRY = {
         contexts.make, contexts.Contexts(), "permuted, rotated, inverted or relabelled, once or recurring"
     ),
     "recorded": Entry(recorded.make, recorded.Recorded(), "a source once in the order of its file"),
+    "drift": Entry(drift.make, drift.Drift(), "synthetic concepts that jump, rotate or wander, no source"),
+    "load": Entry(load.make, load.Load(), "random labels in groups, to be recalled: what is absorbed"),
 }
 
 
@@ -38,6 +40,12 @@ def entry(name: str) -> Entry:
     return REGISTRY[name]
 
 
+def source_of(config: Any) -> Source | None:
+    """The source that a stream's settings name, None where the stream draws its samples itself."""
+    name = getattr(config, "source", None)
+    return source(name) if name in SOURCES else None
+
+
 def make(name: str, probe_on: str = "test", **settings: Any) -> tuple[Stream, Data]:
     """The stream called `name` with `settings`, and its device arrays.
 
@@ -46,4 +54,4 @@ def make(name: str, probe_on: str = "test", **settings: Any) -> tuple[Stream, Da
     """
     found = entry(name)
     config = replace(found.config, settings)
-    return found.make(config, source(config.source), probe_on)
+    return found.make(config, source_of(config), probe_on)

@@ -17,6 +17,7 @@ def record(**changes):
         "learner": "pcn",
         "variant": "{}",
         "seed": 0,
+        "config": '{"stream": {"kind": "split"}}',
         "state_bytes": 1200,
         "steps": 8,
         "log_every": 3,
@@ -78,6 +79,28 @@ def test_what_a_learner_does_not_report_is_absent():
     values = measure(record(surprise=None, inference_steps=None))
     assert "surprise_error_correlation" not in values
     assert "inference_steps" not in values
+
+
+def test_a_load_of_random_labels_is_measured_in_bits():
+    # Two groups of 8 pairs under 2 labels, taught until steps 4 and 8: all or nothing is recalled, so a pair is a bit.
+    load = record(
+        config='{"stream": {"kind": "load", "labels": 2}}',
+        group_count=[8, 8],
+        group_task=[0, 1],
+        probe_accuracy=[[0.5, 0.5], [1.0, 0.5], [1.0, 0.5], [0.0, 0.5], [0.5, 1.0]],
+    )
+    bits = {name: value for name, value in measure(load).items() if name.startswith("bits_")}
+    assert bits == pytest.approx(
+        {
+            "bits_gained": 16,
+            "bits_lost": 8,
+            "bits_held": 8,
+            "bits_gained_per_lost": 2,
+            "bits_gained_per_byte": 16 / 1200,
+            "bits_held_per_byte": 8 / 1200,
+        }
+    )
+    assert not [name for name in measure(record()) if name.startswith("bits_")]
 
 
 def test_a_stream_without_held_out_samples_has_what_was_measured_while_it_was_lived():
