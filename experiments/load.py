@@ -1,0 +1,19 @@
+"""The load: how many random labels a learner takes in, and what it loses of the older ones for them.
+
+Ten groups of 20 Gaussian inputs with random labels, each group shown ten times before the next; all 200 pairs
+are recalled at the end of every group. Bits gained, lost and held, and bits held per byte of state.
+
+    python -m experiments.run --experiment=load
+    python -m scripts.make_figures --only=tab_load
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+EXPERIMENT = Experiment(
+    name="load",
+    streams={"load_noise": StreamSpec("load", {"source": "noise"})},
+    learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
+    seeds=10,
+    evaluation=Evaluation(probe_every=20),
+    smoke={"width": 8, "depth": 1, "inference_steps": 3, "groups": 3, "pairs": 10},
+)
