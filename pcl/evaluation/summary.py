@@ -171,6 +171,6 @@ def table(rows: Sequence[Row], wanted: Sequence[str], style: str = "simple") -> 
 def _text(row: Row) -> str:
     if row.metric == "state_bytes":
         return f"{row.mean:,.0f}"
-    digits = 1 if row.metric in PER_CENT else 3
-    interval = f" [{row.low:.{digits}f}, {row.high:.{digits}f}]" if np.isfinite(row.low) else ""
-    return f"{row.mean:.{digits}f}" + (interval if row.metric not in COSTS else "")
+    style = ".1f" if row.metric in PER_CENT else "#.3g"
+    interval = f" [{row.low:{style}}, {row.high:{style}}]" if np.isfinite(row.low) else ""
+    return f"{row.mean:{style}}" + (interval if row.metric not in COSTS else "")
