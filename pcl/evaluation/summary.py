@@ -169,8 +169,10 @@ def table(rows: Sequence[Row], wanted: Sequence[str], style: str = "simple") -> 
 
 
 def _text(row: Row) -> str:
-    if row.metric == "state_bytes":
-        return f"{row.mean:,.0f}"
-    style = ".1f" if row.metric in PER_CENT else "#.3g"
-    interval = f" [{row.low:{style}}, {row.high:{style}}]" if np.isfinite(row.low) else ""
-    return f"{row.mean:{style}}" + (interval if row.metric not in COSTS else "")
+    def number(value: float) -> str:
+        if row.metric in PER_CENT:
+            return f"{value:.1f}"
+        return f"{value:,.0f}" if abs(value) >= 100 and np.isfinite(value) else f"{value:.3g}"
+
+    interval = f" [{number(row.low)}, {number(row.high)}]" if np.isfinite(row.low) else ""
+    return number(row.mean) + (interval if row.metric not in COSTS else "")

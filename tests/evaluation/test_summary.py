@@ -136,7 +136,7 @@ def test_table_shows_intervals_of_results_and_not_of_costs():
     rows = summarise([record(), record(seed=1, hits=[6, 8, 9])])
     text = table(rows, ["prequential_acc", "state_bytes", "ms_per_step", "nonsense"], "github")
     cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
-    assert cells == ["split", "pcn", "2", "50.0 [42.5, 57.5]", "1,200", "0.250", "-"]
+    assert cells == ["split", "pcn", "2", "50.0 [42.5, 57.5]", "1,200", "0.25", "-"]
 
 
 def test_evaluation_of_records_imports_no_jax():
