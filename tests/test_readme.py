@@ -25,10 +25,10 @@ def test_the_tables_are_those_of_the_results():
         assert table == (ROOT / path).read_text()
 
 
-def test_the_commands_and_images_exist():
+def test_the_commands_links_and_images_exist():
     for path in re.findall(r"^(\./scripts/\w+)", README, re.MULTILINE):
         assert os.access(ROOT / path, os.X_OK)
-    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (ROOT / path).is_file()
+    for path in re.findall(r"\]\((?!http)(.*?)\)", README):
+        assert (ROOT / path).exists(), path
     for name in re.findall(r"--experiment=(\w+)", README):
         assert (ROOT / "experiments" / f"{name}.py").is_file()
