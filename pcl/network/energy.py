@@ -5,8 +5,8 @@ For one sample, with x and y clamped and the hidden activities z_1 .. z_{L-1} fr
     F = sum_l 1/2 |z_l - f(a_l)|^2 + cost(y, a_L),    a_l = z_{l-1} W_l + b_l,    z_0 = x
 
 where cost is 1/2 |y - a_L|^2 for a Gaussian output and -sum_c y_c log softmax(a_L)_c for a categorical one.
-Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949, section 3; the categorical output as in
-Pinchetti et al. (2025), arXiv:2407.01163, section 3.
+Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949; the categorical output as in
+Pinchetti et al. (2025), arXiv:2407.01163.
 """
 
 from collections.abc import Callable

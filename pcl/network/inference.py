@@ -4,7 +4,7 @@ Every quantity that a unit needs stands at its own layer or one synapse away:
 
     dz_l = rate * ( -e_l + delta_{l+1} W_{l+1}^T ),    e_l = z_l - f(a_l),    delta_l = f'(a_l) * e_l
 
-Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949, equations 2.16 to 2.19.
+Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 """
 
 from typing import NamedTuple

@@ -38,7 +38,7 @@ ACTIVATIONS = {
 def init_network(key: PRNGKeyArray, sizes: tuple[int, ...]) -> Network:
     """Layers of the given sizes (input first), weights normal with variance 1/fan-in, biases zero.
 
-    Source: LeCun, Bottou, Orr and Müller, Efficient BackProp (1998), equation 16.
+    Source: LeCun, Bottou, Orr and Müller, Efficient BackProp (1998).
     """
     keys = jax.random.split(key, len(sizes) - 1)
     return tuple(

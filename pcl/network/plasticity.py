@@ -3,7 +3,7 @@
     dW_l = sum_b w_b z_{l-1,b}^T delta_{l,b},    db_l = sum_b w_b delta_{l,b}
 
 This is minus the gradient of the (weighted) free energy at the settled activities.
-Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949, equation 2.20.
+Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 """
 
 from jax import Array
