@@ -22,7 +22,7 @@ OPTIMISERS: dict[str, Callable[..., optax.GradientTransformation]] = {"sgd": opt
 
 @struct.dataclass
 class MLPHParams:
-    """Numbers of a perceptron and of its optimiser; the defaults won `experiments/digits_rates.py`."""
+    """Numbers of a perceptron and of its optimiser; defaults from `experiments/digits_rates.py`."""
 
     width: int = static(128, "units in each hidden layer", low=1)
     depth: int = static(2, "number of hidden layers", low=0)
