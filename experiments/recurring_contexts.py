@@ -21,5 +21,5 @@ EXPERIMENT = Experiment(
     learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
     seeds=10,
     evaluation=Evaluation(probe_every=40, log_bins=360, revisit_steps=10),
-    smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "dwell": 100},
+    smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "dwell": 100, "revisit_steps": 3},
 )

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,9 @@ def command(*arguments, check=True):
 def smoke(tmp_path_factory):
     """The results folder of uninterrupted smoke runs of all experiments, and what was printed."""
     folder = tmp_path_factory.mktemp("results")
+    # River's models are not run here: the twin's table takes their committed numbers.
+    (folder / "smoke").mkdir()
+    shutil.copy(ROOT / "results" / "river_electricity.csv", folder / "smoke")
     return folder, {
         name: command(*RUN, f"--experiment={name}", "--smoke", f"--results_dir={folder}").stdout
         for name in experiment_names()
