@@ -15,6 +15,8 @@ from pcl.streams.contexts import Contexts
 from pcl.streams.sources import make_source
 from pcl.streams.transforms import rotations
 
+pytestmark = pytest.mark.slow
+
 N, N_CLASSES = 20, 4
 
 
@@ -67,7 +69,6 @@ def configs(draw):
     )
 
 
-@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(configs(), st.integers(0, 1000))
 def test_each_context_is_visited_then_others_and_all_samples_come_equally_often(config, seed):
@@ -123,7 +124,6 @@ def test_dwell_as_long_as_the_source_makes_each_visit_one_fresh_pass():
     assert len(set(orders)) == 5
 
 
-@pytest.mark.slow
 def test_equal_keys_give_equal_streams_and_different_keys_different_ones():
     config = Contexts(contexts=3, visits=6, dwell=20, dwell_spread=0.4, fade=0.3, batch=4)
     one, same, other = (lived(config, seed)[1] for seed in (0, 0, 1))
@@ -264,7 +264,6 @@ def test_ends_are_those_of_contexts_that_come_once_and_abruptly():
     assert ends(visits=4) == ends(dwell_spread=0.1) == ends(fade=0.1) == ()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("transform", ["permutation", "rotation"])
 def test_schedules_of_many_keys_in_one_program(transform):
     config = Contexts(transform=transform, contexts=3, visits=5, dwell=12, dwell_spread=0.3, fade=0.2, batch=4)

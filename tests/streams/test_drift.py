@@ -17,6 +17,8 @@ from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
 from pcl.streams.concepts import CONCEPTS, RBF_STD, Centroids, centres, normal
 
+pytestmark = pytest.mark.slow
+
 EVERY = pytest.mark.parametrize("concept", CONCEPTS)
 
 

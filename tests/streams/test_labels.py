@@ -6,6 +6,8 @@ import pytest
 
 from pcl import streams
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"split": {}, "contexts": {"contexts": 2, "visits": 2, "dwell": 701}}
 
 

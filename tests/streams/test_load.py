@@ -17,6 +17,8 @@ from pcl.streams import load
 from pcl.streams.load import Load
 from pcl.streams.sources import make_source, source
 
+pytestmark = pytest.mark.slow
+
 
 def lived(config, made_from=None):
     stream, data = load.make(config, made_from, "test")

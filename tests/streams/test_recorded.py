@@ -15,6 +15,8 @@ from pcl.streams import recorded
 from pcl.streams.recorded import Recorded, feature_moments
 from pcl.streams.sources import make_source
 
+pytestmark = pytest.mark.slow
+
 
 def history(n=50, seed=0):
     """Features in units of their own: a time, a pressure, a constant, and one that changes late."""

@@ -14,6 +14,8 @@ from PIL import Image
 from pcl.streams import sources
 from pcl.streams.sources.datasets import DATA_SETS, load
 
+pytestmark = pytest.mark.slow
+
 REAL = Path(os.environ.get("PCL_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
 MNIST = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 # Shapes, training samples of each class, and the version: it changes only if every run on it is to be run again.
