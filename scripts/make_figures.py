@@ -10,7 +10,7 @@ from pathlib import Path
 from absl import flags
 
 from pcl.command import launch
-from pcl.errors import unknown
+from pcl.errors import UsageError, unknown
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("only", [], "Names of scripts to run instead of all.")
@@ -29,7 +29,14 @@ def main() -> None:
         if name not in names():
             raise unknown("figure or table", name, names())
     for name in FLAGS.only or names():
-        for path in importlib.import_module(f"scripts.{name}").main(Path(FLAGS.results_dir)):
+        try:
+            written = importlib.import_module(f"scripts.{name}").main(Path(FLAGS.results_dir))
+        except OSError as error:
+            raise UsageError(
+                f"{name} cannot be written ({error.strerror or error}): {error.filename or FLAGS.results_dir}"
+                " must be a writable place with room"
+            ) from error
+        for path in written:
             print(path)
 
 

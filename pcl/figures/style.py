@@ -23,7 +23,6 @@ plt.rcParams.update(
         "savefig.dpi": 200,
         "savefig.bbox": "tight",
         "pdf.fonttype": 42,  # text stays text
-        "svg.hashsalt": "pcl",
     }
 )
 

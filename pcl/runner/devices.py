@@ -16,8 +16,7 @@ MODES = ("vmap", "map")
 def configure() -> None:
     """Make every core a JAX device of its own; must come before the first computation.
 
-    On CPUs runs are mapped one after the other on each core, which beats batching them: the products of
-    one run are too small to use two cores, and a batch of weights does not fit the cache.
+    On CPUs runs are mapped one after the other, so that each core lives its own share of them.
     """
     jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
 
