@@ -11,8 +11,9 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
-from pcl.learners.inputs import vectors
+from pcl.learners.inputs import answer, vectors
 from pcl.network.energy import OUTPUTS
 from pcl.network.layers import ACTIVATIONS, Network, forward, init_network
 from pcl.types import Prediction, Spec
@@ -39,16 +40,26 @@ class MLPState(NamedTuple):
     optimiser: optax.OptState
 
 
+def sizes(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:
+    """Units of each layer, input first."""
+    return (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.outputs)
+
+
 def init(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> MLPState:
-    """Fresh weights; equal keys give equal weights to every learner on the same architecture."""
-    sizes = (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.num_labels)
-    network = init_network(key, sizes)
+    """Fresh weights; equal keys give equal weights to every learner on the same architecture.
+
+    Raises:
+      UsageError: the targets are real and the output is a distribution of labels.
+    """
+    if spec.num_targets and hp.output != "gaussian":
+        raise UsageError(f"output={hp.output}: the targets of this stream are real; set output=gaussian")
+    network = init_network(key, sizes(spec, hp))
     return MLPState(network, OPTIMISERS[hp.optimiser](hp.lr).init(network))
 
 
-def predict(state: MLPState, x: Float[Array, "B ..."], hp: MLPHParams) -> Prediction:
+def predict(spec: Spec, state: MLPState, x: Float[Array, "B ..."], hp: MLPHParams) -> Prediction:
     """The feed-forward pass."""
-    return Prediction(forward(state.network, vectors(x), ACTIVATIONS[hp.activation].f)[-1])
+    return answer(spec, forward(state.network, vectors(x), ACTIVATIONS[hp.activation].f)[-1])
 
 
 def descend(state: MLPState, gradient: Network, hp: MLPHParams, any_teaches: Bool[Array, ""]) -> MLPState:

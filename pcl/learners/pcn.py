@@ -6,6 +6,8 @@ Sources: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949; inference befo
 Song et al. (2024), doi:10.1038/s41593-023-01514-1.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -14,8 +16,9 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.fields import Traced, static, traced
 from pcl.learners import mlp
-from pcl.learners.inputs import masked_vectors, mean_weights, one_hot_targets
+from pcl.learners.inputs import answer, masked_vectors, mean_weights, targets
 from pcl.network.energy import energy, output_cost
+from pcl.network.flops import predictive_coding_flops
 from pcl.network.inference import settle
 from pcl.network.layers import ACTIVATIONS, forward
 from pcl.network.plasticity import hebbian_update
@@ -30,6 +33,11 @@ class HParams(mlp.MLPHParams):
     inference_lr: Traced = traced(0.1, "step size of the activities", low=0)
 
 
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample, for a mean number of inference steps."""
+    return predictive_coding_flops(mlp.sizes(spec, hp), inference_steps)
+
+
 def make(spec: Spec) -> Learner:
     """A predictive-coding network for inputs and labels as announced in `spec`."""
 
@@ -38,12 +46,12 @@ def make(spec: Spec) -> Learner:
 
     def update(state: mlp.MLPState, batch: Batch, hp: HParams) -> tuple[mlp.MLPState, Info]:
         activation, network = ACTIVATIONS[hp.activation], state.network
-        x, y, weight = masked_vectors(batch), one_hot_targets(batch, spec), mean_weights(batch)
+        x, y, weight = masked_vectors(batch), targets(batch, spec), mean_weights(batch)
         *z, logits = forward(network, x, activation.f)
         settled = settle(network, tuple(z), x, y, activation, hp.output, hp.inference_steps, hp.inference_lr)
         direction = hebbian_update(x, settled, weight)
         info = Info(
-            prediction=Prediction(logits),
+            prediction=answer(spec, logits),
             surprise=weight @ output_cost(hp.output, y, logits),
             energy=weight @ energy(network, settled.z, x, y, activation.f, hp.output),
             inference_steps=float(hp.inference_steps) * weight.sum(),
@@ -52,6 +60,6 @@ def make(spec: Spec) -> Learner:
         return mlp.descend(state, uphill, hp, weight.any()), info
 
     def predict(state: mlp.MLPState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return mlp.predict(state, x, hp)
+        return mlp.predict(spec, state, x, hp)
 
     return Learner(init, predict, update)
