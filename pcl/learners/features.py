@@ -1,0 +1,123 @@
+"""What a conjugate layer sees: the input itself, fixed random features of it, or a code (one line in `FEATURES`).
+
+What such a layer has learned is a sum over samples, hence independent of their order, if a sample has one code
+whenever it arrives. Streams standardise their pixels by running moments, so that an image comes a little brighter
+or fainter the earlier it comes. Every image is therefore first freed of its own mean and norm (`contrast=images`),
+which undoes any affine change of it exactly, and with it the stream's moments. Vectors are left as they come, for
+the level of a measurement says something: on them the moments make what is learned depend a little on the order.
+
+Codes are of order 1 in norm, so that one ridge means much the same for all of them; a constant of 1 comes last.
+Random features as in random vector functional links, Pao, Park and Sobajic (1994),
+doi:10.1016/0925-2312(94)90053-1; beside class-incremental learning in RanPAC, arXiv:2307.02251, and RanDumb, arXiv:2402.08823.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.fields import static
+from pcl.learners.inputs import vectors
+from pcl.types import Batch, HParams, Spec
+
+
+class Features(NamedTuple):
+    """A code of inputs as three pure functions; what it learns, it learns without labels.
+
+    init:   (key, spec, hp) -> state
+    encode: (state, x[B, ...], hp) -> phi[B, D]      each row depends on its own input alone
+    learn:  (state, batch, hp) -> state              the identity for a code that is fixed
+    """
+
+    init: Callable[[PRNGKeyArray, Spec, HParams], Any]
+    encode: Callable[[Any, Float[Array, "B ..."], HParams], Float[Array, "B D"]]
+    learn: Callable[[Any, Batch, HParams], Any]
+
+
+class Projection(NamedTuple):
+    """Weights and thresholds of random features."""
+
+    w: Float[Array, "D H"]
+    b: Float[Array, " H"]
+
+
+def _project(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Projection:
+    w_key, b_key = jax.random.split(key)
+    return Projection(
+        jax.random.normal(w_key, (math.prod(spec.input_shape), hp.width)),
+        jax.random.uniform(b_key, (hp.width,), minval=-1.0, maxval=1.0),
+    )
+
+
+def _rectified(state: Projection, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B H"]:
+    # Half of a normal's variance is left by the rectifier: 2 / width keeps the norm.
+    return jax.nn.relu(vectors(x) @ state.w + state.b) * math.sqrt(2 / hp.width)
+
+
+def _fixed(state: Any, batch: Batch, hp: HParams) -> Any:
+    return state
+
+
+FEATURES = {
+    "raw": Features(lambda key, spec, hp: (), lambda state, x, hp: vectors(x), _fixed),
+    "random": Features(_project, _rectified, _fixed),
+}
+
+
+@struct.dataclass
+class FeatureHParams:
+    """Which code, and its size."""
+
+    features: str = static("raw", "code of the input that the synapses see", choices=tuple(FEATURES))
+    width: int = static(1000, "units of random features", low=1)
+    contrast: str = static("images", "inputs freed of their own mean and norm", choices=("images", "none"))
+
+
+def init(key: PRNGKeyArray, spec: Spec, hp: FeatureHParams) -> Any:
+    """The chosen code's state."""
+    return FEATURES[hp.features].init(key, spec, hp)
+
+
+def encode(state: Any, x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B D"]:
+    """Codes of inputs, the constant last."""
+    phi_BD = FEATURES[hp.features].encode(state, normalised(x, hp), hp)
+    return jnp.concatenate([phi_BD, jnp.ones_like(phi_BD[:, :1])], axis=1)
+
+
+def encode_batch(state: Any, batch: Batch, hp: FeatureHParams) -> Float[Array, "B D"]:
+    """Codes of a batch, padding set to zero before and after so that nothing in it can spread."""
+    real_B1 = batch.valid[:, None]
+    x = jnp.where(real_B1, vectors(batch.x), 0.0).reshape(batch.x.shape)
+    return jnp.where(real_B1, encode(state, x, hp), 0.0)
+
+
+def learn(state: Any, batch: Batch, hp: FeatureHParams) -> Any:
+    """The code after it has seen a batch."""
+    return FEATURES[hp.features].learn(state, batch._replace(x=normalised(batch.x, hp)), hp)
+
+
+def size(spec: Spec, hp: FeatureHParams) -> int:
+    """Length D of a code, the constant included."""
+
+    def one_code(key: PRNGKeyArray) -> Array:
+        return encode(init(key, spec, hp), jnp.zeros((1, *spec.input_shape)), hp)
+
+    return jax.eval_shape(one_code, jax.random.key(0)).shape[1]
+
+
+def normalised(x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B ..."]:
+    """Inputs before any code: images (two axes or more) of mean 0 and norm 1; vectors over the root of their length.
+
+    An image of one colour has no contrast and becomes 0.
+    """
+    x_BD = vectors(x)
+    if hp.contrast == "images" and x.ndim > 2:
+        x_BD = x_BD - x_BD.mean(1, keepdims=True)
+        norm_B1 = jnp.sqrt(jnp.sum(x_BD**2, axis=1, keepdims=True))
+        return (x_BD / jnp.maximum(norm_B1, 1e-6)).reshape(x.shape)
+    return x / math.sqrt(x_BD.shape[1])
