@@ -3,12 +3,14 @@
 What such a layer has learned is a sum over samples, hence independent of their order, if a sample has one code
 whenever it arrives. Streams standardise their pixels by running moments, so that an image comes a little brighter
 or fainter the earlier it comes. Every image is therefore first freed of its own mean and norm (`contrast=images`),
-which undoes any affine change of it exactly, and with it the stream's moments. Vectors are left as they come, for
-the level of a measurement says something: on them the moments make what is learned depend a little on the order.
+which undoes any affine change of it exactly, and with it the stream's moments. What has fewer entries than an image
+is left as it comes, for the level of a few measurements says something that their contrast does not; on such inputs
+the moments make what is learned depend a little on the order.
 
 Codes are of order 1 in norm, so that one ridge means much the same for all of them; a constant of 1 comes last.
 Random features as in random vector functional links, Pao, Park and Sobajic (1994),
-doi:10.1016/0925-2312(94)90053-1; beside class-incremental learning in RanPAC, arXiv:2307.02251, and RanDumb, arXiv:2402.08823.
+doi:10.1016/0925-2312(94)90053-1; below class-incremental learning in RanPAC, arXiv:2307.02251, and in RanDumb,
+arXiv:2402.08823.
 """
 
 import math
@@ -24,6 +26,8 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.fields import static
 from pcl.learners.inputs import vectors
 from pcl.types import Batch, HParams, Spec
+
+IMAGE_SIZE = 32  # entries from which an input counts as an image: it can spare two numbers, its mean and its norm
 
 
 class Features(NamedTuple):
@@ -75,7 +79,7 @@ class FeatureHParams:
 
     features: str = static("raw", "code of the input that the synapses see", choices=tuple(FEATURES))
     width: int = static(1000, "units of random features", low=1)
-    contrast: str = static("images", "inputs freed of their own mean and norm", choices=("images", "none"))
+    contrast: str = static("images", "what is freed of its own mean and norm", choices=("images", "none"))
 
 
 def init(key: PRNGKeyArray, spec: Spec, hp: FeatureHParams) -> Any:
@@ -111,12 +115,12 @@ def size(spec: Spec, hp: FeatureHParams) -> int:
 
 
 def normalised(x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B ..."]:
-    """Inputs before any code: images (two axes or more) of mean 0 and norm 1; vectors over the root of their length.
+    """Inputs before any code: images of mean 0 and norm 1, anything smaller over the root of its length.
 
     An image of one colour has no contrast and becomes 0.
     """
     x_BD = vectors(x)
-    if hp.contrast == "images" and x.ndim > 2:
+    if hp.contrast == "images" and x_BD.shape[1] >= IMAGE_SIZE:
         x_BD = x_BD - x_BD.mean(1, keepdims=True)
         norm_B1 = jnp.sqrt(jnp.sum(x_BD**2, axis=1, keepdims=True))
         return (x_BD / jnp.maximum(norm_B1, 1e-6)).reshape(x.shape)
