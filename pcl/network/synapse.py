@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 
 class Covariance(NamedTuple):
@@ -52,11 +52,12 @@ class Synapses(NamedTuple):
 
 
 class Innovation(NamedTuple):
-    """What a batch told: prediction errors before learning, the same decorrelated, and the leverage of each row."""
+    """What a batch told; every row has an output and a leverage, those that do not teach have errors of 0."""
 
+    output: Float[Array, "B C"]  # W^T phi, before learning
+    leverage: Float[Array, " B"]  # phi^T P phi, before learning
     error: Float[Array, "B C"]  # y - W^T phi
-    whitened: Float[Array, "B C"]  # L^-1 error: independent, each with the covariance of the noise
-    leverage: Float[Array, " B"]  # phi^T P phi
+    whitened: Float[Array, "B C"]  # L^-1 error: rows independent, each with the covariance of the noise
 
 
 class Noise(NamedTuple):
@@ -81,16 +82,23 @@ def decorrelator(phi_BD: Float[Array, "B D"], projected_BD: Float[Array, "B D"])
 
 
 def learn(
-    form: Covariance, synapses: Synapses, phi_BD: Float[Array, "B D"], y_BC: Float[Array, "B C"]
+    form: Covariance,
+    synapses: Synapses,
+    phi_BD: Float[Array, "B D"],
+    y_BC: Float[Array, "B C"],
+    teaches_B: Bool[Array, " B"],
 ) -> tuple[Synapses, Innovation]:
-    """The posterior after a batch. A row of zeros in `phi` and `y` changes nothing."""
+    """The posterior after the rows of a batch that teach."""
+    teaches_B1 = teaches_B[:, None]
     projected_BD = form.project(synapses.p, phi_BD)
-    inverse_BB = decorrelator(phi_BD, projected_BD)
-    v_BD = inverse_BB @ projected_BD
-    error_BC = y_BC - phi_BD @ synapses.w
+    taught_BD, spread_BD = jnp.where(teaches_B1, phi_BD, 0.0), jnp.where(teaches_B1, projected_BD, 0.0)
+    inverse_BB = decorrelator(taught_BD, spread_BD)
+    v_BD = inverse_BB @ spread_BD
+    output_BC = phi_BD @ synapses.w
+    error_BC = jnp.where(teaches_B1, y_BC - output_BC, 0.0)
     whitened_BC = inverse_BB @ error_BC
     learned = Synapses(synapses.w + v_BD.T @ whitened_BC, form.shrink(synapses.p, v_BD))
-    return learned, Innovation(error_BC, whitened_BC, jnp.sum(phi_BD * projected_BD, axis=1))
+    return learned, Innovation(output_BC, jnp.sum(phi_BD * projected_BD, axis=1), error_BC, whitened_BC)
 
 
 def leverage(form: Covariance, synapses: Synapses, phi_BD: Float[Array, "B D"]) -> Float[Array, " B"]:
@@ -108,7 +116,7 @@ def information_gain(leverage_B: Float[Array, " B"]) -> Float[Array, " B"]:
 
 def noise_prior(outputs: int, variance: ArrayLike) -> Noise:
     """As much as one sample would tell: the expected noise is `variance` in each output, without correlation."""
-    return Noise(jnp.asarray(outputs + 2.0), jnp.asarray(variance) * jnp.eye(outputs))
+    return Noise(jnp.full((), outputs + 2.0), jnp.asarray(variance) * jnp.eye(outputs))
 
 
 def learn_noise(noise: Noise, whitened_BC: Float[Array, "B C"], rows: ArrayLike) -> Noise:
@@ -122,12 +130,13 @@ def noise_covariance(noise: Noise) -> Float[Array, "C C"]:
 
 
 def drift(
-    phi_BD: Float[Array, "B D"], innovation: Innovation, variance_C: Float[Array, " C"], rows: Array
+    phi_BD: Float[Array, "B D"], innovation: Innovation, variance_C: Float[Array, " C"], teaches_B: Bool[Array, " B"]
 ) -> Float[Array, ""]:
-    """The q that explains a batch's errors: their mean square is noise times 1 + leverage + q |phi|^2.
+    """The q that explains the errors of the rows that teach: sum e^2 / noise = sum 1 + v + q |phi|^2.
 
-    0 where the errors are no larger than P explains: Jazwinski's estimate, averaged over rows and outputs.
+    Jazwinski's estimate, averaged over rows and outputs. Below 0 where errors are smaller than P explains; the mean
+    of many is near 0 in a world that stands still. 0 for a batch that does not teach.
     """
     square = jnp.sum(innovation.error**2 / variance_C) / innovation.error.shape[1]
-    excess = square - rows - jnp.sum(innovation.leverage)
-    return jnp.maximum(excess, 0.0) / jnp.maximum(jnp.sum(phi_BD**2), jnp.finfo(phi_BD.dtype).tiny)
+    excess = square - teaches_B @ (1 + innovation.leverage)
+    return excess / jnp.maximum(teaches_B @ jnp.sum(phi_BD**2, axis=1), jnp.finfo(phi_BD.dtype).tiny)
