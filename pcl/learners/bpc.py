@@ -24,7 +24,7 @@ from pcl.fields import Traced, static, traced
 from pcl.learners import features, rls
 from pcl.learners.inputs import mean_weights, targets, teaching_rows
 from pcl.network import synapse
-from pcl.network.covariance import covariance
+from pcl.network.covariance import covariance, synapse_flops
 from pcl.network.layers import ACTIVATIONS
 from pcl.network.synapse import Noise, Synapses
 from pcl.types import Batch, Info, Learner, Prediction, Spec
@@ -52,9 +52,18 @@ class State(NamedTuple):
     drift: Float[Array, ""]  # running mean of the process noise that would explain each batch
 
 
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample: its code, then every layer settles, answers and changes weights and covariance."""
+    sizes = (features.size(spec, hp), *[hp.hidden + 1] * hp.depth)
+    outputs = (*[hp.hidden] * hp.depth, spec.outputs)
+    learning = sum(synapse_flops(hp.precision, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
+    settling = inference_steps * sum(4 * d * c for d, c in zip(sizes, outputs, strict=True)) if hp.depth else 0
+    return features.flops(spec, hp) + learning + settling
+
+
 def make(spec: Spec) -> Learner:
     """A Bayesian predictive-coding network for inputs and labels, or real targets, as announced in `spec`."""
-    outputs = spec.num_labels or spec.num_targets
+    outputs = spec.outputs
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         code_key, *keys = jax.random.split(key, hp.depth + 1)

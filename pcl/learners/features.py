@@ -105,6 +105,11 @@ def learn(state: Any, batch: Batch, hp: FeatureHParams) -> Any:
     return FEATURES[hp.features].learn(state, batch._replace(x=normalised(batch.x, hp)), hp)
 
 
+def flops(spec: Spec, hp: FeatureHParams) -> int:
+    """Floating-point operations a code."""
+    return 2 * math.prod(spec.input_shape) * hp.width if hp.features == "random" else 0
+
+
 def size(spec: Spec, hp: FeatureHParams) -> int:
     """Length D of a code, the constant included."""
 

@@ -23,7 +23,7 @@ from pcl.fields import Traced, traced
 from pcl.learners import features
 from pcl.learners.inputs import targets, teaching_rows
 from pcl.learners.ncm import UNSEEN
-from pcl.network.covariance import blocks
+from pcl.network.covariance import blocks, synapse_flops
 from pcl.network.synapse import decorrelator
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -50,6 +50,13 @@ class Arrival(NamedTuple):
 
     deviation: Float[Array, "B D"]  # from the mean of the class so far, weighted: rows of the scatter
     shift: Float[Array, "B D"]  # of the mean of the row's class
+
+
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample: its code, the discriminants, and the change of scatter and means."""
+    inputs = features.size(spec, hp) - 1
+    per_class = 8 * inputs * spec.num_labels  # answer, and three products that keep the discriminants
+    return features.flops(spec, hp) + synapse_flops("full", inputs, 1, 0, batch) + 2 * inputs**2 + per_class
 
 
 def make(spec: Spec) -> Learner:

@@ -22,7 +22,7 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.fields import Traced, static, traced
 from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
-from pcl.network.covariance import isotropic
+from pcl.network.covariance import isotropic, synapse_flops
 from pcl.network.synapse import Synapses, learn
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -42,11 +42,17 @@ class State(NamedTuple):
     w: Float[Array, "D C"]
 
 
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample: its code, its output, and the change of every weight."""
+    inputs = features.size(spec, hp)
+    return features.flops(spec, hp) + synapse_flops("isotropic", inputs, 1, spec.outputs, batch)
+
+
 def make(spec: Spec) -> Learner:
     """A linear layer for inputs and labels, or real targets, as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
-        shape = (features.size(spec, hp), spec.num_labels or spec.num_targets)
+        shape = (features.size(spec, hp), spec.outputs)
         return State(features.init(key, spec, hp), jnp.zeros(shape))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:

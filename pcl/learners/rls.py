@@ -17,7 +17,7 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.fields import Traced, static, traced
 from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
-from pcl.network.covariance import covariance
+from pcl.network.covariance import covariance, synapse_flops
 from pcl.network.synapse import Synapses, information_gain, learn, leverage
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -40,12 +40,18 @@ class State(NamedTuple):
     synapses: Synapses
 
 
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample: its code, its output, and the change of weights and covariance."""
+    inputs = features.size(spec, hp)
+    return features.flops(spec, hp) + synapse_flops(hp.precision, inputs, hp.block, spec.outputs, batch)
+
+
 def make(spec: Spec) -> Learner:
     """Recursive least squares for inputs and labels, or real targets, as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         inputs = features.size(spec, hp)
-        w = jnp.zeros((inputs, spec.num_labels or spec.num_targets))
+        w = jnp.zeros((inputs, spec.outputs))
         p = covariance(hp.precision, inputs, hp.block).init(inputs, hp.ridge)
         return State(features.init(key, spec, hp), Synapses(w, p))
 

@@ -32,6 +32,22 @@ def covariance(form: str, inputs: int, size: int) -> Covariance:
     return blocks({"full": inputs, "block": min(size, inputs), "diagonal": 1}[form])
 
 
+def synapse_flops(form: str, inputs: int, size: int, outputs: int, batch: int) -> int:
+    """Floating-point operations of a sample in `pcl.network.synapse.learn`, in matrix products.
+
+    P phi and the change of P, then what a batch shares (S, V and R), the output and the change of the weights.
+    """
+    rank = min(size, inputs) + batch
+    of_p = {
+        "full": 4 * inputs**2,
+        "block": 4 * inputs * min(size, inputs),
+        "diagonal": 4 * inputs,
+        "low_rank": inputs * (4 * size + 4 * rank**2 // batch),  # Gram matrix and turn, once a batch
+        "isotropic": inputs,
+    }
+    return of_p[form] + 4 * inputs * batch + 2 * batch * outputs + 4 * inputs * outputs
+
+
 def blocks(size: int) -> Covariance:
     """P[G, K, K]: neighbours in blocks of K = `size`; the last is filled up with inputs that are never active."""
 
