@@ -43,7 +43,11 @@ REGISTRY = {
     ),
     "ncm": Entry(ncm.make, ncm.HParams(), "nearest class mean", ncm.flops),
     "nlms": Entry(
-        nlms.make, nlms.HParams(), "one linear layer on a code, predictive coding at equilibrium", nlms.flops, targets=True
+        nlms.make,
+        nlms.HParams(),
+        "one linear layer on a code, predictive coding at equilibrium",
+        nlms.flops,
+        targets=True,
     ),
     "rls": Entry(rls.make, rls.HParams(), "recursive least squares on a code", rls.flops, targets=True),
     "bpc": Entry(
