@@ -45,7 +45,7 @@ REGISTRY = {
     "nlms": Entry(
         nlms.make,
         nlms.HParams(),
-        "one linear layer on a code, predictive coding at equilibrium",
+        "linear layer on a code, predictive coding at equilibrium",
         nlms.flops,
         targets=True,
     ),

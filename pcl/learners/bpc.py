@@ -53,7 +53,7 @@ class State(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, then every layer settles, answers and changes weights and covariance."""
+    """Floating-point operations a learned sample: its code; every layer settles, answers and learns."""
     sizes = (features.size(spec, hp), *[hp.hidden + 1] * hp.depth)
     outputs = (*[hp.hidden] * hp.depth, spec.outputs)
     learning = sum(synapse_flops(hp.precision, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
