@@ -1,5 +1,7 @@
 """Conjugate synapses are ridge regression in any order, and their variance is the one that errors have."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,13 +45,29 @@ def every(rows):
     return jnp.ones(len(rows), bool)
 
 
-def lived(form, phi, y, cuts=(), order=None):
-    """Synapses and noise after living through the rows in batches."""
-    synapses, noise = fresh(form, phi.shape[1]), synapse.noise_prior(C, 0.1)
-    for rows in np.split(np.arange(len(phi)) if order is None else order, cuts):
-        synapses, innovation = synapse.learn(form, synapses, phi[rows], y[rows], every(rows))
-        noise = synapse.learn_noise(noise, innovation.whitened, len(rows))
-    return synapses, noise
+@functools.cache
+def compiled(name, inputs, size):
+    """Lives through padded batches of N rows: one compile a form, whatever the cuts."""
+    form = covariance(name, inputs, size)
+
+    def step(state, batch):
+        synapses, noise = state
+        phi, y, teaches = batch
+        synapses, innovation = synapse.learn(form, synapses, phi, y, teaches)
+        return (synapses, synapse.learn_noise(noise, innovation.whitened, teaches.sum())), None
+
+    return jax.jit(lambda state, batches: jax.lax.scan(step, state, batches)[0])
+
+
+def lived(name, phi, y, cuts=(), order=None, size=0):
+    """Synapses and noise after living through the rows, cut into batches."""
+    parts = np.split(np.arange(len(phi)) if order is None else order, cuts)
+    rows, teaches = np.zeros((max(len(parts), 9), len(phi)), int), np.zeros((max(len(parts), 9), len(phi)), bool)
+    for i, part in enumerate(parts):
+        rows[i, : len(part)], teaches[i, : len(part)] = part, True
+    form = covariance(name, phi.shape[1], size)
+    state = fresh(form, phi.shape[1]), synapse.noise_prior(C, 0.1)
+    return compiled(name, phi.shape[1], size)(state, (phi[rows], y[rows], jnp.asarray(teaches)))
 
 
 def assert_close(got, want, **tolerance):
@@ -61,16 +79,15 @@ def assert_close(got, want, **tolerance):
 def test_order_and_batches_do_not_matter(problem):
     with jax.enable_x64(True):
         phi, y = draw()
-        form = covariance("full", D, 0)
         order = np.random.default_rng(problem["seed"]).permutation(N)
-        assert_close(lived(form, phi, y, problem["cuts"], order), lived(form, phi, y))
+        assert_close(lived("full", phi, y, problem["cuts"], order), lived("full", phi, y))
 
 
 def test_kalman_form_equals_natural_form_and_turns_back_into_it():
     phi, y = draw()
     prior = synapse.noise_prior(C, 0.1)
     seen = statistics.statistics(phi, y, N)
-    got = lived(covariance("full", D, 0), phi, y, (1, 7, 30))
+    got = lived("full", phi, y, (1, 7, 30))
     assert_close(got, statistics.posterior(seen, RIDGE, prior))
     assert_close(statistics.recovered(*got, RIDGE, prior), seen)
 
@@ -78,14 +95,14 @@ def test_kalman_form_equals_natural_form_and_turns_back_into_it():
 def test_weights_are_ridge_regression():
     phi, y = draw()
     want = Ridge(alpha=RIDGE, fit_intercept=False).fit(phi, y).coef_.T
-    assert_close(lived(covariance("full", D, 0), phi, y, (20,))[0].w, want)
+    assert_close(lived("full", phi, y, (20,))[0].w, want)
     assert_close(statistics.weights(statistics.statistics(phi, y, N), RIDGE), want)
 
 
 def test_noise_is_the_inverse_wishart_posterior():
     """nu = nu_0 + n, Psi = Psi_0 + Y^T Y - W^T Lambda W with prior mean 0: section 1.6 of Tschantz et al."""
     phi, y = draw()
-    synapses, noise = lived(covariance("full", D, 0), phi, y, (3, 11, 12))
+    synapses, noise = lived("full", phi, y, (3, 11, 12))
     lam = phi.T @ phi + RIDGE * jnp.eye(D)
     assert_close(noise.psi, 0.1 * jnp.eye(C) + y.T @ y - synapses.w.T @ lam @ synapses.w)
     assert noise.nu == C + 2 + N
@@ -94,9 +111,11 @@ def test_noise_is_the_inverse_wishart_posterior():
 
 def test_two_posteriors_merge_to_that_of_the_union():
     phi, y = draw()
-    form, prior = covariance("full", D, 0), synapse.noise_prior(C, 0.1)
-    parts = [statistics.recovered(*lived(form, phi[half], y[half]), RIDGE, prior) for half in np.split(np.arange(N), 2)]
-    assert_close(statistics.posterior(statistics.merged(*parts), RIDGE, prior), lived(form, phi, y))
+    prior = synapse.noise_prior(C, 0.1)
+    parts = [
+        statistics.recovered(*lived("full", phi[half], y[half]), RIDGE, prior) for half in np.split(np.arange(N), 2)
+    ]
+    assert_close(statistics.posterior(statistics.merged(*parts), RIDGE, prior), lived("full", phi, y))
 
 
 @pytest.mark.parametrize("form", ["full", "block", "diagonal", "low_rank", "isotropic"])
@@ -113,12 +132,12 @@ def test_rows_that_do_not_teach_change_nothing(form):
     jax.tree.map(np.testing.assert_array_equal, nothing, before)
 
 
-@pytest.mark.parametrize(("form", "size"), [("full", 0), ("block", 4), ("diagonal", 0), ("low_rank", 2)])
-def test_a_covariance_projects_what_it_stands_for(form, size):
+@pytest.mark.parametrize(("name", "size"), [("full", 0), ("block", 4), ("diagonal", 0), ("low_rank", 2)])
+def test_a_covariance_projects_what_it_stands_for(name, size):
     """Whatever the form, P is a symmetric matrix, at most I / ridge, and widened by q I."""
     phi, y = draw()
-    form = covariance(form, D, size)
-    synapses, _ = lived(form, phi, y, (10, 20))
+    form = covariance(name, D, size)
+    synapses, _ = lived(name, phi, y, (10, 20), size=size)
     p = form.project(synapses.p, jnp.eye(D))
     assert_close(p, p.T)
     eigenvalues = np.linalg.eigvalsh(p)
@@ -132,31 +151,30 @@ def test_blocks_are_exact_where_inputs_of_different_blocks_are_never_active_toge
     pattern = jnp.repeat(jnp.eye(3), 2, axis=1)[jnp.arange(N) % 3]
     phi = phi * pattern
     one_by_one = tuple(range(1, N))
-    full, _ = lived(covariance("full", D, 0), phi, y, one_by_one)
-    blocked, _ = lived(covariance("block", D, 2), phi, y, one_by_one)
+    full, _ = lived("full", phi, y, one_by_one)
+    blocked, _ = lived("block", phi, y, one_by_one, size=2)
     assert_close(blocked.w, full.w)
-    diagonal, _ = lived(covariance("diagonal", D, 0), phi * jnp.eye(D)[jnp.arange(N) % D], y, one_by_one)
-    full, _ = lived(covariance("full", D, 0), phi * jnp.eye(D)[jnp.arange(N) % D], y, one_by_one)
+    diagonal, _ = lived("diagonal", phi * jnp.eye(D)[jnp.arange(N) % D], y, one_by_one)
+    full, _ = lived("full", phi * jnp.eye(D)[jnp.arange(N) % D], y, one_by_one)
     assert_close(diagonal.w, full.w)
 
 
 def test_a_block_that_does_not_divide_the_inputs_is_filled_up():
     phi, y = draw()
-    big = covariance("block", D, 4)
-    synapses, _ = lived(big, phi * jnp.asarray([1, 1, 1, 1, 0, 0]), y, (9,))
-    assert_close(synapses.w[:4], lived(covariance("full", 4, 0), phi[:, :4], y)[0].w)
+    synapses, _ = lived("block", phi * jnp.asarray([1, 1, 1, 1, 0, 0]), y, (9,), size=4)
+    assert_close(synapses.w[:4], lived("full", phi[:, :4], y)[0].w)
 
 
 def test_low_rank_is_exact_up_to_its_rank():
     rng = np.random.default_rng(3)
     phi, y = draw()
     phi = jnp.asarray(rng.normal(size=(N, 2)) @ rng.normal(size=(2, D)))
-    assert_close(lived(covariance("low_rank", D, 2), phi, y, (5, 9))[0].w, lived(covariance("full", D, 0), phi, y)[0].w)
+    assert_close(lived("low_rank", phi, y, (5, 9), size=2)[0].w, lived("full", phi, y)[0].w)
 
 
 def test_isotropic_is_normalised_least_mean_squares():
     phi, y = draw(n=1)
-    synapses, _ = lived(covariance("isotropic", D, 0), phi, y)
+    synapses, _ = lived("isotropic", phi, y)
     assert_close(synapses.w, phi.T @ y / (RIDGE + jnp.sum(phi**2)))
 
 
@@ -164,7 +182,7 @@ def test_what_a_label_tells_is_what_the_weights_lose_in_entropy():
     """1/2 log(1 + v) for each output equals half the drop of log det P."""
     phi, y = draw()
     form = covariance("full", D, 0)
-    before, _ = lived(form, phi[:10], y[:10])
+    before, _ = lived("full", phi[:10], y[:10])
     gain = synapse.information_gain(synapse.leverage(form, before, phi[10:11]))
     after, _ = synapse.learn(form, before, phi[10:11], y[10:11], every(phi[:1]))
     entropies = [np.linalg.slogdet(s.p[0])[1] for s in (before, after)]
@@ -192,8 +210,7 @@ def test_the_variance_is_that_of_the_errors_on_new_samples():
 
 def test_inferred_noise_is_the_noise():
     phi, y = draw(n=4000)
-    form = covariance("full", D, 0)
-    _, noise = lived(form, phi, y, (1000, 2000))
+    _, noise = statistics.posterior(statistics.statistics(phi, y, 4000), RIDGE, synapse.noise_prior(C, 0.1))
     mixing = np.array([[0.5, 0.2, 0.0], [0.0, 0.3, 0.1], [0.0, 0.0, 0.4]])
     # A covariance of 4,000 samples is off by about 1 / sqrt(4000) of the variances, 0.3 at most.
     np.testing.assert_allclose(synapse.noise_covariance(noise), mixing.T @ mixing, atol=4 * 0.3 / np.sqrt(4000))
@@ -229,8 +246,9 @@ def test_inputs_that_drown_the_noise_stay_finite():
         form = covariance("full", D, 0)
         phi = jnp.full((8, D), 1e5, jnp.float32)
         synapses = Synapses(jnp.zeros((D, 1)), form.init(D, 1.0))
+        step = jax.jit(lambda s: synapse.learn(form, s, phi, jnp.ones((8, 1)), every(phi)))
         for _ in range(20):
-            synapses, innovation = synapse.learn(form, synapses, phi, jnp.ones((8, 1)), every(phi))
+            synapses, innovation = step(synapses)
         assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((synapses, innovation)))
 
 
