@@ -1,4 +1,4 @@
-"""Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: each learner and code beside its own offline bound."""
+"""Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: each learner beside its own offline bound."""
 
 from pathlib import Path
 

@@ -23,9 +23,9 @@ METRICS = (
 
 def class_accuracy(record: Record) -> tuple[np.ndarray, np.ndarray]:
     """Classes met at each probe [P], and the accuracy [P, K] of each class by the order in which they came, in %."""
-    met = np.searchsorted(record["task_ends"], record["probe_steps"], side="right")
+    met = np.asarray(np.searchsorted(record["task_ends"], record["probe_steps"], side="right"))
     by_arrival = np.argsort(record["group_task"])
-    return met, 100 * np.asarray([row for row in record["probe_accuracy"]])[:, by_arrival]
+    return met, 100 * np.asarray(list(record["probe_accuracy"]))[:, by_arrival]
 
 
 def measured(record: Record) -> dict[str, Any]:
