@@ -105,7 +105,10 @@ def make(spec: Spec) -> Learner:
         drift = state.drift + hp.drift * teaches_B.any() * (estimate - state.drift)
         w, p = learned[-1]
         last = Synapses(w, _form(len(w), hp).widen(p, teaches_B.any() * jnp.maximum(drift, 0.0)))
-        noise = synapse.learn_noise(state.noise, innovations[-1].whitened, teaches_B.sum())
+        # Hidden layers that settle towards the target leave less of the error than a prediction will have.
+        missed_BC = jnp.where(teaches_B[:, None], y_BC - mean_BC, 0.0) / jnp.sqrt(1 + leverage_B)[:, None]
+        whitened_BC = missed_BC if z else innovations[-1].whitened
+        noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
         weight = mean_weights(batch)
         info = Info(
             prediction=answer(mean_BC, variance_BC, leverage_B),

@@ -70,7 +70,8 @@ class Noise(NamedTuple):
 def decorrelator(phi_BD: Float[Array, "B D"], projected_BD: Float[Array, "B D"]) -> Float[Array, "B B"]:
     """L^-1 with L L^T = I + Phi P Phi^T, given Phi and Phi P.
 
-    The jitter is that of rounding: without it inputs so large that they drown the noise would break the factor.
+    The jitter is that of rounding: without it inputs so large that they drown the noise would break the factor. Where
+    it breaks all the same the result is 0, and the batch teaches nothing.
     """
     s_BB = phi_BD @ projected_BD.T
     s_BB = 0.5 * (s_BB + s_BB.T)
@@ -78,7 +79,8 @@ def decorrelator(phi_BD: Float[Array, "B D"], projected_BD: Float[Array, "B D"])
     jitter = 4 * batch * jnp.finfo(s_BB.dtype).eps * jnp.max(jnp.diagonal(s_BB))
     factor = jnp.linalg.cholesky(s_BB + (1 + jitter) * jnp.eye(batch, dtype=s_BB.dtype))
     # The small inverse: XLA's triangular solve on CPU takes far longer for D right-hand sides than a product does.
-    return jax.scipy.linalg.solve_triangular(factor, jnp.eye(batch, dtype=s_BB.dtype), lower=True)
+    inverse_BB = jax.scipy.linalg.solve_triangular(factor, jnp.eye(batch, dtype=s_BB.dtype), lower=True)
+    return jnp.where(jnp.isfinite(inverse_BB).all(), inverse_BB, 0.0)
 
 
 def learn(

@@ -222,7 +222,8 @@ def test_drift_is_found_where_there_is_drift():
     form, steps, batch, noise = covariance("full", D, 0), 3000, 5, 0.1
 
     def mean_estimate(q):
-        w = np.cumsum(np.sqrt(q * noise) * rng.normal(size=(steps, D, C)), axis=0)
+        w = np.sqrt(noise / RIDGE) * rng.normal(size=(D, C))  # from the prior, and on from there
+        w = w + np.cumsum(np.sqrt(q * noise) * rng.normal(size=(steps, D, C)), axis=0)
         phi = jnp.asarray(rng.normal(size=(steps, batch, D)))
         y = jnp.asarray(phi @ w + np.sqrt(noise) * rng.normal(size=(steps, batch, C)))
 
@@ -233,7 +234,7 @@ def test_drift_is_found_where_there_is_drift():
             return synapse.learn(form, synapses, *rows, every(rows[0]))[0], found
 
         found = jax.lax.scan(step, fresh(form), (phi, y))[1]
-        return found.mean(), found.std() / np.sqrt(steps)
+        return float(found.mean()), float(found.std()) / np.sqrt(steps)
 
     for q in (0.0, 0.05):
         mean, error = mean_estimate(q)
