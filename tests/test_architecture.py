@@ -24,6 +24,8 @@ ALLOWED = {
     "scripts": {"figures", "evaluation", "runner", "streams", "errors", "command"},
 }
 
+LOCAL_LEARNERS = [ROOT / "pcl/learners" / f"{name}.py" for name in ("pcn", "nlms", "rls", "bpc", "generative")]
+
 
 def files(place):
     path = ROOT / place
@@ -67,7 +69,7 @@ def test_figures_and_tables_import_no_jax():
     subprocess.run((sys.executable, "-c", code), cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("path", [*files("pcl/network"), ROOT / "pcl/learners/pcn.py"], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [*files("pcl/network"), *LOCAL_LEARNERS], ids=lambda p: p.name)
 def test_predictive_coding_takes_no_gradient_through_layers(path):
     names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
     assert not names & {"grad", "value_and_grad", "vjp", "jvp", "jacrev", "jacfwd", "linearize"}

@@ -17,6 +17,8 @@ VARIANTS = [(name, {}) for name in REGISTRY] + [
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("pcn", {"depth": 0, "lr": 0.03}),
     ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
+    ("bpc", {"depth": 1, "drift": 0.01}),
+    ("rls", {"precision": "low_rank", "block": 4, "features": "random"}),
 ]
 
 
