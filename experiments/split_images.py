@@ -7,7 +7,7 @@ learner's own offline bound: for conjugate synapses that of any number of passes
 
 On features that do not change `rls` is recursive least squares and `generative` streaming LDA, both known in
 class-incremental learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823; SLDA,
-arXiv:1909.01520. Rates and ridge: shuffled validation samples of Split-MNIST, `--set probe_on=validation`.
+arXiv:1909.01520. Rates and ridge are to be chosen on shuffled validation samples: `--set probe_on=validation`.
 
     python -m experiments.run --experiment=split_images --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_split_images

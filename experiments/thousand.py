@@ -6,7 +6,7 @@ not; nearest class mean shows what the covariance is worth. Accuracy is over the
 from 100 to 1,623 is confusion among more classes, unless the first hundred fare worse than the last.
 
 The two are known on a frozen code: SLDA, arXiv:1909.01520; ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251.
-Ridge: validation drawings of all classes shuffled, `--set order=iid --set probe_on=validation`.
+The ridge is to be chosen on validation drawings, shuffled: `--set order=iid --set probe_on=validation`.
 
     python -m experiments.run --experiment=thousand --data_dir=FOLDER
     python -m scripts.make_figures --only=fig_thousand,tab_thousand

@@ -48,5 +48,5 @@ def main(results_dir: Path) -> list[Path]:
                 ]
         axis.set(title=SOURCES[source], ylim=(0, 102), xticks=range(len(RUNGS)), xticklabels=RUNGS.values())
     axes[0][0].set_ylabel("final test accuracy (%)")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.1))
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.17))
     return save_figure(figure, results_dir, "fig_ladder", plotted)
