@@ -5,7 +5,8 @@ coding do to one linear layer), recursive least squares with a diagonal and with
 once through a class-incremental stream, two classes at a time in an order drawn from the key, and through the same
 samples shuffled. In full precision both end at the same weights, and 20 orders at one accuracy.
 
-Rates and ridge are to be chosen on shuffled validation samples: `--streams=digits_iid,mnist_iid --set probe_on=validation`.
+Rates and ridge are to be chosen on shuffled validation samples, `--streams=digits_iid,mnist_iid` with
+`--set probe_on=validation`.
 
     python -m experiments.run --experiment=order_free --data_dir=FOLDER
     python -m scripts.make_figures --only=fig_ladder,tab_ladder
