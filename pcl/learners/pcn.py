@@ -107,7 +107,8 @@ def make(spec: Spec) -> Learner:
         x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
         *z, logits = forward(state.network, x)
         # A row that does not teach expects what it predicts: it has no error to settle.
-        top = jnp.where(teaching_rows(batch)[:, None], y, output_mean(hp.output, logits))
+        teaches = teaching_rows(batch)
+        top = jnp.where(teaches[:, None], y, output_mean(hp.output, logits))
         gains = tuple(precision.inverse(v, hp.precision == "full") for v in state.variance)
         problem = Problem(state.network, x, top, precision=gains, output=hp.output)
         settled, learned = _learn(problem, tuple(z), logits, weight, state, hp)
@@ -119,7 +120,7 @@ def make(spec: Spec) -> Learner:
             prediction=answer(spec, logits),
             surprise=weight @ output_cost(hp.output, y, logits, gains[-1]),
             energy=weight @ energy(problem, settled.z),
-            inference_steps=weight @ settled.steps,
+            inference_steps=(teaches * settled.steps).sum() / jnp.maximum(teaches.sum(), 1),
         )
         return PCNState(*learned, variance), info
 
