@@ -157,6 +157,7 @@ def test_optimisers_are_those_of_optax(settings, optimiser):
     assert_close(state.network, network, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pcn", "backprop"])
 def test_a_convolutional_network_learns_images(name):
     """Stripes up and down, a few pixels wide, at random places and under noise."""
@@ -171,7 +172,7 @@ def test_a_convolutional_network_learns_images(name):
         state, info = learner.update(state, batch, hp)
         return state, info.surprise
 
-    state, surprise = jax.jit(lambda state: jax.lax.scan(step, state, length=60))(state)
+    state, surprise = jax.jit(lambda state: jax.lax.scan(step, state, length=40))(state)
     assert surprise[-1] < 0.5 * surprise[0]
     assert (learner.predict(state, batch.x, hp).logits.argmax(1) == y).mean() > 0.9
 

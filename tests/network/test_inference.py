@@ -191,6 +191,17 @@ def test_nothing_to_settle_is_settled(rule):
     assert not settled.residual.any()
 
 
+def test_activities_that_leave_an_equilibrium_settle_back():
+    """Nothing of the top is observed, so the feed-forward pass is the equilibrium and has no gradient at all."""
+    with jax.enable_x64(True):
+        p, z = problem("dense")
+        p = dataclasses.replace(p, observed=jnp.zeros((3, 1)))
+        assert not descend(p, starts(p), 0.1, 50, "gradient", 0.1).steps.any()
+        away = descend(p, z, 0.02, 20_000, "gradient", 0.1)
+        assert away.steps.all()
+        assert_close(away.z, starts(p), rtol=1e-6, atol=1e-6)
+
+
 def test_memory_does_not_depend_on_the_number_of_steps():
     p, z = problem("dense")
     few, many = (descend.lower(p, z, 0.1, n).compile().memory_analysis().temp_size_in_bytes for n in (5, 500))
