@@ -6,16 +6,9 @@ import matplotlib.pyplot as plt
 
 from pcl.figures.curves import lived
 from pcl.figures.panels import line, mark_boundaries, points, unit
-from pcl.figures.style import save_figure
+from pcl.figures.style import LEARNERS, save_figure
 from pcl.runner.store import Store
 
-LEARNERS = {
-    "backprop": "backpropagation",
-    "pcn": "predictive coding",
-    "er": "replay, backpropagation",
-    "er_pcn": "replay, predictive coding",
-    "ncm": "nearest class mean",
-}
 STREAMS = {"contexts_visible": "permuted pixels", "contexts_invisible": "permuted labels"}
 WINDOW = 50  # samples over which prequential accuracy is averaged
 

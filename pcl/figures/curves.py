@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from pcl.evaluation import acquisition, retention
 from pcl.evaluation.checks import Vector
 from pcl.evaluation.metrics import Steps
-from pcl.evaluation.prequential import samples_at, windowed_accuracy
+from pcl.evaluation.prequential import samples_at, task_prequential_accuracy, windowed_accuracy
+from pcl.evaluation.shifts import plasticity_slope
 from pcl.evaluation.statistics import mean_band, mean_interval
 from pcl.evaluation.summary import Record, task_curves
 
@@ -43,6 +44,8 @@ def over_seeds(name: str, x: ArrayLike, values: ArrayLike) -> Curve:
 def ragged(name: str, runs: Sequence[Mapping[Any, float]]) -> Curve:
     """A curve from one mapping of x to value a run; at each x over the runs that have it."""
     x = sorted({at for run in runs for at in run})
+    if all(len(run) == len(x) for run in runs):
+        return over_seeds(name, x, [[run[at] for at in x] for run in runs])
     columns = [mean_interval([run[at] for run in runs if at in run]) for at in x]
     return Curve(name, np.asarray(x, float), *np.reshape(columns, (-1, 3)).T)
 
@@ -193,6 +196,22 @@ def return_savings(record: Record) -> dict[int, float]:
 def savings(runs: Runs) -> list[Curve]:
     """Savings in per cent by number of the return."""
     return _by_number("mean over tasks", [return_savings(run) for run in runs])
+
+
+def online_accuracy(runs: Runs, name: str) -> Curve:
+    """Accuracy in per cent while each task was met, by its number."""
+    values = np.stack([_online(run) for run in runs])
+    return over_seeds(name, np.arange(1, values.shape[1] + 1), values)
+
+
+def plasticity(record: Record) -> float:
+    """Slope of the accuracy while each task was met, in percentage points per 100 tasks."""
+    return plasticity_slope(_online(record)).per_100
+
+
+def _online(record: Record) -> Vector:
+    ends = visits(record)[1]
+    return 100 * task_prequential_accuracy(record["hits"], record["seen"], record["log_every"], record["steps"], ends)
 
 
 def revisits(runs: Runs) -> list[Curve]:
