@@ -18,7 +18,7 @@ EXPERIMENT = Experiment(
     streams={"permuted_mnist_200": stream(200, 2_000)},
     learners={name: settings and settings | SMALL for name, settings in LEARNERS.items()},
     seeds=5,
-    evaluation=Evaluation(probe_every=10**9, probe_size=10, log_bins=1000, end_every=0),
+    evaluation=Evaluation(probe_every=10**9, probe_size=10, log_bins=1000, end_every=200),
     smoke={
         "source": "digits", "contexts": 6, "visits": 6, "dwell": 100, "batch": 10,
         "width": 8, "depth": 1, "inference_steps": 3,

@@ -96,10 +96,11 @@ def visits(record: Record) -> tuple[Steps, Steps, Steps]:
     return start, np.append(start[1:], record["steps"]), np.asarray(record["visit_task"])
 
 
-def retained(record: Record, tasks: slice = slice(None)) -> retention.Retention | None:
-    """Accuracy (0 .. 1) by age of the chosen tasks; None on a stream without a second visit or without probes.
+def retained(record: Record, tasks: slice = slice(None), above_chance: bool = False) -> retention.Retention | None:
+    """Accuracy by age of the chosen tasks, in 0 .. 1, or the share that it keeps of what lies above chance.
 
-    From the probes at the ends of visits; where visits end between probes, from all of them.
+    From the probes at the ends of visits; where visits end between probes, from all of them. None on a stream
+    without a second visit or without probes.
     """
     start, end, task = visits(record)
     steps = np.asarray(record["probe_steps"])
@@ -107,13 +108,15 @@ def retained(record: Record, tasks: slice = slice(None)) -> retention.Retention 
         return None
     met = np.isin(steps, end)
     met = met if met.sum() > 1 else np.ones_like(met)
+    accuracy, chance = task_curves(record)[met], record["chance"]
+    accuracy = np.maximum(accuracy - chance, 0) / (1 - chance) if above_chance else accuracy
     age = retention.ages(steps[met], end, task)[:, tasks]
-    return retention.retention_curve(task_curves(record)[met][:, tasks], age) if np.isfinite(age).any() else None
+    return retention.retention_curve(accuracy[:, tasks], age) if np.isfinite(age).any() else None
 
 
 def half_life(record: Record) -> float:
-    """In visits to other tasks; NaN where retention is not defined or does not begin at age 0."""
-    curve = retained(record)
+    """Of accuracy above chance, in visits to other tasks; NaN where retention is not defined from age 0 on."""
+    curve = retained(record, above_chance=True)
     return retention.half_life(curve) if curve and curve.age[0] == 0 else np.nan
 
 
@@ -160,7 +163,7 @@ def _times(record: Record) -> dict[int, float]:
     times: dict[int, float] = {}
     if len(record["visit_start"]) > 1:
         for task, accuracy, samples in learning_curves(record):
-            needed = acquisition.samples_to_learn(accuracy, samples)
+            needed = acquisition.samples_to_learn(accuracy, samples, chance=record["chance"])
             times.setdefault(task + 1, min(needed, samples[-1] - samples[0]))
     return times
 
@@ -176,6 +179,7 @@ def return_savings(record: Record) -> dict[int, float]:
 
     A return that does not reach the level of the first visit counts with its whole length.
     """
+    chance = record["chance"]
     first: dict[int, Visit] = {}
     returns: dict[int, int] = defaultdict(int)
     found: dict[int, list[float]] = defaultdict(list)
@@ -184,9 +188,9 @@ def return_savings(record: Record) -> dict[int, float]:
             first[task] = task, accuracy, samples
             continue
         returns[task] += 1
-        saved = acquisition.savings(*first[task][1:], accuracy, samples)
+        saved = acquisition.savings(*first[task][1:], accuracy, samples, chance=chance)
         if saved == -np.inf:
-            needed = acquisition.samples_to_learn(*first[task][1:])
+            needed = acquisition.samples_to_learn(*first[task][1:], chance=chance)
             saved = 1 - (samples[-1] - samples[0]) / needed
         if np.isfinite(saved):
             found[returns[task]].append(100 * saved)
@@ -212,6 +216,15 @@ def plasticity(record: Record) -> float:
 def _online(record: Record) -> Vector:
     ends = visits(record)[1]
     return 100 * task_prequential_accuracy(record["hits"], record["seen"], record["log_every"], record["steps"], ends)
+
+
+def reliability(runs: Runs) -> list[Curve]:
+    """Accuracy in per cent of answers given with each confidence, by the middle of its tenth, also in per cent."""
+    measured = []
+    for run in runs:
+        hits, count = np.asarray(run["confident_hits"]), np.asarray(run["confident"])
+        measured.append({10 * at + 5: 100 * hits[at] / count[at] for at in np.flatnonzero(count).tolist()})
+    return _by_number("answers", measured)
 
 
 def revisits(runs: Runs) -> list[Curve]:

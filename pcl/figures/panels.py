@@ -68,8 +68,8 @@ def draw(axis: Axes, drawing: Drawing, runs: Runs) -> None:
         line(axis, curve, "black" if tasks else f"C{i}", 1.6)
     if panel.mark:
         panel.mark(axis, runs)
-    axis.set(title=panel.name, xlabel=unit(panel.x, runs[0]), ylabel=panel.y)
-    if panel.per_cent:
+    axis.set(title=panel.name, xlabel=unit(panel.x, runs[0]), ylabel=unit(panel.y, runs[0]))
+    if panel.per_cent and min(np.nanmin(curve.mean) for curve in main) >= 0:
         axis.set_ylim(-2, 102)
     elif min(np.nanmin([curve.mean, curve.low]) for curve in main) >= 0:
         axis.set_ylim(bottom=0)
@@ -106,7 +106,9 @@ def task_colour(task: int, n_tasks: int) -> tuple[float, ...]:
 
 
 def unit(label: str, record: Record) -> str:
-    """A label of an axis; where it counts steps, with the samples of each."""
+    """A label of an axis: steps with the samples of each, accuracy by the name that it has for real targets."""
+    if not any(record["confident"]):
+        label = label.replace("accuracy", "variance explained")
     batch = json.loads(record["config"])["stream"]["batch"]
     return (
         f"{label} ({batch} sample{'s' if batch > 1 else ''} each)" if label.split()[0] in ("steps", "batch") else label
@@ -130,6 +132,10 @@ def _mark_alarms(axis: Axes, runs: Runs) -> None:
 
 def _mark_shift(axis: Axes, runs: Runs) -> None:
     axis.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+
+
+def _mark_diagonal(axis: Axes, runs: Runs) -> None:
+    axis.plot((0, 100), (0, 100), color="0.6", linewidth=0.8, zorder=0)
 
 
 def _mark_zero(axis: Axes, runs: Runs) -> None:
@@ -235,6 +241,15 @@ PANELS = (
         lambda runs: aligned(runs, "surprise", "taught", "surprise"),
         mark=_mark_shift,
         per_cent=False,
+    ),
+    Panel(
+        "Confidence",
+        "How often answers were right, by the probability that the learner gave them, in tenths; on the diagonal"
+        " confidence is neither too high nor too low.",
+        "confidence (%)",
+        "prequential accuracy (%)",
+        c.reliability,
+        mark=_mark_diagonal,
     ),
     Panel(
         "Back in a known context",

@@ -31,7 +31,7 @@ MEANING = {
     "min_acc": "worst accuracy of a task after its end (%)",
     "wc_acc": "worst case: the last task, and the worst of the others (%)",
     "stability_gap": "fall of old tasks while a new one is learned, at worst (%)",
-    "half_life": "visits to other tasks until half of the accuracy is left",
+    "half_life": "visits to other tasks until half of the accuracy above chance is left",
     "samples_to_learn": "samples to 90 % of a task's own plateau, at its first visit",
     "prequential_acc": "accuracy while living, before each sample is learned from (%)",
     "lived_less_retained": "accuracy while living less that kept at the end (%)",
@@ -49,7 +49,11 @@ MEANING = {
     "state_bytes": "bytes of everything that the learner carries",
     "ms_per_step": "milliseconds a step, probes included",
     "inference_steps": "inference steps a labelled sample",
-    "flops_per_sample": "floating-point operations a labelled sample",
+    "ms_per_sample": "milliseconds a sample, probes included",
+    "flops_per_sample": "floating-point operations a sample learned from",
+    "cost_ratio": "these over those of backpropagation on the same architecture",
+    "labelled": "samples that were learned from (%)",
+    "calibration_error": "mean distance of confidence from accuracy (%)",
     "bits_gained": "bits of random labels taken in",
     "bits_lost": "bits of these lost again",
     "bits_held": "bits held at the end",
@@ -60,26 +64,19 @@ MEANING = {
 COSTS = (
     "state_bytes",
     "flops_per_sample",
+    "cost_ratio",
     "inference_steps",
     "ms_per_step",
+    "ms_per_sample",
     "prequential_acc",
     "acc",
     "lived_less_retained",
 )
-SHORT: tuple[str, ...] = (
-    "acc",
-    "aaa",
-    "forgetting",
-    "prequential_acc",
-    "half_life",
-    "samples_to_learn",
-    "savings",
-    "dip",
+SHORT = (
+    *("acc", "aaa", "forgetting", "prequential_acc", "half_life", "samples_to_learn", "savings", "dip"),
+    *("recovery_samples", "alarms", "noticed", "false_alarms", "revisit_acc", "bits_held", "calibration_error"),
+    *("state_bytes", "flops_per_sample", "cost_ratio", "inference_steps", "ms_per_step"),
 )
-SHORT += ("recovery_samples", "alarms", "noticed", "false_alarms", "revisit_acc", "bits_held")
-SHORT += ("state_bytes", "flops_per_sample", "inference_steps", "ms_per_step")
-
-
 Numbers = dict[str, tuple[float, float, float]]
 
 
