@@ -1,6 +1,7 @@
 """Curves of figures against numbers worked out by hand, on a record that is written down."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from pcl.figures import curves, reactions
 from pcl.figures.panels import PANELS, drawings
 from pcl.runner.store import Store
 
+RESULTS = Path(__file__).parents[2] / "results"
 BATCH = 10
 # Two contexts, A B A B, ten steps each, one step a bin. A is learned in five steps, then in two; B in five and never.
 LEARNING = {
@@ -28,6 +30,7 @@ def record():
         "steps": 40,
         "log_every": 1,
         "task_ends": [],
+        "chance": 0.0,
         "probe_steps": [0, 10, 20, 30, 40],
         "probe_accuracy": [[0.1, 0.1], [0.9, 0.1], [0.2, 0.8], [0.9, 0.3], [0.1, 0.0]],
         "group_task": [0, 1],
@@ -37,6 +40,9 @@ def record():
         "seen": np.full(40, float(BATCH)),
         "taught": np.full(40, float(BATCH)),
         "hits": hits,
+        "confidence": [0.0] * 8 + [17.0, 0.0],
+        "confident_hits": [0.0] * 8 + [15.0, 0.0],
+        "confident": [0.0] * 8 + [20.0, 0.0],
         "surprise": None,
         "energy": None,
         "inference_steps": None,
@@ -56,6 +62,18 @@ def test_retention_by_age_of_each_context(record):
     assert curves.half_life(record) == pytest.approx(0.325 / 0.45)
 
 
+def test_half_of_what_lies_above_chance(record):
+    # Above a chance of 0.2, in shares of 0.8: age 0 has 0.7 + 0.7 + 0.6 + 0 = 2.0, age 1 has 0 + 0 + 0.1.
+    first, last = 2.0 / 0.8 / 4, 0.1 / 0.8 / 3
+    record["chance"] = 0.2
+    assert curves.half_life(record) == pytest.approx((first / 2) / (first - last))
+
+
+def test_answers_by_confidence(record):
+    (curve,) = curves.reliability([record])
+    assert (curve.x.tolist(), curve.mean.tolist()) == ([85], [75])
+
+
 def test_samples_to_learn_and_savings(record):
     # Windows of 50 samples inside the visit. Plateau of A's first visit: windows that end with steps 9 and 10, 0.9
     # both (a quarter of ten points is two). Learned at 0.81: the window of steps 4 .. 8 holds 2 + 9 * 4 = 38 of 50,
@@ -72,7 +90,7 @@ def test_samples_to_learn_and_savings(record):
 
 def test_probes_time_learning_where_a_visit_holds_several():
     run = next(
-        r for r in Store("results", "split_digits").records() if (r["stream"], r["learner"]) == ("split_digits", "pcn")
+        r for r in Store(RESULTS, "split_digits").records() if (r["stream"], r["learner"]) == ("split_digits", "pcn")
     )
     assert curves.learning_time(run) == measure(run)["samples_to_learn"]
     assert curves.half_life(run) == measure(run)["half_life"]
@@ -104,6 +122,14 @@ def test_boundaries_carry_the_share_of_runs_that_have_them(record):
     assert curves.boundaries([record, other]) == {10: 1, 20: 0.5, 25: 0.5, 30: 1}
 
 
+def test_online_accuracy_and_its_slope(record):
+    # Visits of 60, 53, 85 and 0 hits of 100.
+    wanted = [60, 53, 85, 0]
+    np.testing.assert_allclose(curves.online_accuracy([record], "online").mean, wanted)
+    # Slope of four points against 0 .. 3: (-1.5 * 60 - 0.5 * 53 + 0.5 * 85 + 1.5 * 0) / 5 = -14.8 a task.
+    assert curves.plasticity(record) == pytest.approx(-1480)
+
+
 def test_revisits_are_means_over_contexts(record):
     *each, mean = curves.revisits([record])
     np.testing.assert_allclose(mean.mean, [30, 50])
@@ -116,5 +142,5 @@ def test_only_panels_with_something_to_show_are_drawn(record):
     assert "Savings" in names
     bare = record | {"probe_steps": [], "probe_accuracy": [], "group_task": [], "group_count": []}
     bare |= {"visit_start": [0], "visit_task": [0], "revisit_accuracy": None}
-    assert [drawing.panel.name for drawing in drawings([bare])] == ["Accuracy while living"]
+    assert [drawing.panel.name for drawing in drawings([bare])] == ["Accuracy while living", "Confidence"]
     assert len({panel.name for panel in PANELS}) == len(PANELS)
