@@ -19,7 +19,7 @@ from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
 from pcl.learners.inputs import masked_vectors, mean_weights, targets, teaching_rows, vectors
 from pcl.network import temporal
-from pcl.network.layers import ACTIVATIONS
+from pcl.network.activations import ACTIVATIONS
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 

@@ -25,7 +25,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
-from pcl.network.layers import Activation
+from pcl.network.activations import Activation
 
 
 class Dynamics(NamedTuple):

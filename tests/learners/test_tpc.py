@@ -8,7 +8,7 @@ import pytest
 from pcl.errors import UsageError
 from pcl.learners import tpc
 from pcl.network import temporal
-from pcl.network.layers import ACTIVATIONS
+from pcl.network.activations import ACTIVATIONS
 from pcl.types import Batch, Spec
 
 SPEC = Spec((5,), 0, 5)

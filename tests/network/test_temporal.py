@@ -7,10 +7,10 @@ import pytest
 from scipy.linalg import solve_discrete_are, solve_discrete_lyapunov
 
 from pcl.network import temporal
-from pcl.network.layers import ACTIVATIONS, Activation
+from pcl.network.activations import ACTIVATIONS
 from pcl.network.temporal import Dynamics, Precisions
 
-IDENTITY = Activation(lambda a: a, jnp.ones_like)
+IDENTITY = ACTIVATIONS["identity"]
 # Both sides are sums of at most a hundred float64 products of numbers near 1.
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 
