@@ -8,7 +8,7 @@ Source: Millidge, Tang, Osanlouy, Harper and Bogacz (2024), doi:10.1371/journal.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from flax import struct
@@ -58,7 +58,7 @@ def make(spec: Spec) -> Learner:
         return TPCState(temporal.init_dynamics(key, hp.width, size), jnp.zeros((hp.batch, hp.width)))
 
     def precisions(hp: HParams) -> temporal.Precisions:
-        return temporal.Precisions(jnp.eye(hp.width), hp.observed_precision * jnp.eye(size))
+        return temporal.Precisions(observed=jnp.full(size, hp.observed_precision))
 
     def infer(
         dynamics: temporal.Dynamics, before_BH: Float[Array, "B H"], x_BD: Float[Array, "B D"], hp: HParams
@@ -95,6 +95,15 @@ def make(spec: Spec) -> Learner:
         return TPCState(dynamics, state.z.at[:rows].set(z_BH)), info
 
     return Learner(init, predict, update)
+
+
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations of a learned sample: every transition thrice, every observation weight as settled.
+
+    The transition predicts the state, predicts the next one, and learns. Each inference step predicts the
+    observation and sends its error back; once more it is predicted at the end, once for the next state, and learned.
+    """
+    return 6 * hp.width**2 + (4 * inference_steps + 6) * hp.width * math.prod(spec.input_shape)
 
 
 def _controls(z_BH: Float[Array, "B H"]) -> Float[Array, "B U"]:

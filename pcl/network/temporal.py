@@ -26,6 +26,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl.network.activations import Activation
+from pcl.network.precision import Precision, weigh
 
 
 class Dynamics(NamedTuple):
@@ -37,10 +38,10 @@ class Dynamics(NamedTuple):
 
 
 class Precisions(NamedTuple):
-    """Inverse covariances of transition and observation noise; symmetric and positive definite."""
+    """Of transition and observation noise: None (identity), one number a unit, or a matrix; see `precision`."""
 
-    latent: Float[Array, "H H"]
-    observed: Float[Array, "D D"]
+    latent: Precision = None
+    observed: Precision = None
 
 
 class Settled(NamedTuple):
@@ -93,8 +94,8 @@ def energy(
 ) -> Float[Array, " B"]:
     """F_t of each sequence in state `z_BH`, where `m_BH` was predicted."""
     latent, observed = z_BH - m_BH, x_BD - predict_observation(dynamics, z_BH, f)
-    latent_cost = jnp.sum(latent * (latent @ precisions.latent), axis=-1)
-    return 0.5 * (latent_cost + jnp.sum(observed * (observed @ precisions.observed), axis=-1))
+    latent_cost = jnp.sum(latent * weigh(precisions.latent, latent), axis=-1)
+    return 0.5 * (latent_cost + jnp.sum(observed * weigh(precisions.observed, observed), axis=-1))
 
 
 def settle(
@@ -113,7 +114,7 @@ def settle(
 
     def errors(z_BH: Array) -> tuple[Array, Array]:
         observed = x_BD - predict_observation(dynamics, z_BH, activation.f)
-        return (z_BH - m_BH) @ precisions.latent, observed @ precisions.observed
+        return weigh(precisions.latent, z_BH - m_BH), weigh(precisions.observed, observed)
 
     def step(_: Array, z_BH: Array) -> Array:
         latent, observed = errors(z_BH)

@@ -68,10 +68,9 @@ def test_a_life_is_filtering_with_learning():
     batches = oscillators(10, 50, seed=1)
     state, _ = live(batches)
     start = LEARNER.init(jax.random.key(0), HP)
-    precisions = temporal.Precisions(jnp.eye(HP.width), jnp.eye(5))
     dynamics, trace = temporal.filter_sequences(
         start.dynamics,
-        precisions,
+        temporal.Precisions(),
         start.z,
         batches.x,
         jnp.zeros((50, 10, 0)),

@@ -139,15 +139,14 @@ def test_learning_recovers_the_predictions_of_a_known_system():
     """
     _, x, u = simulate(sequences=32, steps=4000, seed=2)
     _, held_out_x, held_out_u = simulate(sequences=200, steps=150, seed=3)
-    unit = Precisions(jnp.eye(2), jnp.eye(2))
     fresh = temporal.init_dynamics(jax.random.key(0), 2, 2, 1)
 
     def error(dynamics):
         start = jnp.zeros((200, 2))
-        _, trace = temporal.filter_sequences(dynamics, unit, start, held_out_x, held_out_u, IDENTITY, 30, 0.1)
+        _, trace = temporal.filter_sequences(dynamics, Precisions(), start, held_out_x, held_out_u, IDENTITY, 30, 0.1)
         return np.sum((trace.prediction - held_out_x)[50:] ** 2, -1).mean()
 
-    learned, _ = temporal.filter_sequences(fresh, unit, jnp.zeros((32, 2)), x, u, IDENTITY, 30, 0.1, 0.003, 0.1)
+    learned, _ = temporal.filter_sequences(fresh, Precisions(), jnp.zeros((32, 2)), x, u, IDENTITY, 30, 0.1, 0.003, 0.1)
     _, trace = filtered(held_out_x, held_out_u)
     with_true_weights = np.sum((trace.prediction - held_out_x)[50:] ** 2, -1).mean()
     prior = solve_discrete_are(A, C, Q, R)
