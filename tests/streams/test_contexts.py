@@ -314,4 +314,4 @@ def test_real_digits_come_as_contexts():
     assert stream.task_ends == (10, 20, 30)
     assert steps.sample.shape == (30, 10)
     assert layout.visit_task.tolist() == [0, 1, 2]
-    assert stream.spec == ((64,), 10)
+    assert stream.spec == ((64,), 10, 0)
