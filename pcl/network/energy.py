@@ -41,7 +41,8 @@ class Problem:
 
     network: the layers. bottom: the clamped activity below the first layer [B, ...]; None: it is free, and
     the first of the activities. top: the clamped output [B, ...]. observed: which parts of the top are
-    clamped (1) and which free (0), of a shape that broadcasts to the top's; None: all are clamped.
+    clamped (1) and which free (0), of a shape that broadcasts to the top's ([B, 1] for a categorical top);
+    None: all are clamped.
     precision: one for each layer, or None for identity everywhere. prior: precision of a free bottom.
     """
 
@@ -84,9 +85,10 @@ def output_mean(output: str, a: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
 def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], beta: ArrayLike) -> Float[Array, "B ..."]:
     """A target that lies the share `beta` of the way from the prediction to `top`; negative: away from it.
 
-    What is learned from it, divided by `beta`, tends to the gradient of backpropagation as `beta` vanishes, and
-    is plain predictive coding at 1. Source: positive, negative and centred nudging in Pinchetti et al. (2025),
-    arXiv:2407.01163.
+    What is learned from it, divided by `beta`, is plain predictive coding at 1. As `beta` vanishes it tends to
+    what the network learns when it is linearised around its feed-forward pass: backpropagation of the part of
+    the output's error that inference leaves there. Source: positive, negative and centred nudging in Pinchetti
+    et al. (2025), arXiv:2407.01163.
     """
     mean = output_mean(output, a)
     return mean + beta * (top - mean)
@@ -196,5 +198,9 @@ def check(problem: Problem, z: Activities | None = None) -> None:
         raise UsageError(f"top has shape {problem.top.shape}; the network's output has {shapes[-1]}")
     for i, shape in enumerate(shapes):
         check_precision(problem.gain(i), shape[1:], f"layer {i}")
-    if problem.observed is not None and problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
+    if problem.observed is None:
+        return
+    if problem.output == "categorical" and problem.observed.shape[1:] != (1,):
+        raise UsageError("a categorical top is observed as a whole: give an `observed` of shape [B, 1]")
+    if problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
         raise UsageError("a partly observed top takes identity or diagonal precision, not a full one")
