@@ -26,6 +26,7 @@ from pcl.network.energy import Activities, Problem, energy, nudged, output_cost,
 from pcl.network.incremental import settle_and_learn
 from pcl.network.inference import HALTS, Halt, Settled, settle
 from pcl.network.layers import Network, forward
+from pcl.network.oracles import settle_errors
 from pcl.network.plasticity import hebbian_update
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -46,6 +47,8 @@ RULES: dict[str, Rule] = {
     "gd": _descent(lambda hp: optax.sgd(hp.inference_lr)),
     "momentum": _descent(lambda hp: optax.sgd(hp.inference_lr, hp.inference_momentum)),
     "adam": _descent(lambda hp: optax.adam(hp.inference_lr)),
+    # not local: a baseline
+    "epc": lambda problem, z, hp: settle_errors(problem, optax.sgd(hp.inference_lr), hp.inference_steps),
 }
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 
@@ -55,7 +58,9 @@ class HParams(mlp.MLPHParams):
     """Numbers of a predictive-coding network."""
 
     inference: str = static(
-        "gd", "rule that moves the activities; ipc moves the weights with them", choices=(*RULES, "ipc")
+        "gd",
+        "rule that moves the activities; ipc moves the weights with them, epc is not local",
+        choices=(*RULES, "ipc"),
     )
     inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
     inference_lr: Traced = traced(0.1, "step size of the activities", low=0)

@@ -52,7 +52,7 @@ def dense_chain(
     return (*chain[:-1], dataclasses.replace(chain[-1], activation="identity"))
 
 
-def _mupc_chain(keys: PRNGKeyArray, sizes: tuple[int, ...], activation: str) -> Network:
+def _mupc_chain(keys: Array, sizes: tuple[int, ...], activation: str) -> Network:
     chain, last = [], len(sizes) - 2
     for i, (k, d, h) in enumerate(zip(keys, sizes[:-1], sizes[1:], strict=True)):
         w = INITS["mupc"](k, (d, h))
