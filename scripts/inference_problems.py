@@ -21,7 +21,7 @@ RATES, MOMENTA, MOST = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), (0.3, 
 
 def _network(seed: int) -> Network:
     rng, layers = np.random.default_rng(seed), []
-    for d, h in zip(SIZES[:-1], SIZES[1:], strict=True):
+    for d, h in itertools.pairwise(SIZES):
         layers.append(Dense(jnp.asarray(rng.normal(size=(d, h)) / np.sqrt(d), jnp.float32), activation="tanh"))
     return (*layers[:-1], layers[-1].replace(activation="identity"))
 

@@ -16,7 +16,6 @@ negative; Anderson (1965), doi:10.1145/321296.321305, in the form of Walker and 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
@@ -55,9 +54,7 @@ def layerwise(problem: Problem, z: Activities, rate: ArrayLike) -> optax.Gradien
 
     def update(g: Activities, state: optax.EmptyState, _: Any = None) -> tuple[Activities, optax.EmptyState]:
         flat = (g_l.reshape(g_l.shape[0], -1) for g_l in g)
-        return tuple(
-            -rate * (f @ p).reshape(g_l.shape) for f, p, g_l in zip(flat, inverse, g, strict=True)
-        ), state
+        return tuple(-rate * (f @ p).reshape(g_l.shape) for f, p, g_l in zip(flat, inverse, g, strict=True)), state
 
     return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
@@ -158,8 +158,10 @@ def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], coun
     spread = [_flat(weigh(c, j)) @ _flat(j).T for c, j in zip(covariance, down, strict=True)]
     out = jnp.eye(outputs) / CURVATURE[problem.output]
     if problem.output == "gaussian" and problem.gain(-1) is not None:
-        out = _flat(weigh(_inverse(problem.gain(-1), problem.top), jnp.eye(outputs).reshape(-1, *problem.top.shape[1:])))
-    return Gain(covariance, tuple(down), out, jnp.linalg.inv(out + spread[-1]), jnp.linalg.inv(out + sum(spread)))
+        out = _flat(
+            weigh(_inverse(problem.gain(-1), problem.top), jnp.eye(outputs).reshape(-1, *problem.top.shape[1:]))
+        )
+    return Gain(covariance, tuple(down), out, _inverted(out + spread[-1]), _inverted(out + sum(spread)))
 
 
 def _roll_out(problem: Problem, gain: Gain, first: Array | None, e: Activities) -> Point:
@@ -188,7 +190,8 @@ def _target(problem: Problem, gain: Gain, point: Point) -> Activities:
     excess = tuple(e_l - t_l for e_l, t_l in zip(point.errors.raw[:-1], asked, strict=True))
     kappa_BC = _gather(gain, excess) @ gain.all
     return tuple(
-        t_l + weigh(c, jnp.tensordot(kappa_BC, j, 1)) for t_l, j, c in zip(asked, gain.down, gain.covariance, strict=True)
+        t_l + weigh(c, jnp.tensordot(kappa_BC, j, 1))
+        for t_l, j, c in zip(asked, gain.down, gain.covariance, strict=True)
     )
 
 
@@ -225,13 +228,18 @@ def _inverse(precision: Precision, like: Float[Array, "B ..."]) -> Any:
     """The covariance that belongs to a precision of activities like `like`."""
     if precision is None:
         return None
-    return jnp.linalg.inv(precision) if is_full(precision, like) else 1 / precision
+    return _inverted(precision) if is_full(precision, like) else 1 / precision
+
+
+def _inverted(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
+    """The inverse of a symmetric positive definite matrix."""
+    return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), jnp.eye(len(matrix), dtype=matrix.dtype))
 
 
 def _flat(x: Float[Array, "B ..."]) -> Float[Array, "B N"]:
     return x.reshape(x.shape[0], -1)
 
 
-def _rows(x_B: Float[Array, " B"], like: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
+def _rows(x_B: Shaped[Array, " B"], like: Float[Array, "B ..."]) -> Shaped[Array, "B ..."]:
     """`x_B` shaped to multiply or select the samples of `like`."""
     return x_B.reshape(-1, *(1,) * (like.ndim - 1))

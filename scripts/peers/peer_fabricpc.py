@@ -1,6 +1,7 @@
 """FabricPC: `make_train_step` on a graph of `Linear` nodes; inference alone is its `run_inference` inside a jit."""
 
 import importlib.metadata
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from work import BATCH, LR, RATE, SIZES, STEPS, deviation, load, residual, serve
 problems, plans = load()
 cases, checks = {}, {}
 KEY = jax.random.PRNGKey(0)
-SHAPES = list(zip(SIZES[:-1], SIZES[1:], strict=True))  # all different, so that a shape names a weight
+SHAPES = list(itertools.pairwise(SIZES))  # all different, so that a shape names a weight
 
 
 def build(weights, rate, steps):
@@ -26,7 +27,7 @@ def build(weights, rate, steps):
     for i, size in enumerate(SIZES[1:], 1):
         f = TanhActivation() if i < 3 else IdentityActivation()
         nodes.append(Linear(shape=(size,), name=f"h{i}", use_bias=False, activation=f))
-    edges = [Edge(source=a, target=b.slot("in")) for a, b in zip(nodes[:-1], nodes[1:], strict=True)]
+    edges = [Edge(source=a, target=b.slot("in")) for a, b in itertools.pairwise(nodes)]
     rule = InferenceSGD(eta_infer=rate, infer_steps=steps)
     structure = graph(nodes=nodes, edges=edges, task_map=TaskMap(x=nodes[0], y=nodes[-1]), inference=rule)
     leaves, tree = jax.tree.flatten(initialize_params(structure, KEY))

@@ -57,9 +57,7 @@ def add_step(name, step):
 def by_calls(model, state, optimiser, x, y):
     """jpc's energy is a mean over the batch, so its rate is one times the batch."""
     z = settled(model, x, y, optax.sgd(RATE * BATCH), STEPS)
-    done = jpc.update_pc_params(
-        params=(model, None), activities=z, optim=optimiser, opt_state=state, output=y, input=x
-    )
+    done = jpc.update_pc_params(params=(model, None), activities=z, optim=optimiser, opt_state=state, output=y, input=x)
     return done["model"], done["opt_state"]
 
 
@@ -74,12 +72,17 @@ def by_solver(model, state, optimiser, x, y):
 add_step("README, call by call", by_calls)
 add_step("one jit", eqx.filter_jit(by_calls))
 add_step("make_pc_step, Euler", by_solver)
-for problem, (weights, x, y) in problems.items():
-    for plan, (rate, momentum, steps) in plans[problem].items():
-        model, optimiser = network(weights), optax.sgd(rate * BATCH, momentum or None)
-        run = eqx.filter_jit(lambda m, x, y, o=optimiser, t=steps: settled(m, x, y, o, t))
-        inference = lambda r=run, a=(model, jnp.asarray(x), jnp.asarray(y)): jax.block_until_ready(r(*a))  # noqa: E731
+
+
+def inference(weights, x, y, rate, momentum, steps):
+    model, optimiser = network(weights), optax.sgd(rate * BATCH, momentum or None)
+    run, x, y = eqx.filter_jit(lambda m, x, y: settled(m, x, y, optimiser, steps)), jnp.asarray(x), jnp.asarray(y)
+    return lambda: jax.block_until_ready(run(model, x, y))[:2]
+
+
+for problem, given in problems.items():
+    for plan, numbers in plans[problem].items():
         name = f"settle/{problem}/{plan}, one jit"
-        cases[name] = inference
-        checks[name] = lambda i=inference, p=problems[problem]: residual(*p, i()[:2])
+        cases[name] = inference(*given, *numbers)
+        checks[name] = lambda c=cases[name], p=given: residual(*p, c())
 serve(cases, checks, {"jpc": jpc.__version__, "jax": jax.__version__})

@@ -12,6 +12,7 @@ with contextlib.redirect_stdout(io.StringIO()):  # importing it prints
     from PRECO.structure import PCN_MBA
     from PRECO.utils import linear, tanh
 
+torch.set_num_threads(1)  # products this small wait for each other in a pool of threads
 problems, plans = load()
 cases, checks = {}, {}
 

@@ -81,7 +81,9 @@ def serve(cases: dict[str, Callable[[], Any]], checks: dict[str, Callable[[], fl
             wall.append(1e3 * (time.perf_counter() - wall_s))
             cpu.append(1e3 * (time.process_time() - cpu_s))
         p10 = statistics.quantiles(wall, n=10)[0]
-        _say({"median_ms": statistics.median(wall), "p10_ms": p10, "cpu_ms": statistics.median(cpu), "calls": len(wall)})
+        _say(
+            {"median_ms": statistics.median(wall), "p10_ms": p10, "cpu_ms": statistics.median(cpu), "calls": len(wall)}
+        )
 
 
 def _say(what: dict) -> None:
