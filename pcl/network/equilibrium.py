@@ -165,7 +165,7 @@ def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], coun
 
 
 def _roll_out(problem: Problem, gain: Gain, first: Array | None, e: Activities) -> Point:
-    """The activities with hidden errors `e`; that of the highest layer is replaced by its optimum, where it is known."""
+    """The activities with hidden errors `e`; the highest layer's is replaced by its optimum where that is known."""
     *hidden, top = problem.network
     z: list[Array] = []
     for i, (layer, e_l) in enumerate(zip(hidden, e, strict=True)):

@@ -66,8 +66,15 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("output", ["gaussian", "categorical", "bernoulli"])
-@pytest.mark.parametrize("rule", [*RULES, "gauss_newton"])
+@pytest.mark.parametrize(
+    ("rule", "output"),
+    [
+        *((rule, "gaussian") for rule in RULES if rule != "descent"),
+        *(("gauss_newton", output) for output in ("gaussian", "categorical", "bernoulli")),
+        ("layerwise", "categorical"),
+        ("conjugate", "bernoulli"),
+    ],
+)
 def test_every_rule_reaches_the_same_equilibrium(rule, output):
     """|z - z*| <= |gradient| / the smallest eigenvalue of the energy, which is above 0.01 at such weights."""
     with jax.enable_x64(True):
@@ -80,14 +87,15 @@ def test_every_rule_reaches_the_same_equilibrium(rule, output):
         assert_close(got.z, want.z, rtol=0, atol=1e-6 * float(scale))
 
 
-@pytest.mark.parametrize("kind", ["dense", "mupc", "max", "average"])
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize(
+    ("kind", "activation"), [("dense", "tanh"), ("dense", "relu"), ("mupc", "tanh"), ("max", "relu")]
+)
 def test_it_never_raises_the_energy(kind, activation):
     """From far away, with weights of norm 3 and more, and where kinks leave no equilibrium to converge to."""
     with jax.enable_x64(True):
         p, z = problem(kind, activation, precision="diagonal")
         before = energies(p, z)
-        for steps in (1, 2, 5, 20):
+        for steps in (1, 2, 8):
             after = energies(p, newton(p, z, steps=steps).z)
             assert (after <= before + 1e-4 * jnp.abs(before)).all()  # each step may round up by 1e-5
             before = after
