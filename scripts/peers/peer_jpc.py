@@ -9,6 +9,8 @@ import jpc
 import optax
 from work import BATCH, LR, RATE, STEPS, deviation, load, residual, serve
 
+# jpc's energy is a mean over the batch, so that its rate is one times the batch; made once, as it keys jpc's jits.
+DESCENT = optax.sgd(RATE * BATCH)
 problems, plans = load()
 cases, checks = {}, {}
 
@@ -37,26 +39,25 @@ def settled(model, x, y, optimiser, steps):
 
 def add_step(name, step):
     """A training step that is fed its own weights."""
-    weights, x, y = problems["init"]
-    model = network(weights)
-    optimiser = optax.sgd(LR)
+    weights, *data = problems["init"]
+    model, (x, y), optimiser = network(weights), map(jnp.asarray, data), optax.sgd(LR)
     start = (model, optimiser.init((eqx.filter(model, eqx.is_array), None)))
     box = [start]
 
     def call():
-        box[0] = step(*box[0], optimiser, jnp.asarray(x), jnp.asarray(y))
+        box[0] = step(*box[0], optimiser, x, y)
         jax.block_until_ready(eqx.filter(box[0][0], eqx.is_array))
 
     def check():
-        new = step(*start, optimiser, jnp.asarray(x), jnp.asarray(y))[0]
+        new = step(*start, optimiser, x, y)[0]
         return deviation(*problems["init"], [(w if hasattr(w, "weight") else w[0]).weight.T for w in new])
 
     cases[f"step/init/{name}"], checks[f"step/init/{name}"] = call, check
 
 
 def by_calls(model, state, optimiser, x, y):
-    """jpc's energy is a mean over the batch, so its rate is one times the batch."""
-    z = settled(model, x, y, optax.sgd(RATE * BATCH), STEPS)
+    """One compiled call an inference step, and one for the weights."""
+    z = settled(model, x, y, DESCENT, STEPS)
     done = jpc.update_pc_params(params=(model, None), activities=z, optim=optimiser, opt_state=state, output=y, input=x)
     return done["model"], done["opt_state"]
 
