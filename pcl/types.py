@@ -1,8 +1,8 @@
 """The contracts of the project on one page: read this first.
 
 Shape letters, used in names (`x_BD`) and in annotations:
-  B samples in a batch   D inputs of a layer   H units of a layer   C labels   K source classes
-  T tasks   V visits to a task   G groups of held-out samples
+  B samples in a batch   D inputs of a layer   H units of a layer   C labels, or real targets of a sample
+  K source classes   T tasks   V visits to a task   G groups of held-out samples
 """
 
 from collections.abc import Callable
@@ -17,26 +17,40 @@ Data = Any  # a pytree of device arrays that belongs to one stream
 
 
 class Spec(NamedTuple):
-    """What a stream announces to a learner before it begins."""
+    """What a stream announces to a learner before it begins: labels to choose from, or real targets."""
 
     input_shape: tuple[int, ...]
-    num_labels: int
+    num_labels: int  # 0 where targets are real
+    num_targets: int = 0  # real targets a sample, about unit variance each; 0 where there are labels
+
+    @property
+    def outputs(self) -> int:
+        """Units of an output layer: one a label or real target."""
+        return self.num_targets or self.num_labels
 
 
 class Batch(NamedTuple):
     """What arrives at one step. A row with `valid` false is padding and must change nothing."""
 
     x: Float[Array, "B ..."]
-    y: Int[Array, " B"]
+    y: Int[Array, " B"] | Float[Array, "B C"]  # labels, or real targets
     labelled: Bool[Array, " B"]
     valid: Bool[Array, " B"]
     task: Int[Array, " B"]  # only for learners whose registry entry says that they must be told
 
 
 class Prediction(NamedTuple):
-    """The answer to a query: a score for each label, larger is likelier."""
+    """The answer to a query: logits where there are labels, a mean where there are real targets.
 
-    logits: Float[Array, "B C"]
+    logits: the learner's log-probability of each label, up to a constant a row.
+    mean, variance: of each real target; a learner without a notion of its uncertainty leaves the variance None.
+    query: how much a label would tell, larger is more; None leaves it to whoever asks.
+    """
+
+    logits: Float[Array, "B C"] | None = None
+    mean: Float[Array, "B C"] | None = None
+    variance: Float[Array, "B C"] | None = None
+    query: Float[Array, " B"] | None = None
 
 
 class Info(NamedTuple):
@@ -98,7 +112,9 @@ class Stream(NamedTuple):
     spec: Spec
     steps: int
     task_ends: tuple[int, ...]  # steps after which each task has been seen in full; empty where none ever is
+    chance: float  # score of guessing among equally likely labels; 0 for real targets
     schedule: Callable[[PRNGKeyArray, Data], Schedule]
     observe: Callable[[Any, Any, Data], Batch]
     probe: Callable[[Any, Any, Data, int | None], tuple[Batch, Int[Array, " B"]]] | None
     revisit: Callable[[Any, Any, Data, Int[Array, ""], int], Batch] | None = None
+    label_budget: float | None = None  # share of labels that the learner may ask for; None: `observe` hands them out

@@ -57,11 +57,17 @@ def test_every_room_has_its_rule():
     assert rooms <= set(ALLOWED)
 
 
-def test_figures_and_tables_import_no_jax():
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import scripts.make_figures as m; [importlib.import_module(f'scripts.{name}') for name in m.names()]",
+        "import scripts.stream_report",
+    ],
+)
+def test_figures_tables_and_reports_import_no_jax(imports):
     code = (
-        "import importlib, sys, scripts.make_figures as m\n"
-        "[importlib.import_module(f'scripts.{name}') for name in m.names()]\n"
-        "assert m.names() and 'matplotlib' in sys.modules\n"
+        f"import importlib, sys; {imports}\n"
+        "assert 'matplotlib' in sys.modules\n"
         "assert not [name for name in sys.modules if name.split('.')[0] in ('jax', 'jaxlib', 'flax')]"
     )
     subprocess.run((sys.executable, "-c", code), cwd=ROOT, check=True)

@@ -3,7 +3,8 @@
 `accuracy` is [P, T]: accuracy of each task (in stream order) at each probe, in 0 .. 1.
 `steps` is [P]: steps lived before each probe, increasing. `ends` is [T]: steps after which each task was
 seen in full; tasks that share an end arrive together (an iid stream). Metrics that need one task to end
-before another are NaN on streams where none does. All raise UsageError where these shapes disagree.
+before another are NaN on streams where none does. All raise UsageError where these shapes disagree, and all but
+ACC and AAA where the end of a task was not probed.
 """
 
 import itertools
@@ -34,7 +35,7 @@ def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count:
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """ACC: mean over tasks at the last probe. Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 2."""
-    _checked(accuracy, steps, ends)
+    _checked(accuracy, steps, ends, probed_ends=False)
     return float(accuracy[-1].mean())
 
 
@@ -44,7 +45,7 @@ def average_anytime_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike
     Each probe stands for the steps since the one before, so that probes added at the ends of tasks, where
     accuracy peaks, do not count more than others. Caccia et al. (2022), arXiv:2104.05025, equation 4.
     """
-    steps, ends = _checked(accuracy, steps, ends)
+    steps, ends = _checked(accuracy, steps, ends, probed_ends=False)
     begun = begins(ends) < steps[:, None]
     living = begun.any(1)
     anytime = (accuracy * begun).sum(1)[living] / begun.sum(1)[living]
@@ -152,14 +153,14 @@ def begins(ends: ArrayLike) -> Steps:
     return np.concatenate(([0], distinct))[np.searchsorted(distinct, ends)]
 
 
-def _checked(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> tuple[Steps, Steps]:
-    """`steps` and `ends` as arrays that fit `accuracy` and each other."""
+def _checked(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike, probed_ends: bool = True) -> tuple[Steps, Steps]:
+    """`steps` and `ends` as arrays that fit `accuracy` and each other; with `probed_ends` every end has its probe."""
     steps, ends = np.asarray(steps), np.asarray(ends)
     if accuracy.ndim != 2 or accuracy.shape != (*steps.shape, *ends.shape) or not accuracy.size:
         raise UsageError(f"accuracy {accuracy.shape}, steps {steps.shape}, ends {ends.shape}: must be [P, T], P, T")
     if (np.diff(steps) <= 0).any() or (np.diff(ends) < 0).any():
         raise UsageError("steps must increase, and ends must be in stream order")
-    if not np.isin(ends, steps).all():
+    if probed_ends and not np.isin(ends, steps).all():
         raise UsageError(f"no probe at the end of a task: ends {ends.tolist()} must be among the probes' steps")
     return steps, ends
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from pcl.types import Batch, Layout, Prediction
 
@@ -17,14 +17,17 @@ class Record(NamedTuple):
     A quantity that the learner does not report, or the evaluation does not ask for, is None.
     """
 
-    probe_accuracy: Float[Array, "P G"]  # of each group of held-out samples
+    probe_accuracy: Float[Array, "P G"]  # mean score of each group of held-out samples
     group_count: Int[Array, " G"]  # held-out samples in each group
     group_task: Int[Array, " G"]
     visit_start: Int[Array, " V"]
     visit_task: Int[Array, " V"]
     seen: Float[Array, " N"]  # samples that arrived
-    taught: Float[Array, " N"]  # of these, samples with a label
-    hits: Float[Array, " N"]  # samples predicted correctly before they were learned from
+    taught: Float[Array, " N"]  # of these, samples with a label that the learner had time to learn from
+    hits: Float[Array, " N"]  # scores before learning: samples predicted correctly, or explained variance
+    confidence: Float[Array, " 10"]  # sum over labelled predictions of the probability of the answer given
+    confident_hits: Float[Array, " 10"]  # of these, right ones
+    confident: Float[Array, " 10"]  # their number; the ten bins are tenths of probability
     surprise: Float[Array, " N"] | None
     energy: Float[Array, " N"] | None
     inference_steps: Float[Array, " N"] | None
@@ -43,15 +46,39 @@ def binned(per_step: Float[Array, " steps"], every: int) -> Float[Array, " N"]:
     return jnp.pad(per_step, (0, padding)).reshape(-1, every).sum(1)
 
 
-def hits(prediction: Prediction, batch: Batch, layout: Layout) -> Bool[Array, " B"]:
-    """Whether the likeliest label is right; task-incremental scores choose among the task's labels."""
+def scores(prediction: Prediction, batch: Batch, layout: Layout) -> Float[Array, " B"]:
+    """1 where the likeliest label is right, else 0; for real targets 1 - (mean over them of the squared error).
+
+    Real targets have about unit variance, so that their mean score is the share of variance explained: 1 is
+    perfect, 0 is as good as their mean. No sample scores below -1, lest a few outliers outweigh a stream.
+    Task-incremental scores choose among the task's labels. Padding scores 0.
+    """
+    if prediction.mean is not None:
+        score = jnp.maximum(1 - jnp.mean((batch.y - prediction.mean) ** 2, axis=-1), -1)
+    else:
+        score = (jnp.argmax(_allowed_logits(prediction, batch, layout), axis=-1) == batch.y).astype(jnp.float32)
+    return jnp.where(batch.valid, score, 0.0)
+
+
+def confidence(prediction: Prediction, batch: Batch, layout: Layout) -> Float[Array, "3 10"]:
+    """Sums over the valid rows of the answer's probability, of hits, and of 1, in ten bins of the probability.
+
+    Real targets have no such probability: all zero.
+    """
+    if prediction.mean is not None:
+        return jnp.zeros((3, 10))
+    probability = jax.nn.softmax(_allowed_logits(prediction, batch, layout)).max(-1)
+    bin_B10 = jax.nn.one_hot(jnp.minimum((10 * probability).astype(jnp.int32), 9), 10) * batch.valid[:, None]
+    return jnp.stack([probability, scores(prediction, batch, layout), jnp.ones_like(probability)]) @ bin_B10
+
+
+def _allowed_logits(prediction: Prediction, batch: Batch, layout: Layout) -> Float[Array, "B C"]:
     logits = prediction.logits
-    if layout.allowed is not None:
-        logits = jnp.where(layout.allowed[batch.task], logits, -jnp.inf)
-    return (jnp.argmax(logits, axis=-1) == batch.y) & batch.valid
+    assert logits is not None
+    return logits if layout.allowed is None else jnp.where(layout.allowed[batch.task], logits, -jnp.inf)
 
 
-def group_accuracy(hit: Bool[Array, " B"], group: Int[Array, " B"], n_groups: int) -> Float[Array, " G"]:
-    """Share of hits among the samples of each group; a group without samples scores 0."""
-    correct = jax.ops.segment_sum(hit.astype(jnp.float32), group, n_groups)
-    return correct / jnp.maximum(jnp.bincount(group, length=n_groups), 1)
+def group_mean(score: Float[Array, " B"], group: Int[Array, " B"], n_groups: int) -> Float[Array, " G"]:
+    """Mean score of the samples of each group; a group without samples scores 0."""
+    total = jax.ops.segment_sum(score, group, n_groups)
+    return total / jnp.maximum(jnp.bincount(group, length=n_groups), 1)

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from pcl.evaluation import metrics
 from pcl.evaluation.acquisition import samples_to_learn
-from pcl.evaluation.calibration import surprise_error_correlation
+from pcl.evaluation.calibration import expected_calibration_error, surprise_error_correlation
 from pcl.evaluation.prequential import prequential_accuracy, samples_at
 from pcl.evaluation.retention import absorption, ages, half_life, retention_curve
 from pcl.evaluation.statistics import mean_interval
@@ -44,8 +44,18 @@ TASK_METRICS: dict[str, Callable[..., float]] = {
     "wc_acc": metrics.worst_case_accuracy,
     "stability_gap": metrics.stability_gap,
 }
-PER_CENT = (*TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc")
-COSTS = ("state_bytes", "ms_per_step", "inference_steps")  # shown without interval: they hardly vary over seeds
+ANYTIME = ("acc", "aaa")  # those that do not need a probe at every end of a task
+PER_CENT = (
+    *TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc", "labelled", "calibration_error"
+)  # fmt: skip
+COSTS = (
+    "state_bytes",
+    "flops_per_sample",
+    "cost_ratio",
+    "ms_per_step",
+    "ms_per_sample",
+    "inference_steps",
+)  # shown without interval: they hardly vary over seeds
 
 
 def task_curves(record: Record) -> np.ndarray:
@@ -56,32 +66,47 @@ def task_curves(record: Record) -> np.ndarray:
 def measure(record: Record) -> dict[str, float]:
     """Every metric of one run; NaN where its stream or learner does not define it, inf for never.
 
-    `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks; `bits_*` are
-    the absorption of a load of random labels. Tasks that never end (recurring contexts, blurred boundaries) are
-    measured as if all of them ended with the stream. A stream without held-out samples has nothing but what
+    `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks, both of accuracy
+    above chance; `bits_*` are the absorption of a load of random labels. Tasks that never end (recurring contexts,
+    blurred boundaries) are measured as if all of them ended with the stream. Where not every end of a task was
+    probed, metrics that need all of them are left out. A stream without held-out samples has nothing but what
     was measured while it was lived. `revisit_acc` is over the episodes lived after the stream,
-    `revisit_first_acc` over the first batch of each, before anything was relearned.
+    `revisit_first_acc` over the first batch of each, before anything was relearned. `labelled` is the share of
+    samples that were learned from. Real targets are scored by explained variance, in the place of accuracy.
     """
     values = _probed(record) if len(record["probe_steps"]) else {}
     values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
     if record["revisit_accuracy"] is not None:
         values["revisit_acc"] = 100 * float(np.mean(record["revisit_accuracy"]))
         values["revisit_first_acc"] = 100 * float(np.mean(record["revisit_accuracy"], axis=0)[0])
+    values["labelled"] = 100 * float(np.sum(record["taught"]) / np.sum(record["seen"]))
+    values["calibration_error"] = 100 * expected_calibration_error(
+        record["confidence"], record["confident_hits"], record["confident"]
+    )
     if record["surprise"] is not None:
         values["surprise_error_correlation"] = surprise_error_correlation(
             record["surprise"], record["taught"], record["hits"], record["seen"]
         )
     if record["inference_steps"] is not None:
         values["inference_steps"] = float(np.sum(record["inference_steps"]) / np.sum(record["taught"]))
-    return values | {"state_bytes": record["state_bytes"], "ms_per_step": record["timing"]["ms_per_step"]}
+    batch, ms = json.loads(record["config"])["stream"]["batch"], record["timing"]["ms_per_step"]
+    costs = {name: record[name] for name in ("state_bytes", "flops_per_sample", "cost_ratio")}
+    return values | costs | {"ms_per_step": ms, "ms_per_sample": ms / batch}
 
 
 def _probed(record: Record) -> dict[str, float]:
     """The metrics of held-out samples."""
     accuracy = task_curves(record)
     record = {**record, "task_ends": record["task_ends"] or [record["steps"]] * accuracy.shape[1]}
-    values = {name: 100 * f(accuracy, record["probe_steps"], record["task_ends"]) for name, f in TASK_METRICS.items()}
-    values |= {"half_life": _half_life(record, accuracy), "samples_to_learn": _samples_to_learn(record, accuracy)}
+    complete = set(record["task_ends"]) <= set(record["probe_steps"])
+    values = {
+        name: 100 * f(accuracy, record["probe_steps"], record["task_ends"])
+        for name, f in TASK_METRICS.items()
+        if complete or name in ANYTIME
+    }
+    values["half_life"] = _half_life(record, accuracy)
+    if complete:
+        values["samples_to_learn"] = _samples_to_learn(record, accuracy)
     stream = json.loads(record["config"])["stream"]
     return values | (_absorbed(record, accuracy, stream["labels"]) if stream["kind"] == "load" else {})
 
@@ -91,7 +116,8 @@ def _half_life(record: Record, accuracy: np.ndarray) -> float:
     steps, ends = np.asarray(record["probe_steps"]), record["task_ends"]
     at_ends = np.isin(steps, ends)
     age = ages(steps[at_ends], ends, np.arange(len(ends)))
-    return half_life(retention_curve(accuracy[at_ends], age))
+    above_chance = np.maximum(accuracy[at_ends] - record["chance"], 0) / (1 - record["chance"])
+    return half_life(retention_curve(above_chance, age))
 
 
 def _absorbed(record: Record, accuracy: np.ndarray, n_labels: int) -> dict[str, float]:
@@ -113,7 +139,7 @@ def _samples_to_learn(record: Record, accuracy: np.ndarray) -> float:
     needed = []
     for task, (begin, end) in enumerate(zip(metrics.begins(ends), ends, strict=True)):
         met = (begin <= steps) & (steps <= end)
-        needed.append(samples_to_learn(accuracy[met, task], samples[met]))
+        needed.append(samples_to_learn(accuracy[met, task], samples[met], chance=record["chance"]))
     return float(np.mean(needed))
 
 

@@ -1,35 +1,47 @@
 """The registry of learners: one file a learner, one line here."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pcl.errors import unknown
+from pcl.errors import UsageError, unknown
+from pcl.fields import as_dict
 from pcl.learners import backprop, ncm, pcn, replay
 from pcl.types import HParams, Learner, Spec
 
 
 class Entry(NamedTuple):
-    """How a learner is made, its default numbers, and what it is in one line."""
+    """How a learner is made, its default numbers, what it is in one line, what it costs and what it can answer."""
 
     make: Callable[[Spec], Learner]
     hparams: HParams
     summary: str
+    flops: Callable[[Spec, HParams, Any, int], Any]  # a sample of a batch of this size, at a mean of inference steps
+    labels: bool = True  # predicts labels
+    targets: bool = False  # predicts real targets
 
 
 REGISTRY = {
-    "pcn": Entry(pcn.make, pcn.HParams(), "predictive-coding network, local updates after inference"),
-    "backprop": Entry(backprop.make, backprop.HParams(), "perceptron trained by backpropagation"),
+    "pcn": Entry(
+        pcn.make, pcn.HParams(), "predictive-coding network, local updates after inference", pcn.flops, targets=True
+    ),
+    "backprop": Entry(
+        backprop.make, backprop.HParams(), "perceptron trained by backpropagation", backprop.flops, targets=True
+    ),
     "er": Entry(
         lambda spec: replay.around(backprop.make(spec), spec),
         replay.ReplayHParams(rule=backprop.HParams()),
         "experience replay from a reservoir, learned by backpropagation",
+        replay.flops(backprop.flops),
+        targets=True,
     ),
     "er_pcn": Entry(
         lambda spec: replay.around(pcn.make(spec), spec),
         replay.ReplayHParams(rule=pcn.HParams()),
         "experience replay from a reservoir, learned by a predictive-coding network",
+        replay.flops(pcn.flops),
+        targets=True,
     ),
-    "ncm": Entry(ncm.make, ncm.HParams(), "nearest class mean"),
+    "ncm": Entry(ncm.make, ncm.HParams(), "nearest class mean", ncm.flops),
 }
 
 
@@ -45,6 +57,23 @@ def entry(name: str) -> Entry:
 
 
 def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
-    """The learner called `name` for a stream that announces `spec`, and its default numbers."""
+    """The learner called `name` for a stream that announces `spec`, and its default numbers.
+
+    Raises:
+      UsageError: there is none, or it cannot predict what the stream asks.
+    """
     found = entry(name)
+    if not (found.targets if spec.num_targets else found.labels):
+        able = ", ".join(sorted(n for n, e in REGISTRY.items() if (e.targets if spec.num_targets else e.labels)))
+        raise UsageError(
+            f"{name} cannot predict {'real targets' if spec.num_targets else 'labels'}, which this stream asks;"
+            f" learners that can: {able}"
+        )
     return found.make(spec), found.hparams
+
+
+def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """FLOPs of a learned sample, relative to `backprop` on the same architecture (its own where there is none)."""
+    architecture = {name: value for name, value in as_dict(hp).items() if name in ("architecture", "width", "depth")}
+    allowance = backprop.flops(spec, REGISTRY["backprop"].hparams.replace(**architecture), 0, batch)
+    return entry(name).flops(spec, hp, inference_steps, batch) / allowance

@@ -3,6 +3,8 @@
 Source: Rumelhart, Hinton and Williams (1986), doi:10.1038/323533a0.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -10,8 +12,9 @@ from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl.learners import mlp
-from pcl.learners.inputs import mean_weights, one_hot_targets
+from pcl.learners.inputs import answer, mean_weights, targets
 from pcl.network.energy import output_cost
+from pcl.network.flops import backprop
 from pcl.network.layers import Network, forward
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -21,6 +24,11 @@ class HParams(mlp.MLPHParams):
     """Numbers of a network trained by backpropagation."""
 
 
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
+    """Floating-point operations a learned sample."""
+    return backprop(mlp.synapses(spec, hp))
+
+
 def make(spec: Spec) -> Learner:
     """A network for inputs and labels as announced in `spec`."""
 
@@ -28,7 +36,7 @@ def make(spec: Spec) -> Learner:
         return mlp.init(spec, key, hp)
 
     def update(state: mlp.MLPState, batch: Batch, hp: HParams) -> tuple[mlp.MLPState, Info]:
-        x, y, weight = mlp.masked_inputs(batch, spec), one_hot_targets(batch, spec), mean_weights(batch)
+        x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
 
         def loss(network: Network) -> tuple[Array, Array]:
             logits = forward(network, x)[-1]
@@ -36,10 +44,10 @@ def make(spec: Spec) -> Learner:
 
         (cost, logits), gradient = jax.value_and_grad(loss, has_aux=True)(state.network)
         downhill = jax.tree.map(jnp.negative, gradient)
-        info = Info(prediction=Prediction(logits), surprise=cost)
+        info = Info(prediction=answer(spec, logits), surprise=cost)
         return mlp.ascend(state, downhill, hp, weight.any()), info
 
     def predict(state: mlp.MLPState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return mlp.predict(state.network, x)
+        return mlp.predict(spec, state.network, x)
 
     return Learner(init, predict, update)

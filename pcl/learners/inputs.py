@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from pcl.types import Batch, Spec
+from pcl.types import Batch, Prediction, Spec
 
 
 def vectors(x: Float[Array, "B ..."]) -> Float[Array, "B D"]:
@@ -23,9 +23,23 @@ def teaching_rows(batch: Batch) -> Bool[Array, " B"]:
     return batch.valid & batch.labelled
 
 
-def one_hot_targets(batch: Batch, spec: Spec) -> Float[Array, "B C"]:
-    """Labels as one-hot rows; a row that does not teach is zero."""
-    return jnp.where(teaching_rows(batch)[:, None], jax.nn.one_hot(batch.y, spec.num_labels), 0.0)
+def targets(batch: Batch, spec: Spec) -> Float[Array, "B C"]:
+    """Labels as one-hot rows, or the real targets; a row that does not teach is zero."""
+    y = batch.y if spec.num_targets else jax.nn.one_hot(batch.y, spec.num_labels)
+    return jnp.where(teaching_rows(batch)[:, None], y, 0.0)
+
+
+def no_targets(spec: Spec, n: int) -> Int[Array, " n"] | Float[Array, "n C"]:
+    """Room for `n` labels or rows of real targets."""
+    return jnp.zeros((n, spec.num_targets)) if spec.num_targets else jnp.zeros(n, jnp.int32)
+
+
+def answer(spec: Spec, output_BC: Float[Array, "B C"]) -> Prediction:
+    """What the activity of an output layer says: log-probabilities of labels, or means of real targets.
+
+    For one-hot labels under a Gaussian output of unit variance, -1/2 |y - a|^2 is a_y up to a constant.
+    """
+    return Prediction(mean=output_BC) if spec.num_targets else Prediction(logits=output_BC)
 
 
 def mean_weights(batch: Batch) -> Float[Array, " B"]:

@@ -4,17 +4,20 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, PRNGKeyArray
 
+from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
-from pcl.learners.inputs import masked_vectors
+from pcl.learners.inputs import answer, masked_vectors
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.architectures import INITS, dense_chain, vgg5
 from pcl.network.energy import OUTPUTS
+from pcl.network.flops import synapse_uses
 from pcl.network.layers import Network, forward
 from pcl.network.plasticity import init_optimiser, learn
 from pcl.types import Batch, Prediction, Spec
@@ -58,14 +61,29 @@ def optimiser(hp: MLPHParams) -> optax.GradientTransformation:
     return OPTIMISERS[hp.optimiser](hp)
 
 
-def init(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> MLPState:
-    """Fresh weights; equal keys give equal weights to every learner on the same architecture."""
+def network(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> Network:
+    """Fresh layers of the architecture that `hp` names."""
     if hp.architecture == "vgg5":
-        network = vgg5(key, spec.input_shape, spec.num_labels, hp.width, hp.activation, hp.init)
-    else:
-        sizes = (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.num_labels)
-        network = dense_chain(key, sizes, hp.activation, hp.init)
-    return MLPState(network, init_optimiser(network, optimiser(hp)))
+        return vgg5(key, spec.input_shape, spec.outputs, hp.width, hp.activation, hp.init)
+    sizes = (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.outputs)
+    return dense_chain(key, sizes, hp.activation, hp.init)
+
+
+def synapses(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:
+    """How often a sample uses the synapses of each layer, as `pcl.network.flops` counts."""
+    return synapse_uses(jax.eval_shape(lambda key: network(spec, key, hp), jax.random.key(0)), spec.input_shape)
+
+
+def init(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> MLPState:
+    """Fresh weights; equal keys give equal weights to every learner on the same architecture.
+
+    Raises:
+      UsageError: the targets are real and the output is a distribution of labels.
+    """
+    if spec.num_targets and hp.output != "gaussian":
+        raise UsageError(f"output={hp.output}: the targets of this stream are real; set output=gaussian")
+    fresh = network(spec, key, hp)
+    return MLPState(fresh, init_optimiser(fresh, optimiser(hp)))
 
 
 def masked_inputs(batch: Batch, spec: Spec) -> Float[Array, "B ..."]:
@@ -73,9 +91,9 @@ def masked_inputs(batch: Batch, spec: Spec) -> Float[Array, "B ..."]:
     return masked_vectors(batch).reshape(-1, *spec.input_shape)
 
 
-def predict(network: Network, x: Float[Array, "B ..."]) -> Prediction:
+def predict(spec: Spec, network: Network, x: Float[Array, "B ..."]) -> Prediction:
     """The feed-forward pass."""
-    return Prediction(forward(network, x)[-1])
+    return answer(spec, forward(network, x)[-1])
 
 
 def open_gates(state: MLPState, any_teaches: Bool[Array, ""]) -> Float[Array, " L"]:

@@ -5,14 +5,14 @@ Source: Mensink, Verbeek, Perronnin and Csurka (2013), doi:10.1109/TPAMI.2013.83
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
-from pcl.learners.inputs import masked_vectors, one_hot_targets, vectors
+from pcl.learners.inputs import masked_vectors, targets, vectors
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 UNSEEN = -1e30  # score of a label without a mean: below any distance, yet finite
@@ -30,6 +30,11 @@ class NCMState(NamedTuple):
     size: Float[Array, " C"]
 
 
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
+    """Floating-point operations a learned sample: its distance to every mean, and its own sum."""
+    return 2 * math.prod(spec.input_shape) * spec.num_labels + math.prod(spec.input_shape)
+
+
 def make(spec: Spec) -> Learner:
     """Class means for inputs and labels as announced in `spec`."""
 
@@ -44,7 +49,7 @@ def make(spec: Spec) -> Learner:
         return Prediction(jnp.where(state.size > 0, score_BC, UNSEEN))
 
     def update(state: NCMState, batch: Batch, hp: HParams) -> tuple[NCMState, Info]:
-        member_BC = one_hot_targets(batch, spec)
+        member_BC = targets(batch, spec)
         total_CD = state.total + member_BC.T @ masked_vectors(batch)
         return NCMState(total_CD, state.size + member_BC.sum(0)), Info()
 

@@ -8,7 +8,7 @@ Song et al. (2024), doi:10.1038/s41593-023-01514-1. The variants' sources stand 
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +20,12 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
 from pcl.learners import mlp
-from pcl.learners.inputs import mean_weights, one_hot_targets, teaching_rows
+from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.network import precision
 from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.energy import Activities, Problem, energy, nudged, output_cost, output_mean
 from pcl.network.equilibrium import gauss_newton
+from pcl.network.flops import incremental, predictive_coding
 from pcl.network.incremental import settle_and_learn
 from pcl.network.inference import HALTS, Halt, Settled, settle
 from pcl.network.layers import Network, forward
@@ -90,6 +91,14 @@ class PCNState(NamedTuple):
     variance: tuple[Array | None, ...]
 
 
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample, for a mean number of inference steps."""
+    uses = mlp.synapses(spec, hp)
+    if hp.inference == "ipc":
+        return incremental(uses, inference_steps)
+    return max(len(NUDGES[hp.nudge]), 1) * predictive_coding(uses, inference_steps)
+
+
 def make(spec: Spec) -> Learner:
     """A predictive-coding network for inputs and labels as announced in `spec`."""
 
@@ -104,7 +113,7 @@ def make(spec: Spec) -> Learner:
         return PCNState(network, optimiser, tuple(variance))
 
     def update(state: PCNState, batch: Batch, hp: HParams) -> tuple[PCNState, Info]:
-        x, y, weight = mlp.masked_inputs(batch, spec), one_hot_targets(batch, spec), mean_weights(batch)
+        x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
         *z, logits = forward(state.network, x)
         # A row that does not teach expects what it predicts: it has no error to settle.
         top = jnp.where(teaching_rows(batch)[:, None], y, output_mean(hp.output, logits))
@@ -116,7 +125,7 @@ def make(spec: Spec) -> Learner:
             for v, e in zip(state.variance, settled.errors.raw, strict=True)
         )
         info = Info(
-            prediction=Prediction(logits),
+            prediction=answer(spec, logits),
             surprise=weight @ output_cost(hp.output, y, logits, gains[-1]),
             energy=weight @ energy(problem, settled.z),
             inference_steps=weight @ settled.steps,
@@ -124,7 +133,7 @@ def make(spec: Spec) -> Learner:
         return PCNState(*learned, variance), info
 
     def predict(state: PCNState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return mlp.predict(state.network, x)
+        return mlp.predict(spec, state.network, x)
 
     return Learner(init, predict, update)
 

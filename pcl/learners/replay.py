@@ -5,6 +5,7 @@ the memory with equal probability. Sources: reservoir sampling, Vitter (1985), d
 algorithm R; its use in continual learning, Chaudhry et al. (2019), arXiv:1902.10486.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
 from pcl.fields import nested, static
-from pcl.learners.inputs import teaching_rows
+from pcl.learners.inputs import no_targets, teaching_rows
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 
@@ -32,16 +33,25 @@ class ReplayState(NamedTuple):
 
     rule: Any
     x: Float[Array, "M ..."]
-    y: Int[Array, " M"]
+    y: Int[Array, " M"] | Float[Array, "M C"]
     seen: Int[Array, ""]
     key: PRNGKeyArray
+
+
+def flops(rule_flops: Callable[..., Any]) -> Callable[..., Any]:
+    """FLOPs of a sample that arrives in a batch and is learned with the samples recalled beside it."""
+
+    def of(spec: Spec, hp: ReplayHParams, inference_steps: Any, batch: int) -> Any:
+        return rule_flops(spec, hp.rule, inference_steps, batch) * (batch + hp.replayed) / batch
+
+    return of
 
 
 def around(rule: Learner, spec: Spec) -> Learner:
     """The learner `rule`, whose batches are filled up with samples drawn from a reservoir."""
 
     def init(key: PRNGKeyArray, hp: ReplayHParams) -> ReplayState:
-        x, y = jnp.zeros((hp.memory, *spec.input_shape)), jnp.zeros(hp.memory, jnp.int32)
+        x, y = jnp.zeros((hp.memory, *spec.input_shape)), no_targets(spec, hp.memory)
         # The rule starts as it would on its own, so that learners with and without replay are paired.
         return ReplayState(rule.init(key, hp.rule), x, y, jnp.zeros((), jnp.int32), jax.random.fold_in(key, 1))
 
@@ -57,8 +67,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
         joined = jax.tree.map(_behind, batch, recalled)
         rule_state, info = rule.update(state.rule, joined, hp.rule)
         if info.prediction is not None:
-            arrived = Prediction(info.prediction.logits[: batch.y.shape[0]])
-            info = info._replace(prediction=arrived)
+            info = info._replace(prediction=jax.tree.map(lambda leaf: leaf[: batch.y.shape[0]], info.prediction))
         slot = _once_read(recalled, reservoir_slots(bits[hp.replayed :], offered, state.seen, hp.memory))
         x = state.x.at[slot].set(batch.x, mode="drop")
         y = state.y.at[slot].set(batch.y, mode="drop")
@@ -95,12 +104,12 @@ def reservoir_slots(
 
 
 def _once_read(recalled: Batch, slot: Int[Array, " B"]) -> Int[Array, " B"]:
-    """`slot`, with a dependence on what was recalled that changes nothing (no label is negative).
+    """`slot`, with a dependence on what was recalled that changes nothing (no input is infinite).
 
     It tells the compiler that the memory is read before it is written. Without it XLA copies the whole
     memory at every step, and a step costs more the more is remembered.
     """
-    never = (recalled.x.ravel()[0] == -jnp.inf) & (recalled.y[0] < 0)
+    never = (recalled.x.ravel()[0] == -jnp.inf) & (recalled.y.ravel()[0] < 0)
     return jnp.where(never, 0, slot)
 
 

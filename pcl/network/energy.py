@@ -41,7 +41,8 @@ class Problem:
 
     network: the layers. bottom: the clamped activity below the first layer [B, ...]; None: it is free, and
     the first of the activities. top: the clamped output [B, ...]. observed: which parts of the top are
-    clamped (1) and which free (0), of a shape that broadcasts to the top's; None: all are clamped.
+    clamped (1) and which free (0), of a shape that broadcasts to the top's ([B, 1] for a categorical top);
+    None: all are clamped.
     precision: one for each layer, or None for identity everywhere. prior: precision of a free bottom.
     """
 
@@ -196,5 +197,9 @@ def check(problem: Problem, z: Activities | None = None) -> None:
         raise UsageError(f"top has shape {problem.top.shape}; the network's output has {shapes[-1]}")
     for i, shape in enumerate(shapes):
         check_precision(problem.gain(i), shape[1:], f"layer {i}")
-    if problem.observed is not None and problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
+    if problem.observed is None:
+        return
+    if problem.output == "categorical" and problem.observed.shape[1:] != (1,):
+        raise UsageError("a categorical top is observed as a whole: give an `observed` of shape [B, 1]")
+    if problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
         raise UsageError("a partly observed top takes identity or diagonal precision, not a full one")

@@ -100,6 +100,11 @@ class Conv:
         kernel = jax.linear_transpose(lambda w: self._convolve(below, w), self.w)(spread)[0]
         return dataclasses.replace(self, w=kernel, b=None if self.b is None else delta.sum((0, 1, 2)))
 
+    def places(self, below: Float[Array, "B Y X C"]) -> int:
+        """Places at which the kernel is applied to an image."""
+        _, height, width, _ = jax.eval_shape(self._convolve, below, self.w).shape
+        return height * width
+
     def _convolve(self, below: Array, w: Array) -> Array:
         strides, numbers = (self.stride, self.stride), ("NHWC", "HWIO", "NHWC")
         return jax.lax.conv_general_dilated(below, w, strides, self.padding, dimension_numbers=numbers)

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
+from pcl import learners
 from pcl.evaluation.record import log_every
 from pcl.fields import canonical
 from pcl.runner import devices
@@ -119,6 +120,9 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
     for i, run in enumerate(runs):
         curves: dict[str, Any] = {k: v if v is None else v[i].tolist() for k, v in record._asdict().items()}
         diverged_at = curves.pop("diverged_at")
+        taught, steps = curves["taught"], curves["inference_steps"]
+        mean_steps = sum(steps) / max(sum(taught), 1) if steps else 0.0
+        cost = stream.spec, run.hp, mean_steps, run.stream.batch
         rows.append(
             curves
             | {
@@ -131,10 +135,13 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
                 "config": canonical(run.identity),
                 "status": _status(diverged_at, stream.steps),
                 "state_bytes": state_bytes,
+                "flops_per_sample": float(learners.entry(run.learner).flops(*cost)),
+                "cost_ratio": float(learners.cost_ratio(run.learner, *cost)),
+                "chance": stream.chance,
                 "steps": stream.steps,
                 "log_every": log_every(stream.steps, run.evaluation.log_bins),
                 "task_ends": stream.task_ends,
-                "probe_steps": probe_steps(stream, run.evaluation.probe_every),
+                "probe_steps": probe_steps(stream, run.evaluation.probe_every, run.evaluation.end_every),
                 "timing": timing,
                 "provenance": provenance,
             }

@@ -1,6 +1,7 @@
 """The compiled program of a static group: a batch of runs, sharded over the local devices."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -53,8 +54,10 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     stream, data = streams.entry(config.stream_kind).make(
         config.stream, streams.source_of(config.stream), config.evaluation.probe_on
     )
-    learner = learners.entry(config.learner).make(stream.spec)
-    run = make_run(learner, stream, *config.evaluation.arguments)
+    learner, _ = learners.make(config.learner, stream.spec)
+    charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
+    cost_ratio = charged if config.evaluation.charge == "flops" else None
+    run = make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
 
     def seeded(seed: jax.Array, hp: HParams, data: Data) -> Record:
         return run(jax.random.fold_in(jax.random.key(BASE_KEY), seed), hp, data)

@@ -7,24 +7,36 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
-from pcl.evaluation.record import Record, binned, group_accuracy, hits, log_every
-from pcl.types import Batch, Data, HParams, Info, Learner, State, Stream
+from pcl.evaluation.record import Record, binned, confidence, group_mean, log_every, scores
+from pcl.runner import request
+from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Record]
+# The learner's state, probed scores, sums of confidence, what was asked for, and batches it will be busy for.
+Carry = tuple[State, Array, Array, request.Asking, Array]
+CostRatio = Callable[[HParams, Any, int], Any]  # (hp, inference steps, rows of a batch) -> batches' time
 
 
-def probe_steps(stream: Stream, every: int) -> tuple[int, ...]:
-    """Numbers of steps after which the held-out samples are probed: 0, each `every`, each end of a task.
+def probe_steps(stream: Stream, every: int, end_every: int = 1) -> tuple[int, ...]:
+    """Numbers of steps after which held-out samples are probed: 0, each `every`, `whole_probes`, and the last.
 
     None on a stream without held-out samples.
     """
     if stream.probe is None:
         return ()
     regular = range(0, stream.steps + 1, every)
-    return tuple(sorted({*regular, *stream.task_ends, stream.steps}))
+    return tuple(sorted({*regular, *whole_probes(stream, end_every), stream.steps}))
+
+
+def whole_probes(stream: Stream, end_every: int) -> tuple[int, ...]:
+    """Numbers of steps after which all held-out samples are probed: each `end_every`-th end of a task, and the last.
+
+    None where `end_every` is 0.
+    """
+    return (*stream.task_ends[end_every - 1 :: end_every], stream.steps) if end_every else ()
 
 
 def make_run(
@@ -34,27 +46,37 @@ def make_run(
     probe_size: int | None = None,
     log_bins: int = 250,
     revisit_steps: int = 0,
+    end_every: int = 1,
+    cost_ratio: CostRatio | None = None,
 ) -> Run:
     """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule.
 
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
     Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
     bins. At `probe_steps` held-out samples are queried: `probe_size` of them (None: all), and all of them
-    at the ends of tasks. After the stream a copy of the final state lives through `revisit_steps` steps of
-    each group anew, which shows how fast a known context is found again. The key decides the stream and the
-    learner's initial state, independently; learners that share a key live on the same stream. `run` may be
-    jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an argument.
+    at each `end_every`-th end of a task (0: never). After the stream a copy of the final state lives through
+    `revisit_steps` steps of each group anew, which shows how fast a known context is found again.
+
+    Where labels come on request (`stream.label_budget`), the learner's own predictions decide which.
+
+    With `cost_ratio` the stream does not wait: an update that takes as long as c batches need to arrive makes the
+    learner miss the next c - 1 of them (on average, where c is not whole). It still predicts them, from what it
+    knows. Ghunaim et al. (2023), arXiv:2302.01047.
+
+    The key decides the stream and the learner's initial state, independently; learners that share a key live on
+    the same stream. `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an
+    argument.
 
     Raises:
       UsageError: groups of the stream cannot be revisited, or not for so many steps (when `run` is traced).
     """
     if revisit_steps and stream.revisit is None:
         raise UsageError(f"revisit_steps={revisit_steps}: nothing comes back on this stream; set revisit_steps=0")
-    probes = probe_steps(stream, probe_every)
+    probes = probe_steps(stream, probe_every, end_every)
     slot = np.zeros(stream.steps, np.int32)
     slot[np.asarray(probes[1:], int) - 1] = np.arange(1, len(probes))
     whole = np.zeros(stream.steps, np.int32)
-    whole[np.asarray((*stream.task_ends, stream.steps)) - 1] = 1
+    whole[np.asarray(whole_probes(stream, end_every), int) - 1] = 1
     # What a step does about probing: nothing, a sample, everything.
     probing = (slot > 0) * (1 + whole)
     every = log_every(stream.steps, log_bins)
@@ -68,20 +90,35 @@ def make_run(
         def probe(state: State, step: Any, size: int | None) -> Float[Array, " G"]:
             assert stream.probe is not None
             batch, group = stream.probe(world, step, data, size)
-            return group_accuracy(hits(learner.predict(state, batch.x, hp), batch, layout), group, n_groups)
+            return group_mean(scores(learner.predict(state, batch.x, hp), batch, layout), group, n_groups)
 
-        def learn(state: State, batch: Batch) -> tuple[State, Bool[Array, " B"], Info]:
+        def learn(state: State, batch: Batch) -> tuple[State, Prediction, Info]:
             learned, info = learner.update(state, batch, hp)
             prediction = info.prediction
             if prediction is None:
                 prediction = learner.predict(state, batch.x, hp)
-            return learned, hits(prediction, batch, layout), info
+            return learned, prediction, info
 
-        def live(carry: tuple[State, Array], inputs: tuple) -> tuple[tuple[State, Array], dict[str, Array]]:
-            state, accuracy = carry
+        def live(carry: Carry, inputs: tuple) -> tuple[Carry, dict[str, Array]]:
+            state, accuracy, sure, asking, busy = carry
             step, slot, probing = inputs
-            batch = stream.observe(world, step, data)
-            learned, hit, info = learn(state, batch)
+            batch = lesson = stream.observe(world, step, data)
+            prediction = None
+            if stream.label_budget is not None:
+                prediction = learner.predict(state, batch.x, hp)
+                labelled, asking = request.ask(asking, request.wanted(prediction), batch.valid, stream.label_budget)
+                lesson = lesson._replace(labelled=labelled)
+            if cost_ratio is not None:
+                # A lesson that is missed changes nothing, the update's own prediction is then one of padding.
+                prediction = learner.predict(state, batch.x, hp)
+                lesson = lesson._replace(valid=lesson.valid & (busy < 1))
+            learned, of_update, info = learn(state, lesson)
+            prediction = of_update if prediction is None else prediction
+            if cost_ratio is not None:
+                settled = 0.0 if info.inference_steps is None else info.inference_steps
+                time = cost_ratio(hp, settled, batch.valid.shape[0])
+                busy = jnp.maximum(busy + jnp.where(busy < 1, time, 0) - 1, 0)
+            sure = sure + confidence(prediction, batch, layout)
             # `probing` does not depend on what is vmapped, so that probes are skipped and not masked.
             choices = (
                 lambda: accuracy,
@@ -90,14 +127,14 @@ def make_run(
             )
             if stream.probe is not None:
                 accuracy = jax.lax.switch(probing, choices)
-            return (learned, accuracy), _log(batch, hit, info)
+            return (learned, accuracy, sure, asking, busy), _log(lesson, batch, prediction, info, layout)
 
         def revisit(group: Int[Array, ""]) -> Float[Array, " R"]:
             assert stream.revisit is not None
 
             def again(state: State, batch: Batch) -> tuple[State, Float[Array, ""]]:
-                learned, hit, _ = learn(state, batch)
-                return learned, hit.mean()
+                learned, prediction, _ = learn(state, batch)
+                return learned, scores(prediction, batch, layout).mean()
 
             last = jax.tree.map(lambda leaf: leaf[-1], steps)
             return jax.lax.scan(again, state, stream.revisit(world, last, data, group, revisit_steps))[1]
@@ -107,7 +144,8 @@ def make_run(
         if stream.probe is not None:
             accuracy = accuracy.at[0].set(probe(state, first, probe_size))
             group_count = jnp.bincount(stream.probe(world, first, data, None)[1], length=n_groups)
-        (state, accuracy), log = jax.lax.scan(live, (state, accuracy), (steps, slot, probing))
+        start = (state, accuracy, jnp.zeros((3, 10)), request.start(), jnp.zeros(()))
+        (state, accuracy, sure, _, _), log = jax.lax.scan(live, start, (steps, slot, probing))
         sums = {name: binned(value, every) for name, value in log.items()}
         return Record(
             probe_accuracy=accuracy,
@@ -118,6 +156,9 @@ def make_run(
             seen=sums["seen"],
             taught=sums["taught"],
             hits=sums["hits"],
+            confidence=sure[0],
+            confident_hits=sure[1],
+            confident=sure[2],
             surprise=sums.get("surprise"),
             energy=sums.get("energy"),
             inference_steps=sums.get("inference_steps"),
@@ -128,10 +169,13 @@ def make_run(
     return run
 
 
-def _log(batch: Batch, hit: Bool[Array, " B"], info: Info) -> dict[str, Float[Array, ""]]:
-    """Sums over the samples of one step."""
-    taught = (batch.valid & batch.labelled).sum().astype(jnp.float32)
-    log = {"seen": batch.valid.sum().astype(jnp.float32), "taught": taught, "hits": hit.sum().astype(jnp.float32)}
+def _log(
+    lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout: Layout
+) -> dict[str, Float[Array, ""]]:
+    """Sums over the samples of one step: of `batch`, which arrived, and of `lesson`, which was learned from."""
+    taught = (lesson.valid & lesson.labelled).sum().astype(jnp.float32)
+    hits = scores(prediction, batch, layout).sum()
+    log = {"seen": batch.valid.sum().astype(jnp.float32), "taught": taught, "hits": hits}
     means = {"surprise": info.surprise, "energy": info.energy, "inference_steps": info.inference_steps}
     return log | {name: value * taught for name, value in means.items() if value is not None}
 

@@ -26,6 +26,9 @@ COLUMNS = pa.schema(
         "config": pa.string(),  # canonical JSON of everything that decides the run
         "status": pa.string(),  # ok, or what went wrong
         "state_bytes": pa.int64(),
+        "flops_per_sample": pa.float64(),  # of a sample that is learned from, at the run's mean of inference steps
+        "cost_ratio": pa.float64(),  # these FLOPs over those of backprop on the same architecture
+        "chance": pa.float64(),  # score of guessing
         "steps": pa.int32(),
         "log_every": pa.int32(),
         "task_ends": STEPS,
@@ -38,6 +41,9 @@ COLUMNS = pa.schema(
         "seen": CURVE,
         "taught": CURVE,
         "hits": CURVE,
+        "confidence": CURVE,
+        "confident_hits": CURVE,
+        "confident": CURVE,
         "surprise": CURVE,
         "energy": CURVE,
         "inference_steps": CURVE,

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import unknown
 from pcl.fields import replace
-from pcl.streams import contexts, drift, load, recorded, split
+from pcl.streams import contexts, drift, load, recorded, regression, sequence, split
 from pcl.streams.sources import SOURCES, Source, source
 from pcl.types import Data, Stream
 
@@ -25,6 +25,12 @@ REGISTRY = {
     ),
     "recorded": Entry(recorded.make, recorded.Recorded(), "a source once in the order of its file"),
     "drift": Entry(drift.make, drift.Drift(), "synthetic concepts that jump, rotate or wander, no source"),
+    "regression": Entry(
+        regression.make, regression.Regression(), "a real function of bits that changes slowly, no source"
+    ),
+    "sequence": Entry(
+        sequence.make, sequence.Sequence(), "predict the next observation: dynamics that recur, or a file"
+    ),
     "load": Entry(load.make, load.Load(), "random labels in groups, to be recalled: what is absorbed"),
 }
 

@@ -34,7 +34,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
-from pcl.streams.labels import labelled_rows
+from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
 from pcl.streams.transforms import TRANSFORMS, n_pixels, permutations, side
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
@@ -52,6 +52,7 @@ class Contexts:
     dwell_spread: float = static(0.0, "samples a visit vary by this share, evenly drawn (below 1)", low=0, high=1)
     fade: float = static(0.0, "share of a visit in which the context before fades out", low=0, high=1)
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
+    labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
 
 
@@ -94,14 +95,14 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
             labels = permutations(label_key, n_contexts, source.num_classes)
         again = jax.random.permutation(again_key, len(data["probe_y"]))
         world = World(transform.draw(map_key, n_contexts, shape), labels, again)
-        visit_context = _visit_contexts(visit_key, n_contexts, config.visits)
+        visit_context = visit_contexts(visit_key, n_contexts, config.visits)
         visit_start = _visit_starts(dwell_key, config, steps)
         context = _contexts_of_rows(fade_key, config, visit_context, visit_start, steps)
         sample = _reshuffled(sample_key, len(data["y"]), valid)
         # Every sample is transformed here once more: a map may change the moments of a sample.
         of_rows = jax.lax.map(lambda rows: pixel_moments(rows_of(world, data, *rows), 1.0), (sample, context))
         moments = running_moments(of_rows, jnp.asarray(valid))
-        labelled = labelled_rows(taught_key, config.labelled, valid.shape)
+        labelled = labelled_rows(taught_key, config.labelled, config.labelling, valid.shape)
         layout = Layout(group_task=jnp.arange(n_contexts), visit_start=visit_start, visit_task=visit_context)
         return Schedule(world, Step(sample, context, labelled, jnp.asarray(valid), moments), layout)
 
@@ -148,10 +149,12 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
         spec=Spec(shape, source.num_classes),
         steps=steps,
         task_ends=tuple(range(steps // n_contexts, steps + 1, steps // n_contexts)) if in_turn else (),
+        chance=1 / source.num_classes,
         schedule=schedule,
         observe=observe,
         probe=probe,
         revisit=revisit,
+        label_budget=label_budget(config.labelled, config.labelling),
     )
     return stream, jax.tree.map(jnp.asarray, data)
 
@@ -186,7 +189,7 @@ def _valid(config: Contexts) -> np.ndarray:
     return np.tile(np.arange(per_visit * batch) < dwell, visits).reshape(-1, batch)
 
 
-def _visit_contexts(key: PRNGKeyArray, contexts: int, visits: int) -> Int[Array, " V"]:
+def visit_contexts(key: PRNGKeyArray, contexts: int, visits: int) -> Int[Array, " V"]:
     """Each context once, then always another one: from each context it is 1 .. contexts-1 further, cyclically."""
     further = jax.random.randint(key, (visits - contexts,), 1, max(contexts, 2))
     return jnp.append(jnp.arange(contexts), (contexts - 1 + jnp.cumsum(further)) % contexts)

@@ -100,6 +100,7 @@ def make(config: Load, source: Source | None, probe_on: str) -> tuple[Stream, di
         spec=Spec(shape, config.labels),
         steps=ends[-1],
         task_ends=tuple(ends),
+        chance=1 / config.labels,
         schedule=schedule,
         observe=observe,
         probe=probe,

@@ -68,6 +68,7 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
         spec=Spec(source.x_train.shape[1:], source.num_classes),
         steps=steps,
         task_ends=(),
+        chance=1 / source.num_classes,
         schedule=schedule,
         observe=observe,
         probe=None,

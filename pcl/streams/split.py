@@ -31,8 +31,8 @@ from jaxtyping import Bool, Int, Num, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
-from pcl.streams.labels import labelled_rows
-from pcl.streams.sources import SOURCES, Source, samples
+from pcl.streams.labels import LABELLING, label_budget, labelled_rows
+from pcl.streams.sources import SOURCES, Samples, Source, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
 
@@ -42,6 +42,7 @@ class Split:
 
     source: str = static("digits", "where the samples come from", choices=tuple(SOURCES))
     scenario: str = static("class", "what is asked", choices=("class", "domain", "task"))
+    classes: int = static(0, "classes that take part, the first so many of the source (0: all)", low=0)
     content: str = static("classes", "what a task holds", choices=("classes", "instances"))
     classes_per_task: int = static(2, "classes that arrive together; instances come in as many tasks", low=1)
     order: str = static(
@@ -53,6 +54,7 @@ class Split:
     blur: float = static(0.1, "blurry: share of samples that swap task; gaussian: width in tasks", low=0)
     passes: int = static(1, "times that each task is seen before the next one", low=1)
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
+    labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
 
 
@@ -79,14 +81,13 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     Raises:
       UsageError: the tasks do not divide the classes, or settings contradict each other.
     """
-    k, n_classes = config.classes_per_task, source.num_classes
-    _check(config, n_classes)
+    k, n_classes = config.classes_per_task, config.classes or source.num_classes
+    _check(config, n_classes, source.num_classes)
     n_tasks = n_classes // k
-    x, y, probe_x, probe_y = samples(source, probe_on)
-    segments = n_tasks if config.order != "iid" and config.boundary == "sharp" else 1
+    x, y, probe_x, probe_y = of_first_classes(samples(source, probe_on), n_classes)
     rounds = _rounds(config)
-    steps_per_round = _steps_per_round(config, np.bincount(y, minlength=n_classes))
-    ends = [(i + 1) * rounds * steps_per_round for i in range(segments)]
+    segment_steps = _segment_steps(config, np.bincount(y, minlength=n_classes))
+    ends = [int(end) for end in rounds * np.cumsum(segment_steps)]
     if config.content == "instances":
         ends = ends[-1:]
     moments = pixel_moments(x, source.scale)
@@ -108,10 +109,9 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
             visit_task=jnp.arange(len(ends)),
             allowed=(class_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
         )
-        shape = (segments, steps_per_round, config.batch)
-        sample, valid = _arrivals(shuffle_key, blur_key, config, sample_task, n_tasks, shape)
+        sample, valid = _arrivals(shuffle_key, blur_key, config, sample_task, n_tasks, segment_steps)
         of_rows = jax.tree.map(lambda leaf: leaf[sample], data["moments"])
-        labelled = labelled_rows(label_key, config.labelled, valid.shape)
+        labelled = labelled_rows(label_key, config.labelled, config.labelling, valid.shape)
         return Schedule(world, Step(sample, labelled, valid, running_moments(of_rows, valid)), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
@@ -134,6 +134,8 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         spec=Spec(x.shape[1:], k if config.scenario == "domain" else n_classes),
         steps=ends[-1],
         task_ends=tuple(task_ends) if config.boundary == "sharp" else (),
+        chance=1 / (n_classes if config.scenario == "class" else k),
+        label_budget=label_budget(config.labelled, config.labelling),
         schedule=schedule,
         observe=observe,
         probe=probe,
@@ -141,7 +143,17 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     return stream, jax.tree.map(jnp.asarray, data)
 
 
-def _check(config: Split, n_classes: int) -> None:
+def of_first_classes(of: Samples, n_classes: int) -> Samples:
+    """The samples of classes 0 .. n_classes - 1."""
+    if of.y.max() < n_classes:
+        return of
+    kept, probed = of.y < n_classes, of.probe_y < n_classes
+    return Samples(of.x[kept], of.y[kept], of.probe_x[probed], of.probe_y[probed])
+
+
+def _check(config: Split, n_classes: int, there: int) -> None:
+    if n_classes > there:
+        raise UsageError(f"classes={n_classes}: {config.source} has {there}; set classes to at most that, or 0 for all")
     if n_classes % config.classes_per_task:
         raise UsageError(
             f"classes_per_task={config.classes_per_task}: must divide the {n_classes} classes of {config.source}"
@@ -159,21 +171,23 @@ def _rounds(config: Split) -> int:
     return config.passes if config.boundary == "sharp" else 1
 
 
-def _steps_per_round(config: Split, counts: np.ndarray) -> int:
-    """Enough steps for one round of arrivals in the largest segment that any order can produce.
+def _segment_steps(config: Split, counts: np.ndarray) -> np.ndarray:
+    """Steps of each segment in one round of arrivals: enough for every order that the key can draw.
 
-    Every order shares one shape, so that runs of all seeds fit one program; shorter tasks are padded.
+    In a random order any classes may meet in a task, so that every segment is as long as the largest could be and
+    shorter tasks are padded: runs of all seeds share one shape and so one program.
     """
     k, total = config.classes_per_task, counts.sum()
+    n_tasks = len(counts) // k
     if config.boundary != "sharp" or config.order == "iid":
-        largest = total * config.passes // _rounds(config)
+        largest = np.asarray([total * config.passes // _rounds(config)])
     elif config.content == "instances":
-        largest = -(-total // (len(counts) // k))
+        largest = np.full(n_tasks, -(-total // n_tasks))
     elif config.order == "natural":
-        largest = counts.reshape(-1, k).sum(1).max()
+        largest = counts.reshape(-1, k).sum(1)
     else:
-        largest = np.sort(counts)[-k:].sum()
-    return -(-int(largest) // config.batch)
+        largest = np.full(n_tasks, np.sort(counts)[-k:].sum())
+    return -(-largest // config.batch)
 
 
 def _arrivals(
@@ -182,17 +196,18 @@ def _arrivals(
     config: Split,
     task: Int[Array, " N"],
     n_tasks: int,
-    shape: tuple[int, int, int],
+    segment_steps: np.ndarray,
 ) -> tuple[Int[Array, "steps B"], Bool[Array, "steps B"]]:
-    """Samples of each step, and which rows hold one; `shape` is that of one round: segments, steps, B."""
-    rounds = _rounds(config)
-    segment = jnp.tile(task if shape[0] > 1 else jnp.zeros_like(task), config.passes).reshape(rounds, -1)
+    """Samples of each step, and which rows hold one; all rounds of a segment come before the next segment."""
+    rounds, batch = _rounds(config), config.batch
+    segment = jnp.tile(task if len(segment_steps) > 1 else jnp.zeros_like(task), config.passes).reshape(rounds, -1)
     blurred = config.boundary != "sharp"
     time = _blurred(blur_key, config, task, n_tasks).reshape(rounds, -1) if blurred else segment
-    lay_out = jax.vmap(functools.partial(_lay_out, shape=shape))
+    lay_out = jax.vmap(functools.partial(_lay_out, rows=segment_steps * batch))
     arrival, valid = lay_out(jax.random.split(shuffle_key, rounds), time, segment)
-    batch = shape[-1]
-    return arrival.swapaxes(0, 1).reshape(-1, batch) % len(task), valid.swapaxes(0, 1).reshape(-1, batch)
+    order = np.argsort(np.tile(np.repeat(np.arange(len(segment_steps)), segment_steps), rounds), kind="stable")
+    arrival, valid = (part.reshape(-1, batch)[order] for part in (arrival, valid))
+    return arrival % len(task), valid
 
 
 def _blurred(key: PRNGKeyArray, config: Split, task: Int[Array, " N"], n_tasks: int) -> Num[Array, "passes N"]:
@@ -207,15 +222,14 @@ def _blurred(key: PRNGKeyArray, config: Split, task: Int[Array, " N"], n_tasks: 
 
 
 def _lay_out(
-    key: PRNGKeyArray, time: Num[Array, " A"], segment: Int[Array, " A"], shape: tuple[int, int, int]
-) -> tuple[Int[Array, "segments steps B"], Bool[Array, "segments steps B"]]:
-    """Every arrival once: sorted by time, equal times shuffled, each segment padded to the same number of steps."""
-    segments, steps, batch = shape
+    key: PRNGKeyArray, time: Num[Array, " A"], segment: Int[Array, " A"], rows: np.ndarray
+) -> tuple[Int[Array, " R"], Bool[Array, " R"]]:
+    """Every arrival once: sorted by time, equal times shuffled, segment i padded to `rows[i]` rows."""
     shuffled = jax.random.permutation(key, time.shape[0])
     ordered = shuffled[jnp.argsort(time[shuffled], stable=True)]
-    count = jnp.bincount(segment, length=segments)
+    count = jnp.bincount(segment, length=len(rows))
     start = jnp.cumsum(count) - count
-    slot = jnp.arange(steps * batch)
-    valid = slot < count[:, None]
-    arrival = ordered[jnp.where(valid, start[:, None] + slot, 0)]
-    return arrival.reshape(shape), valid.reshape(shape)
+    of_row = np.repeat(np.arange(len(rows)), rows)
+    place = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
+    valid = place < count[of_row]
+    return ordered[jnp.where(valid, start[of_row] + place, 0)], valid

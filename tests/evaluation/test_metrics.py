@@ -127,6 +127,13 @@ def test_constant_accuracy_neither_transfers_nor_forgets():
     assert metrics.worst_case_accuracy(constant, STEPS, ENDS) == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("metric", SEQUENTIAL)
+def test_an_end_without_a_probe_is_refused_where_it_is_needed(metric):
+    with pytest.raises(UsageError, match="no probe at the end"):
+        metric(ACCURACY, STEPS, [4, 8, 11])
+    assert np.isfinite(metrics.average_accuracy(ACCURACY, STEPS, [4, 8, 11]))
+
+
 @pytest.mark.parametrize("metric", [metrics.average_accuracy, metrics.average_anytime_accuracy, *SEQUENTIAL])
 @pytest.mark.parametrize(
     ("accuracy", "steps", "ends", "message"),
@@ -134,7 +141,6 @@ def test_constant_accuracy_neither_transfers_nor_forgets():
         (ACCURACY[:, 0], STEPS, ENDS, r"must be \[P, T\]"),
         (ACCURACY, STEPS[1:], ENDS, r"must be \[P, T\]"),
         (ACCURACY, STEPS, ENDS[1:], r"must be \[P, T\]"),
-        (ACCURACY, STEPS, [4, 8, 11], "no probe at the end"),
         (ACCURACY, STEPS, [8, 4, 12], "stream order"),
         (ACCURACY, STEPS[::-1], ENDS, "steps must increase"),
         (ACCURACY, [0, 2, 4, 8, 8, 10, 12], ENDS, "steps must increase"),

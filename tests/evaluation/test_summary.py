@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from pcl.evaluation.summary import measure, summarise, table
+from pcl.evaluation.summary import TASK_METRICS, measure, summarise, table
 
 
 def record(**changes):
@@ -17,8 +17,11 @@ def record(**changes):
         "learner": "pcn",
         "variant": "{}",
         "seed": 0,
-        "config": '{"stream": {"kind": "split"}}',
+        "config": '{"stream": {"kind": "split", "batch": 5}}',
         "state_bytes": 1200,
+        "flops_per_sample": 700.0,
+        "cost_ratio": 3.5,
+        "chance": 0.0,
         "steps": 8,
         "log_every": 3,
         "task_ends": [4, 8],
@@ -35,6 +38,9 @@ def record(**changes):
         "seen": [15, 15, 10],
         "taught": [15, 15, 10],
         "hits": [3, 6, 8],
+        "confidence": [0.0, 0, 0, 0, 0, 10.4, 0, 0, 0, 17.1],
+        "confident_hits": [0, 0, 0, 0, 0, 8, 0, 0, 0, 9],
+        "confident": [0, 0, 0, 0, 0, 20, 0, 0, 0, 20],
         "surprise": [30.0, 15.0, 5.0],
         "inference_steps": [300.0, 300.0, 200.0],
         "revisit_accuracy": None,
@@ -69,10 +75,30 @@ def test_every_metric_of_a_run_by_hand():
             # Surprise 2, 1, 0.5 and error 0.8, 0.6, 0.2 fall together.
             "surprise_error_correlation": 1,
             "inference_steps": 20,
+            "labelled": 100,
+            # Ten of forty too sure by 2.4 and 8.1 right answers.
+            "calibration_error": 100 * (2.4 + 8.1) / 40,
             "state_bytes": 1200,
+            "flops_per_sample": 700,
+            "cost_ratio": 3.5,
             "ms_per_step": 0.25,
+            "ms_per_sample": 0.05,
         }
     )
+
+
+def test_chance_is_taken_off_before_half_lives_and_criteria():
+    values = measure(record(chance=0.5))
+    # Above chance: age 0 has 0.6 = (0.8 - 0.5) / 0.5, age 1 has 0.
+    assert values["half_life"] == pytest.approx(0.5)
+    assert values["samples_to_learn"] == 20
+
+
+def test_metrics_that_need_every_end_are_left_out_where_ends_were_not_probed():
+    probes = {"probe_steps": [0, 2, 5, 6, 8]}
+    values = measure(record(**probes))
+    assert {"acc", "aaa"} <= set(values)
+    assert not {"forgetting", "learning_acc", "samples_to_learn"} & set(values)
 
 
 def test_what_a_learner_does_not_report_is_absent():
@@ -84,7 +110,7 @@ def test_what_a_learner_does_not_report_is_absent():
 def test_a_load_of_random_labels_is_measured_in_bits():
     # Two groups of 8 pairs under 2 labels, taught until steps 4 and 8: all or nothing is recalled, so a pair is a bit.
     load = record(
-        config='{"stream": {"kind": "load", "labels": 2}}',
+        config='{"stream": {"kind": "load", "labels": 2, "batch": 5}}',
         group_count=[8, 8],
         group_task=[0, 1],
         probe_accuracy=[[0.5, 0.5], [1.0, 0.5], [1.0, 0.5], [0.0, 0.5], [0.5, 1.0]],
@@ -106,8 +132,8 @@ def test_a_load_of_random_labels_is_measured_in_bits():
 def test_a_stream_without_held_out_samples_has_what_was_measured_while_it_was_lived():
     nothing = {"probe_steps": [], "probe_accuracy": [], "group_count": [], "group_task": [], "task_ends": []}
     every = measure(record())
-    lived = ("prequential_acc", "surprise_error_correlation", "inference_steps", "state_bytes", "ms_per_step")
-    assert measure(record(**nothing)) == {name: every[name] for name in lived}
+    held_out = {*TASK_METRICS, "half_life", "samples_to_learn"}
+    assert measure(record(**nothing)) == {name: every[name] for name in every if name not in held_out}
 
 
 def test_rows_over_seeds():
@@ -140,6 +166,6 @@ def test_table_shows_intervals_of_results_and_not_of_costs():
 
 
 def test_evaluation_of_records_imports_no_jax():
-    others = "acquisition, calibration, cost, metrics, prequential, retention, shifts, statistics, summary"
+    others = "acquisition, calibration, metrics, prequential, retention, shifts, statistics, summary"
     code = f"import sys; from pcl.evaluation import {others}; sys.exit('jax' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chisquare
 
 from pcl import learners
-from pcl.fields import fields
+from pcl.fields import fields, replace
 from pcl.learners.replay import ReplayHParams, around, recall, reservoir_slots
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -137,6 +137,8 @@ def test_one_strategy_serves_every_rule(with_replay, alone):
     replaying, hp = learners.make(with_replay, SPEC)
     rule, rule_hp = learners.make(alone, SPEC)
     assert set(fields(rule_hp)) < set(fields(hp))
+    # Not Adam: its first step divides a gradient by its own size, rounding included.
+    hp, rule_hp = (replace(numbers, {"optimiser": "sgd"}) for numbers in (hp, rule_hp))
     state, own = replaying.init(jax.random.key(0), hp), rule.init(jax.random.key(0), rule_hp)
     jax.tree.map(np.testing.assert_array_equal, state.rule, own)
     # The first step has nothing to replay, so it is the rule's own.

@@ -7,7 +7,7 @@ import pytest
 
 from pcl import learners, streams
 from pcl.errors import UsageError
-from pcl.evaluation.record import binned, group_accuracy, hits, log_every
+from pcl.evaluation.record import binned, confidence, group_mean, log_every, scores
 from pcl.runner.run import make_run, probe_steps
 from pcl.types import Batch, Layout, Prediction
 
@@ -129,15 +129,66 @@ def test_log_is_bounded_and_binned_by_sums():
     np.testing.assert_array_equal(binned(jnp.arange(1.0, 6.0), 2), [3, 7, 5])
 
 
-def test_hits_by_hand():
+def test_scores_by_hand():
     x = jnp.zeros((3, 1))
     task, valid = jnp.asarray([0, 1, 0]), jnp.asarray([True, True, False])
     batch = Batch(x, jnp.asarray([0, 2, 1]), valid, valid, task)
     logits = Prediction(jnp.asarray([[1.0, 0, 5, 0], [9, 0, 1, 0], [0, 1.0, 0, 0]]))
     layout = Layout(jnp.asarray([0, 0, 1, 1]), jnp.zeros(1, int), jnp.zeros(1, int))
-    assert hits(logits, batch, layout).tolist() == [False, False, False]
+    assert scores(logits, batch, layout).tolist() == [0, 0, 0]
     masked = layout._replace(allowed=jnp.asarray([[1, 1, 0, 0], [0, 0, 1, 1]], bool))
-    assert hits(logits, batch, masked).tolist() == [True, True, False]
-    np.testing.assert_allclose(
-        group_accuracy(jnp.asarray([True, False, True]), jnp.asarray([0, 0, 2]), 4), [0.5, 0, 1, 0]
-    )
+    assert scores(logits, batch, masked).tolist() == [1, 1, 0]
+    np.testing.assert_allclose(group_mean(jnp.asarray([1.0, 0, 1]), jnp.asarray([0, 0, 2]), 4), [0.5, 0, 1, 0])
+
+
+def test_scores_of_real_targets_are_explained_variance_and_bounded():
+    true = jnp.asarray([True, True, True, False])
+    y = jnp.asarray([[1.0, -1.0], [0.0, 0.0], [9.0, 9.0], [0.0, 0.0]])
+    batch = Batch(jnp.zeros((4, 1)), y, true, true, jnp.zeros(4, int))
+    prediction = Prediction(mean=jnp.asarray([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]))
+    layout = Layout(jnp.zeros(0, int), jnp.zeros(1, int), jnp.zeros(1, int))
+    assert scores(prediction, batch, layout).tolist() == [0.5, 1, -1, 0]
+    assert not confidence(prediction, batch, layout).any()
+
+
+def test_confidence_by_hand():
+    """Logits log 3 apart give probabilities 3/4 and 1/4: bin 7; equal ones give 1/2: bin 5; padding counts nothing."""
+    true = jnp.asarray([True, True, False])
+    logits = jnp.log(jnp.asarray([[3.0, 1.0], [1.0, 1.0], [9.0, 1.0]]))
+    batch = Batch(jnp.zeros((3, 1)), jnp.asarray([1, 0, 0]), true, true, jnp.zeros(3, int))
+    layout = Layout(jnp.zeros(0, int), jnp.zeros(1, int), jnp.zeros(1, int))
+    got = confidence(Prediction(logits), batch, layout)
+    want = np.zeros((3, 10))
+    want[:, 7], want[:, 5] = (0.75, 0, 1), (0.5, 1, 1)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_a_learner_that_costs_c_learns_every_cth_batch_and_predicts_them_all():
+    stream, data, learner, hp = small("ncm", order="iid")
+    key = jax.random.key(0)
+    free = make_run(learner, stream, 100)(key, hp, data)
+    for ratio, share in ((0.5, 1.0), (2.0, 1 / 2), (2.5, 1 / 2.5)):
+        record = make_run(learner, stream, 100, cost_ratio=lambda hp, steps, batch, c=ratio: c)(key, hp, data)
+        assert record.seen.tolist() == free.seen.tolist()
+        lessons = int((record.taught > 0).sum())
+        assert abs(lessons - stream.steps * share) <= 1
+    thinned = make_run(learner, stream, 100, cost_ratio=lambda hp, steps, batch: 2.0)(key, hp, data)
+    stream_key, learner_key = jax.random.split(key)
+    world, steps, _ = stream.schedule(stream_key, data)
+    state = learner.init(learner_key, hp)
+    for t in range(stream.steps):
+        batch = stream.observe(world, jax.tree.map(lambda leaf, t=t: leaf[t], steps), data)
+        right = (learner.predict(state, batch.x, hp).logits.argmax(1) == batch.y) & batch.valid
+        assert thinned.hits[t] == right.sum()
+        if t % 2 == 0:
+            state, _ = learner.update(state, batch, hp)
+
+
+def test_all_held_out_samples_are_probed_at_every_nth_end_and_at_the_last():
+    stream, data, learner, hp = small("ncm")
+    probes = probe_steps(stream, 10**6, 2)
+    ends = stream.task_ends
+    assert probes == (0, ends[1], ends[3], ends[4])
+    record = make_run(learner, stream, 10**6, 20, end_every=2)(jax.random.key(0), hp, data)
+    every = make_run(learner, stream, 10**6, 20)(jax.random.key(0), hp, data)
+    np.testing.assert_array_equal(record.probe_accuracy[1:], every.probe_accuracy[np.asarray([2, 4, 5])])

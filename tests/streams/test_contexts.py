@@ -107,7 +107,7 @@ def test_each_context_is_visited_then_others_and_all_samples_come_equally_often(
 
 
 def test_later_visits_are_drawn_evenly_among_the_other_contexts():
-    visits = np.asarray(contexts._visit_contexts(jax.random.key(0), 4, 4000))
+    visits = np.asarray(contexts.visit_contexts(jax.random.key(0), 4, 4000))
     counts = np.zeros((4, 4), int)
     np.add.at(counts, (visits[4:-1], visits[5:]), 1)
     off_diagonal = counts[~np.eye(4, dtype=bool)]
@@ -314,4 +314,4 @@ def test_real_digits_come_as_contexts():
     assert stream.task_ends == (10, 20, 30)
     assert steps.sample.shape == (30, 10)
     assert layout.visit_task.tolist() == [0, 1, 2]
-    assert stream.spec == ((64,), 10)
+    assert stream.spec == ((64,), 10, 0)
