@@ -11,7 +11,8 @@ shuffled. One JSON line a case is written to `<results_dir>/bench_inference.json
 
     python -m scripts.bench_inference --peers jpc=PYTHON:scripts/peers/peer_jpc.py --peers pcx=PYTHON:...
 
-What each peer needs stands in its script; a third part, PYTHON:SCRIPT:FOLDER, is put on its path.
+What each peer needs stands in its script; a third part, PYTHON:SCRIPT:FOLDER, is put on its path. ngc-learn is
+left out: its stock cells predict with W f(z), so that neither its weights nor its equilibrium can be compared.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""jpc: `update_pc_activities` in a loop, as its README shows, call by call or inside one jit; and `make_pc_step`."""
+"""jpc: `update_pc_activities` in a loop, as its README shows, call by call or inside one jit; and `make_pc_step`.
+
+Needs jpc 1.0.0 from its source tree, and with it jax <= 0.5.2.
+"""
 
 import diffrax
 import equinox as eqx

@@ -1,4 +1,7 @@
-"""pcx: its tutorials' idiom, one `pxf.jit` around initialisation, unrolled inference steps and the weight update."""
+"""pcx: its tutorials' idiom, one `pxf.jit` around initialisation, unrolled inference steps and the weight update.
+
+Needs pcx 0.6.3 from its source tree: what the registry has under that name and number pins an older jax.
+"""
 
 import importlib.metadata
 
