@@ -21,7 +21,7 @@ ALLOWED = {
     "pcl/evaluation": BASE | {"evaluation"},
     "pcl/runner": BASE | {"runner", "evaluation", "learners", "streams"},
     "pcl/figures": BASE | {"figures", "evaluation"},
-    "scripts": {"figures", "evaluation", "runner", "streams", "errors", "command"},
+    "scripts": {"network", "figures", "evaluation", "runner", "streams", "errors", "command"},
 }
 
 

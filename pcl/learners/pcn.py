@@ -22,7 +22,9 @@ from pcl.fields import Traced, static, traced
 from pcl.learners import mlp
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.network import precision
+from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.energy import Activities, Problem, energy, nudged, output_cost, output_mean
+from pcl.network.equilibrium import gauss_newton
 from pcl.network.flops import incremental, predictive_coding
 from pcl.network.incremental import settle_and_learn
 from pcl.network.inference import HALTS, Halt, Settled, settle
@@ -35,20 +37,27 @@ FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
 Rule = Callable[[Problem, Activities, "HParams"], Settled]
 
 
-def _descent(optimiser: Callable[["HParams"], optax.GradientTransformation]) -> Rule:
+def _halt(hp: "HParams") -> Halt | None:
+    return None if hp.halt == "fixed" else Halt(hp.halt, hp.tolerance)
+
+
+def _descent(optimiser: Callable[[Problem, Activities, "HParams"], optax.GradientTransformation]) -> Rule:
     def rule(problem: Problem, z: Activities, hp: "HParams") -> Settled:
-        halt = None if hp.halt == "fixed" else Halt(hp.halt, hp.tolerance)
-        return settle(problem, z, optimiser(hp), hp.inference_steps, halt)
+        return settle(problem, z, optimiser(problem, z, hp), hp.inference_steps, _halt(hp))
 
     return rule
 
 
 # Rules that settle first and learn then, by the name of what moves the activities.
 RULES: dict[str, Rule] = {
-    "gd": _descent(lambda hp: optax.sgd(hp.inference_lr)),
-    "momentum": _descent(lambda hp: optax.sgd(hp.inference_lr, hp.inference_momentum)),
-    "adam": _descent(lambda hp: optax.adam(hp.inference_lr)),
-    # not local: a baseline
+    "gd": _descent(lambda _p, _z, hp: optax.sgd(hp.inference_lr)),
+    "momentum": _descent(lambda _p, _z, hp: optax.sgd(hp.inference_lr, hp.inference_momentum)),
+    "adam": _descent(lambda _p, _z, hp: optax.adam(hp.inference_lr)),
+    "layerwise": _descent(lambda problem, z, hp: layerwise(problem, z, hp.inference_lr)),
+    # not local: ways to the same equilibrium in fewer steps, and a baseline
+    "conjugate": _descent(lambda problem, _z, _hp: conjugate(problem)),
+    "anderson": _descent(lambda _p, _z, hp: anderson(hp.inference_lr)),
+    "gauss_newton": lambda problem, z, hp: gauss_newton(problem, z, hp.inference_steps, _halt(hp)),
     "epc": lambda problem, z, hp: settle_errors(problem, optax.sgd(hp.inference_lr), hp.inference_steps),
 }
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}

@@ -14,6 +14,9 @@ Inference rules and whether they are local:
     amortised start                      amortise              yes (recognition weights have a rule of their own)
     early stop                           settle + Halt         a norm over a sample's units decides when to learn,
                                                                never where to go
+    layerwise preconditioning            acceleration          within a layer: lateral connections
+    conjugate gradients, Anderson        acceleration          NO: sums over all of a sample's units
+    Gauss-Newton                         equilibrium           NO: errors carried through the chain meet in one solve
     error coordinates, fixed prediction  oracles               NO: a global reverse pass
 
 Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.

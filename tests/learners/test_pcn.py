@@ -10,7 +10,9 @@ import pytest
 
 from pcl import learners
 from pcl.errors import UsageError
+from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.energy import Problem, energy, feedforward
+from pcl.network.equilibrium import gauss_newton
 from pcl.network.inference import settle
 from pcl.network.oracles import settle_errors
 from pcl.types import Batch, Spec
@@ -47,15 +49,24 @@ def assert_close(got, want, **tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **(tolerance or ROUNDING)), got, want)
 
 
-@pytest.mark.parametrize("inference", ["gd", "momentum", "adam", "epc"])
+SETTLE = {
+    "gd": lambda p, z: settle(p, z, optax.sgd(0.1), 7),
+    "momentum": lambda p, z: settle(p, z, optax.sgd(0.1, 0.5), 7),
+    "adam": lambda p, z: settle(p, z, optax.adam(0.1), 7),
+    "layerwise": lambda p, z: settle(p, z, layerwise(p, z, 0.1), 7),
+    "conjugate": lambda p, z: settle(p, z, conjugate(p), 7),
+    "anderson": lambda p, z: settle(p, z, anderson(0.1), 7),
+    "gauss_newton": lambda p, z: gauss_newton(p, z, 7),
+    "epc": lambda p, z: settle_errors(p, optax.sgd(0.1), 7),
+}
+
+
+@pytest.mark.parametrize("inference", SETTLE)
 def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
-    batch, optimiser = random_batch(), {"momentum": optax.sgd(0.1, 0.5), "adam": optax.adam(0.1)}
+    batch = random_batch()
     _, _, state = made()
     p = problem_of(state, batch)
-    if inference == "epc":
-        settled = settle_errors(p, optax.sgd(0.1), 7)
-    else:
-        settled = settle(p, feedforward(p), optimiser.get(inference, optax.sgd(0.1)), 7)
+    settled = SETTLE[inference](p, feedforward(p))
 
     def mean_energy(network):
         return energy(dataclasses.replace(p, network=network), settled.z).mean()
