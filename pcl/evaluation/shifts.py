@@ -102,6 +102,46 @@ def match_alarms(alarms: ArrayLike, shifts: ArrayLike, tolerance: int) -> Alarms
     return Alarms(false, delay)
 
 
+def surprise_alarms(
+    surprise: ArrayLike, drift: float = 0.5, threshold: float = 5.0, reference: int = 10
+) -> NDArray[np.integer]:
+    """Bins at which surprise is found to have risen: what a learner could notice of a shift that nobody announces.
+
+    `surprise` [N] is the mean surprise of each bin; bins where it is not finite (nothing had a label) are left out.
+    Page-Hinkley test: a bin's deviation z from the mean of the `reference` bins before it, in their standard
+    deviations, is added up less `drift`, from 0 and never below it; an alarm is raised where the sum exceeds
+    `threshold`, and the test begins anew behind it. Page (1954), doi:10.1093/biomet/41.1-2.100.
+
+    The defaults are the textbook's for a rise by one standard deviation: half of it is allowed for, and at 5 a
+    Gaussian series of known mean raises one false alarm in some 900 bins (Hawkins and Olwell (1998), Cumulative Sum
+    Charts, chapter 3); mean and deviation are estimated here, which makes false alarms more frequent. The reference
+    slides so that surprise may fall while a thing is learned without hiding the next rise; the price is that a rise
+    slower than the reference goes unnoticed, and that nothing is noticed for `reference` bins behind an alarm.
+
+    Raises:
+      UsageError: `drift` is below 0, `threshold` not above it, or `reference` below 2.
+    """
+    (surprise,) = vectors(surprise=surprise)
+    if not (drift >= 0 and threshold > 0 and reference >= 2):
+        raise UsageError(
+            f"drift={drift}, threshold={threshold}, reference={reference}: must be at least 0, above 0, at least 2"
+        )
+    known = np.flatnonzero(np.isfinite(surprise))
+    alarms, total, begin = [], 0.0, 0
+    for place in range(len(known)):
+        if place - begin < reference:
+            continue
+        before = surprise[known[place - reference : place]]
+        excess, spread = surprise[known[place]] - before.mean(), before.std(ddof=1)
+        # After a flat reference any rise is infinitely unlikely, and none is none.
+        deviation = excess / spread if spread > 0 else np.inf * np.sign(excess) if excess else 0.0
+        total = max(0.0, total + deviation - drift)
+        if total > threshold:
+            alarms.append(known[place])
+            total, begin = 0.0, place + 1
+    return np.asarray(alarms, int)
+
+
 def plasticity_slope(online_accuracy: ArrayLike, confidence: float = 0.95) -> Slope:
     """Least-squares slope of per-task online accuracy [T] against the task's number, per 100 tasks.
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import bootstrap, permutation_test, trim_mean
 
 from pcl.errors import UsageError
+from pcl.evaluation.checks import Vector
 
 RESAMPLES = 9999
 
@@ -32,6 +33,27 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, f
     """
     values = np.asarray(values, float)
     return float(np.mean(values)), *_interval((values,), np.mean, confidence)
+
+
+def mean_band(values: ArrayLike, confidence: float = 0.95) -> tuple[Vector, Vector, Vector]:
+    """`mean_interval` of every column of `values` [seeds, N]: three arrays [N], all from the same resamples.
+
+    Raises:
+      UsageError: `values` is not 2-d.
+    """
+    values = np.asarray(values, float)
+    if values.ndim != 2 or not values.size:
+        raise UsageError(f"values {values.shape}: must be [seeds, N]")
+    n, mean = len(values), values.mean(0)
+    low, high = np.full((2, len(mean)), np.nan)
+    known = np.isfinite(values).all(0)
+    if n > 1 and known.any():
+        drawn = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
+        times = np.zeros((RESAMPLES, n))
+        np.add.at(times, (np.arange(RESAMPLES)[:, None], drawn), 1)
+        tails = (1 - confidence) / 2, (1 + confidence) / 2
+        low[known], high[known] = np.quantile(times @ values[:, known] / n, tails, axis=0)
+    return mean, low, high
 
 
 def interquartile_mean(scores: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:

@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -11,7 +11,8 @@ matplotlib.use("Agg")  # figures are files; no display is needed
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from pcl.evaluation.summary import Row, table
+from pcl.evaluation.statistics import mean_interval
+from pcl.evaluation.summary import Record, Row, setting_text, summarise, table
 
 plt.rcParams.update(
     {
@@ -25,6 +26,16 @@ plt.rcParams.update(
         "pdf.fonttype": 42,  # text stays text
     }
 )
+
+
+# Learners as readers know them, in the order in which figures show them.
+LEARNERS = {
+    "backprop": "backpropagation",
+    "pcn": "predictive coding",
+    "er": "replay, backpropagation",
+    "er_pcn": "replay, predictive coding",
+    "ncm": "nearest class mean",
+}
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
@@ -62,6 +73,18 @@ def save_table(rows: Sequence[Row], folder: Path, name: str, metrics: Sequence[s
         path.write_text(table(rows, metrics, style) + "\n")
         written.append(path)
     return written
+
+
+def measured_rows(records: Sequence[Record], metric: str, measure: Callable[[Record], float]) -> list[Row]:
+    """Rows of a metric that `summarise` does not know, beside its own: one a stream, learner and variant."""
+    rows = []
+    for row in summarise(records):
+        if row.metric == "state_bytes":  # every cell has one
+            cell = row.stream, row.learner, row.variant
+            runs = [r for r in records if (r["stream"], r["learner"], setting_text(r["variant"])) == cell]
+            mean, low, high = mean_interval([measure(run) for run in runs])
+            rows.append(row._replace(metric=metric, mean=mean, low=low, high=high))
+    return rows
 
 
 def _rounded(row: Row) -> dict[str, object]:

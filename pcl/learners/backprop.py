@@ -6,46 +6,48 @@ Source: Rumelhart, Hinton and Williams (1986), doi:10.1038/323533a0.
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl.learners import mlp
-from pcl.learners.inputs import answer, masked_vectors, mean_weights, targets
+from pcl.learners.inputs import answer, mean_weights, targets
 from pcl.network.energy import output_cost
-from pcl.network.flops import backprop_flops
-from pcl.network.layers import ACTIVATIONS, Network, forward
+from pcl.network.flops import backprop
+from pcl.network.layers import Network, forward
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 
 @struct.dataclass
 class HParams(mlp.MLPHParams):
-    """Numbers of a perceptron trained by backpropagation."""
+    """Numbers of a network trained by backpropagation."""
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
     """Floating-point operations a learned sample."""
-    return backprop_flops(mlp.sizes(spec, hp))
+    return backprop(mlp.synapses(spec, hp))
 
 
 def make(spec: Spec) -> Learner:
-    """A perceptron for inputs and labels as announced in `spec`."""
+    """A network for inputs and labels as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> mlp.MLPState:
         return mlp.init(spec, key, hp)
 
     def update(state: mlp.MLPState, batch: Batch, hp: HParams) -> tuple[mlp.MLPState, Info]:
-        x, y, weight = masked_vectors(batch), targets(batch, spec), mean_weights(batch)
+        x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
 
         def loss(network: Network) -> tuple[Array, Array]:
-            logits = forward(network, x, ACTIVATIONS[hp.activation].f)[-1]
+            logits = forward(network, x)[-1]
             return weight @ output_cost(hp.output, y, logits), logits
 
         (cost, logits), gradient = jax.value_and_grad(loss, has_aux=True)(state.network)
+        downhill = jax.tree.map(jnp.negative, gradient)
         info = Info(prediction=answer(spec, logits), surprise=cost)
-        return mlp.descend(state, gradient, hp, weight.any()), info
+        return mlp.ascend(state, downhill, hp, weight.any()), info
 
     def predict(state: mlp.MLPState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return mlp.predict(spec, state, x, hp)
+        return mlp.predict(spec, state.network, x)
 
     return Learner(init, predict, update)

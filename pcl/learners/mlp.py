@@ -1,4 +1,4 @@
-"""What the learners on a multi-layer perceptron share: architecture, optimiser, masked step."""
+"""What the learners on a network share: architecture, optimiser, masked step, feed-forward answer."""
 
 import math
 from collections.abc import Callable
@@ -13,36 +13,71 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
-from pcl.learners.inputs import answer, vectors
+from pcl.learners.inputs import answer, masked_vectors
+from pcl.network.activations import ACTIVATIONS
+from pcl.network.architectures import INITS, dense_chain, vgg5
 from pcl.network.energy import OUTPUTS
-from pcl.network.layers import ACTIVATIONS, Network, forward, init_network
-from pcl.types import Prediction, Spec
-
-OPTIMISERS: dict[str, Callable[..., optax.GradientTransformation]] = {"sgd": optax.sgd, "adam": optax.adam}
+from pcl.network.flops import synapse_uses
+from pcl.network.layers import Network, forward
+from pcl.network.plasticity import init_optimiser, learn
+from pcl.types import Batch, Prediction, Spec
 
 
 @struct.dataclass
 class MLPHParams:
-    """Numbers of a perceptron and of its optimiser; defaults from `experiments/digits_rates.py`."""
+    """Numbers of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
 
-    width: int = static(128, "units in each hidden layer", low=1)
-    depth: int = static(2, "number of hidden layers", low=0)
+    architecture: str = static("mlp", "kind of network; vgg5 reads images", choices=("mlp", "vgg5"))
+    width: int = static(128, "units in each hidden layer, or channels of vgg5's first", low=1)
+    depth: int = static(2, "number of hidden layers (mlp)", low=0)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
+    init: str = static("lecun", "initial weights; mupc: that parametrisation", choices=tuple(INITS))
     output: str = static("gaussian", "distribution of the output given the layer below", choices=OUTPUTS)
-    optimiser: str = static("adam", "transformation of the weight updates", choices=tuple(OPTIMISERS))
+    optimiser: str = static(
+        "adam", "transformation of the weight updates", choices=("sgd", "momentum", "adam", "adamw")
+    )
     lr: Traced = traced(0.003, "learning rate of the weights", low=0)
+    momentum: Traced = traced(0.9, "share of the last weight update that is kept (momentum)", low=0, high=1)
+    weight_decay: Traced = traced(1e-4, "decay of the weights (adamw)", low=0)
+    anneal_steps: int = static(0, "updates in which lr falls to 0 along a cosine (0: it stays as it is)", low=0)
+
+
+def learning_rate(hp: MLPHParams) -> optax.ScalarOrSchedule:
+    """The learning rate of the weights, or how it falls over the updates; that needs an end that is known."""
+    return optax.cosine_decay_schedule(hp.lr, hp.anneal_steps) if hp.anneal_steps else hp.lr
+
+
+OPTIMISERS: dict[str, Callable[[MLPHParams], optax.GradientTransformation]] = {
+    "sgd": lambda hp: optax.sgd(learning_rate(hp)),
+    "momentum": lambda hp: optax.sgd(learning_rate(hp), hp.momentum),
+    "adam": lambda hp: optax.adam(learning_rate(hp)),
+    "adamw": lambda hp: optax.adamw(learning_rate(hp), weight_decay=hp.weight_decay),
+}
 
 
 class MLPState(NamedTuple):
-    """Weights and the optimiser's memory."""
+    """Weights and the optimiser's memory, layer by layer."""
 
     network: Network
-    optimiser: optax.OptState
+    optimiser: tuple[optax.OptState, ...]
 
 
-def sizes(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:
-    """Units of each layer, input first."""
-    return (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.outputs)
+def optimiser(hp: MLPHParams) -> optax.GradientTransformation:
+    """The transformation of the weight updates."""
+    return OPTIMISERS[hp.optimiser](hp)
+
+
+def network(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> Network:
+    """Fresh layers of the architecture that `hp` names."""
+    if hp.architecture == "vgg5":
+        return vgg5(key, spec.input_shape, spec.outputs, hp.width, hp.activation, hp.init)
+    sizes = (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.outputs)
+    return dense_chain(key, sizes, hp.activation, hp.init)
+
+
+def synapses(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:
+    """How often a sample uses the synapses of each layer, as `pcl.network.flops` counts."""
+    return synapse_uses(jax.eval_shape(lambda key: network(spec, key, hp), jax.random.key(0)), spec.input_shape)
 
 
 def init(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> MLPState:
@@ -53,17 +88,26 @@ def init(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> MLPState:
     """
     if spec.num_targets and hp.output != "gaussian":
         raise UsageError(f"output={hp.output}: the targets of this stream are real; set output=gaussian")
-    network = init_network(key, sizes(spec, hp))
-    return MLPState(network, OPTIMISERS[hp.optimiser](hp.lr).init(network))
+    fresh = network(spec, key, hp)
+    return MLPState(fresh, init_optimiser(fresh, optimiser(hp)))
 
 
-def predict(spec: Spec, state: MLPState, x: Float[Array, "B ..."], hp: MLPHParams) -> Prediction:
+def masked_inputs(batch: Batch, spec: Spec) -> Float[Array, "B ..."]:
+    """The batch's inputs in their own shape, padding set to zero."""
+    return masked_vectors(batch).reshape(-1, *spec.input_shape)
+
+
+def predict(spec: Spec, network: Network, x: Float[Array, "B ..."]) -> Prediction:
     """The feed-forward pass."""
-    return answer(spec, forward(state.network, vectors(x), ACTIVATIONS[hp.activation].f)[-1])
+    return answer(spec, forward(network, x)[-1])
 
 
-def descend(state: MLPState, gradient: Network, hp: MLPHParams, any_teaches: Bool[Array, ""]) -> MLPState:
-    """One optimiser step; a batch in which no row teaches leaves weights and optimiser untouched."""
-    updates, optimiser = OPTIMISERS[hp.optimiser](hp.lr).update(gradient, state.optimiser, state.network)
-    moved = MLPState(optax.apply_updates(state.network, updates), optimiser)
-    return jax.tree.map(lambda new, old: jnp.where(any_teaches, new, old), moved, state)
+def open_gates(state: MLPState, any_teaches: Bool[Array, ""]) -> Float[Array, " L"]:
+    """A gate for each layer: open, but for a batch in which no row teaches."""
+    return jnp.broadcast_to(any_teaches.astype(jnp.float32), (len(state.network),))
+
+
+def ascend(state: MLPState, direction: Network, hp: MLPHParams, any_teaches: Bool[Array, ""]) -> MLPState:
+    """One optimiser step along `direction`; a batch in which no row teaches leaves the state untouched."""
+    gate_L = open_gates(state, any_teaches)
+    return MLPState(*learn(state.network, state.optimiser, direction, optimiser(hp), gate_L))

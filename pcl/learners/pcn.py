@@ -1,65 +1,164 @@
 """Discriminative predictive-coding network: settle on each observation, then learn locally.
 
-Activities start from the feed-forward pass, descend the free energy for a fixed number of steps with
-input and label clamped, and every weight then moves by the error above it times the activity below it.
+Activities start from the feed-forward pass, descend the free energy with input and label clamped, and every
+weight then moves by the error above it times the activity below it.
 Sources: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949; inference before learning as in
-Song et al. (2024), doi:10.1038/s41593-023-01514-1.
+Song et al. (2024), doi:10.1038/s41593-023-01514-1. The variants' sources stand in `pcl/network`.
 """
 
-from typing import Any
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
+from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
 from pcl.learners import mlp
-from pcl.learners.inputs import answer, masked_vectors, mean_weights, targets
-from pcl.network.energy import energy, output_cost
-from pcl.network.flops import predictive_coding_flops
-from pcl.network.inference import settle
-from pcl.network.layers import ACTIVATIONS, forward
+from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
+from pcl.network import precision
+from pcl.network.acceleration import anderson, conjugate, layerwise
+from pcl.network.energy import Activities, Problem, energy, nudged, output_cost, output_mean
+from pcl.network.equilibrium import gauss_newton
+from pcl.network.flops import incremental, predictive_coding
+from pcl.network.incremental import settle_and_learn
+from pcl.network.inference import HALTS, Halt, Settled, settle
+from pcl.network.layers import Network, forward
+from pcl.network.oracles import settle_errors
 from pcl.network.plasticity import hebbian_update
 from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
+Rule = Callable[[Problem, Activities, "HParams"], Settled]
+
+
+def _halt(hp: "HParams") -> Halt | None:
+    return None if hp.halt == "fixed" else Halt(hp.halt, hp.tolerance)
+
+
+def _descent(optimiser: Callable[[Problem, Activities, "HParams"], optax.GradientTransformation]) -> Rule:
+    def rule(problem: Problem, z: Activities, hp: "HParams") -> Settled:
+        return settle(problem, z, optimiser(problem, z, hp), hp.inference_steps, _halt(hp))
+
+    return rule
+
+
+# Rules that settle first and learn then, by the name of what moves the activities.
+RULES: dict[str, Rule] = {
+    "gd": _descent(lambda _p, _z, hp: optax.sgd(hp.inference_lr)),
+    "momentum": _descent(lambda _p, _z, hp: optax.sgd(hp.inference_lr, hp.inference_momentum)),
+    "adam": _descent(lambda _p, _z, hp: optax.adam(hp.inference_lr)),
+    "layerwise": _descent(lambda problem, z, hp: layerwise(problem, z, hp.inference_lr)),
+    # not local: ways to the same equilibrium in fewer steps, and a baseline
+    "conjugate": _descent(lambda problem, _z, _hp: conjugate(problem)),
+    "anderson": _descent(lambda _p, _z, hp: anderson(hp.inference_lr)),
+    "gauss_newton": lambda problem, z, hp: gauss_newton(problem, z, hp.inference_steps, _halt(hp)),
+    "epc": lambda problem, z, hp: settle_errors(problem, optax.sgd(hp.inference_lr), hp.inference_steps),
+}
+NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 
 
 @struct.dataclass
 class HParams(mlp.MLPHParams):
     """Numbers of a predictive-coding network."""
 
-    inference_steps: int = static(20, "gradient steps on the activities for each batch", low=0)
+    inference: str = static(
+        "gd",
+        "rule that moves the activities; ipc moves the weights with them, epc is not local",
+        choices=(*RULES, "ipc"),
+    )
+    inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
     inference_lr: Traced = traced(0.1, "step size of the activities", low=0)
+    inference_momentum: Traced = traced(0.5, "share of the last activity step that is kept (momentum)", low=0, high=1)
+    halt: str = static("fixed", "what ends a sample's inference before its last step", choices=HALTS)
+    tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0)
+    nudge: str = static("none", "side from which outputs are nudged to their targets", choices=tuple(NUDGES))
+    beta: Traced = traced(0.5, "share of the way to the target that a nudged output goes", low=1e-6)
+    precision: str = static("identity", "kind of the precision of each layer's errors", choices=precision.KINDS)
+    precision_lr: Traced = traced(0.01, "rate at which a diagonal or full precision is learned", low=0, high=1)
+
+
+class PCNState(NamedTuple):
+    """Weights, the optimiser's memory, and each layer's error variance (None for identity precision)."""
+
+    network: Network
+    optimiser: tuple[optax.OptState, ...]
+    variance: tuple[Array | None, ...]
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample, for a mean number of inference steps."""
-    return predictive_coding_flops(mlp.sizes(spec, hp), inference_steps)
+    uses = mlp.synapses(spec, hp)
+    if hp.inference == "ipc":
+        return incremental(uses, inference_steps)
+    return max(len(NUDGES[hp.nudge]), 1) * predictive_coding(uses, inference_steps)
 
 
 def make(spec: Spec) -> Learner:
     """A predictive-coding network for inputs and labels as announced in `spec`."""
 
-    def init(key: PRNGKeyArray, hp: HParams) -> mlp.MLPState:
-        return mlp.init(spec, key, hp)
+    def init(key: PRNGKeyArray, hp: HParams) -> PCNState:
+        if hp.inference == "ipc" and (hp.nudge != "none" or hp.halt != "fixed"):
+            raise UsageError("inference=ipc learns at every step: it takes nudge=none and halt=fixed")
+        network, optimiser = mlp.init(spec, key, hp)
+        shapes = [z.shape[1:] for z in jax.eval_shape(forward, network, jnp.zeros((1, *spec.input_shape)))]
+        variance = [precision.unit_variance(hp.precision, shape) for shape in shapes]
+        if hp.output != "gaussian":
+            variance[-1] = None
+        return PCNState(network, optimiser, tuple(variance))
 
-    def update(state: mlp.MLPState, batch: Batch, hp: HParams) -> tuple[mlp.MLPState, Info]:
-        activation, network = ACTIVATIONS[hp.activation], state.network
-        x, y, weight = masked_vectors(batch), targets(batch, spec), mean_weights(batch)
-        *z, logits = forward(network, x, activation.f)
-        settled = settle(network, tuple(z), x, y, activation, hp.output, hp.inference_steps, hp.inference_lr)
-        direction = hebbian_update(x, settled, weight)
+    def update(state: PCNState, batch: Batch, hp: HParams) -> tuple[PCNState, Info]:
+        x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
+        *z, logits = forward(state.network, x)
+        # A row that does not teach expects what it predicts: it has no error to settle.
+        teaches = teaching_rows(batch)
+        top = jnp.where(teaches[:, None], y, output_mean(hp.output, logits))
+        gains = tuple(precision.inverse(v, hp.precision == "full") for v in state.variance)
+        problem = Problem(state.network, x, top, precision=gains, output=hp.output)
+        ended, settled, learned = _learn(problem, tuple(z), logits, weight, state, hp)
+        variance = tuple(
+            precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
+            for v, e in zip(state.variance, settled.errors.raw, strict=True)
+        )
         info = Info(
             prediction=answer(spec, logits),
-            surprise=weight @ output_cost(hp.output, y, logits),
-            energy=weight @ energy(network, settled.z, x, y, activation.f, hp.output),
-            inference_steps=float(hp.inference_steps) * weight.sum(),
+            surprise=weight @ output_cost(hp.output, y, logits, gains[-1]),
+            energy=weight @ energy(ended, settled.z),
+            inference_steps=(teaches * settled.steps).sum() / jnp.maximum(teaches.sum(), 1),
         )
-        uphill = jax.tree.map(jnp.negative, direction)  # optax descends
-        return mlp.descend(state, uphill, hp, weight.any()), info
+        return PCNState(*learned, variance), info
 
-    def predict(state: mlp.MLPState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return mlp.predict(spec, state, x, hp)
+    def predict(state: PCNState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        return mlp.predict(spec, state.network, x)
 
     return Learner(init, predict, update)
+
+
+def _learn(
+    problem: Problem, z: Activities, logits: Array, weight: Array, state: PCNState, hp: HParams
+) -> tuple[Problem, Settled, mlp.MLPState]:
+    """Inference by the rule that `hp` names: the problem as it ended, where it settled, and what was learned."""
+    weights = mlp.MLPState(state.network, state.optimiser)
+    if hp.inference == "ipc":
+        gate_L = mlp.open_gates(weights, weight.any())
+        rates = optax.sgd(hp.inference_lr), mlp.optimiser(hp)
+        settled, *moved = settle_and_learn(problem, z, state.optimiser, *rates, hp.inference_steps, weight, gate_L)
+        learned = mlp.MLPState(*moved)
+        return dataclasses.replace(problem, network=learned.network), settled, learned
+    if hp.nudge == "none":
+        settled = RULES[hp.inference](problem, z, hp)
+        direction = hebbian_update(problem, settled.z, settled.errors, weight)
+        return problem, settled, mlp.ascend(weights, direction, hp, weight.any())
+    directions = []
+    for sign in NUDGES[hp.nudge]:
+        beta = sign * hp.beta
+        nearer = dataclasses.replace(problem, top=nudged(hp.output, problem.top, logits, beta))
+        settled = RULES[hp.inference](nearer, z, hp)
+        directions.append(hebbian_update(nearer, settled.z, settled.errors, weight / beta))
+    direction = jax.tree.map(lambda *d: sum(d) / len(d), *directions)
+    return nearer, settled, mlp.ascend(weights, direction, hp, weight.any())

@@ -1,49 +1,206 @@
-"""The free energy of a discriminative predictive-coding network and its local error signals.
+"""The free energy of a predictive-coding network whose ends are clamped, and its local error signals.
 
-For one sample, with x and y clamped and the hidden activities z_1 .. z_{L-1} free,
+For one sample, with layers 1 .. L, pre-activations a_l (see `layers`) and errors e_l = z_l - f_l(a_l),
 
-    F = sum_l 1/2 |z_l - f(a_l)|^2 + cost(y, a_L),    a_l = z_{l-1} W_l + b_l,    z_0 = x
+    F = sum_{l<L} 1/2 (e_l^T Pi_l e_l - log |Pi_l|) + cost(top, a_L) [ + prior/2 |z_0|^2 ]
 
-where cost is 1/2 |y - a_L|^2 for a Gaussian output and -sum_c y_c log softmax(a_L)_c for a categorical one.
-Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949; the categorical output as in
-Pinchetti et al. (2025), arXiv:2407.01163.
+The cost is that of a Gaussian (1/2 e_L^T Pi_L e_L - 1/2 log |Pi_L|), a categorical (-sum_c y_c log softmax(a_L)_c)
+or independent Bernoulli outputs (-sum_c log p(y_c), p = sigmoid(a_L)). A constant is left out.
+
+Both directions are one chain. Discriminative: the bottom is clamped to the input, the top to the label.
+Generative: the bottom is clamped to the label, or free under a Gaussian prior, and the top is the data.
+Unobserved parts of the top are at their own prediction, where their error is zero: this is their exact
+optimum for a factorised output, so they are never iterated.
+
+Sources: Rao and Ballard (1999), doi:10.1038/4580; Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949;
+categorical outputs as in Pinchetti et al. (2025), arXiv:2407.01163.
 """
 
-from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from flax import struct
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from pcl.network.layers import Network
+from pcl.errors import UsageError, unknown
+from pcl.network.activations import ACTIVATIONS
+from pcl.network.layers import activity, forward
+from pcl.network.precision import Precision, check_precision, is_full, log_determinant, weigh
 
-OUTPUTS = ("gaussian", "categorical")
+OUTPUTS = ("gaussian", "categorical", "bernoulli")
+Activities = tuple[Array, ...]  # the free activities, lowest first, each [B, ...]
 
 
-def output_cost(output: str, y_BC: Float[Array, "B C"], a_BC: Float[Array, "B C"]) -> Float[Array, " B"]:
-    """Energy of the clamped output layer, per sample."""
+@struct.dataclass
+class Problem:
+    """A network and what is clamped at its ends: all that settling needs to know.
+
+    network: the layers. bottom: the clamped activity below the first layer [B, ...]; None: it is free, and
+    the first of the activities. top: the clamped output [B, ...]. observed: which parts of the top are
+    clamped (1) and which free (0), of a shape that broadcasts to the top's ([B, 1] for a categorical top);
+    None: all are clamped.
+    precision: one for each layer, or None for identity everywhere. prior: precision of a free bottom.
+    """
+
+    network: Any  # Network
+    bottom: Any  # Float[Array, "B ..."] | None
+    top: Any  # Float[Array, "B ..."]
+    observed: Any = None
+    precision: Any = None
+    prior: Any = 1.0
+    output: str = struct.field(pytree_node=False, default="gaussian")
+
+    def gain(self, index: int) -> Precision:
+        """The precision of layer `index`."""
+        return None if self.precision is None else self.precision[index]
+
+    def below(self, z: Activities) -> Activities:
+        """The activity below each layer."""
+        return z if self.bottom is None else (self.bottom, *z)
+
+
+class Errors(NamedTuple):
+    """Local error signals, one [B, ...] array a layer, the output's last.
+
+    raw: z_l - f(a_l). gained: Pi_l times it. delta: that at the pre-activation, f'(a_l) * gained; for the
+    output, minus the derivative of its cost by a_L.
+    """
+
+    raw: tuple[Array, ...]
+    gained: tuple[Array, ...]
+    delta: tuple[Array, ...]
+
+
+def output_mean(output: str, a: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
+    """The expected output, given its pre-activation."""
     if output == "gaussian":
-        return 0.5 * jnp.sum((y_BC - a_BC) ** 2, axis=-1)
-    return -jnp.sum(y_BC * jax.nn.log_softmax(a_BC), axis=-1)
+        return a
+    return jax.nn.softmax(a) if output == "categorical" else jax.nn.sigmoid(a)
 
 
-def output_error(output: str, y_BC: Float[Array, "B C"], a_BC: Float[Array, "B C"]) -> Float[Array, "B C"]:
-    """Minus the derivative of `output_cost` by the pre-activation: what the output layer still misses."""
-    return y_BC - (a_BC if output == "gaussian" else jax.nn.softmax(a_BC))
+def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], beta: ArrayLike) -> Float[Array, "B ..."]:
+    """A target that lies the share `beta` of the way from the prediction to `top`; negative: away from it.
+
+    What is learned from it, divided by `beta`, is plain predictive coding at 1. As `beta` vanishes it tends to
+    what the network learns when it is linearised around its feed-forward pass: backpropagation of the part of
+    the output's error that inference leaves there. Source: positive, negative and centred nudging in Pinchetti
+    et al. (2025), arXiv:2407.01163.
+    """
+    mean = output_mean(output, a)
+    return mean + beta * (top - mean)
 
 
-def energy(
-    network: Network,
-    z: tuple[Array, ...],
-    x_BD: Float[Array, "B D"],
-    y_BC: Float[Array, "B C"],
-    f: Callable[[Array], Array],
-    output: str,
+def output_cost(
+    output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], precision: Precision = None, observed: Any = None
 ) -> Float[Array, " B"]:
-    """Free energy F of each sample for hidden activities `z` (one [B, H] array a hidden layer)."""
-    total, below = jnp.zeros(x_BD.shape[0], x_BD.dtype), x_BD
-    for layer, z_BH in zip(network[:-1], z, strict=True):
-        total += 0.5 * jnp.sum((z_BH - f(below @ layer.w + layer.b)) ** 2, axis=-1)
-        below = z_BH
-    return total + output_cost(output, y_BC, below @ network[-1].w + network[-1].b)
+    """Energy of the clamped output, per sample."""
+    seen = 1.0 if observed is None else observed
+    units = tuple(range(1, a.ndim))
+    if output == "gaussian":
+        e = seen * (top - a)
+        return 0.5 * (jnp.sum(e * weigh(precision, e), units) - log_determinant(precision, e, observed))
+    if output == "categorical":
+        return -jnp.sum(seen * top * jax.nn.log_softmax(a), units)
+    return jnp.sum(seen * (jax.nn.softplus(a) - top * a), units)
+
+
+def feedforward(problem: Problem, bottom: Float[Array, "B ..."] | None = None) -> Activities:
+    """The free activities after a feed-forward pass; a free bottom begins at `bottom`."""
+    if problem.bottom is not None:
+        return forward(problem.network[:-1], problem.bottom)
+    if bottom is None:
+        raise UsageError("the bottom of this problem is free: give the activity that it begins at")
+    return (bottom, *forward(problem.network[:-1], bottom))
+
+
+def first_prediction(problem: Problem) -> Array | None:
+    """What a clamped bottom predicts. It never changes while settling, so it is computed once."""
+    return None if problem.bottom is None else problem.network[0].predict(problem.bottom)
+
+
+def preactivations(problem: Problem, z: Activities, first: Array | None = None) -> tuple[Array, ...]:
+    """Every layer's pre-activation; `first`, where given, is that of the first layer."""
+    pairs = list(zip(problem.network, problem.below(z), strict=True))
+    if first is None:
+        return tuple(layer.predict(below) for layer, below in pairs)
+    return (first, *(layer.predict(below) for layer, below in pairs[1:]))
+
+
+def errors(problem: Problem, z: Activities, first: Array | None = None) -> Errors:
+    """The error signals of every layer at activities `z`."""
+    a = preactivations(problem, z, first)
+    raw, gained, delta = [], [], []
+    for i, (layer, a_l, z_l) in enumerate(zip(problem.network[:-1], a[:-1], problem.below(z)[1:], strict=True)):
+        raw.append(z_l - activity(layer, a_l))
+        gained.append(weigh(problem.gain(i), raw[i]))
+        delta.append(ACTIVATIONS[layer.activation].df(a_l) * gained[i])
+    raw.append(problem.top - output_mean(problem.output, a[-1]))
+    if problem.observed is not None:
+        raw[-1] = problem.observed * raw[-1]
+    gained.append(weigh(problem.gain(-1), raw[-1]) if problem.output == "gaussian" else raw[-1])
+    return Errors(tuple(raw), tuple(gained), (*delta, gained[-1]))
+
+
+def activity_gradient(problem: Problem, z: Activities, e: Errors) -> Activities:
+    """dF/dz_l = Pi_l e_l - (what layer l+1 carries down of its own error), for every free activity."""
+    if problem.bottom is None:
+        own, above = (problem.prior * z[0], *e.gained[:-1]), zip(problem.network, e.delta, strict=True)
+    else:
+        own, above = e.gained[:-1], zip(problem.network[1:], e.delta[1:], strict=True)
+    return tuple(own_l - layer.carry_down(z_l, delta) for own_l, z_l, (layer, delta) in zip(own, z, above, strict=True))
+
+
+def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
+    """Free energy F of each sample at the free activities `z`."""
+    a = preactivations(problem, z)
+    total = output_cost(problem.output, problem.top, a[-1], problem.gain(-1), problem.observed)
+    for i, (layer, a_l, z_l) in enumerate(zip(problem.network[:-1], a[:-1], problem.below(z)[1:], strict=True)):
+        e, units = z_l - activity(layer, a_l), tuple(range(1, z_l.ndim))
+        total += 0.5 * (jnp.sum(e * weigh(problem.gain(i), e), units) - log_determinant(problem.gain(i), e))
+    if problem.bottom is None:
+        total += 0.5 * problem.prior * jnp.sum(z[0] ** 2, tuple(range(1, z[0].ndim)))
+    return total
+
+
+def check(problem: Problem, z: Activities | None = None) -> None:
+    """Refuses what cannot be settled: shapes that do not meet, an indefinite precision, NaN or infinite values.
+
+    Shapes are checked always, values where they are known, that is outside of compiled functions.
+
+    Raises:
+      UsageError: with what would be right.
+    """
+    if problem.output not in OUTPUTS:
+        raise unknown("output", problem.output, OUTPUTS)
+    for name, value in (
+        ("bottom", problem.bottom),
+        ("top", problem.top),
+        *((f"z[{i}]", v) for i, v in enumerate(z or ())),
+    ):
+        known = value is not None and not isinstance(value, jax.core.Tracer)
+        if known and not np.isfinite(value).all():
+            raise UsageError(f"{name} holds NaN or infinite values; activities must be finite")
+    if problem.bottom is None and not z:
+        return
+    bottom = problem.bottom if z is None or problem.bottom is not None else z[0]
+    try:
+        shapes = [a.shape for a in jax.eval_shape(forward, problem.network, bottom)]
+    except (TypeError, ValueError) as e:
+        raise UsageError(f"a bottom of shape {bottom.shape} does not fit the layers: {str(e).splitlines()[0]}") from e
+    wanted = [*([] if problem.bottom is not None else [bottom.shape]), *shapes[:-1]]
+    if z is not None and [v.shape for v in z] != wanted:
+        raise UsageError(f"activities have shapes {[v.shape for v in z]}; this problem needs {wanted}")
+    if problem.top.shape != shapes[-1]:
+        raise UsageError(f"top has shape {problem.top.shape}; the network's output has {shapes[-1]}")
+    for i, shape in enumerate(shapes):
+        check_precision(problem.gain(i), shape[1:], f"layer {i}")
+    if problem.observed is None:
+        return
+    if problem.output == "categorical" and problem.observed.shape[1:] != (1,):
+        raise UsageError("a categorical top is observed as a whole: give an `observed` of shape [B, 1]")
+    if problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
+        raise UsageError("a partly observed top takes identity or diagonal precision, not a full one")

@@ -1,31 +1,54 @@
-"""What an answer costs: floating-point operations of dense chains, per sample.
+"""What an answer costs: floating-point operations of a network, per sample.
 
-Counts are of matrix products, a multiplication and an addition being two. What grows with units and not with
-synapses (activations, biases, errors) and the optimiser, whose price is shared by a batch, are left out. `sizes` are
-the units of each layer, input first. `inference_steps` may be an array.
+Counts are of matrix products and convolutions, a multiplication and an addition being two. What grows with units
+and not with synapses (activations, biases, errors) and the optimiser, whose price is shared by a batch, are left
+out. `uses` says how often a sample uses the synapses of each layer, lowest first: each of a dense layer's once, a
+kernel's at every place. `inference_steps` may be an array.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from pcl.errors import UsageError
+from pcl.network.layers import Conv, Network, activity
 
 
-def forward_flops(sizes: Sequence[int]) -> int:
+def dense_uses(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Uses of a dense chain's synapses; `sizes` are the units of each layer, input first."""
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise UsageError(f"sizes={tuple(sizes)}: need at least an input and an output layer, of at least one unit")
+    return tuple(below * above for below, above in itertools.pairwise(sizes))
+
+
+def synapse_uses(network: Network, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Uses of the synapses of any network (arrays, or their shapes) that reads inputs of `input_shape`."""
+    uses, below = [], jnp.zeros((1, *input_shape))
+    for layer in network:
+        places = layer.places(below) if isinstance(layer, Conv) else 1
+        uses.append(math.prod(layer.w.shape) * places)
+        below = jnp.zeros(jax.eval_shape(lambda w, x: activity(w, w.predict(x)), layer, below).shape)
+    return tuple(uses)
+
+
+def forward(uses: Sequence[int]) -> int:
     """One prediction: every synapse once."""
-    return 2 * _synapses(sizes)
+    return 2 * sum(uses)
 
 
-def backprop_flops(sizes: Sequence[int]) -> int:
+def backprop(uses: Sequence[int]) -> int:
     """One learning step of backpropagation: predict, send errors down to the first layer, change every weight.
 
     The input needs no error, so the first layer's synapses are not used downwards.
     """
-    return 4 * _synapses(sizes) + 2 * _upper_synapses(sizes)
+    return 4 * sum(uses) + 2 * sum(uses[1:])
 
 
-def predictive_coding_flops(sizes: Sequence[int], inference_steps: Any) -> Any:
+def predictive_coding(uses: Sequence[int], inference_steps: Any) -> Any:
     """One learning step of predictive coding with (a mean of) `inference_steps` steps of settling.
 
     Predict once, change every weight once; in each inference step and once after the last, every layer but
@@ -33,15 +56,12 @@ def predictive_coding_flops(sizes: Sequence[int], inference_steps: Any) -> Any:
     prediction stays, because its input is clamped. With one inference step more, 4 operations a synapse
     above the first layer more. As `pcl.network.inference.settle` computes it.
     """
-    return 4 * _synapses(sizes) + (4 * inference_steps + 2) * _upper_synapses(sizes)
+    return 4 * sum(uses) + (4 * inference_steps + 2) * sum(uses[1:])
 
 
-def _synapses(sizes: Sequence[int]) -> int:
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise UsageError(f"sizes={tuple(sizes)}: need at least an input and an output layer, of at least one unit")
-    return sum(below * above for below, above in itertools.pairwise(sizes))
+def incremental(uses: Sequence[int], inference_steps: Any) -> Any:
+    """One learning step of iPC: in each inference step all layers predict and learn, and all but one send errors down.
 
-
-def _upper_synapses(sizes: Sequence[int]) -> int:
-    """Those above the first layer of weights."""
-    return _synapses(sizes) - sizes[0] * sizes[1]
+    One prediction comes before. As `pcl.network.incremental.settle_and_learn` computes it.
+    """
+    return 2 * sum(uses) + inference_steps * (4 * sum(uses) + 2 * sum(uses[1:]))

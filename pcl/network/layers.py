@@ -1,56 +1,165 @@
-"""A chain of dense layers as a tuple of parameters, with activations and their derivatives.
+"""Layers: each predicts the activity above it from the activity below it.
 
-Layer l predicts the activity above it: mu_l = f(a_l), a_l = z_{l-1} W_l + b_l; the last layer is linear.
+A layer's pre-activation is a = scale * W g(below) + b, plus `below` itself where it has a skip connection;
+its prediction is f(a). Usually g is the identity; in the form of muPC, f is, and g is the nonlinearity.
+Every layer kind has three methods, all of them linear in what they carry and local to the layer:
+
+    predict(below) -> a                        the pre-activation
+    carry_down(below, delta) -> like `below`   the transposed map: what an error `delta` at `a` asks of `below`
+    hebbian(below, delta) -> like the layer    sum over samples of error times presynaptic activity
+
+A chain is a tuple of layers, the lowest first; its last layer is linear (its `activation` is the identity),
+because the output's distribution is part of the energy.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import struct
 from jax import Array
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
+
+from pcl.network.activations import ACTIVATIONS
+
+Weights = Any  # an array; pytrees of layers also hold gradients, optimiser memory and shapes
 
 
-class Layer(NamedTuple):
-    """Weights and bias of one dense layer."""
-
-    w: Float[Array, "D H"]
-    b: Float[Array, " H"]
+def static(default: Any) -> Any:
+    """A fact about a layer that is compiled in."""
+    return struct.field(pytree_node=False, default=default)
 
 
+@struct.dataclass
+class Dense:
+    """Every unit below reaches every unit above; an image below is read as one vector.
+
+    w: weights [D, H]; b: bias [H], or None.
+    """
+
+    w: Weights
+    b: Weights = None
+    activation: str = static("identity")
+    inner: str = static("identity")
+    scale: float = static(1.0)
+    skip: bool = static(False)
+
+    def predict(self, below: Float[Array, "B ..."]) -> Float[Array, "B H"]:
+        """Pre-activation."""
+        flat_BD = below.reshape(below.shape[0], -1)
+        a_BH = _scaled(self.scale, ACTIVATIONS[self.inner].f(flat_BD) @ self.w)
+        a_BH = a_BH if self.b is None else a_BH + self.b
+        return a_BH + flat_BD if self.skip else a_BH
+
+    def carry_down(self, below: Float[Array, "B ..."], delta: Float[Array, "B H"]) -> Float[Array, "B ..."]:
+        """The error that each unit below receives over its outgoing weights."""
+        down = _scaled(self.scale, delta @ self.w.T).reshape(below.shape)
+        down = down if self.inner == "identity" else ACTIVATIONS[self.inner].df(below) * down
+        return down + delta.reshape(below.shape) if self.skip else down
+
+    def hebbian(self, below: Float[Array, "B ..."], delta: Float[Array, "B H"]) -> "Dense":
+        """Error times presynaptic activity, for every weight and bias."""
+        pre_BD = ACTIVATIONS[self.inner].f(below.reshape(below.shape[0], -1))
+        bias = None if self.b is None else delta.sum(0)
+        return dataclasses.replace(self, w=_scaled(self.scale, pre_BD.T @ delta), b=bias)
+
+
+@struct.dataclass
+class Conv:
+    """A 2-D convolution over images [B, height, width, channels], and pooling of the pre-activation.
+
+    Pooling windows of `pool` x `pool` do not overlap; rows and columns that fill no window are dropped. As
+    every activation but gelu is monotone, maximal pooling before it is maximal pooling after it.
+
+    w: kernel [K, K, channels below, channels above]; b: bias [channels above], or None.
+    """
+
+    w: Weights
+    b: Weights = None
+    activation: str = static("identity")
+    stride: int = static(1)
+    padding: str = static("SAME")  # or VALID
+    pool: int = static(1)
+    pooling: str = static("max")  # or average
+
+    def predict(self, below: Float[Array, "B Y X C"]) -> Float[Array, "B P Q D"]:
+        """Pre-activation."""
+        windows = _windows(self._convolve(below, self.w), self.pool)
+        a = windows.max((2, 4)) if self.pooling == "max" else windows.mean((2, 4))
+        return a if self.b is None else a + self.b
+
+    def carry_down(self, below: Float[Array, "B Y X C"], delta: Float[Array, "B P Q D"]) -> Float[Array, "B Y X C"]:
+        """The error that each unit below receives over its outgoing weights."""
+        spread, kernel = self._unpool(below, delta), self.w.shape[:2]
+        pads = jax.lax.padtype_to_pads(below.shape[1:3], kernel, (self.stride, self.stride), self.padding)
+        reach = zip(below.shape[1:3], spread.shape[1:3], kernel, pads, strict=True)
+        around = [(k - 1 - low, n + low - self.stride * (m - 1) - 1) for n, m, k, (low, _) in reach]
+        # The barrier keeps XLA from folding the mirror into the convolution, which on CPUs is ten times slower.
+        mirrored = jax.lax.optimization_barrier(self.w[::-1, ::-1].swapaxes(2, 3))
+        dilation, numbers = (self.stride, self.stride), ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(
+            spread, mirrored, (1, 1), around, lhs_dilation=dilation, dimension_numbers=numbers
+        )
+
+    def hebbian(self, below: Float[Array, "B Y X C"], delta: Float[Array, "B P Q D"]) -> "Conv":
+        """Error times presynaptic activity, summed over the places that share a weight."""
+        spread = self._unpool(below, delta)
+        kernel = jax.linear_transpose(lambda w: self._convolve(below, w), self.w)(spread)[0]
+        return dataclasses.replace(self, w=kernel, b=None if self.b is None else delta.sum((0, 1, 2)))
+
+    def places(self, below: Float[Array, "B Y X C"]) -> int:
+        """Places at which the kernel is applied to an image."""
+        _, height, width, _ = jax.eval_shape(self._convolve, below, self.w).shape
+        return height * width
+
+    def _convolve(self, below: Array, w: Array) -> Array:
+        strides, numbers = (self.stride, self.stride), ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(below, w, strides, self.padding, dimension_numbers=numbers)
+
+    def _unpool(self, below: Array, delta: Array) -> Array:
+        """The error of each window, given to its winner (maximal pooling) or shared (average pooling)."""
+        if self.pool == 1:
+            return delta
+        share = delta[:, :, None, :, None] / self.pool**2
+        unpooled = self._convolve(below, self.w)  # as in `predict`: compiled together, it is computed once
+        windows = _windows(unpooled, self.pool)
+        if self.pooling == "max":
+            wins = (windows == windows.max((2, 4), keepdims=True)).astype(delta.dtype)
+            share = delta[:, :, None, :, None] * wins / wins.sum((2, 4), keepdims=True)
+        spread = jnp.broadcast_to(share, windows.shape).reshape(_cropped(unpooled, self.pool).shape)
+        missing = [(0, whole - kept) for whole, kept in zip(unpooled.shape, spread.shape, strict=True)]
+        return jnp.pad(spread, missing)
+
+
+Layer = Dense | Conv
 Network = tuple[Layer, ...]
 
 
-class Activation(NamedTuple):
-    """A nonlinearity and its derivative, both as functions of the pre-activation."""
-
-    f: Callable[[Array], Array]
-    df: Callable[[Array], Array]
+def activity(layer: Layer, a: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
+    """The prediction f(a) of a layer with pre-activation `a`."""
+    return ACTIVATIONS[layer.activation].f(a)
 
 
-ACTIVATIONS = {
-    "tanh": Activation(jnp.tanh, lambda a: 1 - jnp.tanh(a) ** 2),
-    "relu": Activation(jax.nn.relu, lambda a: (a > 0).astype(a.dtype)),
-}
+def forward(network: Network, x: Float[Array, "B ..."]) -> tuple[Array, ...]:
+    """Activity of every layer after a feed-forward pass from `x`; the last is the linear output."""
+    activities = []
+    for layer in network:
+        x = activity(layer, layer.predict(x))
+        activities.append(x)
+    return tuple(activities)
 
 
-def init_network(key: PRNGKeyArray, sizes: tuple[int, ...]) -> Network:
-    """Layers of the given sizes (input first), weights normal with variance 1/fan-in, biases zero.
-
-    Source: LeCun, Bottou, Orr and Müller, Efficient BackProp (1998).
-    """
-    keys = jax.random.split(key, len(sizes) - 1)
-    return tuple(
-        Layer(jax.random.normal(k, (d, h)) / jnp.sqrt(d), jnp.zeros(h))
-        for k, d, h in zip(keys, sizes[:-1], sizes[1:], strict=True)
-    )
+def _scaled(scale: float, x: Array) -> Array:
+    return x if scale == 1.0 else scale * x
 
 
-def forward(network: Network, x_BD: Float[Array, "B D"], f: Callable[[Array], Array]) -> tuple[Array, ...]:
-    """Activity of every layer after a feed-forward pass; the last is the linear output."""
-    activities, z = [], x_BD
-    for layer in network[:-1]:
-        z = f(z @ layer.w + layer.b)
-        activities.append(z)
-    return (*activities, z @ network[-1].w + network[-1].b)
+def _cropped(u: Array, pool: int) -> Array:
+    """The rows and columns that fill pooling windows."""
+    return u[:, : u.shape[1] // pool * pool, : u.shape[2] // pool * pool]
+
+
+def _windows(u: Float[Array, "B Y X C"], pool: int) -> Float[Array, "B P p Q q C"]:
+    """An image cut into pooling windows of p x q = pool x pool."""
+    u = _cropped(u, pool)
+    return u.reshape(u.shape[0], u.shape[1] // pool, pool, u.shape[2] // pool, pool, u.shape[3])

@@ -1,20 +1,60 @@
 """Local plasticity: a weight moves by the error above it times the activity below it, nothing else.
 
-    dW_l = sum_b w_b z_{l-1,b}^T delta_{l,b},    db_l = sum_b w_b delta_{l,b}
+    dW_l = sum_b w_b g(z_{l-1,b})^T delta_{l,b},    db_l = sum_b w_b delta_{l,b},    delta_l = f'(a_l) * Pi_l e_l
 
-This is minus the gradient of the (weighted) free energy at the settled activities.
-Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
+This is minus the gradient of the (weighted) free energy at the settled activities; convolutions sum over the
+places that share a weight. Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
+
+What an optimiser makes of it stays local as long as the optimiser works weight by weight: each layer has an
+optimiser state of its own, and a gate that scales its updates.
 """
 
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
 from jax import Array
 from jaxtyping import Float
 
-from pcl.network.inference import Settled
-from pcl.network.layers import Layer, Network
+from pcl.network.energy import Activities, Errors, Problem
+from pcl.network.layers import Network
 
 
-def hebbian_update(x_BD: Float[Array, "B D"], settled: Settled, weight_B: Float[Array, " B"]) -> Network:
+def hebbian_update(problem: Problem, z: Activities, errors: Errors, weight_B: Float[Array, " B"]) -> Network:
     """The direction in which every layer learns, samples weighted by `weight_B`."""
-    below = (x_BD, *settled.z)
-    post = tuple(weight_B[:, None] * delta for delta in settled.delta)
-    return tuple(Layer(pre.T @ d, d.sum(0)) for pre, d in zip(below, post, strict=True))
+    layers = zip(problem.network, problem.below(z), errors.delta, strict=True)
+    return tuple(
+        layer.hebbian(below, weight_B.reshape(-1, *(1,) * (delta.ndim - 1)) * delta) for layer, below, delta in layers
+    )
+
+
+def init_optimiser(network: Network, optimiser: optax.GradientTransformation) -> tuple[optax.OptState, ...]:
+    """Fresh memory of the optimiser, one for each layer."""
+    return tuple(optimiser.init(layer) for layer in network)
+
+
+def learn(
+    network: Network,
+    memory: tuple[optax.OptState, ...],
+    direction: Network,
+    optimiser: optax.GradientTransformation,
+    gate_L: Float[Array, " L"] | tuple[float, ...],
+) -> tuple[Network, tuple[optax.OptState, ...]]:
+    """One step of every layer along `direction`, as `optimiser` (which descends) transforms it.
+
+    Each layer's step is multiplied by its gate. A gate of 0 leaves the layer and its memory bit-identical.
+    """
+    moved = [
+        _learn_layer(layer, state, towards, optimiser, gate)
+        for layer, state, towards, gate in zip(network, memory, direction, gate_L, strict=True)
+    ]
+    return tuple(layer for layer, _ in moved), tuple(state for _, state in moved)
+
+
+def _learn_layer(
+    layer: Any, memory: optax.OptState, direction: Any, optimiser: optax.GradientTransformation, gate: Array | float
+) -> tuple[Any, optax.OptState]:
+    updates, moved = optimiser.update(jax.tree.map(jnp.negative, direction), memory, layer)
+    stepped = jax.tree.map(lambda w, u: w + gate * u, layer, updates)
+    return jax.tree.map(lambda new, old: jnp.where(gate > 0, new, old), (stepped, moved), (layer, memory))

@@ -20,7 +20,7 @@ class Evaluation:
     probe_size: int = static(0, "held-out samples a probe looks at between ends of tasks (0: all)", low=0)
     log_bins: int = static(250, "most entries of each logged curve", low=1)
     revisit_steps: int = static(0, "steps in each context again, by a copy of the final state (0: none)", low=0)
-    end_every: int = static(1, "ends of tasks from one probe of all held-out samples to the next", low=1)
+    end_every: int = static(1, "ends of tasks from one probe of all held-out samples to the next (0: none)", low=0)
     probe_on: str = static("test", "held-out samples that are probed", choices=("test", "validation"))
     charge: str = static(
         "nothing",

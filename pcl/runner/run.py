@@ -21,19 +21,22 @@ CostRatio = Callable[[HParams, Any, int], Any]  # (hp, inference steps, rows of 
 
 
 def probe_steps(stream: Stream, every: int, end_every: int = 1) -> tuple[int, ...]:
-    """Numbers of steps after which the held-out samples are probed: 0, each `every`, and `whole_probes`.
+    """Numbers of steps after which held-out samples are probed: 0, each `every`, `whole_probes`, and the last.
 
     None on a stream without held-out samples.
     """
     if stream.probe is None:
         return ()
     regular = range(0, stream.steps + 1, every)
-    return tuple(sorted({*regular, *whole_probes(stream, end_every)}))
+    return tuple(sorted({*regular, *whole_probes(stream, end_every), stream.steps}))
 
 
 def whole_probes(stream: Stream, end_every: int) -> tuple[int, ...]:
-    """Numbers of steps after which all held-out samples are probed: each `end_every`-th end of a task, and the last."""
-    return (*stream.task_ends[end_every - 1 :: end_every], stream.steps)
+    """Numbers of steps after which all held-out samples are probed: each `end_every`-th end of a task, and the last.
+
+    None where `end_every` is 0.
+    """
+    return (*stream.task_ends[end_every - 1 :: end_every], stream.steps) if end_every else ()
 
 
 def make_run(
@@ -51,7 +54,7 @@ def make_run(
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
     Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
     bins. At `probe_steps` held-out samples are queried: `probe_size` of them (None: all), and all of them
-    at each `end_every`-th end of a task. After the stream a copy of the final state lives through
+    at each `end_every`-th end of a task (0: never). After the stream a copy of the final state lives through
     `revisit_steps` steps of each group anew, which shows how fast a known context is found again.
 
     Where labels come on request (`stream.label_budget`), the learner's own predictions decide which.
@@ -73,7 +76,7 @@ def make_run(
     slot = np.zeros(stream.steps, np.int32)
     slot[np.asarray(probes[1:], int) - 1] = np.arange(1, len(probes))
     whole = np.zeros(stream.steps, np.int32)
-    whole[np.asarray(whole_probes(stream, end_every)) - 1] = 1
+    whole[np.asarray(whole_probes(stream, end_every), int) - 1] = 1
     # What a step does about probing: nothing, a sample, everything.
     probing = (slot > 0) * (1 + whole)
     every = log_every(stream.steps, log_bins)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcl.errors import UsageError
-from pcl.evaluation.shifts import match_alarms, mean_reaction, plasticity_slope, shift_reaction
+from pcl.evaluation.shifts import match_alarms, mean_reaction, plasticity_slope, shift_reaction, surprise_alarms
 
 SEEN = np.full(10, 10)
 #         before the shift | shift at bin 3           | shift at bin 7
@@ -74,6 +74,37 @@ def test_no_alarms_miss_every_shift_and_alarms_without_shifts_are_false():
     assert match_alarms([4, 5], [], 3).false.tolist() == [2]
 
 
+def test_alarms_of_surprise_by_hand():
+    # Reference 0, 2: mean 1, deviation sqrt(2). Bin 2 lies one deviation above: the sum is 1 - 0.5. Its own reference
+    # is 2, 1 + sqrt(2): mean 2.2071, deviation 0.2929; bin 3 lies two deviations above: 0.5 + 2 - 0.5 = 2.
+    third = 1 + np.sqrt(2)
+    surprise = [0, 2, third, (2 + third) / 2 + 2 * (third - 2) / np.sqrt(2)]
+    assert surprise_alarms(surprise, threshold=1.99, reference=2).tolist() == [3]
+    assert surprise_alarms(surprise, threshold=2.01, reference=2).tolist() == []
+    assert surprise_alarms(surprise, threshold=0.49, reference=2).tolist() == [2]
+    assert surprise_alarms(surprise, drift=1.1, threshold=0.9, reference=2).tolist() == []
+
+
+def test_a_flat_series_raises_no_alarm_until_it_rises_and_bins_without_labels_are_left_out():
+    flat = np.full(40, 0.7)
+    assert surprise_alarms(flat).size == 0
+    assert surprise_alarms(np.where(np.arange(40) < 25, flat, 0.1)).size == 0
+    step = np.where(np.arange(40) < 25, flat, 0.8)
+    assert surprise_alarms(step).tolist() == [25]
+    # The test begins anew behind the alarm: ten bins later the higher level is the reference.
+    step[20:25] = np.nan
+    assert surprise_alarms(step).tolist() == [25]
+    assert surprise_alarms([0.1, 0.2]).size == 0
+
+
+def test_false_alarms_are_rare_and_a_large_shift_is_noticed_at_once():
+    # About one alarm in 570 bins at the defaults on Gaussian noise, measured on 12,000 bins; here 2,000.
+    noise = np.random.default_rng(0).normal(size=2000)
+    assert len(surprise_alarms(noise)) <= 10
+    shifted = noise[:100] + 10 * (np.arange(100) >= 50)
+    assert 50 in surprise_alarms(shifted)
+
+
 def test_slope_of_a_line_is_exact():
     slope = plasticity_slope(0.9 - 0.002 * np.arange(200))
     assert slope == pytest.approx((-0.2, -0.2, -0.2))
@@ -107,5 +138,9 @@ def test_other_refusals():
         shift_reaction(HITS, SEEN, [3], window=0)
     with pytest.raises(UsageError, match="increasing bins"):
         match_alarms([1], [2, 5, 5], 1)
+    with pytest.raises(UsageError, match="reference=1"):
+        surprise_alarms([1, 2], reference=1)
+    with pytest.raises(UsageError, match="threshold=0"):
+        surprise_alarms([1, 2], threshold=0.0)
     with pytest.raises(UsageError, match="tolerance=-1"):
         match_alarms([1], [2], -1)

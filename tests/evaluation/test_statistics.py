@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcl.errors import UsageError
-from pcl.evaluation.statistics import interquartile_mean, mean_interval, paired_permutation_test
+from pcl.evaluation.statistics import interquartile_mean, mean_band, mean_interval, paired_permutation_test
 
 SCORES = [0.61, 0.64, 0.58, 0.7, 0.66, 0.59, 0.63]
 
@@ -16,6 +16,19 @@ SCORES = [0.61, 0.64, 0.58, 0.7, 0.66, 0.59, 0.63]
 def test_mean_interval_of_two_values_spans_them():
     # A resample of {0, 1} is 00 or 11 with probability 1/4 each, beyond the 2.5 % tails on either side.
     assert mean_interval([0, 1]) == (0.5, 0, 1)
+
+
+def test_a_band_is_the_interval_of_every_column():
+    values = np.random.default_rng(2).normal(size=(7, 5))
+    # Sums over resamples in another order: rounding alone.
+    np.testing.assert_allclose(np.transpose(mean_band(values)), [mean_interval(c) for c in values.T], rtol=1e-12)
+    values[3, 1] = np.nan
+    mean, low, high = mean_band(values)
+    assert np.isnan([mean[1], low[1], high[1]]).all()
+    assert np.isfinite([mean[0], low[0], high[0]]).all()
+    assert np.isnan(mean_band(values[:1])[1]).all()
+    with pytest.raises(UsageError, match="must be"):
+        mean_band([1.0, 2.0])
 
 
 def test_mean_interval_near_the_normal_one_for_many_values():

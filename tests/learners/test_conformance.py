@@ -16,6 +16,9 @@ CENTRES = 4 * np.eye(3, 5, dtype=np.float32)
 VARIANTS = [(name, {}) for name in REGISTRY] + [
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("pcn", {"depth": 0, "lr": 0.03}),
+    ("pcn", {"inference": "ipc", "lr": 0.001}),
+    ("pcn", {"inference": "momentum", "halt": "gradient", "tolerance": 0.1, "nudge": "centred"}),
+    ("pcn", {"precision": "full", "halt": "saturation", "init": "mupc", "lr": 0.03, "optimiser": "adamw"}),
     ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("bpc", {"depth": 1, "drift": 0.01}),
     ("rls", {"precision": "low_rank", "block": 4, "features": "random"}),

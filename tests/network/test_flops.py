@@ -1,36 +1,45 @@
 """Costs against numbers worked out by hand."""
 
+import jax
 import pytest
 
 from pcl.errors import UsageError
-from pcl.network.flops import backprop_flops, forward_flops, predictive_coding_flops
+from pcl.network.architectures import dense_chain, vgg5
+from pcl.network.flops import backprop, dense_uses, forward, incremental, predictive_coding, synapse_uses
 
 # 4-3-2: 12 synapses to the hidden layer, 6 to the output.
-SIZES = (4, 3, 2)
+USES = (12, 6)
 
 
 def test_counts_by_hand():
-    assert forward_flops(SIZES) == 2 * 18
+    assert dense_uses((4, 3, 2)) == USES
+    assert forward(USES) == 2 * 18
     # Predict 18, send errors down 6, change 18.
-    assert backprop_flops(SIZES) == 2 * (18 + 6 + 18)
+    assert backprop(USES) == 2 * (18 + 6 + 18)
     # Predict 18, three times predict and send down 6, predict 6 once more, change 18.
-    assert predictive_coding_flops(SIZES, 3.0) == 2 * (18 + 3 * (6 + 6) + 6 + 18)
-
-
-def test_least_chain():
-    assert forward_flops((1, 1)) == 2
+    assert predictive_coding(USES, 3.0) == 2 * (18 + 3 * (6 + 6) + 6 + 18)
+    # Predict 18, three times predict 18, send down 6 and change 18.
+    assert incremental(USES, 3.0) == 2 * (18 + 3 * (18 + 6 + 18))
 
 
 def test_one_layer_has_nothing_to_settle():
-    assert predictive_coding_flops((5, 2), 20.0) == backprop_flops((5, 2)) == 40
+    assert predictive_coding(dense_uses((5, 2)), 20.0) == backprop(dense_uses((5, 2))) == 40
 
 
 def test_predictive_coding_without_inference_costs_what_backprop_does():
-    assert predictive_coding_flops((784, 400, 400, 10), 0.0) == backprop_flops((784, 400, 400, 10)) == 2_238_400
+    uses = dense_uses((784, 400, 400, 10))
+    assert predictive_coding(uses, 0.0) == backprop(uses) == 2_238_400
+
+
+def test_a_kernel_is_used_at_every_place():
+    assert synapse_uses(dense_chain(jax.random.key(0), (4, 3, 2)), (4,)) == USES
+    network = jax.eval_shape(lambda key: vgg5(key, (8, 8, 1), 10, width=2), jax.random.key(0))
+    # 8 x 8 places of 3 x 3 x 1 x 2 weights; then pooled to 4 x 4, 2 x 2 and, unpadded no more, 1 x 1.
+    assert synapse_uses(network, (8, 8, 1)) == (64 * 18, 16 * 72, 4 * 288, 1 * 576, 8 * 10)
 
 
 def test_refusals():
     with pytest.raises(UsageError, match="input and an output"):
-        forward_flops((4,))
+        dense_uses((4,))
     with pytest.raises(UsageError, match="of at least one unit"):
-        backprop_flops((4, 0, 2))
+        dense_uses((4, 0, 2))

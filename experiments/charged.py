@@ -1,0 +1,24 @@
+"""A stream that does not wait: what is left of each learner's accuracy when its computation is charged.
+
+Digits shuffled and in turn, once with updates for nothing and once charged by FLOPs: an update c times as dear as
+that of backpropagation on the same architecture takes as long as c samples need to arrive, and those in between are
+predicted but not learned from.
+
+    python -m experiments.run --experiment=charged
+    python -m scripts.make_figures --only=tab_charged
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+EXPERIMENT = Experiment(
+    name="charged",
+    streams={
+        "split_digits": StreamSpec("split", {"source": "digits"}),
+        "split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5}),
+    },
+    learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
+    seeds=10,
+    evaluation=Evaluation(probe_every=50, log_bins=50),
+    sweep=("charge=nothing,flops",),
+    smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+)

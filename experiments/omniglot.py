@@ -1,0 +1,30 @@
+"""A class at a time, a thousand times: what is left of the first character after all others came.
+
+Omniglot, 15 images of each class and then never again: the first 600 classes, and all 1,623, in an order drawn from
+the key. All held-out images, five a class, are probed after every 50th class. Learning rates: `mnist_rates`, chosen on
+other images.
+
+    python -m experiments.run --experiment=omniglot --data_dir=FOLDER
+    python -m scripts.make_figures --only=fig_retention,tab_omniglot
+"""
+
+from experiments.split_mnist import NETWORK
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+ONE_BY_ONE = {"source": "omniglot", "classes_per_task": 1, "batch": 5}
+
+EXPERIMENT = Experiment(
+    name="omniglot",
+    streams={
+        "omniglot_600": StreamSpec("split", ONE_BY_ONE | {"classes": 600}),
+        "omniglot_1623": StreamSpec("split", ONE_BY_ONE),
+    },
+    learners={"ncm": {}, "backprop": NETWORK, "er": NETWORK | {"memory": 1000}, "pcn": NETWORK},
+    seeds=5,
+    evaluation=Evaluation(probe_every=10**9, end_every=50),
+    # Both streams shrink to the same ten classes, which run once.
+    smoke={
+        "source": "digits", "classes": 0, "batch": 50, "end_every": 2,
+        "width": 8, "depth": 1, "inference_steps": 3,
+    },
+)  # fmt: skip

@@ -1,0 +1,35 @@
+"""Twenty permutations of MNIST in turn: what networks keep of nineteen earlier inputs with the same labels.
+
+Pixels are permuted anew in each of 20 contexts, unannounced; the labels stay (Goodfellow et al. (2014),
+arXiv:1312.6211). 10,000 images of each; all 60,000, as in the literature, with the second command. Probes at the ends
+of contexts look at 500 held-out images, the last one at all of them, under every permutation. Learning rates:
+`mnist_rates`, whose stream took no permutation.
+
+    python -m experiments.run --experiment=permuted_mnist --data_dir=FOLDER
+    python -m experiments.run --experiment=permuted_mnist --data_dir=FOLDER --set dwell=60000 --set probe_every=1500
+    python -m scripts.make_figures --only=tab_permuted_mnist
+"""
+
+from experiments.split_mnist import NETWORK
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+LEARNERS = {"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "er_pcn": NETWORK, "ncm": {}}
+
+
+def stream(contexts: int, dwell: int) -> StreamSpec:
+    """Each permutation once, `dwell` images of it."""
+    settings = {"source": "mnist", "transform": "permutation", "contexts": contexts, "visits": contexts, "dwell": dwell}
+    return StreamSpec("contexts", settings)
+
+
+EXPERIMENT = Experiment(
+    name="permuted_mnist",
+    streams={"permuted_mnist": stream(20, 10_000)},
+    learners=LEARNERS,
+    seeds=5,
+    evaluation=Evaluation(probe_every=250, probe_size=500, end_every=20),
+    smoke={
+        "source": "digits", "contexts": 4, "visits": 4, "dwell": 200, "batch": 20, "probe_every": 5,
+        "width": 8, "depth": 1, "inference_steps": 3,
+    },
+)  # fmt: skip

@@ -1,0 +1,26 @@
+"""Two hundred permutations of MNIST: whether a network learns the last as well as it learned the first.
+
+2,000 images of each permutation by small networks, three hidden layers of 100, as in the smallest of Dohare et al.
+(2024), doi:10.1038/s41586-024-07711-7, who show 60,000 of each. What is measured is the accuracy while each
+permutation is met, and its slope over permutations; a few images are probed at the end, no more.
+
+    python -m experiments.run --experiment=plasticity --data_dir=FOLDER
+    python -m scripts.make_figures --only=fig_plasticity,tab_permuted_mnist
+"""
+
+from experiments.permuted_mnist import LEARNERS, stream
+from pcl.runner.experiment import Evaluation, Experiment
+
+SMALL = {"width": 100, "depth": 3}
+
+EXPERIMENT = Experiment(
+    name="plasticity",
+    streams={"permuted_mnist_200": stream(200, 2_000)},
+    learners={name: settings and settings | SMALL for name, settings in LEARNERS.items()},
+    seeds=5,
+    evaluation=Evaluation(probe_every=10**9, probe_size=10, log_bins=1000, end_every=0),
+    smoke={
+        "source": "digits", "contexts": 6, "visits": 6, "dwell": 100, "batch": 10,
+        "width": 8, "depth": 1, "inference_steps": 3,
+    },
+)  # fmt: skip

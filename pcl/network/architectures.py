@@ -1,0 +1,99 @@
+"""Fresh networks: chains of dense layers, a small convolutional network, and how their weights begin."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.network.layers import Conv, Dense, Layer, Network
+
+
+def _normal(variance: Callable[[int, int], float]) -> Callable[[PRNGKeyArray, tuple[int, ...]], Array]:
+    def draw(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
+        *pre, post = shape
+        place = math.prod(pre[:-1])  # a kernel of K x K places reaches K^2 units above
+        return jax.random.normal(key, shape) * math.sqrt(variance(math.prod(pre), place * post))
+
+    return draw
+
+
+# Weights by fan-in and fan-out. Sources: lecun, Efficient BackProp (1998); xavier, Glorot and Bengio (2010);
+# he, He et al. (2015), arXiv:1502.01852; orthogonal, Saxe et al. (2014), arXiv:1312.6120; mupc, Innocenti et al.
+# (2025), arXiv:2505.13124, whose scales stand in the layers and not in the weights.
+INITS: dict[str, Callable[[PRNGKeyArray, tuple[int, ...]], Array]] = {
+    "lecun": _normal(lambda fan_in, fan_out: 1 / fan_in),
+    "xavier": _normal(lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
+    "he": _normal(lambda fan_in, fan_out: 2 / fan_in),
+    "orthogonal": jax.nn.initializers.orthogonal(),
+    "mupc": _normal(lambda fan_in, fan_out: 1.0),
+}
+
+
+def dense_chain(
+    key: PRNGKeyArray, sizes: tuple[int, ...], activation: str = "tanh", init: str = "lecun", bias: bool = True
+) -> Network:
+    """Dense layers of the given sizes (input first); biases begin at zero.
+
+    With `init="mupc"` the chain has the parametrisation of muPC, z_l = z_{l-1} + a_l W_l f(z_{l-1}), with N
+    units a hidden layer, L layers of weights of variance 1, no biases, and the constants
+    a_1 = 1/sqrt(inputs), a_l = 1/sqrt(N L), a_L = 1/N; the first and the last layer have no skip connection.
+    """
+    keys = jax.random.split(key, len(sizes) - 1)
+    if init == "mupc":
+        return _mupc_chain(keys, sizes, activation)
+    chain = []
+    for k, d, h in zip(keys, sizes[:-1], sizes[1:], strict=True):
+        chain.append(Dense(INITS[init](k, (d, h)), jnp.zeros(h) if bias else None, activation))
+    return (*chain[:-1], dataclasses.replace(chain[-1], activation="identity"))
+
+
+def _mupc_chain(keys: Array, sizes: tuple[int, ...], activation: str) -> Network:
+    chain, last = [], len(sizes) - 2
+    for i, (k, d, h) in enumerate(zip(keys, sizes[:-1], sizes[1:], strict=True)):
+        w = INITS["mupc"](k, (d, h))
+        if i == 0:
+            chain.append(Dense(w, scale=1 / math.sqrt(d)))
+        elif i == last:
+            chain.append(Dense(w, inner=activation, scale=1 / d))
+        else:
+            scale = 1 / math.sqrt(h * (len(sizes) - 1))
+            chain.append(Dense(w, inner=activation, scale=scale, skip=True))
+    return tuple(chain)
+
+
+def vgg5(
+    key: PRNGKeyArray,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    width: int = 128,
+    activation: str = "relu",
+    init: str = "he",
+) -> Network:
+    """Four 3 x 3 convolutions of width, 2, 4 and 4 times width channels, maximal pooling by 2, a dense output.
+
+    The last convolution takes no padding, as in the VGG-5 of Pinchetti et al. (2025), arXiv:2407.01163. On
+    images too small for that, it is padded, and what is one pixel wide is no longer pooled.
+
+    Raises:
+      UsageError: the input is not an image [height, width, channels], or `init` is mupc.
+    """
+    if len(input_shape) != 3:
+        raise UsageError(f"architecture=vgg5 reads images [height, width, channels], not inputs of shape {input_shape}")
+    if init == "mupc":
+        raise UsageError("init=mupc is for architecture=mlp; vgg5 takes he, xavier, lecun or orthogonal")
+    (height, breadth, channels), layers = input_shape, list[Layer]()
+    *conv_keys, out_key = jax.random.split(key, 5)
+    for i, (k, factor) in enumerate(zip(conv_keys, (1, 2, 4, 4), strict=True)):
+        padding = "VALID" if i == 3 and min(height, breadth) >= 4 else "SAME"
+        height, breadth = (n - 2 if padding == "VALID" else n for n in (height, breadth))
+        pool = 2 if min(height, breadth) >= 2 else 1
+        w = INITS[init](k, (3, 3, channels, factor * width))
+        channels, height, breadth = factor * width, height // pool, breadth // pool
+        layers.append(Conv(w, jnp.zeros(channels), activation, padding=padding, pool=pool))
+    features = height * breadth * channels
+    return (*layers, Dense(INITS[init](out_key, (features, outputs)), jnp.zeros(outputs)))

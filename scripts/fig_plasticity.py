@@ -1,0 +1,35 @@
+"""Loss of plasticity: accuracy while each permutation is met, over two hundred of them, with its slope."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from pcl.evaluation.statistics import mean_interval
+from pcl.figures.curves import online_accuracy, plasticity
+from pcl.figures.panels import line, points
+from pcl.figures.style import LEARNERS, save_figure
+from pcl.runner.store import Store
+
+
+def main(results_dir: Path) -> list[Path]:
+    """Draw the figure from `<results_dir>/plasticity`; returns the files written."""
+    records = [r for r in Store(results_dir, "plasticity").records() if r["variant"] == "{}"]
+    figure, axis = plt.subplots(figsize=(7.2, 2.8))
+    plotted = []
+    for i, (learner, label) in enumerate(LEARNERS.items()):
+        runs = [r for r in records if r["learner"] == learner]
+        slope, low, high = mean_interval([plasticity(run) for run in runs])
+        curve = online_accuracy(runs, f"{label}: {slope:+.2f} [{low:+.2f}, {high:+.2f}]")
+        line(axis, curve, f"C{i}", 1.0)
+        plotted += points(curve._replace(name=label), learner=learner)
+    axis.set(xlabel="permutation, in order of arrival", ylabel="online accuracy (%)")
+    axis.margins(x=0)
+    axis.legend(
+        title="change in points per 100 permutations [95 %]",
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.18),
+        ncols=3,
+        fontsize=6.5,
+        title_fontsize=7,
+    )
+    return save_figure(figure, results_dir, "fig_plasticity", plotted)

@@ -1,0 +1,141 @@
+"""The explicit local signals are the gradient of the energy, for every layer, activation, output and precision."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from draws import assert_close, network, problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pcl.errors import UsageError
+from pcl.network.energy import OUTPUTS, Problem, activity_gradient, check, energy, errors, feedforward, output_cost
+from pcl.network.layers import Dense, forward
+from pcl.network.plasticity import hebbian_update
+
+# Every layer kind, activation, output and precision, with the bottom clamped and free.
+CASES = [
+    ("dense", "tanh", "gaussian", "full", False),
+    ("dense", "gelu", "categorical", "diagonal", True),
+    ("no_bias", "sigmoid", "bernoulli", "full", True),
+    ("single", "relu", "categorical", "identity", False),
+    ("mupc", "tanh", "categorical", "identity", False),
+    ("mupc", "gelu", "gaussian", "full", True),
+    ("max", "relu", "gaussian", "diagonal", False),
+    ("average", "leaky_relu", "bernoulli", "identity", True),
+    ("stride", "hard_tanh", "gaussian", "identity", False),
+    ("valid", "identity", "categorical", "full", True),
+]
+
+
+@functools.cache
+def signals_and_gradients(*_case):
+    """One program a case: the local signals beside the derivatives of the energy."""
+
+    @jax.jit
+    def both(p, z):
+        weight = jnp.linspace(0.0, 1.0, len(p.top))
+
+        def weighted(layers, z):
+            return weight @ energy(dataclasses.replace(p, network=layers), z)
+
+        e = errors(p, z)
+        by_layer = jax.grad(weighted)(p.network, z)
+        by_activity = jax.grad(lambda z: energy(p, z).sum())(z)
+        local = hebbian_update(p, z, e, weight), activity_gradient(p, z, e)
+        return local, (jax.tree.map(jnp.negative, by_layer), by_activity)
+
+    return both
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_signals_are_the_gradient_of_the_energy(case, seed):
+    kind, activation, output, precision, free_bottom = case
+    with jax.enable_x64(True):
+        p, z = problem(kind, activation, output, precision, seed, free_bottom=free_bottom)
+        assert_close(*signals_and_gradients(*case)(p, z))
+
+
+@pytest.mark.parametrize("output", ["gaussian", "bernoulli"])
+def test_a_partly_observed_top_has_errors_where_it_is_observed(output):
+    with jax.enable_x64(True):
+        p, z = problem("dense", output=output, precision="diagonal", free_bottom=True)
+        p = dataclasses.replace(p, observed=jnp.asarray([[1.0, 0.0]] * 3))
+        assert_close(*signals_and_gradients("partly", output)(p, z))
+        assert not errors(p, z).raw[-1][:, 1].any()
+
+
+@pytest.mark.parametrize("precision", ["diagonal", "full"])
+def test_gaussian_energy_is_minus_the_log_density(precision):
+    """Up to the constant log(2 pi)/2 a unit: hidden activities and output are conditionally normal."""
+    with jax.enable_x64(True):
+        p, z = problem("dense", precision=precision)
+        a = p.network[0].predict(p.bottom), p.network[1].predict(z[0]), p.network[2].predict(z[1])
+        means, values, total = (jnp.tanh(a[0]), jnp.tanh(a[1]), a[2]), (*z, p.top), 0.0
+        for mean, value, gain in zip(means, values, p.precision, strict=True):
+            covariance = np.linalg.inv(np.diag(gain) if gain.ndim == 1 else gain)
+            density = jax.scipy.stats.multivariate_normal.logpdf(value, mean, covariance)
+            total -= density + 0.5 * mean.shape[1] * jnp.log(2 * jnp.pi)
+        assert_close(energy(p, z), total)
+
+
+def test_energy_by_hand():
+    """One hidden unit, one output: a_1 = 2*1 = 2 (relu keeps it), e_1 = 3 - 2, output 3*0.5 = 1.5, y = 1."""
+    layers = Dense(jnp.full((1, 1), 2.0), activation="relu"), Dense(jnp.full((1, 1), 0.5))
+    p = Problem(layers, bottom=jnp.ones((1, 1)), top=jnp.ones((1, 1)))
+    assert energy(p, (jnp.full((1, 1), 3.0),)) == pytest.approx(0.5 * 1**2 + 0.5 * 0.5**2)
+
+
+def test_feedforward_activities_leave_only_the_output_error():
+    for output in OUTPUTS:
+        p, _ = problem("dense", output=output)
+        z = feedforward(p)
+        np.testing.assert_allclose(
+            energy(p, z), output_cost(output, p.top, forward(p.network, p.bottom)[-1]), rtol=1e-6
+        )
+        *hidden, last = errors(p, z).delta
+        for delta in hidden:
+            np.testing.assert_allclose(delta, 0, atol=1e-6)
+        assert jnp.abs(last).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bottom": jnp.ones((3, 5))}, "does not fit"),
+        ({"top": jnp.ones((3, 4))}, r"top has shape \(3, 4\); the network's output has \(3, 2\)"),
+        ({"top": jnp.full((3, 2), jnp.nan)}, "top holds NaN"),
+        ({"bottom": jnp.full((3, 3), jnp.inf)}, "bottom holds NaN or infinite"),
+        ({"output": "poisson"}, "unknown output 'poisson'; known: bernoulli, categorical, gaussian"),
+        ({"precision": (None, jnp.ones(5), None)}, "precision of layer 1 has shape"),
+        ({"precision": (None, jnp.asarray([1.0, -1.0, 1.0]), None)}, "layer 1 is not positive definite"),
+        ({"precision": (None, None, jnp.asarray([[1.0, 2.0], [2.0, 1.0]]))}, "layer 2 is not positive definite"),
+        ({"precision": (None, None, jnp.eye(2)), "observed": jnp.ones((3, 2))}, "not a full one"),
+        ({"output": "categorical", "observed": jnp.ones((3, 2))}, "observed as a whole"),
+    ],
+)
+def test_what_cannot_be_settled_is_refused(change, message):
+    p, z = problem("dense")
+    with pytest.raises(UsageError, match=message):
+        check(dataclasses.replace(p, **change), z)
+
+
+def test_activities_of_other_shapes_are_refused():
+    p, z = problem("dense")
+    with pytest.raises(UsageError, match="this problem needs"):
+        check(p, z[:1])
+    check(p, z)
+    free, z = problem("max", free_bottom=True)
+    check(free, z)
+
+
+def test_networks_of_one_layer_have_nothing_to_settle():
+    p, z = problem("single")
+    assert z == () == feedforward(p)
+    assert network("single")[0].w.shape == (3, 2)
+    check(p, z)

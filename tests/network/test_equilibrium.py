@@ -1,0 +1,156 @@
+"""Every rule reaches the equilibrium that gradient descent reaches; what Gauss-Newton says of it is true."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from draws import assert_close, problem
+
+from pcl.errors import UsageError
+from pcl.network.acceleration import anderson, conjugate, layerwise
+from pcl.network.architectures import dense_chain
+from pcl.network.energy import Problem, activity_gradient, energy, errors, feedforward
+from pcl.network.equilibrium import gauss_newton
+from pcl.network.inference import Halt, norm, settle
+
+newton = jax.jit(gauss_newton, static_argnames="steps")
+starts = jax.jit(feedforward)
+energies = jax.jit(energy)
+
+
+@functools.partial(jax.jit, static_argnames=("rule", "steps"))
+def descend(p, z, rule, steps, tolerance):
+    return settle(p, z, rule(p, z), steps, Halt("gradient", tolerance))
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def newton_until(p, z, steps, tolerance):
+    return gauss_newton(p, z, steps, Halt("gradient", tolerance))
+
+
+def sized(sizes, activation, output="gaussian", batch=5, seed=0):
+    """A network with fresh weights of the usual size, in float64 where that is on."""
+    rng = np.random.default_rng(seed)
+    layers = jax.tree.map(lambda w: jnp.asarray(w, float), dense_chain(jax.random.key(seed), sizes, activation))
+    x, y = rng.normal(size=(batch, sizes[0])), np.eye(sizes[-1])[rng.integers(0, sizes[-1], batch)]
+    return Problem(layers, jnp.asarray(x), jnp.asarray(y), output=output)
+
+
+@pytest.mark.parametrize("precision", ["identity", "diagonal", "full"])
+def test_one_step_is_the_closed_form_for_linear_networks(precision):
+    """A quadratic energy has its minimum where its gradient, here to rounding, is zero; from any start."""
+    with jax.enable_x64(True):
+        p, z = problem("dense", "identity", precision=precision)
+        scale = norm(activity_gradient(p, starts(p), errors(p, starts(p))), 3)
+        settled = newton(p, z, steps=1)
+        assert (norm(activity_gradient(p, settled.z, errors(p, settled.z)), 3) <= 1e-10 * scale).all()
+
+
+def test_one_step_solves_one_hidden_layer_of_any_activation():
+    """The highest hidden layer is all there is, and its energy is quadratic."""
+    with jax.enable_x64(True):
+        p, z = problem("no_bias", "tanh")
+        assert (newton(p, z, steps=1).residual <= 1e-12).all()
+
+
+RULES = {
+    "descent": lambda p, z: optax.sgd(0.2),
+    "heavy ball": lambda p, z: optax.sgd(0.3, 0.5),
+    "layerwise": lambda p, z: layerwise(p, z, 0.5),
+    "conjugate": lambda p, z: conjugate(p),
+    "anderson": lambda p, z: anderson(0.2),
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "output"),
+    [
+        *((rule, "gaussian") for rule in RULES if rule != "descent"),
+        *(("gauss_newton", output) for output in ("gaussian", "categorical", "bernoulli")),
+        ("layerwise", "categorical"),
+        ("conjugate", "bernoulli"),
+    ],
+)
+def test_every_rule_reaches_the_same_equilibrium(rule, output):
+    """|z - z*| <= |gradient| / the smallest eigenvalue of the energy, which is above 0.01 at such weights."""
+    with jax.enable_x64(True):
+        p = sized((6, 8, 7, 4), "tanh", output)
+        z = starts(p)
+        want = descend(p, z, RULES["descent"], 5000, 1e-10)
+        got = newton_until(p, z, 300, 1e-8) if rule == "gauss_newton" else descend(p, z, RULES[rule], 3000, 1e-8)
+        assert (got.residual <= 1e-8).all()
+        scale = norm(activity_gradient(p, z, errors(p, z)), 5).max()
+        assert_close(got.z, want.z, rtol=0, atol=1e-6 * float(scale))
+
+
+@pytest.mark.parametrize(
+    ("kind", "activation"), [("dense", "tanh"), ("dense", "relu"), ("mupc", "tanh"), ("max", "relu")]
+)
+def test_it_never_raises_the_energy(kind, activation):
+    """From far away, with weights of norm 3 and more, and where kinks leave no equilibrium to converge to."""
+    with jax.enable_x64(True):
+        p, z = problem(kind, activation, precision="diagonal")
+        before = energies(p, z)
+        for steps in (1, 2, 8):
+            after = energies(p, newton(p, z, steps=steps).z)
+            assert (after <= before + 1e-4 * jnp.abs(before)).all()  # each step may round up by 1e-5
+            before = after
+
+
+def test_the_residual_is_that_of_the_activities():
+    with jax.enable_x64(True):
+        p, z = problem("dense", precision="full")
+        settled = newton(p, z, steps=2)
+        first = starts(p)
+        sizes = [norm(jax.grad(lambda z: energy(p, z).sum())(at), 3) for at in (settled.z, first)]
+        np.testing.assert_allclose(settled.residual, sizes[0] / sizes[1], rtol=1e-9)
+        assert_close(settled.errors, errors(p, settled.z))
+        assert (settled.steps == 2).all()
+
+
+def test_a_sample_stops_when_it_is_there_and_stays():
+    with jax.enable_x64(True):
+        p = sized((6, 8, 7, 4), "tanh", batch=8)
+        z = starts(p)
+        settled = newton_until(p, z, 50, 1e-3)
+        assert (settled.residual <= 1e-3).all()
+        assert settled.steps.min() < settled.steps.max()
+        for row in range(8):
+            steps = int(settled.steps[row])
+            same = newton(p, z, steps=steps)
+            assert_close([z_l[row] for z_l in settled.z], [z_l[row] for z_l in same.z])
+            assert steps == 1 or newton(p, z, steps=steps - 1).residual[row] > 1e-3
+
+
+def test_a_sample_without_error_neither_moves_nor_counts():
+    """Its slopes would change the shared solve, and so the path of the others, if it counted."""
+    with jax.enable_x64(True):
+        p = sized((6, 8, 7, 4), "tanh")
+        content = jnp.concatenate([p.top[:-1], p.network[-1].predict(starts(p)[-1])[-1:]])
+        p = dataclasses.replace(p, top=content)
+        alone = dataclasses.replace(p, bottom=p.bottom[:-1], top=p.top[:-1])
+        settled, without = newton(p, starts(p), steps=2), newton(alone, starts(alone), steps=2)
+        assert_close([z_l[:-1] for z_l in settled.z], without.z)
+        assert_close([z_l[-1] for z_l in settled.z], [z_l[-1] for z_l in starts(p)])
+
+
+def test_vmap_is_the_loop():
+    with jax.enable_x64(True):
+        problems = [sized((6, 8, 7, 4), "tanh", seed=seed) for seed in range(3)]
+        run = functools.partial(newton_until, steps=30, tolerance=1e-3)
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
+        together = jax.vmap(lambda p: run(p, feedforward(p)))(stacked)
+        for i, p in enumerate(problems):
+            assert_close(jax.tree.map(lambda leaf, i=i: leaf[i], together), run(p, starts(p)))
+
+
+def test_what_it_cannot_do_is_refused():
+    p, z = problem("dense")
+    with pytest.raises(UsageError, match="halt=gradient"):
+        gauss_newton(p, z, 3, Halt("saturation", 0.1))
+    with pytest.raises(UsageError, match="clamped bottom"):
+        gauss_newton(dataclasses.replace(p, observed=jnp.ones_like(p.top)), z, 3)

@@ -1,0 +1,222 @@
+"""Settling finds the equilibrium, as plain loops do; early stops, bounds and residuals say what they should."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from draws import assert_close, problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.flatten_util import ravel_pytree
+
+from pcl.errors import UsageError
+from pcl.network.energy import activity_gradient, energy, errors, feedforward
+from pcl.network.inference import Halt, norm, settle
+from pcl.network.stability import step_bound
+
+seeds = st.integers(0, 2**31)
+energies = jax.jit(energy)
+gradients = jax.jit(lambda p, z: activity_gradient(p, z, errors(p, z)))
+starts = jax.jit(feedforward)
+bounds = jax.jit(step_bound, static_argnames="iterations")
+
+
+@functools.partial(jax.jit, static_argnames=("steps", "rule", "optimiser"))
+def descend(p, z, rate, steps, rule=None, tolerance=0.0, optimiser=optax.sgd):
+    return settle(p, z, optimiser(rate), steps, rule and Halt(rule, tolerance))
+
+
+def linear(seed=0, **kwargs):
+    """A linear network with Gaussian errors: the energy is quadratic."""
+    return problem("dense", "identity", precision="full", seed=seed, **kwargs)
+
+
+@jax.jit
+def hessian_and_slope(p, z, row=0):
+    """Hessian [N, N] and gradient [N] of one sample's energy by its free activities."""
+    one = dataclasses.replace(p, bottom=p.bottom[row][None], top=p.top[row][None])
+    flat, unflatten = ravel_pytree(tuple(z_l[row][None] for z_l in z))
+
+    def of(flat):
+        return energy(one, unflatten(flat))[0]
+
+    return jax.hessian(of)(flat), jax.grad(of)(flat)
+
+
+@pytest.mark.parametrize("kind", ["dense", "max"])
+@pytest.mark.parametrize(
+    "optimiser", [optax.sgd(0.02), optax.sgd(0.01, 0.7), optax.adam(0.05)], ids=["gd", "momentum", "adam"]
+)
+def test_settling_is_the_plain_loop(optimiser, kind):
+    @jax.jit
+    def loop(p, z):
+        memory = optimiser.init(z)
+        for _ in range(4):
+            updates, memory = optimiser.update(jax.grad(lambda z: energy(p, z).sum())(z), memory, z)
+            z = optax.apply_updates(z, updates)
+        return z
+
+    with jax.enable_x64(True):
+        p, z = problem(kind, output="categorical")
+        settled = jax.jit(lambda p, z: settle(p, z, optimiser, 4))(p, z)
+        want = loop(p, z)
+        assert_close(settled.z, want)
+        assert_close(settled.errors, jax.jit(errors)(p, want))
+        assert_close(settled.residual, norm(gradients(p, want), 3) / norm(gradients(p, starts(p)), 3))
+        assert (settled.steps == 4).all()
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=seeds)
+def test_the_equilibrium_of_a_linear_network_is_the_closed_form(seed):
+    """The energy is quadratic, so its minimum is z - H^{-1} g from anywhere."""
+    with jax.enable_x64(True):
+        p, z = linear(seed)
+        settled = descend(p, z, bounds(p, z).min() / 2, 200_000, "gradient", 1e-10)
+        assert (settled.residual <= 1e-10).all()
+        hessian, slope = hessian_and_slope(p, z)
+        want = ravel_pytree(tuple(z_l[0] for z_l in z))[0] - jnp.linalg.solve(hessian, slope)
+        # |z - z*| <= |gradient| / the smallest eigenvalue; the gradient is at most 1e-10 of its start.
+        start = norm(gradients(p, starts(p)), 3)[0]
+        error = 1e-10 * start / jnp.linalg.eigvalsh(hessian)[0]
+        got = ravel_pytree(tuple(z_l[0] for z_l in settled.z))[0]
+        assert jnp.linalg.norm(got - want) <= error + 1e-9 * jnp.linalg.norm(want)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=seeds)
+def test_steps_below_the_bound_never_raise_a_quadratic_energy_and_steps_above_diverge(seed):
+    with jax.enable_x64(True):
+        p, z = linear(seed, batch=1)
+        hessian, _ = hessian_and_slope(p, z)
+        bound = 2 / jnp.linalg.eigvalsh(hessian)[-1]
+        before = energies(p, z)
+        for _ in range(5):
+            z = descend(p, z, 0.999 * bound, 1).z
+            after = energies(p, z)
+            assert (after <= before + 1e-9 * jnp.abs(before)).all()
+            before = after
+        diverged = descend(p, z, 1.05 * bound, 1000).z  # the largest direction grows 1.1-fold a step
+        assert (energies(p, diverged) > before + 1e6).any()
+
+
+def test_the_bound_is_two_over_the_largest_eigenvalue():
+    with jax.enable_x64(True):
+        p, z = problem("dense", "tanh", output="categorical", batch=1)
+        largest = jnp.abs(jnp.linalg.eigvalsh(hessian_and_slope(p, z)[0])).max()
+        np.testing.assert_allclose(bounds(p, z, iterations=1000), [2 / largest], rtol=1e-6)
+        np.testing.assert_allclose(bounds(p, z, 0.5, iterations=1000), [3 / largest], rtol=1e-6)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=seeds)
+@pytest.mark.parametrize("kind", ["dense", "mupc"])
+def test_small_steps_never_raise_the_energy_of_nonlinear_networks(seed, kind):
+    """A tenth of the bound leaves room for a Hessian that grows tenfold on the way."""
+    with jax.enable_x64(True):
+        p, z = problem(kind, "tanh", seed=seed)
+        before = energies(p, z)
+        for _ in range(5):
+            z = descend(p, z, 0.1 * bounds(p, z).min(), 1).z
+            after = energies(p, z)
+            assert (after <= before + 1e-12).all()
+            before = after
+
+
+@pytest.mark.parametrize(
+    ("halt", "optimiser"), [(("gradient", 0.3), optax.sgd), (("saturation", 0.02), optax.adam)], ids=["gd", "adam"]
+)
+def test_a_batch_that_stops_early_settles_as_each_sample_alone(halt, optimiser):
+    with jax.enable_x64(True):
+        p, _ = problem("dense", batch=6)
+        z = starts(p)
+        settled = descend(p, z, 0.03, 60, *halt, optimiser)
+        assert 0 < settled.steps.min() < settled.steps.max()  # samples differ
+        assert settled.steps.min() < 60  # and some stop early
+        for row in range(6):
+            alone = dataclasses.replace(p, bottom=p.bottom[row][None], top=p.top[row][None])
+            other = descend(alone, tuple(z_l[row][None] for z_l in z), 0.03, 60, *halt, optimiser)
+            assert_close(other.z, tuple(z_l[row][None] for z_l in settled.z))
+            assert other.steps == settled.steps[row]
+
+
+def test_the_gradient_stop_is_the_first_step_below_its_tolerance():
+    with jax.enable_x64(True):
+        p, _ = problem("dense")
+        z = starts(p)
+        settled = descend(p, z, 0.03, 200, "gradient", 0.3)
+        assert (settled.residual <= 0.3).all()
+        residuals = [settled.residual * 0 + 1.0]
+        for _ in range(int(settled.steps.max())):
+            moved = descend(p, z, 0.03, 1)
+            residuals.append(moved.residual)
+            z = moved.z
+        np.testing.assert_array_equal(settled.steps, (jnp.stack(residuals) <= 0.3).argmax(0))
+
+
+def test_the_saturation_stop_by_hand():
+    with jax.enable_x64(True):
+        p, _ = problem("dense", batch=1)
+        z, means, steps = starts(p), [0.0], 0
+        while steps < 2 or abs(means[-1] - means[-2]) > 0.02 * means[1]:
+            moved = tuple(z_l - 0.03 * g for z_l, g in zip(z, gradients(p, z), strict=True))
+            change = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(moved, z, strict=True)))
+            means.append(0.9 * means[-1] + 0.1 * change)
+            z, steps = moved, steps + 1
+        settled = descend(p, starts(p), 0.03, 1000, "saturation", 0.02)
+        assert settled.steps == steps > 2
+        assert_close(settled.z, z)
+
+
+def test_early_stops_are_per_member_under_vmap():
+    with jax.enable_x64(True):
+        p, _ = problem("dense")
+        z, rates = starts(p), jnp.asarray([0.01, 0.04])
+        together = jax.vmap(lambda rate: descend(p, z, rate, 300, "gradient", 0.1))(rates)
+        assert (together.steps[0] > together.steps[1]).all()
+        for i in range(2):
+            assert_close(
+                jax.tree.map(lambda leaf, i=i: leaf[i], together), descend(p, z, rates[i], 300, "gradient", 0.1)
+            )
+
+
+@pytest.mark.parametrize("rule", [None, "gradient"])
+def test_nothing_to_settle_is_settled(rule):
+    settled = descend(problem("single")[0], (), 0.1, 7, rule, 0.1)
+    assert not settled.steps.any()
+    assert not settled.residual.any()
+
+
+def test_activities_that_leave_an_equilibrium_settle_back():
+    """Nothing of the top is observed, so the feed-forward pass is the equilibrium and has no gradient at all."""
+    with jax.enable_x64(True):
+        p, z = problem("dense")
+        p = dataclasses.replace(p, observed=jnp.zeros((3, 1)))
+        assert not descend(p, starts(p), 0.1, 50, "gradient", 0.1).steps.any()
+        away = descend(p, z, 0.02, 20_000, "gradient", 0.1)
+        assert away.steps.all()
+        assert_close(away.z, starts(p), rtol=1e-6, atol=1e-6)
+
+
+def test_memory_does_not_depend_on_the_number_of_steps():
+    p, z = problem("dense")
+    few, many = (descend.lower(p, z, 0.1, n).compile().memory_analysis().temp_size_in_bytes for n in (5, 500))
+    assert few == many
+
+
+def test_the_clamped_input_is_outside_of_the_loop():
+    p, z = problem("dense")
+    jaxpr = jax.make_jaxpr(lambda p, z: settle(p, z, optax.sgd(0.1), 5).z)(p, z)
+    (loop,) = (e for e in jaxpr.eqns if e.primitive.name in ("scan", "while"))
+    # Two predictions and two errors carried down; a third prediction would be the input's.
+    assert str(loop).count("dot_general") == 4
+
+
+def test_a_nan_is_refused():
+    p, z = problem("dense")
+    with pytest.raises(UsageError, match=r"z\[1\] holds NaN"):
+        settle(p, (z[0], z[1].at[0, 0].set(jnp.nan)), optax.sgd(0.1), 1)
