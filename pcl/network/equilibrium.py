@@ -217,7 +217,7 @@ def _asked(problem: Problem, gain: Gain, point: Point, delta: Array) -> Activiti
 
 def _gather(gain: Gain, e: Activities) -> Float[Array, "B C"]:
     """What errors `e` do to the output, to first order."""
-    return sum(_flat(e_l) @ _flat(j).T for e_l, j in zip(e, gain.down, strict=True))
+    return functools.reduce(jnp.add, (_flat(e_l) @ _flat(j).T for e_l, j in zip(e, gain.down, strict=True)))
 
 
 def _slopes(problem: Problem, a: tuple[Array, ...]) -> tuple[Array, ...]:
