@@ -9,6 +9,7 @@ of one 64 x 256 x 256, and milliseconds of CPU and wall time, medians over the r
     python -m scripts.bench_equilibrium
 """
 
+import functools
 import json
 import os
 import statistics
@@ -70,7 +71,7 @@ def main() -> None:
                 where = {"problem": name, "rule": rule, "steps": steps, "residual": float(residual(problem, z))}
                 angle = float(_angle(_update(problem, z), truth))
                 fixed, each = PRODUCTS[rule]
-                cost = {"products": fixed + each * steps} | _time(lambda r=run, p=problem: r(p), FLAGS.repeats)
+                cost = {"products": fixed + each * steps} | _time(functools.partial(run, problem), FLAGS.repeats)
                 lines.append(where | {"angle": angle} | cost)
     about = devices.provenance() | {"load": os.getloadavg()}
     path = Path(FLAGS.results_dir, "bench_equilibrium.jsonl")

@@ -121,8 +121,8 @@ def _time(workers: dict[str, Worker], repeats: int) -> list[dict[str, Any]]:
     return lines
 
 
-def _arrays(problems: dict[str, Problem]) -> dict[str, np.ndarray]:
-    arrays = {}
+def _arrays(problems: dict[str, Problem]) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
     for name, problem in problems.items():
         arrays |= {f"{name}/w{i}": np.asarray(layer.w) for i, layer in enumerate(problem.network)}
         arrays |= {f"{name}/x": np.asarray(problem.bottom), f"{name}/y": np.asarray(problem.top)}

@@ -1,5 +1,6 @@
 """The two problems of the inference benchmarks, and how fast plain descent can be made on them."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -23,7 +24,7 @@ def _network(seed: int) -> Network:
     rng, layers = np.random.default_rng(seed), []
     for d, h in itertools.pairwise(SIZES):
         layers.append(Dense(jnp.asarray(rng.normal(size=(d, h)) / np.sqrt(d), jnp.float32), activation="tanh"))
-    return (*layers[:-1], layers[-1].replace(activation="identity"))
+    return (*layers[:-1], dataclasses.replace(layers[-1], activation="identity"))
 
 
 def random_problem() -> Problem:

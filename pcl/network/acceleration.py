@@ -54,7 +54,9 @@ def layerwise(problem: Problem, z: Activities, rate: ArrayLike) -> optax.Gradien
 
     def update(g: Activities, state: optax.EmptyState, _: Any = None) -> tuple[Activities, optax.EmptyState]:
         flat = (g_l.reshape(g_l.shape[0], -1) for g_l in g)
-        return tuple(-rate * (f @ p).reshape(g_l.shape) for f, p, g_l in zip(flat, inverse, g, strict=True)), state
+        return tuple(
+            -jnp.asarray(rate) * (f @ p).reshape(g_l.shape) for f, p, g_l in zip(flat, inverse, g, strict=True)
+        ), state
 
     return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
@@ -94,7 +96,7 @@ class AndersonState(NamedTuple):
     residual: Float[Array, "B N"]
     dz: Float[Array, "B M N"]
     dresidual: Float[Array, "B M N"]
-    count: Array
+    taken: Array
 
 
 def anderson(rate: ArrayLike, depth: int = 3) -> optax.GradientTransformation:
@@ -106,8 +108,8 @@ def anderson(rate: ArrayLike, depth: int = 3) -> optax.GradientTransformation:
         return AndersonState(flat, flat, history, history, jnp.zeros((), jnp.int32))
 
     def update(g: Activities, state: AndersonState, z: Activities) -> tuple[Activities, AndersonState]:
-        at, residual = _flat(z), -rate * _flat(g)
-        begun = (state.count > 0).astype(at.dtype)
+        at, residual = _flat(z), -jnp.asarray(rate) * _flat(g)
+        begun = (state.taken > 0).astype(at.dtype)
         dz = _push(state.dz, begun * (at - state.z))
         dresidual = _push(state.dresidual, begun * (residual - state.residual))
         gram = jnp.einsum("bmn,bkn->bmk", dresidual, dresidual)
@@ -115,7 +117,7 @@ def anderson(rate: ArrayLike, depth: int = 3) -> optax.GradientTransformation:
         gram += ridge[:, None, None] * jnp.eye(depth)
         share = jnp.linalg.solve(gram, jnp.einsum("bmn,bn->bm", dresidual, residual)[..., None])
         step = residual - jnp.sum(share * (dz + dresidual), 1)
-        return _unflat(step, z), AndersonState(at, residual, dz, dresidual, state.count + 1)
+        return _unflat(step, z), AndersonState(at, residual, dz, dresidual, state.taken + 1)
 
     return optax.GradientTransformation(init, update)
 

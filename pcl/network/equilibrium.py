@@ -46,6 +46,7 @@ from pcl.network.layers import activity
 from pcl.network.precision import Precision, is_full, weigh
 
 CURVATURE = {"gaussian": 1.0, "categorical": 0.5, "bernoulli": 0.25}  # bounds of the output cost's, by a_L
+NOTHING = 1e-6  # of the largest initial gradient: a sample below has nothing to settle, and no say in what is shared
 SLACK = 1e-5  # of the energy: a rise within float32 rounding is none
 
 
@@ -88,7 +89,7 @@ def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None 
     if not steps:
         return _settled(problem, z, start, scale_B, jnp.zeros(size))
     slope = _slopes(problem, preactivations(problem, z, first))
-    gain = _shared_gain(problem, z, slope, scale_B > 0)
+    gain = _shared_gain(problem, z, slope, scale_B > NOTHING * scale_B.max())
     at = functools.partial(_roll_out, problem, gain, first)
 
     def move(point: Point, target: Activities, rate_B: Array, active_B: Array) -> tuple[Point, Array]:
@@ -216,7 +217,7 @@ def _asked(problem: Problem, gain: Gain, point: Point, delta: Array) -> Activiti
 
 def _gather(gain: Gain, e: Activities) -> Float[Array, "B C"]:
     """What errors `e` do to the output, to first order."""
-    return sum(_flat(e_l) @ _flat(j).T for e_l, j in zip(e, gain.down, strict=True))
+    return functools.reduce(jnp.add, (_flat(e_l) @ _flat(j).T for e_l, j in zip(e, gain.down, strict=True)))
 
 
 def _slopes(problem: Problem, a: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -73,7 +73,8 @@ def serve(cases: dict[str, Callable[[], Any]], checks: dict[str, Callable[[], fl
         first_s[name] = time.perf_counter() - start
     _say({"cases": list(cases), "first_call_s": first_s, "checks": {k: c() for k, c in checks.items()}} | versions)
     for line in sys.stdin:
-        call, wall, cpu, stop = cases[line.strip()], [], [], time.perf_counter() + SECONDS
+        call, stop = cases[line.strip()], time.perf_counter() + SECONDS
+        wall, cpu = list[float](), list[float]()
         call()
         while len(wall) < CALLS and (len(wall) < 10 or time.perf_counter() < stop):
             cpu_s, wall_s = time.process_time(), time.perf_counter()

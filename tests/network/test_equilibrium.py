@@ -95,7 +95,7 @@ def test_it_never_raises_the_energy(kind, activation):
     with jax.enable_x64(True):
         p, z = problem(kind, activation, precision="diagonal")
         before = energies(p, z)
-        for steps in (1, 2, 8):
+        for steps in (1, 4):
             after = energies(p, newton(p, z, steps=steps).z)
             assert (after <= before + 1e-4 * jnp.abs(before)).all()  # each step may round up by 1e-5
             before = after
@@ -119,8 +119,8 @@ def test_a_sample_stops_when_it_is_there_and_stays():
         settled = newton_until(p, z, 50, 1e-3)
         assert (settled.residual <= 1e-3).all()
         assert settled.steps.min() < settled.steps.max()
-        for row in range(8):
-            steps = int(settled.steps[row])
+        for steps in sorted({int(steps) for steps in settled.steps})[:2]:
+            row = int(jnp.argmax(settled.steps == steps))
             same = newton(p, z, steps=steps)
             assert_close([z_l[row] for z_l in settled.z], [z_l[row] for z_l in same.z])
             assert steps == 1 or newton(p, z, steps=steps - 1).residual[row] > 1e-3
@@ -134,8 +134,8 @@ def test_a_sample_without_error_neither_moves_nor_counts():
         p = dataclasses.replace(p, top=content)
         alone = dataclasses.replace(p, bottom=p.bottom[:-1], top=p.top[:-1])
         settled, without = newton(p, starts(p), steps=2), newton(alone, starts(alone), steps=2)
-        assert_close([z_l[:-1] for z_l in settled.z], without.z)
-        assert_close([z_l[-1] for z_l in settled.z], [z_l[-1] for z_l in starts(p)])
+        assert_close(tuple(z_l[:-1] for z_l in settled.z), without.z)
+        assert_close(tuple(z_l[-1] for z_l in settled.z), tuple(z_l[-1] for z_l in starts(p)))
 
 
 def test_vmap_is_the_loop():
