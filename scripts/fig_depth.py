@@ -38,6 +38,7 @@ def main(results_dir: Path) -> list[Path]:
                 for depth, interval in zip(depths, intervals, strict=True)
             ]
     axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_formatter("{x:g}")
     axis.set(xlabel="hidden layers", ylabel="validation accuracy (%)", ylim=(0, 100))
     axis.legend(loc="lower left", bbox_to_anchor=(1.0, 0.1))
     return save_figure(figure, results_dir, "fig_depth", plotted)
