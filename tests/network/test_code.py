@@ -154,7 +154,8 @@ def test_a_code_is_what_its_definition_says():
         p = np.stack([x[i : i + side, j : j + side].ravel() for i in places for j in places])
         p = (p - p.mean(1, keepdims=True)) / np.sqrt(p.var(1, keepdims=True) + code.CONTRAST)
         match = (p - np.asarray(scale.mean)) @ np.asarray(scale.whiten) @ np.asarray(scale.atoms).T
-        parts += [np.maximum(match - 0.25, 0).mean(0), np.maximum(-match - 0.25, 0).mean(0)]
+        (cell,) = np.asarray(code._cells(len(places), len(places), 1, 1))
+        parts += [cell @ np.maximum(match - 0.25, 0), cell @ np.maximum(-match - 0.25, 0)]
     want = np.sqrt(np.concatenate(parts) / 28)
     np.testing.assert_allclose(encode(state, images(1, seed=9), hp)[0], want, atol=2e-5)
 
