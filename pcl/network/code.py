@@ -43,7 +43,7 @@ class CodeHParams:
     """Numbers of the sensory code."""
 
     patch: str = static("5,9", "sides of the patches, one scale each")
-    atoms: str = static("64,96", "atoms of each scale")
+    atoms: str = static("32,48", "atoms of each scale")
     stride: int = static(1, "pixels from one patch to the next", low=1)
     grid: int = static(4, "cells along each side of the image, over which activity is averaged", low=1)
     mirror: str = static("no", "whether a code is the mean of an image's and its mirror image's", choices=("no", "yes"))
@@ -117,7 +117,7 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
             weight_N = jnp.repeat(batch.valid.astype(p_NP.dtype), len(p_NP) // rows)
             scale = when(young, functools.partial(add_patches, p_NP=p_NP, weight_N=weight_N), scale)
             scale = when(~young, functools.partial(compete, p_NP=p_NP, weight_N=weight_N), scale)
-            scales.append(when(young & ripe, lambda s, k=imprint_key: _imprint(k, s, memory.x[:half]), scale))
+            scales.append(when(young & ripe, functools.partial(_imprint, imprint_key, memory.x[:half]), scale))
         return Code(code.key, stored, stored + rows > hp.critical, tuple(scales), memory)
 
     return when(~code.closed & batch.valid.any(), develop, code)
@@ -163,14 +163,16 @@ def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, i
             raise ValueError
     except ValueError:
         raise UsageError(
-            f"patch={hp.patch}, atoms={hp.atoms}: one positive number a scale each, as in 5,9 and 64,96"
+            f"patch={hp.patch}, atoms={hp.atoms}: one positive number a scale each, as in 5,9 and 32,48"
         ) from None
     return tuple(zip(sides, atoms, strict=True)) if len(input_shape) > 1 else ((1, sum(atoms)),)
 
 
 def _image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Rows, columns and channels: (D) is one pixel of D channels, (rows, columns) has one channel."""
-    return {1: (1, 1, *input_shape), 2: (*input_shape, 1)}.get(len(input_shape), input_shape)
+    if len(input_shape) == 1:
+        return 1, 1, input_shape[0]
+    return input_shape[0], input_shape[1], math.prod(input_shape[2:])
 
 
 def _images(x: Float[Array, "B ..."]) -> Float[Array, "B rows columns channels"]:
@@ -211,7 +213,7 @@ def _glimpses(
     return p_NP / jnp.sqrt(jnp.mean(p_NP**2, 1, keepdims=True) + CONTRAST)
 
 
-def _imprint(key: PRNGKeyArray, scale: Dictionary, x: Float[Array, "N ..."]) -> Dictionary:
+def _imprint(key: PRNGKeyArray, x: Float[Array, "N ..."], scale: Dictionary) -> Dictionary:
     """Atoms taken from a few times as many patches of the images `x`."""
     look_key, choice_key = jax.random.split(key)
     candidates = _glimpses(look_key, scale, _images(x), -(-4 * len(scale.usage) // len(x)))

@@ -25,7 +25,7 @@ FLOOR = 0.1  # added to the variance along each direction, in units of their mea
 class Dictionary(NamedTuple):
     """Sums over patches, and what is made of them."""
 
-    count: Float[Array, ""]
+    number: Float[Array, ""]  # of patches in the sums
     total: Float[Array, " P"]  # sum of patches
     outer: Float[Array, "P P"]  # sum of their outer products
     mean: Float[Array, " P"]
@@ -45,14 +45,14 @@ def add_patches(d: Dictionary, p_NP: Float[Array, "N P"], weight_N: Float[Array,
     """The sums with patches of the given weights (0 for what is to change nothing)."""
     weighted_NP = weight_N[:, None] * p_NP
     return d._replace(
-        count=d.count + weight_N.sum(), total=d.total + weighted_NP.sum(0), outer=d.outer + weighted_NP.T @ p_NP
+        number=d.number + weight_N.sum(), total=d.total + weighted_NP.sum(0), outer=d.outer + weighted_NP.T @ p_NP
     )
 
 
 def imprint(key: PRNGKeyArray, d: Dictionary, p_NP: Float[Array, "N P"]) -> Dictionary:
     """Fixes the whitening by the sums and takes atoms from N >= K patches, the likelier the more they stand out."""
-    mean = d.total / d.count
-    variance, axes = jnp.linalg.eigh(d.outer / d.count - jnp.outer(mean, mean))
+    mean = d.total / d.number
+    variance, axes = jnp.linalg.eigh(d.outer / d.number - jnp.outer(mean, mean))
     gain = 1 / jnp.sqrt(jnp.maximum(variance, 0) + FLOOR * variance.mean() + 1e-9)
     whiten = (axes * gain) @ axes.T
     salience_N = jnp.sum(p_NP**2, axis=1) + 1e-9
