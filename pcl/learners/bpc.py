@@ -115,9 +115,9 @@ def make(spec: Spec) -> Learner:
             surprise=0.5 * weight @ jnp.sum((y_BC - mean_BC) ** 2 / variance_BC + jnp.log(variance_BC), axis=1),
             inference_steps=float(hp.inference_steps if z else 0) * weight.sum(),
         )
-        return State(features.learn(state.code, batch, hp), (*learned[:-1], last), noise, drift), info
+        return State(state.code, (*learned[:-1], last), noise, drift), info
 
-    return Learner(init, predict, update)
+    return features.developing(Learner(init, predict, update))
 
 
 def _form(inputs: int, hp: HParams) -> synapse.Covariance:

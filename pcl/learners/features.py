@@ -25,22 +25,21 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.fields import static
 from pcl.learners.inputs import vectors
-from pcl.types import Batch, HParams, Spec
+from pcl.network import code
+from pcl.types import Batch, HParams, Info, Learner, Spec
 
 IMAGE_SIZE = 32  # entries from which an input counts as an image: it can spare two numbers, its mean and its norm
 
 
 class Features(NamedTuple):
-    """A code of inputs as three pure functions; what it learns, it learns without labels.
+    """A code of inputs as two pure functions; one that learns does so by `developing`.
 
     init:   (key, spec, hp) -> state
     encode: (state, x[B, ...], hp) -> phi[B, D]      each row depends on its own input alone
-    learn:  (state, batch, hp) -> state              the identity for a code that is fixed
     """
 
     init: Callable[[PRNGKeyArray, Spec, HParams], Any]
     encode: Callable[[Any, Float[Array, "B ..."], HParams], Float[Array, "B D"]]
-    learn: Callable[[Any, Batch, HParams], Any]
 
 
 class Projection(NamedTuple):
@@ -63,18 +62,15 @@ def _rectified(state: Projection, x: Float[Array, "B ..."], hp: HParams) -> Floa
     return jax.nn.relu(vectors(x) @ state.w + state.b) * math.sqrt(2 / hp.width)
 
 
-def _fixed(state: Any, batch: Batch, hp: HParams) -> Any:
-    return state
-
-
 FEATURES = {
-    "raw": Features(lambda key, spec, hp: (), lambda state, x, hp: vectors(x), _fixed),
-    "random": Features(_project, _rectified, _fixed),
+    "raw": Features(lambda key, spec, hp: (), lambda state, x, hp: vectors(x)),
+    "random": Features(_project, _rectified),
+    "code": Features(code.init, code.encode),
 }
 
 
 @struct.dataclass
-class FeatureHParams:
+class FeatureHParams(code.CodeHParams):
     """Which code, and its size."""
 
     features: str = static("raw", "code of the input that the synapses see", choices=tuple(FEATURES))
@@ -89,7 +85,7 @@ def init(key: PRNGKeyArray, spec: Spec, hp: FeatureHParams) -> Any:
 
 def encode(state: Any, x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B D"]:
     """Codes of inputs, the constant last."""
-    phi_BD = FEATURES[hp.features].encode(state, normalised(x, hp), hp)
+    phi_BD = FEATURES[hp.features].encode(state, x if hp.features == "code" else normalised(x, hp), hp)
     return jnp.concatenate([phi_BD, jnp.ones_like(phi_BD[:, :1])], axis=1)
 
 
@@ -100,13 +96,29 @@ def encode_batch(state: Any, batch: Batch, hp: FeatureHParams) -> Float[Array, "
     return jnp.where(real_B1, encode(state, x, hp), 0.0)
 
 
-def learn(state: Any, batch: Batch, hp: FeatureHParams) -> Any:
-    """The code after it has seen a batch."""
-    return FEATURES[hp.features].learn(state, batch._replace(x=normalised(batch.x, hp)), hp)
+def developing(rule: Learner) -> Learner:
+    """`rule`, whose state has a field `code`, taught by nothing but codes that stay.
+
+    While a code develops, its samples wait in memory and teach the rule nothing. At the end of the critical period
+    all of them do, in the order and batches in which they came; from then on the rule learns what arrives.
+    """
+
+    def update(state: Any, batch: Batch, hp: HParams) -> tuple[Any, Info]:
+        if hp.features != "code":
+            return rule.update(state, batch, hp)
+        before = state.code
+        state, info = rule.update(state, batch._replace(labelled=batch.labelled & before.closed), hp)
+        state = state._replace(code=code.learn(before, batch, hp))
+        state = code.read_out(before, state.code, len(batch.valid), lambda s, some: rule.update(s, some, hp)[0], state)
+        return state, info
+
+    return Learner(rule.init, rule.predict, update)
 
 
 def flops(spec: Spec, hp: FeatureHParams) -> int:
     """Floating-point operations a code."""
+    if hp.features == "code":
+        return code.flops(spec, hp)
     return 2 * math.prod(spec.input_shape) * hp.width if hp.features == "random" else 0
 
 

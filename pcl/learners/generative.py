@@ -82,7 +82,7 @@ def make(spec: Spec) -> Learner:
         v_BD = decorrelator(arrival.deviation, projected_BD) @ projected_BD
         shifted_BD = shifted_BD - (arrival.shift @ v_BD.T) @ v_BD
         learned = State(
-            code=features.learn(state.code, batch, hp),
+            code=state.code,
             size=state.size + member_BC.sum(0),
             mean=state.mean + member_BC.T @ arrival.shift,
             discriminant=state.discriminant - (state.mean @ v_BD.T) @ v_BD + member_BC.T @ shifted_BD,
@@ -90,7 +90,7 @@ def make(spec: Spec) -> Learner:
         )
         return learned, Info(Prediction(logits=log_posterior(state, phi_BD)))
 
-    return Learner(init, predict, update)
+    return features.developing(Learner(init, predict, update))
 
 
 def arrive(

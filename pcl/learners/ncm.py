@@ -53,7 +53,6 @@ def make(spec: Spec) -> Learner:
     def update(state: NCMState, batch: Batch, hp: HParams) -> tuple[NCMState, Info]:
         member_BC = targets(batch, spec)
         total_CD = state.total + member_BC.T @ features.encode_batch(state.code, batch, hp)
-        code = features.learn(state.code, batch, hp)
-        return NCMState(code, total_CD, state.size + member_BC.sum(0)), Info()
+        return NCMState(state.code, total_CD, state.size + member_BC.sum(0)), Info()
 
-    return Learner(init, predict, update)
+    return features.developing(Learner(init, predict, update))

@@ -68,6 +68,6 @@ def make(spec: Spec) -> Learner:
         if hp.step == "plain":
             w = state.w + hp.lr * phi_BD.T @ (weight[:, None] * innovation.error)
         info = Info(answer(spec, innovation.output), 0.5 * weight @ jnp.sum(innovation.error**2, axis=1))
-        return State(features.learn(state.code, batch, hp), w), info
+        return State(state.code, w), info
 
-    return Learner(init, predict, update)
+    return features.developing(Learner(init, predict, update))

@@ -65,10 +65,9 @@ def make(spec: Spec) -> Learner:
         form = covariance(hp.precision, phi_BD.shape[1], hp.block)
         synapses, innovation = learn(form, state.synapses, phi_BD, targets(batch, spec), teaching_rows(batch))
         surprise = 0.5 * mean_weights(batch) @ jnp.sum(innovation.error**2, axis=1)
-        code = features.learn(state.code, batch, hp)
-        return State(code, synapses), Info(_answer(innovation.output, innovation.leverage), surprise)
+        return State(state.code, synapses), Info(_answer(innovation.output, innovation.leverage), surprise)
 
     def _answer(output_BC: Float[Array, "B C"], leverage_B: Float[Array, " B"]) -> Prediction:
         return answer(spec, output_BC)._replace(query=information_gain(leverage_B))
 
-    return Learner(init, predict, update)
+    return features.developing(Learner(init, predict, update))
