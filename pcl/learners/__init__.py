@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import UsageError, unknown
 from pcl.fields import as_dict
-from pcl.learners import backprop, bpc, generative, ncm, nlms, pcn, replay, rls
+from pcl.learners import backprop, bpc, generative, ncm, nlms, pcn, replay, rls, tpc
 from pcl.types import HParams, Learner, Spec
 
 
@@ -18,11 +18,17 @@ class Entry(NamedTuple):
     flops: Callable[[Spec, HParams, Any, int], Any]  # a sample of a batch of this size, at a mean of inference steps
     labels: bool = True  # predicts labels
     targets: bool = False  # predicts real targets
+    step_bound: Callable[[Spec, HParams], float] | None = None  # largest stable `inference_lr` at fresh weights
 
 
 REGISTRY = {
     "pcn": Entry(
-        pcn.make, pcn.HParams(), "predictive-coding network, local updates after inference", pcn.flops, targets=True
+        pcn.make,
+        pcn.HParams(),
+        "predictive-coding network, local updates after inference",
+        pcn.flops,
+        targets=True,
+        step_bound=pcn.step_bound,
     ),
     "backprop": Entry(
         backprop.make, backprop.HParams(), "perceptron trained by backpropagation", backprop.flops, targets=True
@@ -40,6 +46,7 @@ REGISTRY = {
         "experience replay from a reservoir, learned by a predictive-coding network",
         replay.flops(pcn.flops),
         targets=True,
+        step_bound=lambda spec, hp: pcn.step_bound(spec, hp.rule),
     ),
     "ncm": Entry(ncm.make, ncm.HParams(), "nearest class mean", ncm.flops),
     "nlms": Entry(
@@ -52,6 +59,14 @@ REGISTRY = {
     "rls": Entry(rls.make, rls.HParams(), "recursive least squares on a code", rls.flops, targets=True),
     "bpc": Entry(
         bpc.make, bpc.HParams(), "Bayesian predictive coding: conjugate synapses on a code", bpc.flops, targets=True
+    ),
+    "tpc": Entry(
+        tpc.make,
+        tpc.HParams(),
+        "temporal predictive coding of sequences, side by side in the rows of a batch",
+        tpc.flops,
+        labels=False,
+        targets=True,
     ),
     "generative": Entry(
         generative.make, generative.HParams(), "class Gaussians on a code, one covariance for all", generative.flops

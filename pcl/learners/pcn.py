@@ -21,7 +21,7 @@ from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
 from pcl.learners import mlp
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
-from pcl.network import precision
+from pcl.network import precision, stability
 from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.energy import Activities, Problem, energy, nudged, output_cost, output_mean
 from pcl.network.equilibrium import gauss_newton
@@ -97,6 +97,16 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     if hp.inference == "ipc":
         return incremental(uses, inference_steps)
     return max(len(NUDGES[hp.nudge]), 1) * predictive_coding(uses, inference_steps)
+
+
+def step_bound(spec: Spec, hp: HParams) -> float:
+    """The largest `inference_lr` of gradient descent that is stable at fresh weights, on inputs of unit variance."""
+    keys = jax.random.split(jax.random.key(0))
+    network = mlp.network(spec, keys[0], hp)
+    x = jax.random.normal(keys[1], (32, *spec.input_shape))
+    *z, top = forward(network, x)
+    momentum = hp.inference_momentum if hp.inference == "momentum" else 0.0
+    return float(stability.step_bound(Problem(network, x, top, output=hp.output), tuple(z), momentum).min())
 
 
 def make(spec: Spec) -> Learner:

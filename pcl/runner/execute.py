@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from pcl import learners
 from pcl.evaluation.record import log_every
-from pcl.fields import canonical
+from pcl.fields import as_dict, canonical
 from pcl.runner import devices
 from pcl.runner.program import Program, compile_group
 from pcl.runner.run import probe_steps
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, static_groups
+from pcl.types import Stream
 
 DEFAULT_WIDTH = {"map": 16, "vmap": 256}
 
@@ -133,7 +134,7 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
                 "variant": canonical(run.variant),
                 "seed": run.seed,
                 "config": canonical(run.identity),
-                "status": _status(diverged_at, stream.steps),
+                "status": _status(diverged_at, stream, run),
                 "state_bytes": state_bytes,
                 "flops_per_sample": float(learners.entry(run.learner).flops(*cost)),
                 "cost_ratio": float(learners.cost_ratio(run.learner, *cost)),
@@ -149,8 +150,13 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
     return rows
 
 
-def _status(diverged_at: int, steps: int) -> str:
-    """What a record says of how the run went."""
+def _status(diverged_at: int, stream: Stream, run: RunConfig) -> str:
+    """What a record says of how the run went; where inference may be what diverged, with its step and the bound."""
     if diverged_at < 0:
         return "ok"
-    return f"diverged at step {diverged_at}" if diverged_at < steps else "ended in a state that is not finite"
+    what = f"diverged at step {diverged_at}" if diverged_at < stream.steps else "ended in a state that is not finite"
+    step_bound = learners.entry(run.learner).step_bound
+    if step_bound is None:
+        return what
+    rate, bound = as_dict(run.hp)["inference_lr"], step_bound(stream.spec, run.hp)
+    return f"{what}; inference_lr={rate:g}, stable below {bound:.2g} at fresh weights"

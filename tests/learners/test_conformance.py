@@ -13,7 +13,7 @@ from pcl.types import Batch, Spec
 
 SPEC = Spec((5,), 3)
 CENTRES = 4 * np.eye(3, 5, dtype=np.float32)
-VARIANTS = [(name, {}) for name in REGISTRY] + [
+VARIANTS = [(name, {}) for name, entry in REGISTRY.items() if entry.labels] + [
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("pcn", {"depth": 0, "lr": 0.03}),
     ("pcn", {"inference": "ipc", "lr": 0.001}),

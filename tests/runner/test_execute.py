@@ -1,6 +1,7 @@
 """Execution: one trace a static group, the same numbers in both modes, resumable chunk by chunk."""
 
 import dataclasses
+import re
 
 import jax
 import numpy as np
@@ -161,3 +162,16 @@ def test_a_stream_of_recurring_contexts_is_stored_with_its_revisits_and_measured
     assert [r["visit_start"] for r in records] == [[0, 2, 4, 6]] * 2
     acc = next(row for row in summarise(records) if row.metric == "acc")
     assert acc.mean == pytest.approx(100 * np.mean([r["probe_accuracy"][-1] for r in records]))
+
+
+def test_inference_that_diverges_is_a_status_with_its_step_and_the_bound_and_harms_no_other_run(store):
+    settings = ["activation=identity", "inference_steps=200", "inference_lr=0.1,50"]
+    runs = resolve(EXPERIMENT, parse_settings(settings, []), ["pcn"], seeds=1)
+    execute(plan(runs, "map"), store, "map", "trial")
+    good, bad = sorted(store.records(), key=lambda r: r["status"] != "ok")
+    assert good["status"] == "ok"
+    assert re.fullmatch(
+        r"diverged at step 0; inference_lr=50, stable below 0\.\d+ at fresh weights|"
+        r"diverged at step 0; inference_lr=50, stable below 1(\.\d)? at fresh weights",
+        bad["status"],
+    )

@@ -1,0 +1,25 @@
+"""What comes next: how much of the next observation is predicted, and whether a memory of the past pays.
+
+Four sequences side by side under three laws of motion that come and go unannounced (`dynamics`), of which half the
+state is seen; and the days of a weather station, one at a time. Only `tpc` keeps a state from one observation to the
+next. Prequential share of variance explained; rates are the defaults.
+
+    python -m experiments.run --experiment=sequences --data_dir=FOLDER
+    python -m scripts.make_figures --only=tab_sequences
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+NETWORK = {"width": 32}
+
+EXPERIMENT = Experiment(
+    name="sequences",
+    streams={
+        "dynamics": StreamSpec("sequence", {"batch": 4}),
+        "weather": StreamSpec("sequence", {"source": "weather"}),
+    },
+    learners={"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "nlms": {}, "rls": {}, "tpc": {}},
+    seeds=5,
+    evaluation=Evaluation(),
+    smoke={"source": "dynamics", "width": 8, "depth": 1, "inference_steps": 3, "dwell": 50},
+)
