@@ -1,4 +1,4 @@
-"""Offline, predictive coding learns what backpropagation learns: MLPs of 3 x 128 on MNIST and Fashion-MNIST.
+"""Offline: predictive coding beside backpropagation, MLPs of 3 x 128 on MNIST and Fashion-MNIST.
 
 Twenty shuffled passes in batches of 128, all training samples, accuracy on the test samples after the last one (not
 the best pass). Weights learn by AdamW, its rate falling to zero along a cosine; both learners share everything but
@@ -32,7 +32,7 @@ def network(samples: int) -> dict[str, object]:
     }
 
 
-# A step of 0.3 is too large for the activities once the weights have grown, 0.1 is not.
+# Small steps of the activities: on validation samples of MNIST, 12 steps of 0.3 lost accuracy again in a fourth pass.
 def learners(samples: int) -> dict[str, dict[str, object]]:
     """Predictive coding and backpropagation on the same network."""
     return {"pcn": network(samples) | {"inference_steps": 8, "inference_lr": 0.1}, "backprop": network(samples)}
