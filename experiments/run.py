@@ -17,7 +17,7 @@ from pcl.evaluation.summary import Record, setting_text, summarise, table
 from pcl.fields import canonical, fields, is_static
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
-from pcl.runner.experiment import experiment_names, load_experiment
+from pcl.runner.experiment import Experiment, experiment_names, load_experiment
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import parse_settings, resolve
@@ -65,7 +65,7 @@ def main() -> None:
     use_data_dir(FLAGS.data_dir)
     experiment, _ = load_experiment(FLAGS.experiment)
     given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
-    own = [text for text in experiment.sweep if text.partition("=")[0] not in given]
+    own = [text for text in experiment.sweep if text.partition("=")[0] in _applicable(experiment) - given]
     cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
     runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke)
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
@@ -84,6 +84,14 @@ def main() -> None:
     if records:
         print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
     print(f"Accuracies in %, mean over seeds [95 % bootstrap interval]. Records: {store.folder}")
+
+
+def _applicable(experiment: Experiment) -> set[str]:
+    """Names of all settings of the chosen learners, of the chosen streams and of the evaluation."""
+    chosen = [experiment.streams[name] for name in FLAGS.streams or experiment.streams if name in experiment.streams]
+    configs = [learners.entry(name).hparams for name in FLAGS.learners or experiment.learners]
+    configs += [experiment.evaluation, *(streams.entry(spec.kind).config for spec in chosen)]
+    return {name for config in configs for name in fields(config)}
 
 
 def _outcome(executed: int, found: int, elsewhere: int) -> str:

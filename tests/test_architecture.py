@@ -24,6 +24,8 @@ ALLOWED = {
     "scripts": {"network", "figures", "evaluation", "runner", "streams", "errors", "command"},
 }
 
+LOCAL_LEARNERS = [ROOT / "pcl/learners" / f"{name}.py" for name in ("pcn", "nlms", "rls", "bpc", "generative")]
+
 
 def files(place):
     path = ROOT / place
@@ -78,7 +80,7 @@ NOT_LEARNING = {"oracles.py", "stability.py"}
 LOCAL = [path for path in files("pcl/network") if path.name not in NOT_LEARNING]
 
 
-@pytest.mark.parametrize("path", [*LOCAL, ROOT / "pcl/learners/pcn.py"], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [*LOCAL, *LOCAL_LEARNERS], ids=lambda p: p.name)
 def test_predictive_coding_takes_no_gradient_through_layers(path):
     names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
     assert not names & {"grad", "value_and_grad", "vjp", "jvp", "jacrev", "jacfwd", "linearize"}

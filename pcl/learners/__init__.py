@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import UsageError, unknown
 from pcl.fields import as_dict
-from pcl.learners import backprop, ncm, pcn, replay
+from pcl.learners import backprop, bpc, generative, ncm, nlms, pcn, replay, rls
 from pcl.types import HParams, Learner, Spec
 
 
@@ -42,6 +42,20 @@ REGISTRY = {
         targets=True,
     ),
     "ncm": Entry(ncm.make, ncm.HParams(), "nearest class mean", ncm.flops),
+    "nlms": Entry(
+        nlms.make,
+        nlms.HParams(),
+        "linear layer on a code, predictive coding at equilibrium",
+        nlms.flops,
+        targets=True,
+    ),
+    "rls": Entry(rls.make, rls.HParams(), "recursive least squares on a code", rls.flops, targets=True),
+    "bpc": Entry(
+        bpc.make, bpc.HParams(), "Bayesian predictive coding: conjugate synapses on a code", bpc.flops, targets=True
+    ),
+    "generative": Entry(
+        generative.make, generative.HParams(), "class Gaussians on a code, one covariance for all", generative.flops
+    ),
 }
 
 

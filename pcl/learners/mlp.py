@@ -39,13 +39,19 @@ class MLPHParams:
     lr: Traced = traced(0.003, "learning rate of the weights", low=0)
     momentum: Traced = traced(0.9, "share of the last weight update that is kept (momentum)", low=0, high=1)
     weight_decay: Traced = traced(1e-4, "decay of the weights (adamw)", low=0)
+    anneal_steps: int = static(0, "updates in which lr falls to 0 along a cosine (0: it stays as it is)", low=0)
+
+
+def learning_rate(hp: MLPHParams) -> optax.ScalarOrSchedule:
+    """The learning rate of the weights, or how it falls over the updates; that needs an end that is known."""
+    return optax.cosine_decay_schedule(hp.lr, hp.anneal_steps) if hp.anneal_steps else hp.lr
 
 
 OPTIMISERS: dict[str, Callable[[MLPHParams], optax.GradientTransformation]] = {
-    "sgd": lambda hp: optax.sgd(hp.lr),
-    "momentum": lambda hp: optax.sgd(hp.lr, hp.momentum),
-    "adam": lambda hp: optax.adam(hp.lr),
-    "adamw": lambda hp: optax.adamw(hp.lr, weight_decay=hp.weight_decay),
+    "sgd": lambda hp: optax.sgd(learning_rate(hp)),
+    "momentum": lambda hp: optax.sgd(learning_rate(hp), hp.momentum),
+    "adam": lambda hp: optax.adam(learning_rate(hp)),
+    "adamw": lambda hp: optax.adamw(learning_rate(hp), weight_decay=hp.weight_decay),
 }
 
 

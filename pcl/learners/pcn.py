@@ -116,10 +116,11 @@ def make(spec: Spec) -> Learner:
         x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
         *z, logits = forward(state.network, x)
         # A row that does not teach expects what it predicts: it has no error to settle.
-        top = jnp.where(teaching_rows(batch)[:, None], y, output_mean(hp.output, logits))
+        teaches = teaching_rows(batch)
+        top = jnp.where(teaches[:, None], y, output_mean(hp.output, logits))
         gains = tuple(precision.inverse(v, hp.precision == "full") for v in state.variance)
         problem = Problem(state.network, x, top, precision=gains, output=hp.output)
-        settled, learned = _learn(problem, tuple(z), logits, weight, state, hp)
+        ended, settled, learned = _learn(problem, tuple(z), logits, weight, state, hp)
         variance = tuple(
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
             for v, e in zip(state.variance, settled.errors.raw, strict=True)
@@ -127,8 +128,8 @@ def make(spec: Spec) -> Learner:
         info = Info(
             prediction=answer(spec, logits),
             surprise=weight @ output_cost(hp.output, y, logits, gains[-1]),
-            energy=weight @ energy(problem, settled.z),
-            inference_steps=weight @ settled.steps,
+            energy=weight @ energy(ended, settled.z),
+            inference_steps=(teaches * settled.steps).sum() / jnp.maximum(teaches.sum(), 1),
         )
         return PCNState(*learned, variance), info
 
@@ -140,18 +141,19 @@ def make(spec: Spec) -> Learner:
 
 def _learn(
     problem: Problem, z: Activities, logits: Array, weight: Array, state: PCNState, hp: HParams
-) -> tuple[Settled, mlp.MLPState]:
-    """Inference and the step of the weights that it leads to, by the rule that `hp` names."""
+) -> tuple[Problem, Settled, mlp.MLPState]:
+    """Inference by the rule that `hp` names: the problem as it ended, where it settled, and what was learned."""
     weights = mlp.MLPState(state.network, state.optimiser)
     if hp.inference == "ipc":
         gate_L = mlp.open_gates(weights, weight.any())
         rates = optax.sgd(hp.inference_lr), mlp.optimiser(hp)
         settled, *moved = settle_and_learn(problem, z, state.optimiser, *rates, hp.inference_steps, weight, gate_L)
-        return settled, mlp.MLPState(*moved)
+        learned = mlp.MLPState(*moved)
+        return dataclasses.replace(problem, network=learned.network), settled, learned
     if hp.nudge == "none":
         settled = RULES[hp.inference](problem, z, hp)
         direction = hebbian_update(problem, settled.z, settled.errors, weight)
-        return settled, mlp.ascend(weights, direction, hp, weight.any())
+        return problem, settled, mlp.ascend(weights, direction, hp, weight.any())
     directions = []
     for sign in NUDGES[hp.nudge]:
         beta = sign * hp.beta
@@ -159,4 +161,4 @@ def _learn(
         settled = RULES[hp.inference](nearer, z, hp)
         directions.append(hebbian_update(nearer, settled.z, settled.errors, weight / beta))
     direction = jax.tree.map(lambda *d: sum(d) / len(d), *directions)
-    return settled, mlp.ascend(weights, direction, hp, weight.any())
+    return nearer, settled, mlp.ascend(weights, direction, hp, weight.any())

@@ -85,9 +85,10 @@ def output_mean(output: str, a: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
 def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], beta: ArrayLike) -> Float[Array, "B ..."]:
     """A target that lies the share `beta` of the way from the prediction to `top`; negative: away from it.
 
-    What is learned from it, divided by `beta`, tends to the gradient of backpropagation as `beta` vanishes, and
-    is plain predictive coding at 1. Source: positive, negative and centred nudging in Pinchetti et al. (2025),
-    arXiv:2407.01163.
+    What is learned from it, divided by `beta`, is plain predictive coding at 1. As `beta` vanishes it tends to
+    what the network learns when it is linearised around its feed-forward pass: backpropagation of the part of
+    the output's error that inference leaves there. Source: positive, negative and centred nudging in Pinchetti
+    et al. (2025), arXiv:2407.01163.
     """
     mean = output_mean(output, a)
     return mean + beta * (top - mean)

@@ -122,8 +122,9 @@ def settle(
 
 
 def relative(norm_B: Array, scale_B: Array) -> Array:
-    """The ratio; zero where nothing was to be done from the start."""
-    return jnp.where(scale_B > 0, norm_B / jnp.where(scale_B > 0, scale_B, 1.0), 0.0)
+    """The ratio; where `scale_B` is zero, it is zero if `norm_B` is too, and infinite if not."""
+    without_scale_B = jnp.where(norm_B > 0, jnp.inf, 0.0)
+    return jnp.where(scale_B > 0, norm_B / jnp.where(scale_B > 0, scale_B, 1.0), without_scale_B)
 
 
 def _until_halted(
@@ -158,7 +159,7 @@ def _until_halted(
         return k + 1, z, memory, taken_B, change_B, first_B, active_B
 
     zero_B = jnp.zeros_like(scale_B)
-    carry = (0, z, memory, zero_B, zero_B, zero_B, scale_B > 0)
+    carry = (0, z, memory, zero_B, zero_B, zero_B, jnp.ones(size, bool))
     _, z, _, taken_B, *_ = jax.lax.while_loop(unfinished, masked, carry)
     return z, taken_B
 

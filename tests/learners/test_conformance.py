@@ -20,6 +20,10 @@ VARIANTS = [(name, {}) for name in REGISTRY] + [
     ("pcn", {"inference": "momentum", "halt": "gradient", "tolerance": 0.1, "nudge": "centred"}),
     ("pcn", {"precision": "full", "halt": "saturation", "init": "mupc", "lr": 0.03, "optimiser": "adamw"}),
     ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
+    ("bpc", {"depth": 1, "drift": 0.01}),
+    ("rls", {"precision": "low_rank", "block": 4, "features": "random"}),
+    # Its critical period is over before tests ask what rows without a label teach.
+    ("rls", {"features": "code", "atoms": "6,6", "critical": 32}),
 ]
 
 

@@ -38,3 +38,17 @@ def test_ncm_never_answers_a_label_that_it_has_not_seen():
     batch = random_batch(50, 6, 3)
     state, _ = learner.update(learner.init(jax.random.key(0), hp), batch, hp)
     assert learner.predict(state, 100 * random_batch(99, 6, 4).x, hp).logits.argmax(1).max() == 2
+
+
+def test_an_annealed_rate_starts_as_given_and_ends_at_zero():
+    learner, hp = learners.make("backprop", Spec((6,), 4))
+    plain, annealed = hp.replace(width=8, optimiser="sgd"), hp.replace(width=8, optimiser="sgd", anneal_steps=3)
+    batch, states = random_batch(9, 6, 4), []
+    for numbers in (plain, annealed):
+        state = learner.init(jax.random.key(0), numbers)
+        for _ in range(4):
+            state, _ = learner.update(state, batch, numbers)
+            states.append(state.network)
+    jax.tree.map(np.testing.assert_array_equal, states[0], states[4])  # the first update, at the whole rate
+    jax.tree.map(np.testing.assert_array_equal, states[6], states[7])  # the third and the fourth, at none
+    assert (states[4][0].w != states[5][0].w).any()

@@ -120,8 +120,8 @@ def test_nudging_all_the_way_is_plain_and_centred_is_the_mean_of_both_sides():
     )
     assert_close(positive, plain)
     assert_close(centred, jax.tree.map(lambda a, b: (a + b) / 2, positive, negative))
-    assert jnp.abs(negative[0].w - positive[0].w).max() > 1e-3
-    assert jnp.abs(negative[0].w - before.network[0].w).max() > 1e-3
+    assert jnp.abs(negative[0].w - positive[0].w).max() > 1e-4  # far above rounding
+    assert jnp.abs(negative[0].w - before.network[0].w).max() > 1e-4  # far above rounding
 
 
 @pytest.mark.parametrize("kind", ["diagonal", "full"])
@@ -168,6 +168,7 @@ def test_optimisers_are_those_of_optax(settings, optimiser):
     assert_close(state.network, network, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pcn", "backprop"])
 def test_a_convolutional_network_learns_images(name):
     """Stripes up and down, a few pixels wide, at random places and under noise."""
@@ -182,7 +183,7 @@ def test_a_convolutional_network_learns_images(name):
         state, info = learner.update(state, batch, hp)
         return state, info.surprise
 
-    state, surprise = jax.jit(lambda state: jax.lax.scan(step, state, length=60))(state)
+    state, surprise = jax.jit(lambda state: jax.lax.scan(step, state, length=40))(state)
     assert surprise[-1] < 0.5 * surprise[0]
     assert (learner.predict(state, batch.x, hp).logits.argmax(1) == y).mean() > 0.9
 

@@ -33,7 +33,7 @@ def test_predictive_coding_without_inference_costs_what_backprop_does():
 
 def test_a_kernel_is_used_at_every_place():
     assert synapse_uses(dense_chain(jax.random.key(0), (4, 3, 2)), (4,)) == USES
-    network = vgg5(jax.random.key(0), (8, 8, 1), 10, width=2)
+    network = jax.eval_shape(lambda key: vgg5(key, (8, 8, 1), 10, width=2), jax.random.key(0))
     # 8 x 8 places of 3 x 3 x 1 x 2 weights; then pooled to 4 x 4, 2 x 2 and, unpadded no more, 1 x 1.
     assert synapse_uses(network, (8, 8, 1)) == (64 * 18, 16 * 72, 4 * 288, 1 * 576, 8 * 10)
 

@@ -12,7 +12,7 @@ from pcl.network.architectures import INITS, dense_chain, vgg5
 from pcl.network.layers import Conv, forward
 
 
-@pytest.mark.parametrize(("kind", "activation"), zip(KINDS, [*ACTIVATIONS, "tanh"], strict=True))
+@pytest.mark.parametrize(("kind", "activation"), list(zip(KINDS, [*ACTIVATIONS, "tanh"], strict=True)))
 def test_carry_down_and_hebbian_are_the_transposes_that_autodiff_finds(kind, activation):
     @jax.jit
     def both_ways(layer, below, delta):
@@ -67,9 +67,12 @@ def test_mupc_keeps_the_size_of_activities_at_any_depth():
 
 
 def test_vgg5_on_colour_images_has_the_published_shapes():
-    chain = vgg5(jax.random.key(0), (32, 32, 3), 10, width=4)
-    assert shapes(chain, (32, 32, 3)) == [(16, 16, 4), (8, 8, 8), (4, 4, 16), (1, 1, 16), (10,)]
-    assert vgg5(jax.random.key(0), (8, 8, 1), 10, width=4)[-1].w.shape == (16, 10)  # small images still have features
+    def network_of(image, width):
+        return jax.eval_shape(lambda key: vgg5(key, image, 10, width), jax.random.key(0))
+
+    chain = network_of((32, 32, 3), 128)
+    assert shapes(chain, (32, 32, 3)) == [(16, 16, 128), (8, 8, 256), (4, 4, 512), (1, 1, 512), (10,)]
+    assert network_of((8, 8, 1), 4)[-1].w.shape == (16, 10)  # small images still have features
 
 
 def test_vgg5_refuses_vectors():

@@ -1,0 +1,44 @@
+"""Convolutions: VGG-5 on CIFAR-10, variants of predictive coding beside backpropagation.
+
+Fifty shuffled passes in batches of 128, accuracy on the test samples after the last one, without augmentation. To
+be read beside table 1 of Pinchetti et al. (2025), arXiv:2407.01163. The full size is for an accelerator; it has no
+records yet, and its rates are those of `pc_offline`, not chosen for it. The twin runs a chain of dense layers on
+digits, whose inputs are no images.
+
+    python -m experiments.run --experiment=pc_conv --data_dir=FOLDER
+    python -m scripts.make_figures --only=tab_pc_conv
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+PASSES, BATCH = 50, 128
+NETWORK = {
+    "architecture": "vgg5",
+    "width": 128,
+    "activation": "gelu",
+    "init": "he",
+    "optimiser": "adamw",
+    "lr": 0.001,
+    "weight_decay": 0.1,
+    "anneal_steps": PASSES * 50_000 // BATCH,
+}
+
+EXPERIMENT = Experiment(
+    name="pc_conv",
+    streams={"cifar10": StreamSpec("split", {"source": "cifar10", "order": "iid", "passes": PASSES, "batch": BATCH})},
+    learners={"pcn": NETWORK | {"inference_steps": 12, "inference_lr": 0.1}, "backprop": NETWORK},
+    seeds=5,
+    evaluation=Evaluation(probe_every=100_000, log_bins=50),
+    sweep=("output=gaussian,categorical", "nudge=none,positive,negative,centred"),
+    smoke={
+        "source": "digits",
+        "architecture": "mlp",
+        "width": 8,
+        "depth": 1,
+        "inference_steps": 3,
+        "batch": 50,
+        "passes": 1,
+        "anneal_steps": 30,
+    },
+    smoke_seeds=1,
+)

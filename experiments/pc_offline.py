@@ -1,0 +1,53 @@
+"""Offline, predictive coding learns what backpropagation learns: MLPs of 3 x 128 on MNIST and Fashion-MNIST.
+
+Twenty shuffled passes in batches of 128, all training samples, accuracy on the test samples after the last one (not
+the best pass). Weights learn by AdamW, its rate falling to zero along a cosine; both learners share everything but
+the rule. `pc_offline_rates` sweeps the rates on validation samples. To be read beside table 1 of Pinchetti et al.
+(2025), arXiv:2407.01163, whose variants these are:
+
+    python -m experiments.run --experiment=pc_offline --data_dir=FOLDER
+    python -m experiments.run --experiment=pc_offline --data_dir=FOLDER --learners=pcn \
+        --set nudge=positive,negative,centred
+    python -m experiments.run --experiment=pc_offline --data_dir=FOLDER --set output=categorical
+    python -m experiments.run --experiment=pc_offline --data_dir=FOLDER --learners=pcn --set inference=ipc \
+        --set anneal_steps=75000 --set lr=0.0003
+    python -m scripts.make_figures --only=tab_pc_offline
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+PASSES, BATCH = 20, 128
+SMOKE = {"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1, "anneal_steps": 30}
+
+
+def network(samples: int) -> dict[str, object]:
+    """Settings of the network that lives through `samples` samples in each pass."""
+    return {
+        "depth": 3,
+        "activation": "gelu",
+        "optimiser": "adamw",
+        "lr": 0.001,
+        "weight_decay": 0.1,
+        "anneal_steps": PASSES * samples // BATCH,
+    }
+
+
+# A step of 0.3 is too large for the activities once the weights have grown, 0.1 is not.
+def learners(samples: int) -> dict[str, dict[str, object]]:
+    """Predictive coding and backpropagation on the same network."""
+    return {"pcn": network(samples) | {"inference_steps": 8, "inference_lr": 0.1}, "backprop": network(samples)}
+
+
+STREAMS = {
+    name: StreamSpec("split", {"source": name, "order": "iid", "passes": PASSES, "batch": BATCH})
+    for name in ("mnist", "fashion_mnist")
+}
+
+EXPERIMENT = Experiment(
+    name="pc_offline",
+    streams=STREAMS,
+    learners=learners(60_000),
+    seeds=5,
+    evaluation=Evaluation(probe_every=100_000, log_bins=20),
+    smoke=SMOKE,
+)

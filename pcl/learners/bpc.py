@@ -1,0 +1,171 @@
+"""Bayesian predictive coding: conjugate synapses on a code, that know how far they can be trusted.
+
+Every layer predicts z_l = W_l^T phi_{l-1} + noise, phi_0 the code, phi_l = [f(z_l), 1], z_L the target. After
+settling (hidden activities descend sum_l 1/2 |z_l - W_l^T phi_{l-1}|^2 with input and target clamped) every layer's
+posterior takes in its own pair of activities, by the local rule of `pcl.network.synapse`. Beside its answer the
+learner has the variance of it, from weights and noise alike, and says what a label would tell (`query`).
+
+With depth 0 the code is all there is below the target: then this is recursive least squares (see `rls` for whose
+that is), and what it adds are the inferred noise, the predictive variance and drift. Order does not matter, as long
+as drift = 0. Hidden layers are learned, hence their activity changes under the layer above: there order matters.
+Sources: Tschantz et al. (2025), arXiv:2503.24016; drift as in Jazwinski (1969), doi:10.1016/0005-1098(69)90109-5.
+"""
+
+import itertools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.fields import Traced, static, traced
+from pcl.learners import features, rls
+from pcl.learners.inputs import mean_weights, targets, teaching_rows
+from pcl.network import synapse
+from pcl.network.covariance import covariance, synapse_flops
+from pcl.network.layers import ACTIVATIONS
+from pcl.network.synapse import Noise, Synapses
+from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+
+@struct.dataclass
+class HParams(rls.HParams):
+    """Numbers of a Bayesian predictive-coding network."""
+
+    depth: int = static(0, "number of conjugate hidden layers above the code", low=0)
+    hidden: int = static(64, "units in each of them", low=1)
+    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
+    inference_steps: int = static(20, "gradient steps on the hidden activities for each batch", low=0)
+    inference_lr: Traced = traced(0.1, "step size of the activities", low=0)
+    noise: Traced = traced(0.1, "expected variance of the targets' noise before anything is seen", low=1e-12)
+    drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: the world stands still)", low=0)
+
+
+class State(NamedTuple):
+    """The code, the synapses of each layer (the target's last), the target's noise, and the inferred drift."""
+
+    code: Any
+    layers: tuple[Synapses, ...]
+    noise: Noise
+    drift: Float[Array, ""]  # running mean of the process noise that would explain each batch
+
+
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample: its code; every layer settles, answers and learns."""
+    sizes = (features.size(spec, hp), *[hp.hidden + 1] * hp.depth)
+    outputs = (*[hp.hidden] * hp.depth, spec.outputs)
+    learning = sum(synapse_flops(hp.precision, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
+    settling = inference_steps * sum(4 * d * c for d, c in zip(sizes, outputs, strict=True)) if hp.depth else 0
+    return features.flops(spec, hp) + learning + settling
+
+
+def make(spec: Spec) -> Learner:
+    """A Bayesian predictive-coding network for inputs and labels, or real targets, as announced in `spec`."""
+    outputs = spec.outputs
+
+    def init(key: PRNGKeyArray, hp: HParams) -> State:
+        code_key, *keys = jax.random.split(key, hp.depth + 1)
+        sizes = (features.size(spec, hp), *[hp.hidden + 1] * hp.depth)
+        # A hidden layer must start from different features; the target's layer starts from nothing.
+        means = [jax.random.normal(k, (d, hp.hidden)) / jnp.sqrt(d) for k, d in zip(keys, sizes[:-1], strict=True)]
+        means.append(jnp.zeros((sizes[-1], outputs)))
+        layers = tuple(Synapses(w, _form(len(w), hp).init(len(w), hp.ridge)) for w in means)
+        code = features.init(code_key, spec, hp)
+        return State(code, layers, synapse.noise_prior(outputs, hp.noise), jnp.zeros(()))
+
+    def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        return answer(*_believed(state, _forward(state, features.encode(state.code, x, hp), hp)[-1], hp))
+
+    def answer(
+        mean_BC: Float[Array, "B C"], variance_BC: Float[Array, "B C"], leverage_B: Float[Array, " B"]
+    ) -> Prediction:
+        query_B = synapse.information_gain(leverage_B)
+        if spec.num_targets:
+            return Prediction(mean=mean_BC, variance=variance_BC, query=query_B)
+        # log N(one-hot c; mean, variance I) is mean_c / variance but for what all labels share.
+        return Prediction(logits=mean_BC / variance_BC.mean(1, keepdims=True), query=query_B)
+
+    def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
+        y_BC, teaches_B = targets(batch, spec), teaching_rows(batch)
+        below = _forward(state, features.encode_batch(state.code, batch, hp), hp)
+        mean_BC, variance_BC, leverage_B = _believed(state, below[-1], hp)
+        z = _settle(state.layers, below, y_BC, hp)
+        codes = (below[0], *(_code(z_l, hp) for z_l in z))
+        learned, innovations = zip(
+            *(
+                synapse.learn(_form(len(layer.w), hp), layer, phi_BD, z_BH, teaches_B)
+                for layer, phi_BD, z_BH in zip(state.layers, codes, (*z, y_BC), strict=True)
+            ),
+            strict=True,
+        )
+        estimate = synapse.drift(codes[-1], innovations[-1], _noise_variance(state), teaches_B)
+        # A running mean of estimates that may be negative: in a world that stands still it stays near 0.
+        drift = state.drift + hp.drift * teaches_B.any() * (estimate - state.drift)
+        w, p = learned[-1]
+        last = Synapses(w, _form(len(w), hp).widen(p, teaches_B.any() * jnp.maximum(drift, 0.0)))
+        # Hidden layers that settle towards the target leave less of the error than a prediction will have.
+        missed_BC = jnp.where(teaches_B[:, None], y_BC - mean_BC, 0.0) / jnp.sqrt(1 + leverage_B)[:, None]
+        whitened_BC = missed_BC if z else innovations[-1].whitened
+        noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
+        weight = mean_weights(batch)
+        info = Info(
+            prediction=answer(mean_BC, variance_BC, leverage_B),
+            surprise=0.5 * weight @ jnp.sum((y_BC - mean_BC) ** 2 / variance_BC + jnp.log(variance_BC), axis=1),
+            inference_steps=float(hp.inference_steps if z else 0) * weight.sum(),
+        )
+        return State(state.code, (*learned[:-1], last), noise, drift), info
+
+    return features.developing(Learner(init, predict, update))
+
+
+def _form(inputs: int, hp: HParams) -> synapse.Covariance:
+    return covariance(hp.precision, inputs, hp.block)
+
+
+def _noise_variance(state: State) -> Float[Array, " C"]:
+    """Expected variance of each target's noise."""
+    return jnp.diagonal(synapse.noise_covariance(state.noise))
+
+
+def _believed(
+    state: State, phi_BD: Float[Array, "B D"], hp: HParams
+) -> tuple[Float[Array, "B C"], Float[Array, "B C"], Float[Array, " B"]]:
+    """Mean and variance of the targets given the code below them, and its leverage."""
+    top = state.layers[-1]
+    leverage_B = synapse.leverage(_form(len(top.w), hp), top, phi_BD)
+    return phi_BD @ top.w, (1 + leverage_B)[:, None] * _noise_variance(state), leverage_B
+
+
+def _code(z_BH: Float[Array, "B H"], hp: HParams) -> Float[Array, "B E"]:
+    """What a hidden layer shows to the one above: [f(z), 1]."""
+    return jnp.concatenate([ACTIVATIONS[hp.activation].f(z_BH), jnp.ones_like(z_BH[:, :1])], axis=1)
+
+
+def _forward(state: State, phi_BD: Float[Array, "B D"], hp: HParams) -> list[Array]:
+    """The code below each layer after a feed-forward pass."""
+    below = [phi_BD]
+    for layer in state.layers[:-1]:
+        below.append(_code(below[-1] @ layer.w, hp))
+    return below
+
+
+def _settle(
+    layers: tuple[Synapses, ...], below: list[Array], y_BC: Float[Array, "B C"], hp: HParams
+) -> tuple[Array, ...]:
+    """Hidden activities after descending the energy: dz_l = rate (-e_l + f'(z_l) (e_{l+1} W_{l+1}^T)), all at once."""
+    df = ACTIVATIONS[hp.activation].df
+
+    def errors(z: tuple[Array, ...]) -> tuple[Array, ...]:
+        codes = (below[0], *(_code(z_l, hp) for z_l in z))
+        return tuple(a - code @ layer.w for a, code, layer in zip((*z, y_BC), codes, layers, strict=True))
+
+    def step(_: Array, z: tuple[Array, ...]) -> tuple[Array, ...]:
+        pairs = zip(z, itertools.pairwise(errors(z)), layers[1:], strict=True)
+        return tuple(
+            z_l + hp.inference_lr * (df(z_l) * (e_above @ layer.w[:-1].T) - e_l) for z_l, (e_l, e_above), layer in pairs
+        )
+
+    start = tuple(code @ layer.w for code, layer in zip(below[:-1], layers[:-1], strict=True))
+    return jax.lax.fori_loop(0, hp.inference_steps if start else 0, step, start)

@@ -1,0 +1,144 @@
+"""What a conjugate layer sees: the input itself, fixed random features of it, or a code (one line in `FEATURES`).
+
+What such a layer has learned is a sum over samples, hence independent of their order, if a sample has one code
+whenever it arrives. Streams standardise their pixels by running moments, so that an image comes a little brighter
+or fainter the earlier it comes. Every image is therefore first freed of its own mean and norm (`contrast=images`),
+which undoes any affine change of it exactly, and with it the stream's moments. What has fewer entries than an image
+is left as it comes, for the level of a few measurements says something that their contrast does not; on such inputs
+the moments make what is learned depend a little on the order.
+
+Codes are of order 1 in norm, so that one ridge means much the same for all of them; a constant of 1 comes last.
+Random features as in random vector functional links, Pao, Park and Sobajic (1994),
+doi:10.1016/0925-2312(94)90053-1; below class-incremental learning in RanPAC, arXiv:2307.02251, and in RanDumb,
+arXiv:2402.08823.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.fields import static
+from pcl.learners.inputs import vectors
+from pcl.network import code
+from pcl.types import Batch, HParams, Info, Learner, Spec
+
+IMAGE_SIZE = 32  # entries from which an input counts as an image: it can spare two numbers, its mean and its norm
+
+
+class Features(NamedTuple):
+    """A code of inputs as two pure functions; one that learns does so by `developing`.
+
+    init:   (key, spec, hp) -> state
+    encode: (state, x[B, ...], hp) -> phi[B, D]      each row depends on its own input alone
+    """
+
+    init: Callable[[PRNGKeyArray, Spec, HParams], Any]
+    encode: Callable[[Any, Float[Array, "B ..."], HParams], Float[Array, "B D"]]
+
+
+class Projection(NamedTuple):
+    """Weights and thresholds of random features."""
+
+    w: Float[Array, "D H"]
+    b: Float[Array, " H"]
+
+
+def _project(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Projection:
+    w_key, b_key = jax.random.split(key)
+    return Projection(
+        jax.random.normal(w_key, (math.prod(spec.input_shape), hp.width)),
+        jax.random.uniform(b_key, (hp.width,), minval=-1.0, maxval=1.0),
+    )
+
+
+def _rectified(state: Projection, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B H"]:
+    # Half of a normal's variance is left by the rectifier: 2 / width keeps the norm.
+    return jax.nn.relu(vectors(x) @ state.w + state.b) * math.sqrt(2 / hp.width)
+
+
+FEATURES = {
+    "raw": Features(lambda key, spec, hp: (), lambda state, x, hp: vectors(x)),
+    "random": Features(_project, _rectified),
+    "code": Features(code.init, code.encode),
+}
+
+
+@struct.dataclass
+class FeatureHParams(code.CodeHParams):
+    """Which code, and its size."""
+
+    features: str = static("raw", "code of the input that the synapses see", choices=tuple(FEATURES))
+    width: int = static(1000, "units of random features", low=1)
+    contrast: str = static("images", "what is freed of its own mean and norm", choices=("images", "none"))
+
+
+def init(key: PRNGKeyArray, spec: Spec, hp: FeatureHParams) -> Any:
+    """The chosen code's state."""
+    return FEATURES[hp.features].init(key, spec, hp)
+
+
+def encode(state: Any, x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B D"]:
+    """Codes of inputs, the constant last."""
+    phi_BD = FEATURES[hp.features].encode(state, x if hp.features == "code" else normalised(x, hp), hp)
+    return jnp.concatenate([phi_BD, jnp.ones_like(phi_BD[:, :1])], axis=1)
+
+
+def encode_batch(state: Any, batch: Batch, hp: FeatureHParams) -> Float[Array, "B D"]:
+    """Codes of a batch, padding set to zero before and after so that nothing in it can spread."""
+    real_B1 = batch.valid[:, None]
+    x = jnp.where(real_B1, vectors(batch.x), 0.0).reshape(batch.x.shape)
+    return jnp.where(real_B1, encode(state, x, hp), 0.0)
+
+
+def developing(rule: Learner) -> Learner:
+    """`rule`, whose state has a field `code`, taught by nothing but codes that stay.
+
+    While a code develops, its samples wait in memory and teach the rule nothing. At the end of the critical period
+    all of them do, in the order and batches in which they came; from then on the rule learns what arrives.
+    """
+
+    def update(state: Any, batch: Batch, hp: HParams) -> tuple[Any, Info]:
+        if hp.features != "code":
+            return rule.update(state, batch, hp)
+        before = state.code
+        state, info = rule.update(state, batch._replace(labelled=batch.labelled & before.closed), hp)
+        state = state._replace(code=code.learn(before, batch, hp))
+        state = code.read_out(before, state.code, len(batch.valid), lambda s, some: rule.update(s, some, hp)[0], state)
+        return state, info
+
+    return Learner(rule.init, rule.predict, update)
+
+
+def flops(spec: Spec, hp: FeatureHParams) -> int:
+    """Floating-point operations a code."""
+    if hp.features == "code":
+        return code.flops(spec, hp)
+    return 2 * math.prod(spec.input_shape) * hp.width if hp.features == "random" else 0
+
+
+def size(spec: Spec, hp: FeatureHParams) -> int:
+    """Length D of a code, the constant included."""
+
+    def one_code(key: PRNGKeyArray) -> Array:
+        return encode(init(key, spec, hp), jnp.zeros((1, *spec.input_shape)), hp)
+
+    return jax.eval_shape(one_code, jax.random.key(0)).shape[1]
+
+
+def normalised(x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B ..."]:
+    """Inputs before any code: images of mean 0 and norm 1, anything smaller over the root of its length.
+
+    An image of one colour has no contrast and becomes 0.
+    """
+    x_BD = vectors(x)
+    if hp.contrast == "images" and x_BD.shape[1] >= IMAGE_SIZE:
+        x_BD = x_BD - x_BD.mean(1, keepdims=True)
+        norm_B1 = jnp.sqrt(jnp.sum(x_BD**2, axis=1, keepdims=True))
+        return (x_BD / jnp.maximum(norm_B1, 1e-6)).reshape(x.shape)
+    return x / math.sqrt(x_BD.shape[1])

@@ -1,0 +1,73 @@
+"""Recursive least squares on a code: after every batch, ridge regression of all that was ever seen.
+
+The Kalman filter of weights that do not move, one output a label. In full precision what it knows is a sum over
+samples: the order of classes does not matter, and after one pass it stands where offline training would. That is
+known: on a frozen code this is ACIL, arXiv:2205.14922, and the classifier of RanPAC, arXiv:2307.02251, and with
+random features nearly RanDumb, arXiv:2402.08823. Cheaper precisions depend on the order (`pcl.network.covariance`).
+Source: Plackett (1950), doi:10.1093/biomet/37.1-2.149.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.fields import Traced, static, traced
+from pcl.learners import features
+from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
+from pcl.network.covariance import covariance, synapse_flops
+from pcl.network.synapse import Synapses, information_gain, learn, leverage
+from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+PRECISIONS = ("full", "block", "diagonal", "low_rank")
+
+
+@struct.dataclass
+class HParams(features.FeatureHParams):
+    """Numbers of recursive least squares."""
+
+    precision: str = static("full", "form of the weights' covariance", choices=PRECISIONS)
+    block: int = static(64, "inputs in a block, or rank of low_rank", low=1)
+    ridge: Traced = traced(1.0, "precision of the weights before anything is seen", low=1e-6)
+
+
+class State(NamedTuple):
+    """The code and the synapses on it."""
+
+    code: Any
+    synapses: Synapses
+
+
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample: its code, its output, and the change of weights and covariance."""
+    inputs = features.size(spec, hp)
+    return features.flops(spec, hp) + synapse_flops(hp.precision, inputs, hp.block, spec.outputs, batch)
+
+
+def make(spec: Spec) -> Learner:
+    """Recursive least squares for inputs and labels, or real targets, as announced in `spec`."""
+
+    def init(key: PRNGKeyArray, hp: HParams) -> State:
+        inputs = features.size(spec, hp)
+        w = jnp.zeros((inputs, spec.outputs))
+        p = covariance(hp.precision, inputs, hp.block).init(inputs, hp.ridge)
+        return State(features.init(key, spec, hp), Synapses(w, p))
+
+    def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        phi_BD = features.encode(state.code, x, hp)
+        form = covariance(hp.precision, phi_BD.shape[1], hp.block)
+        return _answer(phi_BD @ state.synapses.w, leverage(form, state.synapses, phi_BD))
+
+    def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
+        phi_BD = features.encode_batch(state.code, batch, hp)
+        form = covariance(hp.precision, phi_BD.shape[1], hp.block)
+        synapses, innovation = learn(form, state.synapses, phi_BD, targets(batch, spec), teaching_rows(batch))
+        surprise = 0.5 * mean_weights(batch) @ jnp.sum(innovation.error**2, axis=1)
+        return State(state.code, synapses), Info(_answer(innovation.output, innovation.leverage), surprise)
+
+    def _answer(output_BC: Float[Array, "B C"], leverage_B: Float[Array, " B"]) -> Prediction:
+        return answer(spec, output_BC)._replace(query=information_gain(leverage_B))
+
+    return features.developing(Learner(init, predict, update))

@@ -1,0 +1,111 @@
+"""Temporal predictive-coding network: predicts the next observation of each of several sequences.
+
+Row b of every batch continues sequence b, whose latent state is kept from step to step. The state settles between
+what it predicted of itself and what is observed, then transition and observation weights learn by local rules.
+What is learned is the sequence of inputs; the target, the next input, is only what the prediction is scored on. A
+row that is padding, or comes without its target, leaves weights and its sequence as they were.
+Source: Millidge, Tang, Osanlouy, Harper and Bogacz (2024), doi:10.1371/journal.pcbi.1011183.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.fields import Traced, static, traced
+from pcl.learners.inputs import masked_vectors, mean_weights, targets, teaching_rows, vectors
+from pcl.network import temporal
+from pcl.network.activations import ACTIVATIONS
+from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+
+@struct.dataclass
+class HParams:
+    """Numbers of a temporal predictive-coding network; the precision of the latent state is 1."""
+
+    width: int = static(32, "units of the latent state", low=1)
+    batch: int = static(10, "most sequences side by side", low=1)
+    activation: str = static("tanh", "nonlinearity of the latent units", choices=tuple(ACTIVATIONS))
+    lr: Traced = traced(0.03, "learning rate of the weights", low=0)
+    decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
+    observed_precision: Traced = traced(1.0, "precision of the observations", low=0)
+    inference_steps: int = static(20, "gradient steps on the state for each observation", low=0)
+    inference_lr: Traced = traced(0.1, "step size of the state", low=0)
+
+
+class TPCState(NamedTuple):
+    """Weights, and the state of each sequence; zero before its first observation."""
+
+    dynamics: temporal.Dynamics
+    z: Float[Array, "S H"]
+
+
+def make(spec: Spec) -> Learner:
+    """A temporal predictive-coding network for observations as announced in `spec`.
+
+    Raises:
+      UsageError: the targets are not observations, or (in `update`) a batch has more rows than `hp.batch`.
+    """
+    size = math.prod(spec.input_shape)
+    if spec.num_targets != size:
+        raise UsageError(f"tpc predicts the next input: it needs {size} real targets, not {spec.num_targets}")
+
+    def init(key: PRNGKeyArray, hp: HParams) -> TPCState:
+        return TPCState(temporal.init_dynamics(key, hp.width, size), jnp.zeros((hp.batch, hp.width)))
+
+    def precisions(hp: HParams) -> temporal.Precisions:
+        return temporal.Precisions(observed=jnp.full(size, hp.observed_precision))
+
+    def infer(
+        dynamics: temporal.Dynamics, before_BH: Float[Array, "B H"], x_BD: Float[Array, "B D"], hp: HParams
+    ) -> tuple[Float[Array, "B H"], temporal.Settled, Float[Array, "B D"]]:
+        """The state predicted, the state settled on `x_BD`, and the observation expected next."""
+        activation = ACTIVATIONS[hp.activation]
+        m_BH = temporal.predict_state(dynamics, before_BH, _controls(before_BH), activation.f)
+        settled = temporal.settle(dynamics, precisions(hp), m_BH, x_BD, activation, hp.inference_steps, hp.inference_lr)
+        next_BH = temporal.predict_state(dynamics, settled.z, _controls(before_BH), activation.f)
+        return m_BH, settled, temporal.predict_observation(dynamics, next_BH, activation.f)
+
+    def predict(state: TPCState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        """Row b continues sequence b; rows beyond `hp.batch` are sequences that begin."""
+        rows = min(len(x), hp.batch)
+        before_BH = jnp.zeros((len(x), hp.width)).at[:rows].set(state.z[:rows])
+        return Prediction(mean=infer(state.dynamics, before_BH, vectors(x), hp)[-1])
+
+    def update(state: TPCState, batch: Batch, hp: HParams) -> tuple[TPCState, Info]:
+        rows = len(batch.x)
+        if rows > hp.batch:
+            raise UsageError(f"batch={hp.batch}: tpc meets {rows} sequences side by side; set batch={rows}")
+        f, x_BD, weight_B = ACTIVATIONS[hp.activation].f, masked_vectors(batch), mean_weights(batch)
+        before_BH = state.z[:rows]
+        m_BH, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, hp)
+        info = Info(
+            prediction=Prediction(mean=mean_BD),
+            surprise=weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1)),
+            energy=weight_B @ temporal.energy(state.dynamics, precisions(hp), m_BH, settled.z, x_BD, f),
+            inference_steps=float(hp.inference_steps) * weight_B.sum(),
+        )
+        direction = temporal.hebbian_update(before_BH, _controls(before_BH), settled, weight_B, f)
+        dynamics = temporal.learn(state.dynamics, direction, hp.lr * weight_B.any(), hp.decay)
+        z_BH = jnp.where(teaching_rows(batch)[:, None], settled.z, before_BH)
+        return TPCState(dynamics, state.z.at[:rows].set(z_BH)), info
+
+    return Learner(init, predict, update)
+
+
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations of a learned sample: every transition thrice, every observation weight as settled.
+
+    The transition predicts the state, predicts the next one, and learns. Each inference step predicts the
+    observation and sends its error back; once more it is predicted at the end, once for the next state, and learned.
+    """
+    return 6 * hp.width**2 + (4 * inference_steps + 6) * hp.width * math.prod(spec.input_shape)
+
+
+def _controls(z_BH: Float[Array, "B H"]) -> Float[Array, "B U"]:
+    """None: streams of sequences announce no controls."""
+    return jnp.zeros((len(z_BH), 0), z_BH.dtype)

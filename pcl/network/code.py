@@ -1,0 +1,282 @@
+"""A sensory code that is learned from the stream, and frozen for good after a critical period.
+
+Each scale of the code cuts images into overlapping patches p and tells which features each of them holds:
+
+    p    <- (p - mean(p)) / sqrt(var(p) + 0.1)         local contrast, after the same for the whole image
+    h_j  =  relu(d_j z - theta), relu(-d_j z - theta)  two-sided activity of K atoms on the whitened patch z
+    code =  sqrt of the mean of h over each of a grid of overlapping cells
+
+Development has two halves (`pcl.network.dictionary`). In the first, means and covariances of patches are summed. In
+the second, whitening stays put, and atoms, imprinted with patches seen so far, compete. Nothing here looks at a
+label. After the period the code is the same to the last bit; samples of the period wait in memory, and are read out
+with the code that stays (`read_out`), so that every sample is read out once and all with one code.
+
+An input that is no image, a vector, is one patch of as many channels, without local contrast and without a grid.
+
+Sources: two-sided soft thresholds on patches, Coates and Ng, The importance of encoding versus training with sparse
+coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.fields import Traced, static, traced
+from pcl.network.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
+from pcl.types import Batch, Spec
+
+CONTRAST = 0.1  # added to a patch's variance, in units of its image's: what is fainter stays faint
+SPREAD = 0.6  # standard deviation of a cell of the grid, in units of its side: a code changes smoothly with its image
+S = TypeVar("S")
+
+
+@struct.dataclass
+class CodeHParams:
+    """Numbers of the sensory code."""
+
+    patch: str = static("5,9", "sides of the patches, one scale each")
+    atoms: str = static("32,48", "atoms of each scale")
+    stride: int = static(1, "pixels from one patch to the next", low=1)
+    grid: int = static(4, "cells along each side of the image, over which activity is averaged", low=1)
+    mirror: str = static("no", "whether a code is the mean of an image's and its mirror image's", choices=("no", "yes"))
+    critical: int = static(1000, "samples after which the code is frozen", low=2)
+    glimpses: int = static(100, "patches of each sample that teach a scale", low=1)
+    threshold: Traced = traced(0.25, "what an atom's match must exceed", low=0)
+
+
+class Code(NamedTuple):
+    """The state of a sensory code: its scales, and the samples of its critical period."""
+
+    key: PRNGKeyArray
+    stored: Int[Array, ""]  # rows of `memory` that hold a sample
+    closed: Bool[Array, ""]
+    scales: tuple[Dictionary, ...]
+    memory: Batch
+
+
+def init(key: PRNGKeyArray, spec: Spec, hp: CodeHParams) -> Code:
+    """A code that has seen nothing.
+
+    Raises:
+      UsageError: patches and atoms do not pair up, a patch is larger than the image, or half of the critical period
+        has too few patches to imprint all atoms.
+    """
+    height, width, channels = _image_shape(spec.input_shape)
+    scales = []
+    for side, atoms in _scales(spec.input_shape, hp):
+        if side > min(height, width):
+            raise UsageError(f"patch={hp.patch}: no side may exceed those of the image, {height} and {width}")
+        available = math.prod(_places((height, width), side)) * (hp.critical // 2)
+        if atoms > available:
+            raise UsageError(f"atoms={hp.atoms}: half of critical={hp.critical} samples have but {available} patches")
+        scales.append(init_dictionary(side * side * channels, atoms))
+    n = hp.critical
+    y = jnp.zeros((n, spec.num_targets)) if spec.num_targets else jnp.zeros(n, jnp.int32)
+    no = jnp.zeros(n, bool)
+    memory = Batch(jnp.zeros((n, *spec.input_shape)), y, no, no, jnp.zeros(n, jnp.int32))
+    return Code(key, jnp.zeros((), jnp.int32), jnp.zeros((), bool), tuple(scales), memory)
+
+
+def encode(code: Code, x: Float[Array, "B ..."], hp: CodeHParams) -> Float[Array, "B D"]:
+    """Codes of inputs, each from its own input alone and the same for all affine changes of an image."""
+    x_BHWC = _images(x)
+    views = (x_BHWC, x_BHWC[:, :, ::-1]) if hp.mirror == "yes" else (x_BHWC,)
+    pooled = [jnp.concatenate([_activity(s, view, hp) for s in code.scales], axis=1) for view in views]
+    return jnp.sqrt(sum(pooled[1:], pooled[0]) / (len(views) * pooled[0].shape[1]))
+
+
+def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
+    """The code after a batch, labelled or not; the same to the last bit once its critical period is over.
+
+    The period ends with the batch after which another one would not fit into memory.
+
+    Raises:
+      UsageError: the period is shorter than a batch.
+    """
+    rows = batch.valid.shape[0]
+    if rows > hp.critical:
+        raise UsageError(f"critical={hp.critical}: must hold at least one batch, here of {rows} samples")
+    half = hp.critical // 2
+
+    def develop(code: Code) -> Code:
+        memory, stored = _store(code, batch)
+        young, ripe = code.stored < half, stored >= half
+        x_BHWC = _images(jnp.where(_along(batch.valid, batch.x), batch.x, 0.0))
+        keys = jax.random.split(jax.random.fold_in(code.key, code.stored), (len(code.scales), 2))
+        scales = []
+        for scale, (look_key, imprint_key) in zip(code.scales, keys, strict=True):
+            p_NP = _glimpses(look_key, scale, x_BHWC, hp.glimpses)
+            weight_N = jnp.repeat(batch.valid.astype(p_NP.dtype), len(p_NP) // rows)
+            scale = when(young, functools.partial(add_patches, p_NP=p_NP, weight_N=weight_N), scale)
+            scale = when(~young, functools.partial(compete, p_NP=p_NP, weight_N=weight_N), scale)
+            scales.append(when(young & ripe, functools.partial(_imprint, imprint_key, memory.x[:half]), scale))
+        return Code(code.key, stored, stored + rows > hp.critical, tuple(scales), memory)
+
+    return when(~code.closed & batch.valid.any(), develop, code)
+
+
+def flops(spec: Spec, hp: CodeHParams) -> int:
+    """Floating-point operations a code: matching every patch with every atom, and pooling both signs."""
+    height, width, channels = _image_shape(spec.input_shape)
+    total = 0
+    for side, atoms in _scales(spec.input_shape, hp):
+        down, right = _places((height, width), side, hp.stride)
+        cells = min(hp.grid, down) * min(hp.grid, right)
+        total += 2 * down * right * atoms * (side * side * channels + 2 * cells)
+    return total * (2 if hp.mirror == "yes" else 1)
+
+
+def read_out(before: Code, after: Code, rows: int, learn_rows: Callable[[S, Batch], S], readout: S) -> S:
+    """`readout` after `learn_rows` taught it all samples of the critical period, `rows` at a time, if it just ended."""
+
+    def from_memory(i: Array, readout: S) -> S:
+        at = i * rows + jnp.arange(rows)
+        some = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, leaf.shape[0] - 1)], after.memory)
+        return learn_rows(readout, some._replace(valid=some.valid & (at < after.stored)))
+
+    chunks = jnp.where(after.closed & ~before.closed, -(-after.stored // rows), 0)
+    return jax.lax.fori_loop(0, chunks, from_memory, readout)
+
+
+def when(flag: Bool[Array, ""], change: Callable[[S], S], state: S) -> S:
+    """`change(state)` where `flag` holds, else `state`.
+
+    A loop of one turn or none. Unlike `lax.cond`, of which `vmap` always runs both sides, it costs nothing as long
+    as no member of the batch has its flag up.
+    """
+    return jax.lax.fori_loop(0, flag.astype(jnp.int32), lambda _, state: change(state), state)
+
+
+def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, int], ...]:
+    """Side and number of atoms of each scale; one scale of all atoms for an input that is a vector."""
+    try:
+        sides, atoms = ([int(number) for number in text.split(",")] for text in (hp.patch, hp.atoms))
+        if min(*sides, *atoms) < 1 or len(sides) != len(atoms):
+            raise ValueError
+    except ValueError:
+        raise UsageError(
+            f"patch={hp.patch}, atoms={hp.atoms}: one positive number a scale each, as in 5,9 and 32,48"
+        ) from None
+    return tuple(zip(sides, atoms, strict=True)) if len(input_shape) > 1 else ((1, sum(atoms)),)
+
+
+def _image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Rows, columns and channels: (D) is one pixel of D channels, (rows, columns) has one channel."""
+    if len(input_shape) == 1:
+        return 1, 1, input_shape[0]
+    return input_shape[0], input_shape[1], math.prod(input_shape[2:])
+
+
+def _images(x: Float[Array, "B ..."]) -> Float[Array, "B rows columns channels"]:
+    """Inputs as images of mean 0 and variance 1; vectors as they come."""
+    x_BHWC = x.reshape(-1, *_image_shape(x.shape[1:]))
+    if x.ndim == 2:
+        return x_BHWC
+    x_BHWC = x_BHWC - x_BHWC.mean((1, 2, 3), keepdims=True)
+    deviation = jnp.sqrt(jnp.mean(x_BHWC**2, (1, 2, 3), keepdims=True))
+    return x_BHWC / jnp.maximum(deviation, 1e-8)
+
+
+def _places(size: tuple[int, int], side: int, stride: int = 1) -> tuple[int, int]:
+    """Patches along each side of an image."""
+    return (size[0] - side) // stride + 1, (size[1] - side) // stride + 1
+
+
+def _side(scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"]) -> int:
+    return math.isqrt(len(scale.mean) // x_BHWC.shape[3])
+
+
+def _glimpses(
+    key: PRNGKeyArray, scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], number: int
+) -> Float[Array, "N P"]:
+    """Normalised patches at `number` random places (all places, where there are fewer), the same in every image."""
+    (batch, *size, channels), side = x_BHWC.shape, _side(scale, x_BHWC)
+    down, right = _places((size[0], size[1]), side)
+    place = jax.random.choice(key, down * right, (min(number, down * right),), replace=False)
+
+    def look(at: Int[Array, ""]) -> Float[Array, "B P"]:
+        start = (0, at // right, at % right, 0)
+        return jax.lax.dynamic_slice(x_BHWC, start, (batch, side, side, channels)).reshape(batch, -1)
+
+    p_NP = jnp.moveaxis(jax.vmap(look)(place), 0, 1).reshape(batch * len(place), -1)
+    if down * right == 1 == side:
+        return p_NP
+    p_NP = p_NP - p_NP.mean(1, keepdims=True)
+    return p_NP / jnp.sqrt(jnp.mean(p_NP**2, 1, keepdims=True) + CONTRAST)
+
+
+def _imprint(key: PRNGKeyArray, x: Float[Array, "N ..."], scale: Dictionary) -> Dictionary:
+    """Atoms taken from a few times as many patches of the images `x`."""
+    look_key, choice_key = jax.random.split(key)
+    candidates = _glimpses(look_key, scale, _images(x), -(-4 * len(scale.usage) // len(x)))
+    return imprint(choice_key, scale, candidates)
+
+
+def _activity(scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], hp: CodeHParams) -> Array:
+    """Two-sided activity of all atoms on all patches, averaged over the cells of the grid: [B, cells 2 K]."""
+    f_PK, offset_K = filters(scale)
+    (batch, *size, channels), side = x_BHWC.shape, _side(scale, x_BHWC)
+    down, right = _places((size[0], size[1]), side, hp.stride)
+    match = jax.lax.conv_general_dilated(
+        x_BHWC,
+        f_PK.reshape(side, side, channels, -1),
+        (hp.stride, hp.stride),
+        "VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    if size != [1, 1]:
+        # Normalising a patch and then matching it is the same as this, with no patch ever written down.
+        mean, square = _patch_moments(x_BHWC, side, hp.stride)
+        deviation = jnp.sqrt(jnp.maximum(square - mean**2, 0) + CONTRAST)
+        match = (match - mean * f_PK.sum(0)) / deviation
+    match_BLK = (match - offset_K).reshape(batch, down * right, -1)
+    cells_GL = _cells(down, right, min(hp.grid, down), min(hp.grid, right))
+    active = [cells_GL @ jax.nn.relu(sign * match_BLK - hp.threshold) for sign in (1, -1)]
+    return jnp.concatenate(active, axis=2).reshape(batch, -1)
+
+
+def _patch_moments(
+    x_BHWC: Float[Array, "B rows columns channels"], side: int, stride: int
+) -> tuple[Float[Array, "B down right 1"], Float[Array, "B down right 1"]]:
+    """Mean and mean square of every patch."""
+
+    def mean(x: Array) -> Array:
+        window, step = (1, side, side, 1), (1, stride, stride, 1)
+        return jax.lax.reduce_window(x.mean(3, keepdims=True), 0.0, jax.lax.add, window, step, "VALID") / side**2
+
+    return mean(x_BHWC), mean(x_BHWC**2)
+
+
+def _cells(down: int, right: int, rows: int, columns: int) -> Float[Array, "G L"]:
+    """Weights that average places over the overlapping cells of a grid: normal around a cell's centre."""
+
+    def along(places: int, cells: int) -> Array:
+        at = (jnp.arange(places) + 0.5) * cells / places - 0.5
+        near = jnp.exp(-0.5 * ((at - jnp.arange(cells)[:, None]) / SPREAD) ** 2)
+        return near / near.sum(1, keepdims=True)
+
+    both = along(down, rows)[:, None, :, None] * along(right, columns)[None, :, None, :]
+    return both.reshape(rows * columns, down * right)
+
+
+def _store(code: Code, batch: Batch) -> tuple[Batch, Int[Array, ""]]:
+    """Memory with the valid rows of a batch, and how many it then holds; padding goes last and is overwritten."""
+    order = jnp.argsort(~batch.valid, stable=True)
+
+    def write(memory: Array, new: Array) -> Array:
+        rows = jnp.where(_along(batch.valid, new), new, 0)[order].astype(memory.dtype)
+        return jax.lax.dynamic_update_slice_in_dim(memory, rows, code.stored, 0)
+
+    return jax.tree.map(write, code.memory, batch), code.stored + batch.valid.sum()
+
+
+def _along(mask_B: Bool[Array, " B"], x: Array) -> Bool[Array, "B ..."]:
+    return mask_B.reshape(-1, *[1] * (x.ndim - 1))

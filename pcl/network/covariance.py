@@ -1,0 +1,111 @@
+"""Forms of the covariance of synapses: exact in full, or only as large as it can be afforded.
+
+    full        P[D, D]                        exact
+    block       P of each K inputs in turn     exact where inputs of different blocks are never active together
+    diagonal    block of one input             one uncertainty a synapse
+    low_rank    I / ridge - U U^T, U[D, R]     exact up to R independent inputs; beyond, it keeps what was learned best
+    isotropic   I / ridge for ever             no memory of the past: normalised least mean squares
+
+Approximate forms project after every batch: what `shrink` does to P is kept where the form has room for it, so they
+depend on the order. All treat the batch at hand exactly. Diagonal posteriors as in Bayesian gradient descent, Zeno
+et al., arXiv:1803.10123, and MESU, arXiv:2504.13569.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float
+
+from pcl.network.synapse import Covariance
+
+FORMS = ("full", "block", "diagonal", "low_rank", "isotropic")
+
+
+def covariance(form: str, inputs: int, size: int) -> Covariance:
+    """The form called `form` for D `inputs`; `size` is that of a block, or the rank."""
+    if form == "low_rank":
+        return low_rank(min(size, inputs))
+    if form == "isotropic":
+        return isotropic()
+    return blocks({"full": inputs, "block": min(size, inputs), "diagonal": 1}[form])
+
+
+def synapse_flops(form: str, inputs: int, size: int, outputs: int, batch: int) -> int:
+    """Floating-point operations of a sample in `pcl.network.synapse.learn`, in matrix products.
+
+    P phi and the change of P, then what a batch shares (S, V and R), the output and the change of the weights.
+    """
+    rank = min(size, inputs) + batch
+    of_p = {
+        "full": 4 * inputs**2,
+        "block": 4 * inputs * min(size, inputs),
+        "diagonal": 4 * inputs,
+        "low_rank": inputs * (4 * size + 4 * rank**2 // batch),  # Gram matrix and turn, once a batch
+        "isotropic": inputs,
+    }
+    return of_p[form] + 4 * inputs * batch + 2 * batch * outputs + 4 * inputs * outputs
+
+
+def blocks(size: int) -> Covariance:
+    """P[G, K, K]: neighbours in blocks of K = `size`; the last is filled up with inputs that are never active."""
+
+    def split(rows_BD: Float[Array, "B D"]) -> Float[Array, "G B K"]:
+        padded = jnp.pad(rows_BD, ((0, 0), (0, -rows_BD.shape[1] % size)))
+        return padded.reshape(len(rows_BD), -1, size).swapaxes(0, 1)
+
+    def init(inputs: int, ridge: ArrayLike) -> Float[Array, "G K K"]:
+        return jnp.tile(jnp.eye(size) / ridge, (-(-inputs // size), 1, 1))
+
+    def project(p: Float[Array, "G K K"], phi_BD: Float[Array, "B D"]) -> Float[Array, "B D"]:
+        parts_BGK = jnp.einsum("gkj,gbj->gbk", p, split(phi_BD)).swapaxes(0, 1)
+        return parts_BGK.reshape(len(phi_BD), -1)[:, : phi_BD.shape[1]]
+
+    def shrink(p: Float[Array, "G K K"], v_BD: Float[Array, "B D"]) -> Float[Array, "G K K"]:
+        parts = split(v_BD)
+        return p - jnp.einsum("gbk,gbj->gkj", parts, parts)
+
+    def widen(p: Float[Array, "G K K"], q: ArrayLike) -> Float[Array, "G K K"]:
+        return p + q * jnp.eye(size)
+
+    return Covariance(init, project, shrink, widen)
+
+
+class LowRank(NamedTuple):
+    """P = scale I - U U^T."""
+
+    scale: Float[Array, ""]
+    u: Float[Array, "D R"]
+
+
+def low_rank(rank: int) -> Covariance:
+    """The `rank` directions in which the covariance shrank most."""
+
+    def init(inputs: int, ridge: ArrayLike) -> LowRank:
+        return LowRank(1 / jnp.asarray(ridge, float), jnp.zeros((inputs, rank)))
+
+    def project(p: LowRank, phi_BD: Float[Array, "B D"]) -> Float[Array, "B D"]:
+        return p.scale * phi_BD - (phi_BD @ p.u) @ p.u.T
+
+    def shrink(p: LowRank, v_BD: Float[Array, "B D"]) -> LowRank:
+        both = jnp.concatenate([p.u, v_BD.T], axis=1)
+        # The Gram matrix is small, and its eigenvectors turn `both` into orthogonal directions, smallest first.
+        _, turn = jnp.linalg.eigh(both.T @ both)
+        kept = both @ turn[:, -rank:]
+        return LowRank(p.scale, jnp.where(jnp.any(v_BD != 0), kept, p.u))
+
+    def widen(p: LowRank, q: ArrayLike) -> LowRank:
+        return LowRank(p.scale + q, p.u)
+
+    return Covariance(init, project, shrink, widen)
+
+
+def isotropic() -> Covariance:
+    """P = scale I, whatever was seen; the step is the implicit (proximal) one on the batch at hand."""
+    return Covariance(
+        init=lambda inputs, ridge: 1 / jnp.asarray(ridge, float),
+        project=lambda p, phi_BD: p * phi_BD,
+        shrink=lambda p, v_BD: p,
+        widen=lambda p, q: p + q,
+    )

@@ -1,0 +1,114 @@
+"""A chain used as a generative model: complete what is seen in part, sample, say how sure the answer is.
+
+The top of the chain is the data, its bottom a label that is clamped or a latent state that is free (see `energy`).
+Activities that settle are the most probable ones given what is observed. With noise of the right size on every
+unit they do not settle but wander, and visit activities as often as these are probable (Langevin dynamics):
+
+    z <- z - rate * dF/dz + sqrt(2 rate) * noise
+
+so that learning from them is learning from samples of the posterior, as in Monte Carlo predictive coding:
+Oliviers, Bogacz and Meulemans (2024), doi:10.1371/journal.pcbi.1012532. Weights learn by the same rule as ever.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.network.activations import ACTIVATIONS
+from pcl.network.energy import Activities, Problem, output_mean, preactivations
+from pcl.network.layers import Layer
+from pcl.network.precision import Precision, is_full
+
+
+def langevin(key: PRNGKeyArray, rate: ArrayLike) -> optax.GradientTransformation:
+    """Langevin dynamics as an optimiser for `settle`: after many steps each sample's activities are one draw.
+
+    A finite step widens what is visited. Where F is quadratic with curvature K, the draws have covariance
+    (K - rate/2 K^2)^-1 instead of K^-1; this exists for rate < 2 / (largest eigenvalue of K).
+    """
+    return optax.chain(optax.sgd(rate), optax.add_noise(2 * rate, 0.0, key))
+
+
+def expected_output(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
+    """The top that activities `z` expect: a generated one, or a reconstruction where `z` settled on an observed top."""
+    return output_mean(problem.output, preactivations(problem, z)[-1])
+
+
+def complete(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
+    """The top, its unobserved parts as the activities `z` expect them."""
+    expected = expected_output(problem, z)
+    return problem.top if problem.observed is None else jnp.where(problem.observed > 0, problem.top, expected)
+
+
+def sample_output(key: PRNGKeyArray, problem: Problem, z: Activities) -> Float[Array, "B ..."]:
+    """One draw of the top for each sample, given the activities `z` alone: noise as the output has it."""
+    a = preactivations(problem, z)[-1]
+    if problem.output == "bernoulli":
+        return jax.random.bernoulli(key, jax.nn.sigmoid(a)).astype(a.dtype)
+    if problem.output == "categorical":
+        return jax.nn.one_hot(jax.random.categorical(key, a), a.shape[-1], dtype=a.dtype)
+    noise = jax.random.normal(key, a.shape, a.dtype).reshape(len(a), -1)
+    root_DD = jnp.linalg.cholesky(_noise_covariance(problem.gain(-1), a))
+    return a + (noise @ root_DD.T).reshape(a.shape)
+
+
+def predictive_covariance(problem: Problem, z: Activities) -> Float[Array, "B D D"]:
+    """Covariance of a Gaussian top [D numbers] before any of it is seen, each layer linearised at activities `z`.
+
+    Uncertainty is carried up the chain: S_l = J_l S_{l-1} J_l^T + Pi_l^-1, where S_0 is that of the bottom, zero
+    if it is clamped. Exact for linear networks, at any `z`.
+
+    Raises:
+      UsageError: the output is not Gaussian.
+    """
+    if problem.output != "gaussian":
+        raise UsageError(f"output={problem.output}: the predictive covariance is that of a gaussian output")
+    below = problem.below(z)
+    width = math.prod(below[0].shape[1:])
+    free = 0.0 if problem.bottom is not None else 1.0 / problem.prior
+    covariance = jnp.broadcast_to(free * jnp.eye(width), (len(problem.top), width, width))
+    for i, (layer, below_l, a_l) in enumerate(zip(problem.network, below, preactivations(problem, z), strict=True)):
+        slope = _jacobian(layer, below_l, a_l)
+        covariance = slope @ covariance @ slope.mT + _noise_covariance(problem.gain(i), a_l)
+    return covariance
+
+
+def predictive_variance(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
+    """Variance of every number of a Gaussian top, given those that are observed, whose own variance is 0.
+
+    Where nothing is observed (`observed` all 0) this is the variance of what the network generates. Exact for
+    linear networks; otherwise that of the network linearised at activities `z`, the Gauss-Newton form of
+    Laplace's approximation where they are settled.
+
+    Raises:
+      UsageError: the output is not Gaussian.
+    """
+    covariance = predictive_covariance(problem, z)
+    observed = 1.0 if problem.observed is None else problem.observed
+    seen = jnp.broadcast_to(observed, problem.top.shape).reshape(len(problem.top), -1)
+    # Rows and columns that are not seen are those of the identity, so that they tell nothing.
+    known = seen[:, :, None] * covariance * seen[:, None, :] + jax.vmap(jnp.diag)(1 - seen)
+    across = seen[:, :, None] * covariance
+    told = jnp.sum(across * jnp.linalg.solve(known, across), 1)
+    variance = jnp.diagonal(covariance, axis1=1, axis2=2) - told
+    return jnp.where(seen > 0, 0.0, variance).reshape(problem.top.shape)
+
+
+def _noise_covariance(precision: Precision, a: Float[Array, "B ..."]) -> Float[Array, "D D"]:
+    """Pi^-1 as a matrix over the units of a layer with pre-activations `a`."""
+    if precision is None:
+        return jnp.eye(math.prod(a.shape[1:]), dtype=a.dtype)
+    return jnp.linalg.inv(precision) if is_full(precision, a) else jnp.diag(1 / precision.reshape(-1))
+
+
+def _jacobian(layer: Layer, below: Float[Array, "B ..."], a: Float[Array, "B ..."]) -> Float[Array, "B H D"]:
+    """Slope of a layer's prediction in the activity below it: what an error of 1 at each unit asks of `below`."""
+    units = jnp.eye(math.prod(a.shape[1:]), dtype=a.dtype).reshape(-1, *a.shape[1:])
+    slope = ACTIVATIONS[layer.activation].df(a)
+    return jax.vmap(lambda unit: layer.carry_down(below, slope * unit).reshape(len(a), -1), out_axes=1)(units)

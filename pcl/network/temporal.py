@@ -1,0 +1,180 @@
+"""Temporal predictive coding: a latent state predicts its own next value and, from there, the next observation.
+
+For one step of one sequence, with the state z_{t-1} kept from the step before, controls u_t and observation x_t,
+
+    F_t = 1/2 |x_t - f(z_t) C|^2_{Pi_x} + 1/2 |z_t - m_t|^2_{Pi_z},    m_t = f(z_{t-1}) A + u_t B
+
+where |e|^2_Pi = e Pi e^T. z_t starts at its prediction m_t and descends F_t, then every weight moves by the
+precision-weighted error behind it times the activity before it. With f the identity and z_t settled, this is the
+Kalman filter whose prior covariance is held at the transition noise Pi_z^-1: the uncertainty about z_{t-1} is
+forgotten, so that the gain is constant and smaller than the optimal one, and the error somewhat larger.
+
+F_t alone does not fix the scale of the state: it falls when C grows and z shrinks, until noise is followed as if
+it were signal. A decay of C holds the scale.
+
+Source: Millidge, Tang, Osanlouy, Harper and Bogacz (2024), doi:10.1371/journal.pcbi.1011183.
+Letters: B sequences side by side, H latent units, D observed numbers, U controls (may be 0), T steps.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.network.activations import Activation
+from pcl.network.precision import Precision, weigh
+
+
+class Dynamics(NamedTuple):
+    """Weights, the activity they start from first: A, C and B of the energy."""
+
+    transition: Float[Array, "H H"]
+    observation: Float[Array, "H D"]
+    control: Float[Array, "U H"]
+
+
+class Precisions(NamedTuple):
+    """Of transition and observation noise: None (identity), one number a unit, or a matrix; see `precision`."""
+
+    latent: Precision = None
+    observed: Precision = None
+
+
+class Settled(NamedTuple):
+    """The state where inference ended, and there the errors of state and observation, times their precisions."""
+
+    z: Float[Array, "B H"]
+    latent: Float[Array, "B H"]
+    observed: Float[Array, "B D"]
+
+
+class Trace(NamedTuple):
+    """What filtering leaves behind at each step; the prediction was made before x_t was seen."""
+
+    prediction: Float[Array, "T B D"]
+    z: Float[Array, "T B H"]
+    energy: Float[Array, "T B"]
+
+
+def init_dynamics(key: PRNGKeyArray, latent: int, observed: int, controls: int = 0) -> Dynamics:
+    """Normal weights of variance 1/fan-in; a quarter of it for the transition, so that states fade at first."""
+    transition_key, observation_key, control_key = jax.random.split(key, 3)
+    return Dynamics(
+        jax.random.normal(transition_key, (latent, latent)) / (2 * jnp.sqrt(latent)),
+        jax.random.normal(observation_key, (latent, observed)) / jnp.sqrt(latent),
+        jax.random.normal(control_key, (controls, latent)) / jnp.sqrt(max(controls, 1)),
+    )
+
+
+def predict_state(
+    dynamics: Dynamics, z_BH: Float[Array, "B H"], u_BU: Float[Array, "B U"], f: Callable[[Array], Array]
+) -> Float[Array, "B H"]:
+    """The next state m that follows on state `z_BH` under controls `u_BU`."""
+    return f(z_BH) @ dynamics.transition + u_BU @ dynamics.control
+
+
+def predict_observation(
+    dynamics: Dynamics, z_BH: Float[Array, "B H"], f: Callable[[Array], Array]
+) -> Float[Array, "B D"]:
+    """The observation expected in state `z_BH`."""
+    return f(z_BH) @ dynamics.observation
+
+
+def energy(
+    dynamics: Dynamics,
+    precisions: Precisions,
+    m_BH: Float[Array, "B H"],
+    z_BH: Float[Array, "B H"],
+    x_BD: Float[Array, "B D"],
+    f: Callable[[Array], Array],
+) -> Float[Array, " B"]:
+    """F_t of each sequence in state `z_BH`, where `m_BH` was predicted."""
+    latent, observed = z_BH - m_BH, x_BD - predict_observation(dynamics, z_BH, f)
+    latent_cost = jnp.sum(latent * weigh(precisions.latent, latent), axis=-1)
+    return 0.5 * (latent_cost + jnp.sum(observed * weigh(precisions.observed, observed), axis=-1))
+
+
+def settle(
+    dynamics: Dynamics,
+    precisions: Precisions,
+    m_BH: Float[Array, "B H"],
+    x_BD: Float[Array, "B D"],
+    activation: Activation,
+    steps: int,
+    rate: ArrayLike,
+) -> Settled:
+    """`steps` gradient steps on F_t, from the predicted state `m_BH`.
+
+    With f the identity no step raises the energy if rate <= 2 / (largest eigenvalue of Pi_z + C Pi_x C^T).
+    """
+
+    def errors(z_BH: Array) -> tuple[Array, Array]:
+        observed = x_BD - predict_observation(dynamics, z_BH, activation.f)
+        return weigh(precisions.latent, z_BH - m_BH), weigh(precisions.observed, observed)
+
+    def step(_: Array, z_BH: Array) -> Array:
+        latent, observed = errors(z_BH)
+        return z_BH + rate * (activation.df(z_BH) * (observed @ dynamics.observation.T) - latent)
+
+    z_BH = jax.lax.fori_loop(0, steps, step, m_BH)
+    return Settled(z_BH, *errors(z_BH))
+
+
+def hebbian_update(
+    before_BH: Float[Array, "B H"],
+    u_BU: Float[Array, "B U"],
+    settled: Settled,
+    weight_B: Float[Array, " B"],
+    f: Callable[[Array], Array],
+) -> Dynamics:
+    """The direction in which the weights learn, sequences weighted by `weight_B`; `before_BH` is z_{t-1}.
+
+    This is minus the gradient of the (weighted) F_t at the settled state.
+    """
+    latent, observed = weight_B[:, None] * settled.latent, weight_B[:, None] * settled.observed
+    return Dynamics(f(before_BH).T @ latent, f(settled.z).T @ observed, u_BU.T @ latent)
+
+
+def learn(dynamics: Dynamics, direction: Dynamics, lr: ArrayLike, decay: ArrayLike) -> Dynamics:
+    """Weights after a step of size `lr` in `direction`, the observation weights drawn to zero at rate `decay`."""
+    direction = direction._replace(observation=direction.observation - decay * dynamics.observation)
+    return jax.tree.map(lambda w, d: w + lr * d, dynamics, direction)
+
+
+def filter_sequences(
+    dynamics: Dynamics,
+    precisions: Precisions,
+    z_BH: Float[Array, "B H"],
+    x_TBD: Float[Array, "T B D"],
+    u_TBU: Float[Array, "T B U"],
+    activation: Activation,
+    steps: int,
+    rate: ArrayLike,
+    lr: ArrayLike = 0.0,
+    decay: ArrayLike = 0.0,
+) -> tuple[Dynamics, Trace]:
+    """Filters sequences from state `z_BH` on and learns from the mean over them at each step (`lr` 0: not at all).
+
+    Returns the weights after the last step and what was seen on the way.
+    """
+    mean_B = jnp.full(z_BH.shape[0], 1 / z_BH.shape[0], z_BH.dtype)
+
+    def step(carry: tuple[Dynamics, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Dynamics, Array], Trace]:
+        dynamics, before_BH = carry
+        x_BD, u_BU = inputs
+        m_BH = predict_state(dynamics, before_BH, u_BU, activation.f)
+        settled = settle(dynamics, precisions, m_BH, x_BD, activation, steps, rate)
+        trace = Trace(
+            prediction=predict_observation(dynamics, m_BH, activation.f),
+            z=settled.z,
+            energy=energy(dynamics, precisions, m_BH, settled.z, x_BD, activation.f),
+        )
+        direction = hebbian_update(before_BH, u_BU, settled, mean_B, activation.f)
+        return (learn(dynamics, direction, lr, decay), settled.z), trace
+
+    (dynamics, _), trace = jax.lax.scan(step, (dynamics, z_BH), (x_TBD, u_TBU))
+    return dynamics, trace

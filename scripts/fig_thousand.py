@@ -1,0 +1,44 @@
+"""A thousand classes one at a time: accuracy over all classes met, and over the first hundred, as classes arrive."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from pcl.evaluation.statistics import mean_interval
+from pcl.figures.style import save_figure
+from pcl.runner.store import Store
+from scripts.tab_thousand import class_accuracy
+
+LEARNERS = {"generative": "class Gaussians", "rls": "recursive least squares", "ncm": "nearest class mean"}
+FIRST = 100
+
+
+def main(results_dir: Path) -> list[Path]:
+    """Draw the figure from `<results_dir>/thousand`; returns the files written."""
+    records = [r for r in Store(results_dir, "thousand").records() if r["stream"] == "omniglot"]
+    figure, axis = plt.subplots(figsize=(4.2, 2.8))
+    plotted: list[dict[str, object]] = []
+    for index, (learner, title) in enumerate(LEARNERS.items()):
+        runs = [class_accuracy(r) for r in records if r["learner"] == learner and r["variant"] == "{}"]
+        if not runs:
+            continue
+        met = runs[0][0]
+        probed = np.flatnonzero(met > 0)
+        of_all = [[accuracy[p, : met[p]].mean() for p in probed] for _, accuracy in runs]
+        of_first = [[accuracy[p, : min(met[p], FIRST)].mean() for p in probed] for _, accuracy in runs]
+        for of, values, style in (("all met", of_all, "-"), (f"first {FIRST}", of_first, ":")):
+            mean, low, high = np.transpose([mean_interval(column) for column in np.transpose(values)])
+            axis.plot(met[probed], mean, style, color=f"C{index}", linewidth=1.2, label=f"{title}, {of}")
+            axis.fill_between(met[probed], low, high, color=f"C{index}", alpha=0.2, linewidth=0)
+            plotted += [
+                {"learner": learner, "classes_met": int(n), "of": of} | _numbers(*point)
+                for n, *point in zip(met[probed], mean, low, high, strict=True)
+            ]
+    axis.set(xlabel="classes met", ylabel="test accuracy (%)", ylim=(0, 102))
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return save_figure(figure, results_dir, "fig_thousand", plotted)
+
+
+def _numbers(mean: float, low: float, high: float) -> dict[str, str]:
+    return {"mean": f"{mean:.4g}", "low": f"{low:.4g}", "high": f"{high:.4g}"}

@@ -1,0 +1,48 @@
+"""Learners on a code that develops: once its critical period is over they know what the code that stays shows them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pcl import learners
+from pcl.fields import replace
+from pcl.types import Batch, Spec
+
+SPEC = Spec((8, 8), 3)
+SETTINGS = {"features": "code", "patch": "3,5", "atoms": "4,5", "grid": 2, "critical": 24, "glimpses": 10}
+
+
+def batches(n, size=8):
+    rng = np.random.default_rng(0)
+    true = jnp.ones((n, size), bool)
+    y = jnp.asarray(rng.integers(0, 3, (n, size)), jnp.int32)
+    x = jnp.asarray(rng.normal(size=(n, size, 8, 8)).cumsum(2), jnp.float32)
+    return Batch(x, y, true, true, jnp.zeros_like(y))
+
+
+@pytest.mark.parametrize("name", ["rls", "generative", pytest.param("ncm", marks=pytest.mark.slow)])
+def test_what_is_known_is_what_the_code_that_stays_shows(name):
+    """A life with a critical period ends where one ends that was born with the finished code.
+
+    The same sums of float32, in the same order and batches: rounding differs by the two programs alone.
+    """
+    learner, hp = learners.make(name, SPEC)
+    hp = jax.tree.map(np.float32, replace(hp, SETTINGS))
+    live = jax.jit(lambda state, some: jax.lax.scan(lambda s, b: (learner.update(s, b, hp)[0], None), state, some)[0])
+    fresh, some = learner.init(jax.random.key(0), hp), batches(6)
+    developed = live(fresh, some)
+    assert developed.code.closed
+    born_ready = live(fresh._replace(code=developed.code), some)
+    for got, want in zip(jax.tree.leaves(developed[1:]), jax.tree.leaves(born_ready[1:]), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_a_code_that_develops_teaches_nothing_yet():
+    learner, hp = learners.make("rls", SPEC)
+    hp = jax.tree.map(np.float32, replace(hp, SETTINGS))
+    fresh = learner.init(jax.random.key(0), hp)
+    first = jax.tree.map(lambda leaf: leaf[0], batches(1))
+    state, _ = jax.jit(learner.update)(fresh, first, hp)
+    assert state.code.stored == 8
+    assert not state.synapses.w.any()
