@@ -17,6 +17,7 @@ VARIANTS = [(name, {}) for name, entry in REGISTRY.items() if entry.labels] + [
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("pcn", {"depth": 0, "lr": 0.03}),
     ("pcn", {"inference": "ipc", "lr": 0.001}),
+    ("pcn", {"inference": "gauss_newton", "inference_steps": 3}),
     ("pcn", {"inference": "momentum", "halt": "gradient", "tolerance": 0.1, "nudge": "centred"}),
     ("pcn", {"precision": "full", "halt": "saturation", "init": "mupc", "lr": 0.03, "optimiser": "adamw"}),
     ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),

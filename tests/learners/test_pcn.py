@@ -76,7 +76,7 @@ def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
     assert_close(got.network, expected)
     assert_close(info.energy, mean_energy(state.network))
     assert info.energy < info.surprise  # settling lowered the energy
-    assert info.inference_steps == 7
+    assert_close(info.inference_steps, 7.0)  # a mean whose weights sum to one but for rounding
 
 
 def test_without_hidden_layers_it_is_backprop():
