@@ -42,7 +42,7 @@ class MLPHParams:
     anneal_steps: int = static(0, "updates in which lr falls to 0 along a cosine (0: it stays as it is)", low=0)
 
 
-def learning_rate(hp: MLPHParams) -> optax.ScalarOrSchedule:
+def learning_rate(hp: MLPHParams) -> Traced | optax.Schedule:
     """The learning rate of the weights, or how it falls over the updates; that needs an end that is known."""
     return optax.cosine_decay_schedule(hp.lr, hp.anneal_steps) if hp.anneal_steps else hp.lr
 
