@@ -21,11 +21,11 @@ from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
 from pcl.learners import mlp
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
+from pcl.network import flops as counts
 from pcl.network import precision, stability
 from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.energy import Activities, Problem, energy, nudged, output_cost, output_mean
 from pcl.network.equilibrium import gauss_newton
-from pcl.network.flops import incremental, predictive_coding
 from pcl.network.incremental import settle_and_learn
 from pcl.network.inference import HALTS, Halt, Settled, settle
 from pcl.network.layers import Network, forward
@@ -60,6 +60,7 @@ RULES: dict[str, Rule] = {
     "gauss_newton": lambda problem, z, hp: gauss_newton(problem, z, hp.inference_steps, _halt(hp)),
     "epc": lambda problem, z, hp: settle_errors(problem, optax.sgd(hp.inference_lr), hp.inference_steps),
 }
+FLOPS = {"ipc": counts.incremental, "gauss_newton": counts.gauss_newton, "conjugate": counts.conjugate}
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 
 
@@ -92,11 +93,12 @@ class PCNState(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample, for a mean number of inference steps."""
-    uses = mlp.synapses(spec, hp)
-    if hp.inference == "ipc":
-        return incremental(uses, inference_steps)
-    return max(len(NUDGES[hp.nudge]), 1) * predictive_coding(uses, inference_steps)
+    """Floating-point operations a learned sample, for a mean number of inference steps.
+
+    `layerwise` is counted as `gd`: its products within layers are left out.
+    """
+    counted = FLOPS.get(hp.inference, counts.predictive_coding)(mlp.synapses(spec, hp), inference_steps)
+    return max(len(NUDGES[hp.nudge]), 1) * counted
 
 
 def step_bound(spec: Spec, hp: HParams) -> float:

@@ -59,6 +59,24 @@ def predictive_coding(uses: Sequence[int], inference_steps: Any) -> Any:
     return 4 * sum(uses) + (4 * inference_steps + 2) * sum(uses[1:])
 
 
+def gauss_newton(uses: Sequence[int], inference_steps: Any) -> Any:
+    """The same with Gauss-Newton steps, which use the output's synapses more often.
+
+    In each step the highest hidden layer is solved for (twice), and errors are gathered at the output and handed
+    back, once each for every hidden layer; layers are taken to be as wide as the highest. What a batch shares is
+    left out. As `pcl.network.equilibrium.gauss_newton` computes it.
+    """
+    return predictive_coding(uses, inference_steps) + 4 * inference_steps * len(uses) * uses[-1]
+
+
+def conjugate(uses: Sequence[int], inference_steps: Any) -> Any:
+    """The same with conjugate gradients: half a step more in each, for the curvature along the direction.
+
+    As `pcl.network.acceleration.conjugate` computes it.
+    """
+    return predictive_coding(uses, 1.5 * inference_steps)
+
+
 def incremental(uses: Sequence[int], inference_steps: Any) -> Any:
     """One learning step of iPC: in each inference step all layers predict and learn, and all but one send errors down.
 

@@ -5,7 +5,16 @@ import pytest
 
 from pcl.errors import UsageError
 from pcl.network.architectures import dense_chain, vgg5
-from pcl.network.flops import backprop, dense_uses, forward, incremental, predictive_coding, synapse_uses
+from pcl.network.flops import (
+    backprop,
+    conjugate,
+    dense_uses,
+    forward,
+    gauss_newton,
+    incremental,
+    predictive_coding,
+    synapse_uses,
+)
 
 # 4-3-2: 12 synapses to the hidden layer, 6 to the output.
 USES = (12, 6)
@@ -20,6 +29,14 @@ def test_counts_by_hand():
     assert predictive_coding(USES, 3.0) == 2 * (18 + 3 * (6 + 6) + 6 + 18)
     # Predict 18, three times predict 18, send down 6 and change 18.
     assert incremental(USES, 3.0) == 2 * (18 + 3 * (18 + 6 + 18))
+
+
+def test_accelerated_steps_by_hand():
+    """4-3-3-2: 12 synapses below, 9 between, 6 at the top; one step of each rule on top of what settling costs."""
+    uses = dense_uses((4, 3, 3, 2))
+    # The top twice to solve for the highest layer, and 3 x 2 to and fro for each of the two hidden layers.
+    assert gauss_newton(uses, 1.0) == predictive_coding(uses, 1.0) + 2 * (2 * 6 + 2 * 6 + 2 * 6)
+    assert conjugate(uses, 2.0) == predictive_coding(uses, 3.0)
 
 
 def test_one_layer_has_nothing_to_settle():
