@@ -1,7 +1,7 @@
 """Few labels: a learner that asks for the labels it wants against one that is handed as many at random.
 
-Digits shuffled, and in turn, with 2, 5, 10 and 30 % of the labels. Networks ask where the margin between their two
-best labels is smallest.
+Digits in five shuffled passes with 2, 10 and 30 % of the labels. Networks and class means ask where the margin between
+their two best labels is smallest, `bpc` where a label would tell its synapses most.
 
     python -m experiments.run --experiment=label_requests
     python -m scripts.make_figures --only=tab_label_requests
@@ -11,13 +11,10 @@ from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 
 EXPERIMENT = Experiment(
     name="label_requests",
-    streams={
-        "split_digits": StreamSpec("split", {"source": "digits"}),
-        "split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5}),
-    },
-    learners={"backprop": {}, "pcn": {}, "er": {}, "ncm": {}},
+    streams={"split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5})},
+    learners={"backprop": {}, "pcn": {}, "bpc": {}, "ncm": {}},
     seeds=10,
     evaluation=Evaluation(probe_every=50, log_bins=50),
-    sweep=("labelling=random,request", "labelled=0.02,0.05,0.1,0.3"),
+    sweep=("labelling=random,request", "labelled=0.02,0.1,0.3"),
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
 )

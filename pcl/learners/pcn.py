@@ -117,6 +117,8 @@ def make(spec: Spec) -> Learner:
     def init(key: PRNGKeyArray, hp: HParams) -> PCNState:
         if hp.inference == "ipc" and (hp.nudge != "none" or hp.halt != "fixed"):
             raise UsageError("inference=ipc learns at every step: it takes nudge=none and halt=fixed")
+        if hp.inference == "epc" and hp.halt != "fixed":
+            raise UsageError(f"halt={hp.halt}: inference=epc takes a fixed number of steps; set halt=fixed")
         network, optimiser = mlp.init(spec, key, hp)
         shapes = [z.shape[1:] for z in jax.eval_shape(forward, network, jnp.zeros((1, *spec.input_shape)))]
         variance = [precision.unit_variance(hp.precision, shape) for shape in shapes]

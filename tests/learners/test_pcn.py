@@ -191,5 +191,7 @@ def test_a_convolutional_network_learns_images(name):
 def test_refusals():
     with pytest.raises(UsageError, match="inference=ipc learns at every step"):
         made(inference="ipc", nudge="centred")
+    with pytest.raises(UsageError, match="halt=gradient: inference=epc takes a fixed number of steps"):
+        made(inference="epc", halt="gradient")
     with pytest.raises(UsageError, match="reads images"):
         made(architecture="vgg5")
