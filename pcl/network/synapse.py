@@ -100,12 +100,12 @@ def learn(
     error_BC = jnp.where(teaches_B1, y_BC - output_BC, 0.0)
     whitened_BC = inverse_BB @ error_BC
     learned = Synapses(synapses.w + v_BD.T @ whitened_BC, form.shrink(synapses.p, v_BD))
-    return learned, Innovation(output_BC, jnp.sum(phi_BD * projected_BD, axis=1), error_BC, whitened_BC)
+    return learned, Innovation(output_BC, _leverage(phi_BD, projected_BD), error_BC, whitened_BC)
 
 
 def leverage(form: Covariance, synapses: Synapses, phi_BD: Float[Array, "B D"]) -> Float[Array, " B"]:
     """phi^T P phi: variance of each prediction that is due to the weights, in units of the noise."""
-    return jnp.sum(phi_BD * form.project(synapses.p, phi_BD), axis=1)
+    return _leverage(phi_BD, form.project(synapses.p, phi_BD))
 
 
 def information_gain(leverage_B: Float[Array, " B"]) -> Float[Array, " B"]:
@@ -113,7 +113,7 @@ def information_gain(leverage_B: Float[Array, " B"]) -> Float[Array, " B"]:
 
     Mutual information of a linear-Gaussian model: MacKay (1992), doi:10.1162/neco.1992.4.4.590.
     """
-    return 0.5 * jnp.log1p(jnp.maximum(leverage_B, 0.0))
+    return 0.5 * jnp.log1p(leverage_B)
 
 
 def noise_prior(outputs: int, variance: ArrayLike) -> Noise:
@@ -142,3 +142,8 @@ def drift(
     square = jnp.sum(innovation.error**2 / variance_C) / innovation.error.shape[1]
     excess = square - teaches_B @ (1 + innovation.leverage)
     return excess / jnp.maximum(teaches_B @ jnp.sum(phi_BD**2, axis=1), jnp.finfo(phi_BD.dtype).tiny)
+
+
+def _leverage(phi_BD: Float[Array, "B D"], projected_BD: Float[Array, "B D"]) -> Float[Array, " B"]:
+    """A variance, which rounding must not make negative where inputs drown the noise."""
+    return jnp.maximum(jnp.sum(phi_BD * projected_BD, axis=1), 0.0)
