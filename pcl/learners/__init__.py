@@ -103,6 +103,8 @@ def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
 
 def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """FLOPs of a learned sample, relative to `backprop` on the same architecture (its own where there is none)."""
-    architecture = {name: value for name, value in as_dict(hp).items() if name in ("architecture", "width", "depth")}
+    numbers = as_dict(hp)
+    # Elsewhere a width is that of a code, and no network of backpropagation has it.
+    architecture = {key: numbers[key] for key in ("architecture", "width", "depth") if "architecture" in numbers}
     allowance = backprop.flops(spec, REGISTRY["backprop"].hparams.replace(**architecture), 0, batch)
     return entry(name).flops(spec, hp, inference_steps, batch) / allowance

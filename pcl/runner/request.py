@@ -1,35 +1,37 @@
 """Labels on request: a learner asks for the labels that it wants most, within a budget.
 
-A row is asked for if it is wanted more than a threshold that follows the (1 - budget) quantile of what was wanted so
-far, and never beyond the budget. After the variable uncertainty strategy of Zliobaite, Bifet, Pfahringer and Holmes
-(2014), doi:10.1109/TNNLS.2012.2236570, with a quantile in the place of their multiplicative threshold, so that the
-scale on which a learner wants does not matter. The stream is not stopped: a label not asked for is never seen.
+A row is asked for if it is wanted more than all but the best of the last rows were, and never beyond the budget. How
+many these best are is the budget, and what was left of it: wants fade as a learner learns, and a share that was not
+spent while they did is spent later. After the variable uncertainty strategy of Zliobaite, Bifet, Pfahringer and Holmes
+(2014), doi:10.1109/TNNLS.2012.2236570, with a quantile of recent wants in the place of their multiplicative threshold,
+so that the scale on which a learner wants does not matter. The stream is not stopped: a label not asked for is never
+seen.
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from pcl.errors import UsageError
 from pcl.types import Prediction
 
-RATE = 0.05  # of the threshold, in mean distances of wants from it
+RECENT = 200  # rows whose wants a row is compared with
+HASTE = 4  # more of them that are good enough, for each label that was not spent
 
 
 class Asking(NamedTuple):
-    """What was asked for so far."""
+    """What was wanted lately, and what was asked for so far."""
 
-    threshold: Float[Array, ""]
-    spread: Float[Array, ""]  # running mean distance of wants from the threshold
-    seen: Float[Array, ""]
-    asked: Float[Array, ""]
+    recent: Float[Array, " R"]  # -inf where nothing was wanted yet
+    seen: Int[Array, ""]
+    asked: Int[Array, ""]
 
 
 def start() -> Asking:
     """Before the first row."""
-    return Asking(*(jnp.zeros(()) for _ in Asking._fields))
+    return Asking(jnp.full(RECENT, -jnp.inf), jnp.zeros((), int), jnp.zeros((), int))
 
 
 def wanted(prediction: Prediction) -> Float[Array, " B"]:
@@ -52,15 +54,14 @@ def ask(
     asking: Asking, want: Float[Array, " B"], valid: Bool[Array, " B"], budget: float
 ) -> tuple[Bool[Array, " B"], Asking]:
     """The rows to be labelled, and the count of them."""
-    n = valid.sum().astype(jnp.float32)
-    mean = jnp.where(valid, want, 0).sum() / jnp.maximum(n, 1)
-    threshold = jnp.where(asking.seen == 0, mean, asking.threshold)
-    candidate = valid & (want >= threshold)
-    seen = asking.seen + n
-    rank = jnp.argsort(jnp.argsort(-jnp.where(candidate, want, -jnp.inf)))
-    asked = candidate & (rank < jnp.floor(budget * seen + 1e-3) - asking.asked)
-    distance = jnp.where(valid, jnp.abs(want - threshold), 0).sum() / jnp.maximum(n, 1)
-    spread = asking.spread + (distance - asking.spread) * jnp.minimum(1, n / jnp.maximum(seen, 1) + RATE)
-    above = candidate.sum() / jnp.maximum(n, 1)
-    moved = threshold + RATE * spread * (above - budget)
-    return asked, Asking(jnp.where(n > 0, moved, asking.threshold), spread, seen, asking.asked + asked.sum())
+    want = jnp.where(valid, want, -jnp.inf)
+    # Valid rows take the places of the oldest wants, the others fall off the end.
+    place = jnp.where(valid, (asking.seen + jnp.cumsum(valid) - 1) % RECENT, RECENT)
+    recent = asking.recent.at[place].set(want, mode="drop")
+    seen = asking.seen + valid.sum()
+    allowed = jnp.floor(budget * seen + 1e-3) - asking.asked
+    best = budget * jnp.minimum(seen, RECENT) + HASTE * jnp.maximum(budget * seen - asking.asked - 1, 0)
+    threshold = jnp.sort(recent)[::-1][jnp.clip(jnp.ceil(best).astype(int), 1, RECENT) - 1]
+    rank = jnp.argsort(jnp.argsort(-want))
+    asked = valid & (want >= threshold) & (rank < allowed)
+    return asked, Asking(recent, seen, asking.asked + asked.sum())

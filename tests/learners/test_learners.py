@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from sklearn.neighbors import NearestCentroid
 
 from pcl import learners
@@ -52,3 +53,15 @@ def test_an_annealed_rate_starts_as_given_and_ends_at_zero():
     jax.tree.map(np.testing.assert_array_equal, states[0], states[4])  # the first update, at the whole rate
     jax.tree.map(np.testing.assert_array_equal, states[6], states[7])  # the third and the fourth, at none
     assert (states[4][0].w != states[5][0].w).any()
+
+
+def test_cost_is_relative_to_backpropagation_on_the_same_network_and_not_on_a_code():
+    spec = Spec((64,), 10)
+    _, narrow = learners.make("backprop", spec)
+    narrow = narrow.replace(width=16)
+    assert learners.cost_ratio("backprop", spec, narrow, 0, 10) == 1
+    _, hp = learners.make("ncm", spec)
+    on_default = learners.entry("ncm").flops(spec, hp, 0, 10) / learners.entry("backprop").flops(
+        spec, learners.entry("backprop").hparams, 0, 10
+    )
+    assert learners.cost_ratio("ncm", spec, hp.replace(width=5000), 0, 10) == pytest.approx(on_default)

@@ -36,6 +36,13 @@ def test_the_budget_is_kept_at_every_moment_and_spent(batch, scale):
     assert want[rows].mean() > 0.9 * scale
 
 
+def test_the_budget_is_spent_while_wants_fade_and_where_all_want_the_same():
+    fading = np.exp(-np.arange(4000) / 100).reshape(400, 10)
+    for want in (fading, np.zeros((400, 10))):
+        share = asked(want, 0.05).mean()
+        assert 0.035 < share <= 0.05
+
+
 def test_padding_is_never_asked_for_and_costs_nothing():
     rng = np.random.default_rng(1)
     want, valid = rng.normal(size=(300, 10)), rng.uniform(size=(300, 10)) < 0.5
