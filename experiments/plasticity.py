@@ -16,7 +16,7 @@ SMALL = {"width": 100, "depth": 3}
 EXPERIMENT = Experiment(
     name="plasticity",
     streams={"permuted_mnist_200": stream(200, 2_000)},
-    learners={name: settings and settings | SMALL for name, settings in LEARNERS.items()},
+    learners={name: LEARNERS[name] | SMALL for name in ("backprop", "pcn", "er")},
     seeds=5,
     evaluation=Evaluation(probe_every=10**9, probe_size=10, log_bins=1000, end_every=0),
     smoke={

@@ -2,15 +2,15 @@
 
 Four sequences side by side under three laws of motion that come and go unannounced (`dynamics`), of which half the
 state is seen; and the days of a weather station, one at a time. Only `tpc` keeps a state from one observation to the
-next. Prequential share of variance explained; rates are the defaults.
+next. Prequential share of variance explained; rates are the defaults. Outputs of predictive coding are clamped, or
+nudged a tenth of the way to their targets as on Weather's labels (`weather_rates`).
 
     python -m experiments.run --experiment=sequences --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_sequences
 """
 
+from experiments.weather_rates import NETWORK, PCN
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
-
-NETWORK = {"width": 32}
 
 EXPERIMENT = Experiment(
     name="sequences",
@@ -18,8 +18,9 @@ EXPERIMENT = Experiment(
         "dynamics": StreamSpec("sequence", {"batch": 4}),
         "weather": StreamSpec("sequence", {"source": "weather"}),
     },
-    learners={"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "nlms": {}, "rls": {}, "tpc": {}},
+    learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "nlms": {}, "rls": {}, "tpc": {}},
     seeds=5,
     evaluation=Evaluation(),
+    sweep=("nudge=none,positive",),
     smoke={"source": "dynamics", "width": 8, "depth": 1, "inference_steps": 3, "dwell": 50},
 )

@@ -16,8 +16,8 @@ def main(results_dir: Path) -> list[Path]:
     records = [r for r in Store(results_dir, "plasticity").records() if r["variant"] == "{}"]
     figure, axis = plt.subplots(figsize=(7.2, 2.8))
     plotted = []
-    for i, (learner, label) in enumerate(LEARNERS.items()):
-        runs = [r for r in records if r["learner"] == learner]
+    for i, learner in enumerate(sorted({r["learner"] for r in records}, key=list(LEARNERS).index)):
+        label, runs = LEARNERS[learner], [r for r in records if r["learner"] == learner]
         slope, low, high = mean_interval([plasticity(run) for run in runs])
         curve = online_accuracy(runs, f"{label}: {slope:+.2f} [{low:+.2f}, {high:+.2f}]")
         line(axis, curve, f"C{i}", 1.0)
