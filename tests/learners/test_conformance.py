@@ -1,5 +1,7 @@
 """What every learner of the registry promises; a new line in the registry is tested without a new test."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -9,11 +11,12 @@ import pytest
 from pcl import learners
 from pcl.fields import fields, replace
 from pcl.learners import REGISTRY
-from pcl.types import Batch, Spec
+from pcl.types import Batch, Learner, Spec
 
 SPEC = Spec((5,), 3)
 CENTRES = 4 * np.eye(3, 5, dtype=np.float32)
-VARIANTS = [(name, {}) for name, entry in REGISTRY.items() if entry.labels] + [
+DEFAULTS = [(name, {}) for name, entry in REGISTRY.items() if entry.labels]
+VARIANTS = [
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("pcn", {"depth": 0, "lr": 0.03}),
     ("pcn", {"inference": "ipc", "lr": 0.001}),
@@ -28,10 +31,15 @@ VARIANTS = [(name, {}) for name, entry in REGISTRY.items() if entry.labels] + [
 ]
 
 
-@pytest.fixture(params=VARIANTS, ids=lambda v: v[0] + "".join(f"-{x}" for x in v[1].values()))
+@pytest.fixture(
+    scope="module",
+    params=[*DEFAULTS, *(pytest.param(variant, marks=pytest.mark.slow) for variant in VARIANTS)],
+    ids=lambda v: v[0] + "".join(f"-{x}" for x in v[1].values()),
+)
 def made(request):
     name, settings = request.param
     learner, hp = learners.make(name, SPEC)
+    learner = Learner(*map(jax.jit, learner))  # compiled once for all tests of a learner
     shrunk = {k: v for k, v in {"width": 16, "memory": 20}.items() if k in fields(hp)}
     # A traced number reaches a run as float32, never as a Python float.
     return learner, jax.tree.map(np.float32, replace(hp, shrunk | settings))
@@ -46,6 +54,7 @@ def blobs(n_batches, size=8, seed=0):
     return Batch(jnp.asarray(x), jnp.asarray(y), jnp.asarray(true), jnp.asarray(true), jnp.zeros(y.shape, jnp.int32))
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def learn(learner, hp, batches, seed=0):
     def step(state, batch):
         state, info = learner.update(state, batch, hp)
@@ -88,7 +97,7 @@ def test_scan_equals_loop(made):
     scanned, _ = learn(learner, hp, batches)
     state = learner.init(jax.random.key(0), hp)
     for i in range(20):
-        state, _ = jax.jit(learner.update)(state, at(batches, i), hp)
+        state, _ = learner.update(state, at(batches, i), hp)
     assert_close(state, scanned)
 
 
@@ -107,7 +116,7 @@ def test_traces_once_for_all_numbers(made):
     learner, hp = made
     batches = blobs(3)
     chex.clear_trace_counter()
-    update = jax.jit(chex.assert_max_traces(n=1)(learner.update))
+    update = jax.jit(chex.assert_max_traces(n=1)(learner.update.__wrapped__))
     state = learner.init(jax.random.key(0), hp)
     for i, factor in enumerate((1.0, 0.5, 2.0)):
         state, _ = update(state, at(batches, i), jax.tree.map(lambda leaf, f=factor: np.float32(leaf * f), hp))
