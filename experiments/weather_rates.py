@@ -2,8 +2,8 @@
 
 Prequential accuracy over 18,159 days, one sample a step, by small networks. Weather is another stream than the
 ones that the winners are used on, so that no rate was chosen on the numbers that it is judged by. Predictive coding
-clamps its output to the label, or nudges it a tenth of the way there: labels that are noisy, as tomorrow's rain,
-drag the hidden activities along where they are clamped, and nudging closes the gap to backpropagation.
+clamps its output to the label, or nudges it a tenth of the way there. Clamped, it learns best slowly and stays behind
+backpropagation; nudged, it is level with it, at the same rate.
 
     python -m experiments.run --experiment=weather_rates --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_weather_rates
