@@ -2,7 +2,8 @@
 
 2,000 images of each permutation by small networks, three hidden layers of 100, as in the smallest of Dohare et al.
 (2024), doi:10.1038/s41586-024-07711-7, who show 60,000 of each. What is measured is the accuracy while each
-permutation is met, and its slope over permutations; a few images are probed at the end, no more.
+permutation is met, and its slope over permutations; a few images are probed at the end, no more. Weights grow, and the
+largest stable step of the activities shrinks with them: predictive coding is shown at its default step and at a third.
 
     python -m experiments.run --experiment=plasticity --data_dir=FOLDER
     python -m scripts.make_figures --only=fig_plasticity,tab_permuted_mnist
@@ -19,6 +20,7 @@ EXPERIMENT = Experiment(
     learners={name: LEARNERS[name] | SMALL for name in ("backprop", "pcn", "er")},
     seeds=5,
     evaluation=Evaluation(probe_every=10**9, probe_size=10, log_bins=1000, end_every=0),
+    sweep=("inference_lr=0.03,0.1",),
     smoke={
         "source": "digits", "contexts": 6, "visits": 6, "dwell": 100, "batch": 10,
         "width": 8, "depth": 1, "inference_steps": 3,

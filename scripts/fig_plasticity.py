@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from pcl.evaluation.statistics import mean_interval
+from pcl.evaluation.summary import setting_text
 from pcl.figures.curves import online_accuracy, plasticity
 from pcl.figures.panels import line, points
 from pcl.figures.style import LEARNERS, save_figure
@@ -13,11 +14,15 @@ from pcl.runner.store import Store
 
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/plasticity`; returns the files written."""
-    records = [r for r in Store(results_dir, "plasticity").records() if r["variant"] == "{}"]
+    records = Store(results_dir, "plasticity").records()
+    cells = sorted(
+        {(r["learner"], setting_text(r["variant"])) for r in records}, key=lambda cell: list(LEARNERS).index(cell[0])
+    )
     figure, axis = plt.subplots(figsize=(7.2, 2.8))
     plotted = []
-    for i, learner in enumerate(sorted({r["learner"] for r in records}, key=list(LEARNERS).index)):
-        label, runs = LEARNERS[learner], [r for r in records if r["learner"] == learner]
+    for i, (learner, variant) in enumerate(cells):
+        runs = [r for r in records if (r["learner"], setting_text(r["variant"])) == (learner, variant)]
+        label = f"{LEARNERS[learner]} {variant}".strip()
         slope, low, high = mean_interval([plasticity(run) for run in runs])
         curve = online_accuracy(runs, f"{label}: {slope:+.2f} [{low:+.2f}, {high:+.2f}]")
         line(axis, curve, f"C{i}", 1.0)
@@ -28,7 +33,7 @@ def main(results_dir: Path) -> list[Path]:
         title="change in points per 100 permutations [95 %]",
         loc="upper center",
         bbox_to_anchor=(0.5, -0.18),
-        ncols=3,
+        ncols=2,
         fontsize=6.5,
         title_fontsize=7,
     )
