@@ -2,8 +2,9 @@
 
 2,000 images of each permutation by small networks, three hidden layers of 100, as in the smallest of Dohare et al.
 (2024), doi:10.1038/s41586-024-07711-7, who show 60,000 of each. What is measured is the accuracy while each
-permutation is met, and its slope over permutations; a few images are probed at the end, no more. Weights grow, and the
-largest stable step of the activities shrinks with them: predictive coding is shown at its default step and at a third.
+permutation is met, and its slope over permutations; a few images are probed at the end, no more. The
+default step of predictive coding's activities is stable at first, but not for ever (after some eighty permutations its
+energy rises), so that it is shown at a third of it, too.
 
     python -m experiments.run --experiment=plasticity --data_dir=FOLDER
     python -m scripts.make_figures --only=fig_plasticity,tab_permuted_mnist
