@@ -1,6 +1,7 @@
 """The rates of `pc_offline`: learning rates, chosen on validation samples.
 
-The same passes over four fifths of the training samples; the last fifth is scored.
+The same passes over four fifths of the training samples; the last fifth is scored. Clamped outputs need the smallest
+rate, nudged ones do not care.
 
     python -m experiments.run --experiment=pc_offline_rates --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_pc_offline_rates
@@ -15,6 +16,6 @@ EXPERIMENT = Experiment(
     learners=learners(48_000),
     seeds=1,
     evaluation=Evaluation(probe_every=100_000, log_bins=20, probe_on="validation"),
-    sweep=("lr=0.0005,0.001,0.002",),
+    sweep=("lr=0.0005,0.001,0.002", "nudge=none,positive"),
     smoke=SMOKE,
 )
