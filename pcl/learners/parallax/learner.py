@@ -201,7 +201,7 @@ def _learn(
     taught = specialist.learn(bank, Message(phi, naming.latent, naming.sure.astype(jnp.float32)))
     size, wrong = bank.size[naming.latent], wrong_SL[owner, naming.latent]
     missed = jnp.argmax(vote.score) != naming.latent
-    step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / (size + 1)), 0.0)
+    step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
     return (
         jax.tree.map(lambda leaf, new: leaf.at[owner].set(new), banks, taught),
         jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), names, naming.names),

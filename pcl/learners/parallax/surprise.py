@@ -13,6 +13,7 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
@@ -23,6 +24,7 @@ from pcl.learners.parallax.window import Evidence, Window
 from pcl.learners.parallax.workspace import Opinion, Workspace
 
 MATURE = 15  # samples of a label in a context from which on it speaks for a new one
+CONFUSED = 0.3  # unless the bank gets more of its latent's samples wrong than this
 STRANGE = 1.0  # mean typicality of a window that is not of the sensor; half of that is doubtful
 JUDGED = 3  # inputs on which a change of sensor rests at least
 
@@ -53,11 +55,15 @@ def weigh(
     of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S / said.label.shape[1])
     explains_S = workspace.bounded(said.input, best, hp) + of_label_S
     as_sensor = workspace.bounded(as_sensor, best, hp)
-    wrong = jnp.maximum(maps.LEAST_ERROR, share_L @ state.wrong[state.owner[now]])
+    # Under other names the same latents are no easier to tell, and the label is no surer.
+    wrong_L = state.wrong[state.owner[now]]
+    doubt = jnp.maximum(doubt_S[now], share_L @ wrong_L)
     named = share_L @ maps.read_out(state.window.names)[:, label]
-    as_map = jnp.log((1 - wrong) * named + wrong / said.label.shape[1])
+    as_map = jnp.log((1 - doubt) * named + doubt / said.label.shape[1])
     met_S = state.names.votes[:, :, label].sum(1)
-    mature = (met_S[now] >= MATURE) | (hp.without == "maturity")
+    names = jax.tree.map(lambda leaf: leaf[now], state.names)
+    known = (met_S[now] >= MATURE) & (wrong_L[maps.ties(names)[label]] < CONFUSED)
+    mature = known | (hp.without == "maturity")
 
     def for_new(gain: Float[Array, ""]) -> Float[Array, ""]:
         return jnp.where(mature, gain, jnp.minimum(gain, 0.0))

@@ -33,7 +33,9 @@ class Workspace(NamedTuple):
     slots: Int[Array, ""]  # contexts found so far
     owner: Int[Array, " S"]  # the bank that each context looks through
     names: Map  # of each context; leaves lead with S
-    wrong: Float[Array, "S L"]  # running share of the samples of each bank's latents that the bank itself gets wrong
+    wrong: Float[
+        Array, "S L"
+    ]  # running share of the samples of each bank's latents that the bank itself gets wrong; 1 at first
     current: Int[Array, ""]  # the context that learns
     switches: Float[Array, ""]  # changes of it, and samples that taught: what the sticky prior is learned from
     taught: Float[Array, ""]
@@ -77,7 +79,7 @@ def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
         slots=jnp.ones((), jnp.int32),
         owner=jnp.zeros(slots, jnp.int32),
         names=jax.tree.map(lambda leaf: jnp.stack([leaf] * slots), maps.empty(latents, labels)),
-        wrong=jnp.zeros((slots, latents)),
+        wrong=jnp.ones((slots, latents)),
         current=jnp.zeros((), jnp.int32),
         switches=zero,
         taught=zero,
