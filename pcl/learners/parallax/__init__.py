@@ -6,7 +6,8 @@ known sensor produces (another sensor: a new bank of specialists), and labels th
 that look as always (other names for the same things: a new map over the same bank).
 
   protocol    what specialists and the workspace say to each other; no other path exists
-  density     specialists: Student-t densities of latent classes        `student` the density itself
+  density     generative specialists: Student-t densities of latent classes        `student` the density itself
+  synapses    discriminative specialists: conjugate synapses on features of the code
   maps        what latents are called in a context
   settling    iterative inference on one free energy, as many steps as surprise takes
   workspace   belief over contexts and classes, sticky prior, opinions read from votes
@@ -19,15 +20,15 @@ at most the lag. Contexts follow each other like states of a hidden Markov model
 doi:10.1038/s41586-021-04129-3 (COIN); specialists that only meet in a workspace as in Goyal et al. (2021),
 arXiv:2103.01197.
 
-Costs: a vote takes S L D^2, whatever is settled afterwards; a covariance of each latent where L D^2 numbers are no
-more than 2^20, else one for all (a thousand characters). A context that begins with classes never seen before is
-taken for new classes of the current one until a label conflicts.
+Costs: a vote takes S (L D^2 + D H), whatever is settled afterwards; a covariance of each latent where L D^2 numbers
+are no more than 2^20, else one for all (a thousand characters). A context that begins with classes never seen before
+is taken for new classes of the current one until a label conflicts.
 """
 
 import math
 from typing import Any
 
-from pcl.learners.parallax import code, density
+from pcl.learners.parallax import code, density, synapses
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.learner import make
 from pcl.types import Spec
@@ -42,4 +43,6 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     votes = 2 * hp.specialists * density.vote_flops(spec.num_labels, inputs)
     beliefs = 2 * hp.specialists * spec.num_labels
     settling = (inference_steps + 2) * 8 * beliefs + 2 * spec.num_labels * beliefs
-    return projected + votes + settling + density.learn_flops(spec.num_labels, inputs)
+    discriminating = 2 * hp.specialists * synapses.vote_flops(spec.num_labels, inputs, hp.width)
+    learning = density.learn_flops(spec.num_labels, inputs) + synapses.learn_flops(spec.num_labels, inputs, hp.width)
+    return projected + votes + discriminating + settling + learning

@@ -13,7 +13,8 @@ class HParams:
 
     specialists: int = static(6, "slots for contexts; 1 is a single learner", low=1)
     code: int = static(64, "entries of the code that specialists see, at most those of the input", low=1)
-    lag: int = static(40, "unresolved samples that are held back at most", low=1)
+    width: int = static(256, "random features of the code that synapses see", low=1)
+    lag: int = static(80, "unresolved samples that are held back at most", low=1)
     inference_steps: int = static(20, "most steps in which the workspace settles", low=1)
     context: str = static(
         "inferred", "the context of a sample: inferred, or told (an oracle)", choices=("inferred", "told")
@@ -26,6 +27,5 @@ class HParams:
     bound: Traced = traced(6.0, "most that one input says for or against a context", low=0)
     recall: Traced = traced(10.0, "evidence at which a known context takes over the window", low=0)
     allocation: Traced = traced(20.0, "evidence at which a new context does", low=0)
-    forgetting: Traced = traced(
-        0.0, "share of everything a specialist knows that a sample makes it forget", low=0, high=1
-    )
+    ridge: Traced = traced(0.1, "precision of the synapses before anything is seen", low=1e-6)
+    sharpness: Traced = traced(5.0, "nats that an output of 1 of the synapses is worth beside the densities", low=0)

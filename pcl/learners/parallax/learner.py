@@ -11,17 +11,25 @@ from pcl.learners.inputs import teaching_rows
 from pcl.learners.parallax import code, maps, surprise, window, workspace
 from pcl.learners.parallax.density import Density, densities
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.protocol import Message
+from pcl.learners.parallax.protocol import Message, Specialist
 from pcl.learners.parallax.surprise import Verdict
+from pcl.learners.parallax.synapses import Discriminator, discriminators
 from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
 from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+
+class Bank(NamedTuple):
+    """The specialists of one sensor, one of each kind."""
+
+    density: Density
+    synapses: Discriminator
 
 
 class State(NamedTuple):
     """The code's directions, the banks of specialists (leaves lead with S), and the workspace."""
 
     directions: Float[Array, "I D"]
-    banks: Density
+    banks: Bank
     workspace: Workspace
 
 
@@ -49,7 +57,9 @@ def make(spec: Spec) -> Learner:
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         code_key, bank_key = jax.random.split(key)
         inputs = code.size(spec, hp.code)
-        banks = jax.vmap(densities(latents, inputs).init)(jax.random.split(bank_key, hp.specialists))
+        generative, discriminative = _kinds(latents, inputs, hp)
+        keys = jax.random.split(bank_key, hp.specialists)
+        banks = Bank(jax.vmap(generative.init)(keys), jax.vmap(discriminative.init)(keys))
         held = window.empty(hp.specialists, hp.lag, latents, labels, inputs)
         return State(code.init(code_key, spec, hp.code), banks, workspace.init(hp, latents, labels, held))
 
@@ -86,8 +96,10 @@ def _answer(settled: Settlement) -> Prediction:
 def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HParams) -> tuple[Opinion, Settlement]:
     """Votes of all banks on one code, and the belief before the label. An oracle is told the context."""
     space = state.workspace
-    specialist = densities(*state.banks.mean.shape[1:])
-    said = workspace.opinion(space, jax.vmap(specialist.vote, (0, None))(state.banks, phi))
+    generative, discriminative = _kinds(*_bank_shape(state.banks), hp)
+    densities_said = jax.vmap(generative.vote, (0, None))(state.banks.density, phi)
+    synapses_said = jax.vmap(discriminative.vote, (0, None))(state.banks.synapses, phi)
+    said = workspace.opinion(space, densities_said, None if hp.without == "synapses" else synapses_said)
     if hp.context == "told":
         log_context_S = jnp.where(jnp.arange(len(space.belief)) == told, 0.0, workspace.NEVER)
         log_q_SC = log_context_S[:, None] + jnp.log(said.label)
@@ -168,11 +180,11 @@ def _obey(state: State, row: Sample, hp: HParams) -> State:
     return State(state.directions, banks, space._replace(names=names, wrong=wrong))
 
 
-Learned = tuple[Density, maps.Map, Float[Array, "S L"]]
+Learned = tuple[Bank, maps.Map, Float[Array, "S L"]]
 
 
 def _absorb(
-    banks: Density, space: Workspace, held: window.Window, first: Any, last: Int[Array, ""], hp: HParams
+    banks: Bank, space: Workspace, held: window.Window, first: Any, last: Int[Array, ""], hp: HParams
 ) -> Learned:
     """Rows `first` .. `last` - 1 of the window are learned in turn, by the current context or, ungated, by all."""
     everyone = hp.without == "gating"
@@ -180,7 +192,7 @@ def _absorb(
 
     def of_row(i: Int[Array, ""], learned: Learned) -> Learned:
         def of_slot(slot: Int[Array, ""], learned: Learned) -> Learned:
-            return _learn(learned, space.owner[slot], slot, held.code[i], held.label[i])
+            return _learn(learned, space.owner[slot], slot, held.code[i], held.label[i], hp)
 
         return jax.lax.fori_loop(start, stop, of_slot, learned)
 
@@ -188,22 +200,39 @@ def _absorb(
 
 
 def _learn(
-    learned: Learned, owner: Int[Array, ""], slot: Int[Array, ""], phi: Float[Array, " D"], label: Int[Array, ""]
+    learned: Learned,
+    owner: Int[Array, ""],
+    slot: Int[Array, ""],
+    phi: Float[Array, " D"],
+    label: Int[Array, ""],
+    hp: HParams,
 ) -> Learned:
     """One sample, learned by one context: its map names a latent, and the label teaches that one."""
     banks, names, wrong_SL = learned
-    specialist = densities(*banks.mean.shape[1:])
+    generative, discriminative = _kinds(*_bank_shape(banks), hp)
     bank = jax.tree.map(lambda leaf: leaf[owner], banks)
-    vote = specialist.vote(bank, phi)
-    share_L = jax.nn.softmax(workspace.TEMPER * vote.score)
+    vote, told_apart = generative.vote(bank.density, phi), discriminative.vote(bank.synapses, phi)
+    share_L = workspace.share(vote, None if hp.without == "synapses" else told_apart)
     of_slot = jax.tree.map(lambda leaf: leaf[slot], names)
-    naming = maps.name(of_slot, label, share_L, vote.score, vote.novel, bank.size)
-    taught = specialist.learn(bank, Message(phi, naming.latent, naming.sure.astype(jnp.float32)))
-    size, wrong = bank.size[naming.latent], wrong_SL[owner, naming.latent]
-    missed = jnp.argmax(vote.score) != naming.latent
+    naming = maps.name(of_slot, label, share_L, vote.score, vote.novel, bank.density.size)
+    message = Message(phi, naming.latent, naming.sure.astype(jnp.float32))
+    taught = Bank(generative.learn(bank.density, message), discriminative.learn(bank.synapses, message))
+    size, wrong = bank.density.size[naming.latent], wrong_SL[owner, naming.latent]
+    missed = jnp.argmax(share_L) != naming.latent
     step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
     return (
         jax.tree.map(lambda leaf, new: leaf.at[owner].set(new), banks, taught),
         jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), names, naming.names),
         wrong_SL.at[owner, naming.latent].add(step * (missed - wrong)),
     )
+
+
+def _kinds(latents: int, inputs: int, hp: HParams) -> tuple[Specialist, Specialist]:
+    """The generative and the discriminative specialist of a bank."""
+    return densities(latents, inputs), discriminators(latents, inputs, hp.width, hp.ridge, hp.sharpness)
+
+
+def _bank_shape(banks: Bank) -> tuple[int, int]:
+    """Latents, and entries of the code."""
+    _, latents, inputs = banks.density.mean.shape
+    return latents, inputs

@@ -59,6 +59,11 @@ def discriminators(latents: int, inputs: int, width: int, ridge: ArrayLike, shar
     return Specialist(init, vote, learn)
 
 
-def flops(latents: int, inputs: int, width: int) -> int:
-    """Floating-point operations of two votes and a learned sample."""
-    return 3 * 2 * inputs * width + 2 * 2 * width * latents + synapse_flops("full", width, width, latents, 1)
+def vote_flops(latents: int, inputs: int, width: int) -> int:
+    """Floating-point operations of a vote."""
+    return 2 * width * (inputs + latents)
+
+
+def learn_flops(latents: int, inputs: int, width: int) -> int:
+    """Floating-point operations of a learned sample with the vote that names it."""
+    return 2 * vote_flops(latents, inputs, width) + synapse_flops("full", width, width, latents, 1)

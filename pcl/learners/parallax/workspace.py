@@ -94,14 +94,20 @@ def alive(state: Workspace) -> Bool[Array, " S"]:
     return jnp.arange(len(state.belief)) < state.slots
 
 
-def opinion(state: Workspace, votes: Vote) -> Opinion:
+def share(votes: Vote, discriminating: Vote | None) -> Float[Array, "... L"]:
+    """Probability of each latent: votes of both kinds, weighed by how far each can be trusted, make one product."""
+    score = TEMPER * votes.score
+    return jax.nn.softmax(score if discriminating is None else score + discriminating.score, axis=-1)
+
+
+def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opinion:
     """From the votes of all banks (leading axis S) to what each context makes of the sample."""
     seen_SL = votes.score > 0.5 * UNSEEN
     count_S = jnp.maximum(seen_SL.sum(1), 1)
     known_S = jax.nn.logsumexp(votes.score, axis=1) - jnp.log(count_S) + jnp.log1p(-NOVELTY)
     novel_S = votes.novel + jnp.log(NOVELTY)
     input_S = jnp.logaddexp(known_S, novel_S)
-    share_SL = jax.nn.softmax(TEMPER * votes.score, axis=1)
+    share_SL = share(votes, discriminating)
     # A class never seen may have any label.
     novelty_S = jnp.exp(novel_S - input_S)[state.owner, None]
     named_SC = jnp.einsum("sl,slc->sc", share_SL[state.owner], jax.vmap(maps.read_out)(state.names))
