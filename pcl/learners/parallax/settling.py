@@ -1,12 +1,13 @@
-"""How the workspace settles: damped steps with momentum down one free energy, until the belief no longer changes.
+"""How the workspace settles: damped steps with momentum down one free energy, until little is left to lose.
 
 The belief q over contexts and classes has the free energy F(q) = sum q (log q - log p), p the product of prior and
 evidence. Its natural gradient is log q - log p, so that a step is
 
-    v <- momentum v + rate (log p - log q),   log q <- log q + v, normalised
+    v <- momentum v + rate (log p - log q), of at most `stride` nats,   log q <- log q + v, normalised
 
-Settling begins from what was expected and halts when a step changes the belief by less than a tolerance (total
-variation, in 0 .. 1). What was expected needs one step; the number of steps grows with the logarithm of the surprise.
+Settling begins from what was expected and halts once less free energy than a tolerance is left to lose, F(q) - min F
+= KL(q | p) in nats. (The change of the belief is no measure: a belief that is sure of the wrong thing hardly moves at
+first.) What was expected needs one step; the number of steps grows with the surprise.
 Evidence arrives without the belief in it (the cavity): it is computed from the sample alone, so that a persistent
 belief cannot confirm itself.
 Sources: natural gradient as mirror descent, Khan and Rue (2023), The Bayesian learning rule, JMLR 24(281).
@@ -33,6 +34,7 @@ def settle(
     target: Float[Array, "..."],
     rate: ArrayLike,
     momentum: ArrayLike,
+    stride: ArrayLike,
     tolerance: ArrayLike,
     most: int,
 ) -> Settled:
@@ -40,15 +42,14 @@ def settle(
     start, target = normalised(start), normalised(target)
 
     def running(carry: tuple) -> Array:
-        _, _, change, steps = carry
-        return (steps == 0) | ((change > tolerance) & (steps < most))
+        _, _, left, steps = carry
+        return (steps == 0) | ((left > tolerance) & (steps < most))
 
     def step(carry: tuple) -> tuple:
         log_q, velocity, _, steps = carry
-        velocity = momentum * velocity + rate * (target - log_q)
+        velocity = jnp.clip(momentum * velocity + rate * (target - log_q), -jnp.asarray(stride), stride)
         moved = normalised(log_q + velocity)
-        change = 0.5 * jnp.sum(jnp.abs(jnp.exp(moved) - jnp.exp(log_q)))
-        return moved, velocity, change, steps + 1
+        return moved, velocity, free_energy(moved, target), steps + 1
 
     begin = (start, jnp.zeros_like(start), jnp.ones(()), jnp.zeros((), jnp.int32))
     log_q, _, _, steps = jax.lax.while_loop(running, step, begin)

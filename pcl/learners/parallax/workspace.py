@@ -166,5 +166,6 @@ def believe(state: Workspace, settled: Settlement) -> Float[Array, " S"]:
 
 
 def _settle(start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
-    tolerance = 0.0 if hp.without == "settling" else hp.tolerance
-    return Settlement(*settle(start_SC, target_SC, hp.rate, hp.momentum, tolerance, hp.inference_steps))
+    tolerance = -1.0 if hp.without == "settling" else hp.tolerance
+    settled = settle(start_SC, target_SC, hp.rate, hp.momentum, hp.stride, tolerance, hp.inference_steps)
+    return Settlement(*settled)
