@@ -17,6 +17,8 @@ from pcl.learners.parallax.synapses import Discriminator, discriminators
 from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
+QUERIES = 256  # answered at once
+
 
 class Bank(NamedTuple):
     """The specialists of one sensor, one of each kind."""
@@ -67,7 +69,12 @@ def make(spec: Spec) -> Learner:
         phi_BD = code.encode(state.directions, x)
         phi_BD = jnp.where(jnp.isfinite(phi_BD).all(1, keepdims=True), phi_BD, 0.0)
         told_B = jnp.full(len(x), state.workspace.current)
-        return _answer(jax.vmap(lambda phi, told: _expect(state, phi, told, hp)[1])(phi_BD, told_B))
+
+        def expected(query: tuple[Array, Array]) -> Settlement:
+            return _expect(state, *query, hp)[1]
+
+        # Many queries go through in chunks: each takes S L D numbers on the way.
+        return _answer(jax.lax.map(expected, (phi_BD, told_B), batch_size=min(len(x), QUERIES)))
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         phi_BD = code.encode(state.directions, batch.x)
