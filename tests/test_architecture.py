@@ -25,6 +25,7 @@ ALLOWED = {
 }
 
 LOCAL_LEARNERS = [ROOT / "pcl/learners" / f"{name}.py" for name in ("pcn", "nlms", "rls", "bpc", "generative")]
+LOCAL_LEARNERS += sorted((ROOT / "pcl/learners/parallax").glob("*.py"))
 
 
 def files(place):

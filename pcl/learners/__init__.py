@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import UsageError, unknown
 from pcl.fields import as_dict
-from pcl.learners import backprop, bpc, generative, ncm, nlms, pcn, replay, rls, tpc
+from pcl.learners import backprop, bpc, generative, ncm, nlms, parallax, pcn, replay, rls, tpc
 from pcl.types import HParams, Learner, Spec
 
 
@@ -70,6 +70,21 @@ REGISTRY = {
     ),
     "generative": Entry(
         generative.make, generative.HParams(), "class Gaussians on a code, one covariance for all", generative.flops
+    ),
+    "parallax": Entry(
+        parallax.make,
+        parallax.HParams(),
+        "a workspace that infers contexts, and specialists that learn in theirs",
+        parallax.flops,
+    ),
+    "parallax_single": Entry(
+        parallax.make, parallax.HParams(specialists=1), "parallax with one context for everything", parallax.flops
+    ),
+    "parallax_told": Entry(
+        parallax.make,
+        parallax.HParams(context="told"),
+        "an oracle: parallax told the context of each sample, a bank of specialists each",
+        parallax.flops,
     ),
 }
 

@@ -1,0 +1,30 @@
+"""Contexts are inferred: parallax beside an oracle that is told them, a single learner, and replay.
+
+Three contexts (inversion: two) come, go and come back, one sample a step and unannounced. `visible` permutes the
+pixels, `rotation` and `inversion` leave many digits looking like others, `invisible` permutes the labels, so that
+nothing but errors tells. After the stream a copy of each learner lives through 60 more samples of every context.
+
+    python -m experiments.run --experiment=contexts
+    python -m scripts.make_figures --only=fig_contexts,tab_contexts
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+DIGITS = {"source": "digits", "contexts": 3, "visits": 9, "dwell": 400, "batch": 1}
+MNIST = DIGITS | {"source": "mnist", "dwell": 800}
+
+EXPERIMENT = Experiment(
+    name="contexts",
+    streams={
+        "digits_visible": StreamSpec("contexts", DIGITS | {"transform": "permutation"}),
+        "digits_rotation": StreamSpec("contexts", DIGITS | {"transform": "rotation"}),
+        "digits_inversion": StreamSpec("contexts", DIGITS | {"transform": "inversion", "contexts": 2}),
+        "digits_invisible": StreamSpec("contexts", DIGITS | {"transform": "labels"}),
+        "mnist_visible": StreamSpec("contexts", MNIST | {"transform": "permutation"}),
+        "mnist_invisible": StreamSpec("contexts", MNIST | {"transform": "labels"}),
+    },
+    learners={"parallax": {}, "parallax_told": {}, "parallax_single": {}, "er": {}},
+    seeds=10,
+    evaluation=Evaluation(probe_every=1000, probe_size=100, end_every=0, log_bins=720, revisit_steps=60),
+    smoke={"width": 8, "code": 8, "depth": 1, "source": "digits", "dwell": 40, "revisit_steps": 6},
+)

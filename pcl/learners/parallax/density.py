@@ -1,0 +1,236 @@
+"""Generative specialists: Student-t densities of latent classes, with a covariance of each class.
+
+Of every latent k are kept count n, mean and scatter, sums over samples whose order does not matter; of the covariance
+
+    Sigma_k = (scatter_k + D Sigma) / (n_k - 1 + D),   Sigma = (prior + sum_k scatter_k) / samples
+
+is carried the inverse of the numerator, by a rank-one step a sample. Sigma, towards which all are shrunk, moves with
+every sample of every class: it is renewed, and the inverses with it, at a share of the specialist's age, so that the
+cost of a sample stays O(D^2). The predictive density of a class is a Student t, whose degrees of freedom follow from
+the kurtosis of the distances that were met; a class never seen has the mean of the class means and the covariance
+within plus between classes. The distance of each sample is remembered (before the sample is learned), so that a new
+one can be told typical or not on the specialist's own scale.
+
+Where L covariances would need more than `LARGEST` numbers all latents share one.
+Sources: Murphy (2012), Machine Learning, sections 4.2 and 4.6 (predictive densities and shrinkage of Gaussians);
+Hayes and Kanan (2020), arXiv:1909.01520 (one streaming covariance for all classes).
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, PRNGKeyArray
+
+from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
+from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
+
+LARGEST = 2**20  # numbers in the class covariances of one bank
+RIDGE = 0.02  # share of the mean variance that every direction has on top
+FADE = 0.99  # memory of the typical distance, a sample
+YOUNG = 10  # samples of a class below which its distances are not remembered
+
+
+class Density(NamedTuple):
+    """One bank. G covariances: one a latent (G = L), or one for all (G = 1)."""
+
+    size: Float[Array, " L"]
+    mean: Float[Array, "L D"]
+    scatter: Float[Array, "G D D"]
+    inverse: Float[Array, "G D D"]  # of scatter + D Sigma
+    logdet: Float[Array, " G"]  # of scatter + D Sigma
+    novel_mean: Float[Array, " D"]
+    novel_inverse: Float[Array, "D D"]
+    novel_logdet: Float[Array, ""]
+    square: Float[Array, " 3"]  # sums of 1, q, q^2 of the squared distances q, over D
+    log_square: Float[Array, " 3"]  # fading sums of 1, log q, (log q)^2
+    renewed: Float[Array, ""]  # samples when Sigma was renewed
+
+
+def densities(latents: int, inputs: int) -> Specialist:
+    """A bank of L latent classes over a code of D inputs whose entries have about unit variance."""
+    groups = latents if latents * inputs**2 <= LARGEST else 1
+
+    def init(key: PRNGKeyArray) -> Density:
+        zero_DD = jnp.zeros((inputs, inputs))
+        empty = Density(
+            size=jnp.zeros(latents),
+            mean=jnp.zeros((latents, inputs)),
+            scatter=jnp.zeros((groups, inputs, inputs)),
+            inverse=jnp.zeros((groups, inputs, inputs)),
+            logdet=jnp.zeros(groups),
+            novel_mean=jnp.zeros(inputs),
+            novel_inverse=zero_DD,
+            novel_logdet=jnp.zeros(()),
+            square=jnp.zeros(3),
+            log_square=jnp.zeros(3),
+            renewed=jnp.zeros(()),
+        )
+        return renew(empty)
+
+    return Specialist(init, vote, learn)
+
+
+def vote(state: Density, code: Float[Array, " D"]) -> Vote:
+    """Log densities of the code under every latent and under a class never seen, and how typical it is."""
+    inputs = len(code)
+    square_L = distances(state, code)
+    freedom = degrees_of_freedom(state)
+    seen_L = state.size > 0
+    widening_L = 1 + 1 / jnp.maximum(state.size, 1)
+    logdet_L = state.logdet - inputs * jnp.log(_samples(state))
+    score_L = student(square_L, logdet_L, widening_L, freedom, inputs)
+    score_L = jnp.where(seen_L, score_L, UNSEEN)
+    off = code - state.novel_mean
+    novel = student(off @ state.novel_inverse @ off, state.novel_logdet, 1.0, freedom, inputs)
+    nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
+    count, total, total_square = state.log_square
+    mean = total / jnp.maximum(count, 1)
+    variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + 0.01
+    typicality = (_log_distance(nearest, inputs) - mean) / jnp.sqrt(variance)
+    return Vote(score_L, novel, typicality, count >= 15)
+
+
+def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
+    """Squared Mahalanobis distance of the code from every latent."""
+    off_LD = code - state.mean
+    if len(state.inverse) == 1:
+        spread_LD = off_LD @ state.inverse[0]
+    else:
+        spread_LD = jnp.einsum("ld,lde->le", off_LD, state.inverse)
+    return _samples(state) * jnp.sum(off_LD * spread_LD, axis=1)
+
+
+def degrees_of_freedom(state: Density) -> Float[Array, ""]:
+    """Those of a t whose squared distances are as heavy-tailed as the ones met; 6 until there are enough."""
+    inputs = state.mean.shape[1]
+    count, total, total_square = state.square
+    ratio = total_square * count / jnp.maximum(total, 1e-6) ** 2 * (inputs / (inputs + 2))
+    fitted = (4 * ratio - 2) / jnp.maximum(ratio - 1, 1e-3)
+    return jnp.where(count > 30, jnp.clip(fitted, 4.5, 60.0), 6.0)
+
+
+def learn(state: Density, message: Message) -> Density:
+    """The bank after a sample of one latent; delta rule for the mean, Hebbian scatter of what was not predicted."""
+    code, k, mass = message
+    inputs = len(code)
+    g = k if len(state.scatter) > 1 else 0
+    before, off = state.size[k], code - state.mean[k]
+    deviation = jnp.sqrt(mass * before / (before + mass + 1e-30)) * off
+    spread = state.inverse[g] @ deviation
+    grown = 1 + deviation @ spread
+    # Distances of young classes say more about the class than about the sample.
+    met = distances(state, code)[k] / inputs
+    remembered = jnp.where(before >= YOUNG, mass, 0.0)
+    log_met = _log_distance(met * inputs, inputs)
+    bounded = jnp.minimum(met, 10.0)
+    faded = jnp.where(remembered > 0, FADE, 1.0)
+    size = state.size.at[k].add(mass)
+    learned = state._replace(
+        size=size,
+        mean=state.mean.at[k].add(off * mass / jnp.maximum(size[k], 1e-30)),
+        scatter=state.scatter.at[g].add(jnp.outer(deviation, deviation)),
+        inverse=state.inverse.at[g].add(-jnp.outer(spread, spread) / grown),
+        logdet=state.logdet.at[g].add(jnp.log(grown)),
+        square=state.square + remembered * jnp.stack([jnp.ones(()), bounded, bounded**2]),
+        log_square=faded * state.log_square + remembered * jnp.stack([jnp.ones(()), log_met, log_met**2]),
+    )
+    age = size.sum()
+    due = (mass > 0) & (age - state.renewed >= jnp.clip(age / 8, 1, 100))
+    renewable = ("inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet", "renewed")
+    renewed = jax.lax.cond(
+        due,
+        lambda s: tuple(getattr(renew(s), name) for name in renewable),
+        lambda s: tuple(getattr(s, name) for name in renewable),
+        learned,
+    )
+    learned = learned._replace(**dict(zip(renewable, renewed, strict=True)))
+    return jax.tree.map(lambda new, old: jnp.where(mass > 0, new, old), learned, state)
+
+
+def renew(state: Density) -> Density:
+    """The same sums with Sigma, the inverses and the class never seen computed from them."""
+    inputs = state.mean.shape[1]
+    identity_DD = jnp.eye(inputs)
+    pooled_DD = _pooled(state)
+    # One covariance for all is shrunk towards the prior, covariances of classes towards the pooled one.
+    towards_DD = pooled_DD if len(state.scatter) > 1 else WITHIN * identity_DD
+    inverse, logdet = jax.vmap(_inverted)(state.scatter + inputs * towards_DD)
+    seen_L = (state.size > 0).astype(state.mean.dtype)
+    count = seen_L.sum()
+    novel_mean = seen_L @ state.mean / jnp.maximum(count, 1)
+    off_LD = seen_L[:, None] * (state.mean - novel_mean)
+    # As if three more classes had lain as far from each other as samples of one class do.
+    between_DD = (off_LD.T @ off_LD + 3 * pooled_DD) / (count + 2)
+    novel_inverse, novel_logdet = _inverted(pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1)))
+    return state._replace(
+        inverse=inverse,
+        logdet=logdet,
+        novel_mean=novel_mean,
+        novel_inverse=novel_inverse,
+        novel_logdet=novel_logdet,
+        renewed=state.size.sum(),
+    )
+
+
+def _pooled(state: Density) -> Float[Array, "D D"]:
+    """Covariance within classes, of all of them, shrunk towards the prior."""
+    inputs = state.mean.shape[1]
+    samples = jnp.maximum(state.size - 1, 0).sum() + PRIOR_SAMPLES
+    pooled_DD = (state.scatter.sum(0) + PRIOR_SAMPLES * WITHIN * jnp.eye(inputs)) / samples
+    return pooled_DD + RIDGE * jnp.trace(pooled_DD) / inputs * jnp.eye(inputs)
+
+
+def _samples(state: Density) -> Float[Array, " L"]:
+    """Samples that each covariance rests on, the shrinkage counting for D of them."""
+    own_L = jnp.maximum(state.size - 1, 0)
+    own_L = own_L if len(state.scatter) > 1 else jnp.full_like(own_L, own_L.sum())
+    return own_L + state.mean.shape[1]
+
+
+def _inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Float[Array, ""]]:
+    """Inverse and log determinant; jittered by the rounding of the largest entry."""
+    inputs = len(positive_DD)
+    jitter = 4 * inputs * jnp.finfo(positive_DD.dtype).eps * jnp.max(jnp.diagonal(positive_DD))
+    factor = jnp.linalg.cholesky(0.5 * (positive_DD + positive_DD.T) + jitter * jnp.eye(inputs))
+    root = _lower_inverse(factor)
+    return root.T @ root, 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
+
+
+def _lower_inverse(lower_DD: Float[Array, "D D"]) -> Float[Array, "D D"]:
+    """Inverse of a lower triangle: those of its diagonal blocks, in blocks of twice the size until one is left.
+
+    All products, for XLA's triangular solve on CPU takes a hundred times as long as the factorisation does.
+    """
+    inputs = len(lower_DD)
+    size, padding = 1, 2 ** math.ceil(math.log2(inputs)) - inputs
+    lower_DD = jnp.pad(lower_DD, (0, padding)) + jnp.diag(jnp.pad(jnp.zeros(inputs), (0, padding), constant_values=1))
+    blocks = 1 / jnp.diagonal(lower_DD)[:, None, None]
+    while size < len(lower_DD):
+        index = jnp.arange(len(lower_DD) // (2 * size))
+        pairs = lower_DD.reshape(len(index), 2 * size, len(index), 2 * size)[index, :, index]
+        upper, corner, under = blocks[0::2], pairs[:, size:, :size], blocks[1::2]
+        filled = jnp.concatenate([-under @ corner @ upper, under], axis=2)
+        blocks = jnp.concatenate([jnp.pad(upper, ((0, 0), (0, 0), (0, size))), filled], axis=1)
+        size *= 2
+    return blocks[0, :inputs, :inputs]
+
+
+def _log_distance(square: Float[Array, ""], inputs: int) -> Float[Array, ""]:
+    return jnp.log(jnp.maximum(square / inputs, 1e-9))
+
+
+def vote_flops(latents: int, inputs: int) -> int:
+    """Floating-point operations of a vote."""
+    return 2 * latents * inputs**2 + 2 * inputs**2
+
+
+def learn_flops(latents: int, inputs: int) -> int:
+    """Floating-point operations of a learned sample with the vote that names it.
+
+    A renewal takes some 3 D^3 a covariance (factor, inverse and their product), every hundredth sample.
+    """
+    groups = latents if latents * inputs**2 <= LARGEST else 1
+    return 2 * vote_flops(latents, inputs) + 8 * inputs**2 + 3 * (groups + 1) * inputs**3 // 100

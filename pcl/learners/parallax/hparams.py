@@ -1,0 +1,32 @@
+"""Numbers of parallax. One setting for all streams: thresholds were chosen on digits and MNIST, see each help."""
+
+from flax import struct
+
+from pcl.fields import Traced, static, traced
+
+WITHOUT = ("nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses")
+
+
+@struct.dataclass
+class HParams:
+    """Numbers of the workspace and of its specialists; evidence is in nats."""
+
+    specialists: int = static(6, "slots for contexts; 1 is a single learner", low=1)
+    code: int = static(64, "entries of the code that specialists see, at most those of the input", low=1)
+    width: int = static(256, "random features of the code that synapses see", low=1)
+    lag: int = static(80, "unresolved samples that are held back at most", low=1)
+    inference_steps: int = static(20, "most steps in which the workspace settles", low=1)
+    context: str = static(
+        "inferred", "the context of a sample: inferred, or told (an oracle)", choices=("inferred", "told")
+    )
+    without: str = static("nothing", "an ablation: the mechanism that is taken away", choices=WITHOUT)
+    rate: Traced = traced(0.5, "share of the way to what the evidence says that a step goes", low=0, high=1)
+    momentum: Traced = traced(0.2, "share of the last step that is repeated", low=0, high=0.9)
+    stride: Traced = traced(1.5, "most nats by which a step changes a log probability", low=1e-3)
+    tolerance: Traced = traced(0.01, "free energy in nats that settling may leave", low=0)
+    hazard: Traced = traced(0.01, "expected switches a sample before any was seen", low=1e-6, high=0.5)
+    bound: Traced = traced(6.0, "most that one input says for or against a context", low=0)
+    recall: Traced = traced(10.0, "evidence at which a known context takes over the window", low=0)
+    allocation: Traced = traced(20.0, "evidence at which a new context does", low=0)
+    ridge: Traced = traced(0.1, "precision of the synapses before anything is seen", low=1e-6)
+    sharpness: Traced = traced(5.0, "nats that an output of 1 of the synapses is worth beside the densities", low=0)

@@ -1,0 +1,245 @@
+"""One sample of parallax at a time: specialists vote, the workspace settles, judges its window, and lets one learn."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from pcl.learners.inputs import teaching_rows
+from pcl.learners.parallax import code, maps, surprise, window, workspace
+from pcl.learners.parallax.density import Density, densities
+from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.protocol import Message, Specialist
+from pcl.learners.parallax.surprise import Verdict
+from pcl.learners.parallax.synapses import Discriminator, discriminators
+from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
+from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+QUERIES = 256  # answered at once
+
+
+class Bank(NamedTuple):
+    """The specialists of one sensor, one of each kind."""
+
+    density: Density
+    synapses: Discriminator
+
+
+class State(NamedTuple):
+    """The code's directions, the banks of specialists (leaves lead with S), and the workspace."""
+
+    directions: Float[Array, "I D"]
+    banks: Bank
+    workspace: Workspace
+
+
+class Sample(NamedTuple):
+    """A row of a batch as the workspace meets it."""
+
+    code: Float[Array, " D"]
+    label: Int[Array, ""]
+    task: Int[Array, ""]
+    arrives: Bool[Array, ""]  # no padding, and finite
+    teaches: Bool[Array, ""]
+
+
+class Log(NamedTuple):
+    """What a row adds to the averages that an update reports."""
+
+    surprise: Float[Array, ""]
+    steps: Float[Array, ""]
+
+
+def make(spec: Spec) -> Learner:
+    """Parallax for inputs and labels as announced in `spec`."""
+    labels = latents = spec.num_labels
+
+    def init(key: PRNGKeyArray, hp: HParams) -> State:
+        code_key, bank_key = jax.random.split(key)
+        inputs = code.size(spec, hp.code)
+        generative, discriminative = _kinds(latents, inputs, hp)
+        keys = jax.random.split(bank_key, hp.specialists)
+        banks = Bank(jax.vmap(generative.init)(keys), jax.vmap(discriminative.init)(keys))
+        held = window.empty(hp.specialists, hp.lag, latents, labels, inputs)
+        return State(code.init(code_key, spec, hp.code), banks, workspace.init(hp, latents, labels, held))
+
+    def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        phi_BD = code.encode(state.directions, x)
+        phi_BD = jnp.where(jnp.isfinite(phi_BD).all(1, keepdims=True), phi_BD, 0.0)
+        told_B = jnp.full(len(x), state.workspace.current)
+
+        def expected(query: tuple[Array, Array]) -> Settlement:
+            return _expect(state, *query, hp)[1]
+
+        # Many queries go through in chunks: each takes S L D numbers on the way.
+        return _answer(jax.lax.map(expected, (phi_BD, told_B), batch_size=min(len(x), QUERIES)))
+
+    def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
+        phi_BD = code.encode(state.directions, batch.x)
+        finite_B = jnp.isfinite(phi_BD).all(1)
+        phi_BD = jnp.where(finite_B[:, None] & batch.valid[:, None], phi_BD, 0.0)
+        told_B = jnp.where(batch.valid, batch.task, 0)
+        before = jax.vmap(lambda phi, told: _expect(state, phi, told, hp)[1])(phi_BD, told_B)
+        rows = Sample(phi_BD, batch.y, told_B, batch.valid & finite_B, teaching_rows(batch) & finite_B)
+        skipped = (batch.valid & ~finite_B).sum()
+        state, log = jax.lax.scan(lambda s, row: _live(s, row, hp), state, rows)
+        state = state._replace(workspace=state.workspace._replace(skipped=state.workspace.skipped + skipped))
+        count = jnp.maximum(rows.teaches.sum(), 1)
+        return state, Info(
+            prediction=_answer(before), surprise=log.surprise.sum() / count, inference_steps=log.steps.sum() / count
+        )
+
+    return Learner(init, predict, update)
+
+
+def _answer(settled: Settlement) -> Prediction:
+    """Log posterior of the labels; what a label would tell is the entropy of what is expected."""
+    log_p_BC = jax.nn.logsumexp(settled.log_q, axis=1)
+    return Prediction(logits=log_p_BC, query=-jnp.sum(jnp.exp(log_p_BC) * log_p_BC, axis=1))
+
+
+def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HParams) -> tuple[Opinion, Settlement]:
+    """Votes of all banks on one code, and the belief before the label. An oracle is told the context."""
+    space = state.workspace
+    generative, discriminative = _kinds(*_bank_shape(state.banks), hp)
+    densities_said = jax.vmap(generative.vote, (0, None))(state.banks.density, phi)
+    synapses_said = jax.vmap(discriminative.vote, (0, None))(state.banks.synapses, phi)
+    said = workspace.opinion(space, densities_said, None if hp.without == "synapses" else synapses_said)
+    if hp.context == "told":
+        log_context_S = jnp.where(jnp.arange(len(space.belief)) == told, 0.0, workspace.NEVER)
+        log_q_SC = log_context_S[:, None] + jnp.log(said.label)
+        return said, Settlement(log_q_SC - jax.nn.logsumexp(log_q_SC), jnp.ones((), jnp.int32))
+    return said, workspace.expect(space, said, hp)
+
+
+def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log]:
+    """The state after one row: believe what the input says, then what the label says, then resolve the window."""
+    said, expected = _expect(state, row.code, row.task, hp)
+    space = state.workspace
+    doubt_S = workspace.doubts(space, row.label, hp)
+    settled = workspace.witness(expected, doubt_S, row.label, hp)
+    surprised = -jax.nn.logsumexp(expected.log_q[:, row.label])
+    steps = expected.steps + settled.steps - 1
+    log = jax.tree.map(lambda a: jnp.where(row.teaches, a, 0.0), Log(surprised, steps.astype(jnp.float32)))
+    if hp.context == "told":
+        return _obey(state, row, hp), log
+
+    evidence = surprise.weigh(space, said, doubt_S, row.code, row.label, hp)
+    held = window.hold(space.window, row.code, row.label, said.share[space.current], evidence)
+    verdict = surprise.judge(space, held, hp)
+    belief_S = workspace.believe(space, jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), settled, expected))
+    unlabelled = space._replace(belief=jnp.where(row.arrives, belief_S, space.belief))
+    resolved = _resolve(unlabelled, held, verdict)
+    space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), resolved, unlabelled)
+    # Without a lag memory every sample is learned at once, by whoever is current by then.
+    at_once = hp.without == "lag"
+    first = held.size - 1 if at_once else 0
+    last = jnp.where(row.teaches & (verdict.resolved | at_once) & ~verdict.refused, held.size, 0)
+    banks, names, wrong = _absorb(state.banks, space, held, first, last, hp)
+    fresh = window.empty(len(space.belief), *_sizes(space, row.code))
+    space = space._replace(
+        names=names, wrong=wrong, window=window.cleared(space.window, fresh, row.teaches & verdict.resolved)
+    )
+    return State(state.directions, banks, space), log
+
+
+def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, int]:
+    """Samples of the window, latents, labels, entries of the code."""
+    latents, labels = space.names.votes.shape[1:]
+    return len(space.window.label), latents, labels, len(phi)
+
+
+def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspace:
+    """The workspace after a verdict, before anything is learned."""
+    allocates = verdict.new_map | verdict.new_sensor
+    owner = jnp.where(verdict.new_sensor, verdict.slot, space.owner[space.current])
+    changes = verdict.slot != space.current
+    return space._replace(
+        belief=jnp.where(allocates, jax.nn.one_hot(verdict.slot, len(space.belief)), space.belief),
+        slots=space.slots + allocates,
+        owner=jnp.where(allocates, space.owner.at[verdict.slot].set(owner), space.owner),
+        current=verdict.slot,
+        switches=space.switches + changes,
+        taught=space.taught + 1,
+        window=held,
+        refused=space.refused + verdict.refused,
+    )
+
+
+def _obey(state: State, row: Sample, hp: HParams) -> State:
+    """The oracle: the told context learns with a bank of its own."""
+    space = state.workspace
+    slot = jnp.minimum(row.task, len(space.belief) - 1)
+    told = space._replace(
+        belief=jax.nn.one_hot(slot, len(space.belief)),
+        slots=jnp.maximum(space.slots, slot + 1),
+        owner=space.owner.at[slot].set(slot),
+        current=slot,
+        taught=space.taught + 1,
+    )
+    space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), told, space)
+    held = space.window._replace(
+        code=space.window.code.at[0].set(row.code), label=space.window.label.at[0].set(row.label)
+    )
+    banks, names, wrong = _absorb(state.banks, space, held, 0, row.teaches.astype(jnp.int32), hp)
+    return State(state.directions, banks, space._replace(names=names, wrong=wrong))
+
+
+Learned = tuple[Bank, maps.Map, Float[Array, "S L"]]
+
+
+def _absorb(
+    banks: Bank, space: Workspace, held: window.Window, first: Any, last: Int[Array, ""], hp: HParams
+) -> Learned:
+    """Rows `first` .. `last` - 1 of the window are learned in turn, by the current context or, ungated, by all."""
+    everyone = hp.without == "gating"
+    start, stop = (0, space.slots) if everyone else (space.current, space.current + 1)
+
+    def of_row(i: Int[Array, ""], learned: Learned) -> Learned:
+        def of_slot(slot: Int[Array, ""], learned: Learned) -> Learned:
+            return _learn(learned, space.owner[slot], slot, held.code[i], held.label[i], hp)
+
+        return jax.lax.fori_loop(start, stop, of_slot, learned)
+
+    return jax.lax.fori_loop(first, last, of_row, (banks, space.names, space.wrong))
+
+
+def _learn(
+    learned: Learned,
+    owner: Int[Array, ""],
+    slot: Int[Array, ""],
+    phi: Float[Array, " D"],
+    label: Int[Array, ""],
+    hp: HParams,
+) -> Learned:
+    """One sample, learned by one context: its map names a latent, and the label teaches that one."""
+    banks, names, wrong_SL = learned
+    generative, discriminative = _kinds(*_bank_shape(banks), hp)
+    bank = jax.tree.map(lambda leaf: leaf[owner], banks)
+    vote, told_apart = generative.vote(bank.density, phi), discriminative.vote(bank.synapses, phi)
+    share_L = workspace.share(vote, None if hp.without == "synapses" else told_apart)
+    of_slot = jax.tree.map(lambda leaf: leaf[slot], names)
+    naming = maps.name(of_slot, label, share_L, vote.score, vote.novel, bank.density.size)
+    message = Message(phi, naming.latent, naming.sure.astype(jnp.float32))
+    taught = Bank(generative.learn(bank.density, message), discriminative.learn(bank.synapses, message))
+    size, wrong = bank.density.size[naming.latent], wrong_SL[owner, naming.latent]
+    missed = jnp.argmax(share_L) != naming.latent
+    step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
+    return (
+        jax.tree.map(lambda leaf, new: leaf.at[owner].set(new), banks, taught),
+        jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), names, naming.names),
+        wrong_SL.at[owner, naming.latent].add(step * (missed - wrong)),
+    )
+
+
+def _kinds(latents: int, inputs: int, hp: HParams) -> tuple[Specialist, Specialist]:
+    """The generative and the discriminative specialist of a bank."""
+    return densities(latents, inputs), discriminators(latents, inputs, hp.width, hp.ridge, hp.sharpness)
+
+
+def _bank_shape(banks: Bank) -> tuple[int, int]:
+    """Latents, and entries of the code."""
+    _, latents, inputs = banks.density.mean.shape
+    return latents, inputs

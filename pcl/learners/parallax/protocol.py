@@ -1,0 +1,51 @@
+"""What specialists and the workspace say to each other; nothing else passes between them.
+
+Shape letters of this package, beside those of `pcl.types`:
+  S slots for contexts (and banks of specialists)   L latent classes of a bank   D entries of the code   W samples of
+  the lag window
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+UNSEEN = -1e30  # log density of a latent without samples: below any other, yet finite
+
+
+class Message(NamedTuple):
+    """From the workspace to one specialist: what to learn, and how much of it."""
+
+    code: Float[Array, " D"]
+    latent: Int[Array, ""]  # the latent class that the workspace settled on
+    gate: Float[Array, ""]  # mass of the sample in 0 .. 1; 0 leaves the specialist as it is, bit for bit
+
+
+class Vote(NamedTuple):
+    """From one specialist to the workspace, about one sample.
+
+    score: log p(code | latent) up to a constant of the sample, `UNSEEN` where a latent has no samples.
+    novel: log p(code | a class never seen), on the scale of `score`.
+    typicality: how much farther the code is from the nearest latent than this specialist's samples were, in their
+      standard deviations; `calibrated` says whether there were enough of them.
+    A specialist that has no opinion on the input votes a novelty of `UNSEEN` and is never calibrated.
+    """
+
+    score: Float[Array, " L"]
+    novel: Float[Array, ""]
+    typicality: Float[Array, ""]
+    calibrated: Bool[Array, ""]
+
+
+class Specialist(NamedTuple):
+    """One kind of specialist as three functions of its own state.
+
+    init:  key -> state
+    vote:  (state, code[D]) -> Vote                a query: it never changes the state
+    learn: (state, Message) -> state
+    """
+
+    init: Callable[[PRNGKeyArray], Any]
+    vote: Callable[[Any, Float[Array, " D"]], Vote]
+    learn: Callable[[Any, Message], Any]

@@ -1,0 +1,142 @@
+"""The lag window: samples that nobody has learned yet, and what speaks for each explanation of them.
+
+Evidence is counted from the first doubtful sample on, relative to the current context, for each known context and
+for two shadows that begin with the window: a new map over the current bank, and a new sensor, a density that learns
+from the window alone. A shadow is scored on each sample before it learns it, so that what it gains is a prequential
+marginal likelihood, with the price of learning in it (Dawid (1984), doi:10.2307/2981683). The ratio of two of them
+exceeds e^h by chance with a probability of at most e^-h (Ville's inequality), which is what thresholds mean.
+
+Only labels that are mature in the current context speak for a shadow: an unseen or young label is a new class, and a
+stream without conflicts cannot allocate.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+from pcl.learners.parallax import maps
+from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
+
+
+class Shadow(NamedTuple):
+    """A new sensor: means of labels and one covariance from an isotropic prior."""
+
+    size: Float[Array, " C"]
+    mean: Float[Array, "C D"]
+    inverse: Float[Array, "D D"]  # of prior plus scatter
+    logdet: Float[Array, ""]
+    samples: Float[Array, ""]
+
+
+class Window(NamedTuple):
+    """Samples held back, and sums over them; evidence is relative to the current context, in nats."""
+
+    code: Float[Array, "W D"]
+    label: Int[Array, " W"]
+    size: Int[Array, ""]
+    known: Float[Array, " S"]  # evidence for each context
+    new_map: Float[Array, ""]
+    new_sensor: Float[Array, ""]
+    strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
+    judged: Float[Array, " S"]  # number of these
+    mature: Float[Array, ""]  # samples whose label is mature in the current context
+    shadow: Shadow
+    names: Map  # of the new map
+
+
+class Evidence(NamedTuple):
+    """What one sample adds to the sums of the window."""
+
+    known: Float[Array, " S"]
+    new_map: Float[Array, ""]
+    new_sensor: Float[Array, ""]
+    strange: Float[Array, " S"]
+    judged: Bool[Array, " S"]
+    mature: Bool[Array, ""]
+
+
+def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Window:
+    """Nothing is held back, nothing speaks against the current context."""
+    zero, zero_S = jnp.zeros(()), jnp.zeros(slots)
+    variance = PRIOR_SAMPLES * WITHIN
+    shadow = Shadow(
+        size=jnp.zeros(labels),
+        mean=jnp.zeros((labels, inputs)),
+        inverse=jnp.eye(inputs) / variance,
+        logdet=zero + inputs * math.log(variance),
+        samples=zero + PRIOR_SAMPLES,
+    )
+    return Window(
+        code=jnp.zeros((size, inputs)),
+        label=jnp.zeros(size, jnp.int32),
+        size=jnp.zeros((), jnp.int32),
+        known=zero_S,
+        new_map=zero,
+        new_sensor=zero,
+        strange=zero_S,
+        judged=zero_S,
+        mature=zero,
+        shadow=shadow,
+        names=maps.empty(latents, labels),
+    )
+
+
+def hold(
+    window: Window,
+    code: Float[Array, " D"],
+    label: Int[Array, ""],
+    share_L: Float[Array, " L"],
+    evidence: Evidence,
+) -> Window:
+    """The window with one more sample, which its shadows have learned; `share` is the current bank's."""
+    votes_LC = window.names.votes.at[:, label].add(share_L)
+    return Window(
+        code=window.code.at[window.size].set(code),
+        label=window.label.at[window.size].set(label),
+        size=window.size + 1,
+        known=window.known + evidence.known,
+        new_map=window.new_map + evidence.new_map,
+        new_sensor=window.new_sensor + evidence.new_sensor,
+        strange=window.strange + evidence.strange * evidence.judged,
+        judged=window.judged + evidence.judged,
+        mature=window.mature + evidence.mature,
+        shadow=_learn(window.shadow, code, label),
+        names=window.names._replace(votes=votes_LC),
+    )
+
+
+def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Float[Array, ""]:
+    """log p(code | label) under the new sensor; a label without samples lies anywhere among the means."""
+    inputs = len(code)
+    met = shadow.size[label] > 0
+    centre = shadow.size @ shadow.mean / jnp.maximum(shadow.size.sum(), 1)
+    off = code - jnp.where(met, shadow.mean[label], centre)
+    square = shadow.samples * (off @ shadow.inverse @ off)
+    logdet = shadow.logdet - inputs * jnp.log(shadow.samples)
+    widening = 1 + jnp.where(met, 1 / jnp.maximum(shadow.size[label], 1), 1.0)
+    return student(square, logdet, widening, jnp.asarray(6.0), inputs)
+
+
+def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
+    before, off = shadow.size[label], code - shadow.mean[label]
+    deviation = jnp.sqrt(before / (before + 1)) * off
+    spread = shadow.inverse @ deviation
+    grown = 1 + deviation @ spread
+    return Shadow(
+        size=shadow.size.at[label].add(1.0),
+        mean=shadow.mean.at[label].add(off / (before + 1)),
+        inverse=shadow.inverse - jnp.outer(spread, spread) / grown,
+        logdet=shadow.logdet + jnp.log(grown),
+        samples=shadow.samples + (before > 0),
+    )
+
+
+def cleared(window: Window, fresh: Window, clear: Bool[Array, ""]) -> Window:
+    """`fresh` where the window is resolved; what it held is left in place, for its size is 0."""
+    blank = fresh._replace(code=window.code, label=window.label)
+    return jax.tree.map(lambda new, old: jnp.where(clear, new, old), blank, window)

@@ -1,0 +1,171 @@
+"""The workspace: all that specialists share, and all that lasts of a moment.
+
+It holds what each context calls the latents of its bank, which bank (sensor) each context looks through, the belief
+about the present context, and the samples that nobody has learned yet (`window`). From the votes of the specialists
+it reads an opinion of every context on a sample; a sticky prior learned from the stream and the opinions settle into
+a belief over contexts and classes (`settling`).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Float, Int
+
+from pcl.learners.parallax import maps
+from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax.protocol import UNSEEN, Vote
+from pcl.learners.parallax.settling import settle
+from pcl.learners.parallax.window import Window
+
+NOVELTY = 0.02  # prior probability that a sample is of a class never seen
+TEMPER = 0.5  # trust in the entries of a code as if half of them repeated the others
+NEVER = -60.0  # log probability of what is ruled out: finite, and no float32 sum feels it
+
+
+class Workspace(NamedTuple):
+    """Persistent state; slots from `slots` on are empty."""
+
+    belief: Float[Array, " S"]  # posterior probability of each context
+    slots: Int[Array, ""]  # contexts found so far
+    owner: Int[Array, " S"]  # the bank that each context looks through
+    names: Map  # of each context; leaves lead with S
+    wrong: Float[
+        Array, "S L"
+    ]  # running share of the samples of each bank's latents that the bank itself gets wrong; 1 at first
+    current: Int[Array, ""]  # the context that learns
+    switches: Float[Array, ""]  # changes of it, and samples that taught: what the sticky prior is learned from
+    taught: Float[Array, ""]
+    window: Window
+    refused: Int[Array, ""]  # contexts for which there was no slot left
+    skipped: Int[Array, ""]  # samples that were not finite
+
+
+class Opinion(NamedTuple):
+    """What each context makes of one input, before any label."""
+
+    share: Float[Array, "S L"]  # of the latents of its bank; sums to one
+    input: Float[Array, " S"]  # log p(code | context)
+    label: Float[Array, "S C"]  # p(label | code, context)
+    typicality: Float[Array, " S"]  # of the input, in standard deviations; 0 where it cannot be told
+    calibrated: Bool[Array, " S"]
+
+
+class Settlement(NamedTuple):
+    """A settled belief: over contexts, over labels given each context, and the steps that it took."""
+
+    log_q: Float[Array, "S C"]
+    steps: Int[Array, ""]
+
+    @property
+    def contexts(self) -> Float[Array, " S"]:
+        """Posterior of each context."""
+        return jnp.exp(self.log_q).sum(1)
+
+    @property
+    def labels(self) -> Float[Array, " C"]:
+        """Posterior of each label."""
+        return jnp.exp(self.log_q).sum(0)
+
+
+def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
+    """One context that looks through bank 0 and knows no name."""
+    slots, zero = hp.specialists, jnp.zeros(())
+    return Workspace(
+        belief=jnp.zeros(slots).at[0].set(1.0),
+        slots=jnp.ones((), jnp.int32),
+        owner=jnp.zeros(slots, jnp.int32),
+        names=jax.tree.map(lambda leaf: jnp.stack([leaf] * slots), maps.empty(latents, labels)),
+        wrong=jnp.ones((slots, latents)),
+        current=jnp.zeros((), jnp.int32),
+        switches=zero,
+        taught=zero,
+        window=window,
+        refused=jnp.zeros((), jnp.int32),
+        skipped=jnp.zeros((), jnp.int32),
+    )
+
+
+def alive(state: Workspace) -> Bool[Array, " S"]:
+    """Slots that hold a context."""
+    return jnp.arange(len(state.belief)) < state.slots
+
+
+def share(votes: Vote, discriminating: Vote | None) -> Float[Array, "... L"]:
+    """Probability of each latent: votes of both kinds, weighed by how far each can be trusted, make one product."""
+    score = TEMPER * votes.score
+    return jax.nn.softmax(score if discriminating is None else score + discriminating.score, axis=-1)
+
+
+def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opinion:
+    """From the votes of all banks (leading axis S) to what each context makes of the sample."""
+    seen_SL = votes.score > 0.5 * UNSEEN
+    count_S = jnp.maximum(seen_SL.sum(1), 1)
+    known_S = jax.nn.logsumexp(votes.score, axis=1) - jnp.log(count_S) + jnp.log1p(-NOVELTY)
+    novel_S = votes.novel + jnp.log(NOVELTY)
+    input_S = jnp.logaddexp(known_S, novel_S)
+    share_SL = share(votes, discriminating)
+    # A class never seen may have any label.
+    novelty_S = jnp.exp(novel_S - input_S)[state.owner, None]
+    named_SC = jnp.einsum("sl,slc->sc", share_SL[state.owner], jax.vmap(maps.read_out)(state.names))
+    label_SC = (1 - novelty_S) * named_SC + novelty_S / named_SC.shape[1]
+    typicality_S = jnp.where(votes.calibrated, jnp.clip(votes.typicality, -5.0, 5.0), 0.0)
+    of_bank = Opinion(share_SL, input_S, label_SC, typicality_S, votes.calibrated)
+    return jax.tree.map(lambda leaf: leaf[state.owner], of_bank)._replace(label=label_SC)
+
+
+def prior(state: Workspace, hp: HParams) -> Float[Array, " S"]:
+    """Probability of each context for the next sample: sticky, with the rate of switches that the stream has had."""
+    there_S = alive(state).astype(jnp.float32)
+    base_S = there_S / state.slots
+    if hp.without == "persistence":
+        return base_S
+    hazard = (1 + state.switches) / (1 / hp.hazard + state.taught)
+    return (1 - hazard) * state.belief + hazard * base_S
+
+
+def expect(state: Workspace, said: Opinion, hp: HParams) -> Settlement:
+    """The belief once the input is there and the label is not."""
+    there_S = alive(state)
+    log_prior_S = jnp.log(jnp.maximum(prior(state, hp), jnp.exp(NEVER)))
+    # Bounded are the odds that one input may reach: however sure the belief was, a clear input can overturn it.
+    certainty = jnp.max(log_prior_S) - jnp.min(jnp.where(there_S, log_prior_S, jnp.inf))
+    evidence_S = TEMPER * (said.input - jnp.max(jnp.where(there_S, said.input, -jnp.inf)))
+    if hp.without != "bound":
+        evidence_S = jnp.maximum(evidence_S, -hp.bound - certainty)
+    start_SC = log_prior_S[:, None] + jnp.log(said.label)
+    return _settle(start_SC, start_SC + jnp.where(there_S, evidence_S, 0.0)[:, None], hp)
+
+
+def witness(expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array, ""], hp: HParams) -> Settlement:
+    """The belief once the label is there too; in each context it says nothing with probability `doubt`."""
+    labels = expected.log_q.shape[1]
+    of_label_C = jax.nn.one_hot(label, labels)
+    heard_SC = (1 - doubt_S)[:, None] * of_label_C + doubt_S[:, None] / labels
+    return _settle(expected.log_q, expected.log_q + jnp.log(heard_SC), hp)
+
+
+def doubts(state: Workspace, label: Int[Array, ""], hp: HParams) -> Float[Array, " S"]:
+    """In each context, the probability that this label says nothing about it."""
+    least = 1e-6 if hp.without == "bound" else maps.LEAST_ERROR
+    return jax.vmap(maps.error_rates, (0, 0, None))(state.names, state.wrong[state.owner], least)[:, label]
+
+
+def bounded(log_density: Array, best: ArrayLike, hp: HParams) -> Array:
+    """No input says more than `bound` nats against a context."""
+    return log_density - best if hp.without == "bound" else jnp.maximum(log_density - best, -hp.bound)
+
+
+def believe(state: Workspace, settled: Settlement) -> Float[Array, " S"]:
+    """The belief over contexts that lasts."""
+    belief_S = jnp.where(alive(state), settled.contexts, 0.0)
+    return belief_S / belief_S.sum()
+
+
+def _settle(start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
+    tolerance = -1.0 if hp.without == "settling" else hp.tolerance
+    settled = settle(start_SC, target_SC, hp.rate, hp.momentum, hp.stride, tolerance, hp.inference_steps)
+    return Settlement(*settled)

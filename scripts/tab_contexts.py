@@ -1,0 +1,76 @@
+"""Contexts that come back: accuracy on coming back beside the oracle's, samples to recover, and settling steps."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from pcl.evaluation.summary import Record, summarise
+from pcl.figures.reactions import shifts
+from pcl.figures.style import measured_rows, save_table
+from pcl.runner.store import Store
+
+ORACLE = "parallax_told"
+ROW = 5  # hits in a row that count as recovered
+METRICS = (
+    "prequential_acc", "revisit_acc", "oracle_acc", "revisit_share_of_oracle", "samples_to_recover", "mean_k_quiet",
+    "spearman_k_surprise", "ms_per_sample",
+)  # fmt: skip
+
+
+def main(results_dir: Path) -> list[Path]:
+    """Write the table from `<results_dir>/contexts`; returns the files written."""
+    records = list(Store(results_dir, "contexts").records())
+    oracle = {(r["stream"], r["seed"]): _revisit(r) for r in records if r["learner"] == ORACLE}
+
+    def told(record: Record) -> float:
+        return oracle.get((record["stream"], record["seed"]), np.nan)
+
+    rows = list(summarise(records))
+    for name, measure in {
+        "oracle_acc": told,
+        "revisit_share_of_oracle": lambda record: 100 * _revisit(record) / told(record),
+        "samples_to_recover": samples_to_recover,
+        "mean_k_quiet": mean_k_quiet,
+        "spearman_k_surprise": spearman_k_surprise,
+    }.items():
+        rows += [row for row in measured_rows(records, name, measure) if np.isfinite(row.mean)]
+    return save_table(rows, results_dir, "tab_contexts", METRICS)
+
+
+def _revisit(record: Record) -> float:
+    """Accuracy in % over the episodes lived after the stream."""
+    return 100 * float(np.mean(record["revisit_accuracy"]))
+
+
+def samples_to_recover(record: Record) -> float:
+    """Samples of a context that came back before `ROW` hits in a row; median over contexts, all if never."""
+    hits = np.asarray(record["revisit_accuracy"]) == 1  # one sample a step
+    needed = []
+    for episode in hits:
+        runs = [i for i in range(len(episode) - ROW + 1) if episode[i : i + ROW].all()]
+        needed.append(runs[0] if runs else len(episode))
+    return float(np.median(needed))
+
+
+def mean_k_quiet(record: Record) -> float:
+    """Settling steps a sample outside the quarter of a visit that follows each shift."""
+    found = shifts(record)
+    if record["inference_steps"] is None or found is None:
+        return np.nan
+    steps, taught = (np.asarray(record[name]) for name in ("inference_steps", "taught"))
+    quiet = np.ones(len(steps), bool)
+    for start in (0, *found.bins):
+        quiet[start : start + found.quarter] = False
+    return float(steps[quiet].sum() / taught[quiet].sum())
+
+
+def spearman_k_surprise(record: Record) -> float:
+    """Rank correlation of settling steps and surprise over the bins of the log."""
+    if record["inference_steps"] is None or record["surprise"] is None:
+        return np.nan
+    steps, surprise, taught = (np.asarray(record[name]) for name in ("inference_steps", "surprise", "taught"))
+    some = taught > 0
+    if np.ptp(steps[some] / taught[some]) == 0:
+        return np.nan
+    return float(spearmanr(steps[some] / taught[some], surprise[some] / taught[some]).statistic)

@@ -1,0 +1,40 @@
+"""Lives of parallax on small streams, for the tests beside this file."""
+
+import functools
+
+import jax
+import numpy as np
+
+from pcl import learners, streams
+from pcl.fields import replace
+
+RECURRING = {"source": "digits", "contexts": 3, "visits": 6, "dwell": 300, "batch": 1}
+
+
+@functools.cache
+def lived(kind, settings, hparams=(), seed=0, name="parallax"):
+    """The last state, and by step: hits, samples, inference steps, surprise, current context and its truth."""
+    stream, data = streams.make(kind, **dict(settings))
+    learner, hp = learners.make(name, stream.spec)
+    hp = jax.tree.map(np.float32, replace(hp, dict(hparams)))
+
+    def life(key, data):
+        stream_key, learner_key = jax.random.split(key)
+        world, steps, _ = stream.schedule(stream_key, data)
+
+        def step(state, drawn):
+            batch = stream.observe(world, drawn, data)
+            state, info = learner.update(state, batch, hp)
+            hits = ((info.prediction.logits.argmax(1) == batch.y) & batch.valid).sum()
+            log = (hits, batch.valid.sum(), info.inference_steps, info.surprise, state.workspace.current, batch.task[0])
+            return state, log
+
+        return jax.lax.scan(step, learner.init(learner_key, hp), steps)
+
+    state, log = jax.jit(life)(jax.random.key(seed), data)
+    return state, [np.asarray(part) for part in log]
+
+
+def frozen(**settings):
+    """Settings as a key of the cache."""
+    return tuple(sorted(settings.items()))

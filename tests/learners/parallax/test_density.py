@@ -1,0 +1,84 @@
+"""Facts of the specialists: closed forms, order, and gates."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import multivariate_t
+
+from pcl.learners.parallax import density
+from pcl.learners.parallax.density import densities
+from pcl.learners.parallax.protocol import Message
+from pcl.learners.parallax.synapses import discriminators
+
+D, L = 5, 3
+
+
+def samples(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    k = np.arange(n) % 2  # the third latent stays empty
+    return 2 * rng.normal(size=(L, D))[k] + rng.normal(size=(n, D)), k
+
+
+def taught(kind, x, k, gates=None):
+    gates = np.ones(len(x)) if gates is None else gates
+    messages = Message(jnp.asarray(x, float), jnp.asarray(k, jnp.int32), jnp.asarray(gates, float))
+    return jax.jit(
+        lambda m: jax.lax.scan(lambda s, one: (kind.learn(s, one), None), kind.init(jax.random.key(0)), m)[0]
+    )(messages)
+
+
+def test_score_is_the_log_density_of_a_multivariate_t_of_counts_mean_and_shrunk_scatter():
+    with jax.enable_x64(True):
+        x, k = samples()
+        kind = densities(L, D)
+        state = density.renew(taught(kind, x, k))
+        vote, freedom = kind.vote(state, jnp.asarray(x[0] + 1)), float(density.degrees_of_freedom(state))
+        scatters = [np.cov(x[k == c].T, bias=True) * (k == c).sum() for c in range(2)]
+        pooled = (sum(scatters) + 20 * 0.5 * np.eye(D)) / (len(x) - 2 + 20)
+        pooled = pooled + 0.02 * np.trace(pooled) / D * np.eye(D)
+        for c in range(2):
+            n = (k == c).sum()
+            sigma = (scatters[c] + D * pooled) / (n - 1 + D)
+            shape = sigma * (1 + 1 / n) * (freedom - 2) / freedom
+            want = multivariate_t.logpdf(x[0] + 1, x[k == c].mean(0), shape, df=freedom)
+            np.testing.assert_allclose(vote.score[c], want, rtol=1e-8)
+        assert vote.score[2] < -1e29
+
+
+def test_order_does_not_matter_to_counts_means_and_scatter():
+    with jax.enable_x64(True):
+        x, k = samples()
+        order = np.random.default_rng(1).permutation(len(x))
+        one, other = (taught(densities(L, D), x[o], k[o]) for o in (np.arange(len(x)), order))
+        for name in ("size", "mean", "scatter"):
+            np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-10, atol=1e-12)
+        one, other = density.renew(one), density.renew(other)
+        np.testing.assert_allclose(one.inverse, other.inverse, rtol=1e-8, atol=1e-12)
+
+
+def test_inverse_carried_along_is_the_inverse():
+    with jax.enable_x64(True):
+        matrix = np.cov(np.random.default_rng(0).normal(size=(13, 40)))
+        inverse, logdet = density._inverted(jnp.asarray(matrix))
+        np.testing.assert_allclose(inverse @ matrix, np.eye(13), atol=1e-9)
+        np.testing.assert_allclose(logdet, np.linalg.slogdet(matrix)[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [densities(L, D), discriminators(L, D, 16, 0.1, 5.0)], ids=["density", "synapses"])
+def test_a_gate_of_0_leaves_a_specialist_bit_identical(kind):
+    x, k = samples()
+    state = taught(kind, x, k)
+    message = Message(jnp.asarray(x[0]), jnp.asarray(1), jnp.zeros(()))
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(kind.learn)(state, message), state)
+    changed = jax.jit(kind.learn)(state, message._replace(gate=jnp.ones(())))
+    assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(state), strict=True))
+
+
+def test_many_classes_share_one_covariance():
+    kind = densities(2000, 32)
+    state = jax.eval_shape(kind.init, jax.random.key(0))
+    assert state.scatter.shape == (1, 32, 32)
+    x = np.random.default_rng(0).normal(size=(50, 32))
+    learned = taught(kind, x, np.arange(50) % 10)
+    assert np.isfinite(kind.vote(learned, jnp.asarray(x[0], jnp.float32)).score).all()

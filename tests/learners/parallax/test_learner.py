@@ -1,0 +1,123 @@
+"""What parallax does on streams: contexts found, none invented, nothing overwritten, nothing learned from nonsense."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pcl import learners
+from pcl.fields import replace
+from pcl.types import Batch, Spec
+from tests.learners.parallax.streams import RECURRING, frozen, lived
+
+SPEC = Spec((6,), 3)
+CENTRES = 5 * np.eye(3, 6, dtype=np.float32)
+
+
+def rows(n, seed=0, names=(0, 1, 2), sensor=None):
+    """Three classes; `names` are their labels, `sensor` reorders the inputs."""
+    rng = np.random.default_rng(seed)
+    k = rng.integers(0, 3, (n, 1))
+    x = (CENTRES[k] + rng.normal(size=(n, 1, 6)))[..., np.arange(6) if sensor is None else sensor]
+    true = jnp.ones((n, 1), bool)
+    y = np.asarray(names)[k].astype(np.int32)
+    return Batch(jnp.asarray(x, jnp.float32), jnp.asarray(y), true, true, jnp.zeros((n, 1), jnp.int32))
+
+
+def made(**settings):
+    learner, hp = learners.make("parallax", SPEC)
+    hp = jax.tree.map(np.float32, replace(hp, {"width": 16, **settings}))
+
+    def step(state, batch):
+        state, info = learner.update(state, batch, hp)
+        return state, (info, state.workspace.current, state.workspace.slots)
+
+    live = jax.jit(lambda state, batches: jax.lax.scan(step, state, batches))
+    return live, learner.init(jax.random.key(0), hp)
+
+
+def test_other_names_are_another_map_and_another_sensor_is_another_bank_and_both_are_recalled():
+    live, state = made()
+    home, renamed, moved = rows(150), rows(150, 1, (1, 2, 0)), rows(150, 2, sensor=[3, 4, 5, 0, 1, 2])
+    state, _ = live(state, home)
+    assert state.workspace.slots == 1
+    state, _ = live(state, renamed)
+    assert state.workspace.owner[: state.workspace.slots].tolist() == [0, 0]
+    state, _ = live(state, moved)
+    assert state.workspace.owner[: state.workspace.slots].tolist() == [0, 0, 2]
+    for part, slot in ((renamed, 1), (home, 0), (moved, 2)):
+        state, (_, current, slots) = live(state, part)
+        assert current[20] == current[-1] == slot
+        assert slots[-1] == 3
+    assert state.workspace.refused == 0
+
+
+def test_a_full_bank_refuses_a_context_and_overwrites_none():
+    live, state = made(specialists=2)
+    state, _ = live(state, rows(150))
+    state, _ = live(state, rows(150, 1, (1, 2, 0)))
+    before = state
+    state, _ = live(state, rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
+    assert state.workspace.slots == 2
+    assert state.workspace.refused > 0
+    # Contexts are asked for again and again: hardly a sample slips through before it is refused.
+    assert state.banks.density.size.sum() - before.banks.density.size.sum() < 15
+
+
+def test_rows_that_are_not_finite_are_skipped_and_counted():
+    live, state = made()
+    state, _ = live(state, rows(60))
+    batch = rows(4)
+    spoilt = batch._replace(x=batch.x.at[:, :, 0].set(jnp.asarray([[jnp.nan], [jnp.inf], [jnp.nan], [-jnp.inf]])))
+    after, (info, *_) = live(state, spoilt)
+    assert after.workspace.skipped == 4
+    kept = after._replace(workspace=after.workspace._replace(skipped=state.workspace.skipped))
+    jax.tree.map(np.testing.assert_array_equal, kept, state)
+    assert jnp.isfinite(info.prediction.logits).all()
+
+
+def test_unlabelled_rows_of_a_known_sensor_move_the_belief_and_teach_nothing():
+    live, state = made()
+    moved = rows(150, 2, sensor=[3, 4, 5, 0, 1, 2])
+    state, _ = live(state, rows(150))
+    state, _ = live(state, moved)
+    home = rows(2, 5)
+    after, _ = live(state, home._replace(labelled=jnp.zeros((2, 1), bool)))
+    assert state.workspace.belief[1] > 0.9
+    assert after.workspace.belief[0] > 0.9
+    jax.tree.map(np.testing.assert_array_equal, after.banks, state.banks)
+
+
+def test_the_workspace_settles_in_one_step_when_all_is_as_expected():
+    live, state = made()
+    state, _ = live(state, rows(300))
+    _, (info, *_) = live(state, rows(100, 7))
+    assert info.inference_steps.mean() <= 1.1
+    _, (shifted, *_) = live(state, rows(3, 8, (1, 2, 0)))
+    assert shifted.inference_steps.mean() > 2
+
+
+def test_a_fifth_of_the_labels_wrong_invents_no_context():
+    live, state = made()
+    batch, rng = rows(600), np.random.default_rng(3)
+    noisy = jnp.where(jnp.asarray(rng.random((600, 1)) < 0.3), jnp.asarray(rng.integers(0, 3, (600, 1))), batch.y)
+    state, _ = live(state, batch._replace(y=noisy.astype(jnp.int32)))
+    assert state.workspace.slots == 1
+
+
+@pytest.mark.slow
+def test_a_plain_split_stream_of_digits_never_has_a_second_context():
+    for seed in range(5):
+        state, (hits, seen, *_) = lived("split", frozen(source="digits"), seed=seed)
+        assert state.workspace.slots == 1
+        assert hits.sum() / seen.sum() > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("transform", "owner"), [("permutation", [0, 1, 2]), ("labels", [0, 0, 0])])
+def test_recurring_contexts_of_digits_are_found_and_found_again(transform, owner):
+    state, (hits, seen, _, _, current, truth) = lived("contexts", frozen(**RECURRING, transform=transform))
+    assert state.workspace.slots == 3
+    assert state.workspace.owner[:3].tolist() == owner
+    assert (current == truth).mean() > 0.97
+    assert hits[900:].sum() / seen[900:].sum() > 0.96

@@ -1,0 +1,97 @@
+"""Facts of settling, of the filter over contexts, of maps, and of the one path between specialists and workspace."""
+
+import ast
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pcl.learners.parallax import maps, window, workspace
+from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.settling import free_energy, settle
+from pcl.learners.parallax.workspace import Opinion
+
+PACKAGE = Path(maps.__file__).parent
+
+
+def test_settling_ends_at_the_posterior_and_the_free_energy_is_then_minus_the_log_evidence():
+    target = jnp.asarray([[0.3, -2.0], [1.0, -4.0]])
+    settled = settle(jnp.zeros((2, 2)), target, 0.5, 0.2, 1.5, -1.0, 100)
+    np.testing.assert_allclose(jnp.exp(settled.log_q), jax.nn.softmax(target.ravel()).reshape(2, 2), atol=1e-5)
+    np.testing.assert_allclose(free_energy(settled.log_q, target), -jax.nn.logsumexp(target), rtol=1e-5)
+
+
+def test_what_was_expected_takes_one_step_and_more_surprise_takes_more():
+    steps = []
+    for evidence in (0.0, 0.01, 2.0, 6.0, 12.0):
+        start = jnp.log(jnp.asarray([0.99, 0.01]))
+        steps.append(int(settle(start, start + jnp.asarray([0.0, evidence]), 0.5, 0.2, 1.5, 0.01, 50).steps))
+    assert steps[:2] == [1, 1]
+    assert steps == sorted(steps)
+    assert steps[-1] > steps[1]
+
+
+def space_of(slots, hp, labels=2):
+    state = workspace.init(hp, labels, labels, window.empty(hp.specialists, 4, labels, labels, 3))
+    belief = jnp.where(jnp.arange(hp.specialists) < slots, 1 / slots, 0.0)
+    return state._replace(slots=jnp.asarray(slots, jnp.int32), belief=belief)
+
+
+def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
+    hp = HParams(specialists=4, tolerance=1e-9, inference_steps=300, stride=1e6, bound=1e6)
+    state, rng = space_of(3, hp), np.random.default_rng(0)
+    logs = rng.normal(size=(12, 3))
+    for log_density in logs:
+        said = Opinion(
+            share=jnp.full((4, 2), 0.5),
+            input=jnp.asarray([*log_density, -50.0]),
+            label=jnp.full((4, 2), 0.5),
+            typicality=jnp.zeros(4),
+            calibrated=jnp.zeros(4, bool),
+        )
+        state = state._replace(belief=workspace.believe(state, workspace.expect(state, said, hp)))
+    hazard, weight = 1 / (1 / hp.hazard), np.full(3, 1 / 3)
+    stays = (1 - hazard) * np.eye(3) + hazard / 3
+    for log_density in logs:
+        weight = (weight @ stays) * np.exp(workspace.TEMPER * log_density)
+        weight /= weight.sum()
+    np.testing.assert_allclose(state.belief[:3], weight, atol=2e-4)
+    assert state.belief[3] == 0
+
+
+def test_a_label_never_met_says_nothing_and_doubt_fades_to_the_error_of_the_bank():
+    names = maps.empty(4, 5)
+    assert maps.error_rates(names, jnp.zeros(4), 0.02)[3] == 1
+    many = names._replace(votes=names.votes.at[2, 3].set(1000.0))
+    np.testing.assert_allclose(maps.error_rates(many, jnp.full(4, 0.2), 0.02)[3], 0.2, atol=2e-3)
+
+
+def test_a_new_label_opens_a_latent_unless_a_nameless_one_fits():
+    size = jnp.asarray([50.0, 50.0, 0.0])
+    share, score = jnp.asarray([0.9, 0.1, 0.0]), jnp.asarray([-1.0, -9.0, -1e30])
+    names = maps.empty(3, 3)
+    known = maps.name(names, jnp.asarray(1), share, score, jnp.asarray(-5.0), size)
+    assert known.names.opened[1] == -1
+    assert known.latent == 0
+    opened = maps.name(names, jnp.asarray(1), share, score, jnp.asarray(0.0), size)
+    assert opened.names.opened[1] == opened.latent == 2
+
+
+SPECIALISTS = ("density", "synapses")
+
+
+@pytest.mark.parametrize("kind", SPECIALISTS)
+def test_specialists_know_the_protocol_and_neither_each_other_nor_the_workspace(kind):
+    tree = ast.parse((PACKAGE / f"{kind}.py").read_text())
+    found = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    found |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    own = {name.rpartition(".")[2] for name in found if name.startswith("pcl.learners")}
+    assert own <= {"protocol", "student"}
+
+
+@pytest.mark.parametrize("place", ["workspace", "window", "surprise", "maps", "settling"])
+def test_the_workspace_does_not_look_into_specialists(place):
+    text = (PACKAGE / f"{place}.py").read_text()
+    assert not any(f"parallax.{kind}" in text or f"import {kind}" in text for kind in SPECIALISTS)
