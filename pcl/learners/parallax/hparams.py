@@ -14,7 +14,7 @@ class HParams:
     specialists: int = static(6, "slots for contexts; 1 is a single learner", low=1)
     code: int = static(64, "entries of the code that specialists see, at most those of the input", low=1)
     width: int = static(256, "random features of the code that synapses see", low=1)
-    lag: int = static(80, "unresolved samples that are held back at most", low=1)
+    lag: int = static(40, "unresolved samples that are held back at most", low=1)
     inference_steps: int = static(20, "most steps in which the workspace settles", low=1)
     context: str = static(
         "inferred", "the context of a sample: inferred, or told (an oracle)", choices=("inferred", "told")
