@@ -28,6 +28,7 @@ def taught(kind, x, k, gates=None):
     )(messages)
 
 
+@pytest.mark.slow
 def test_score_is_the_log_density_of_a_multivariate_t_of_counts_mean_and_shrunk_scatter():
     with jax.enable_x64(True):
         x, k = samples()

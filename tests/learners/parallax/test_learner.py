@@ -10,6 +10,7 @@ from pcl.fields import replace
 from pcl.types import Batch, Spec
 from tests.learners.parallax.streams import RECURRING, frozen, lived
 
+pytestmark = pytest.mark.slow  # each test compiles a whole life
 SPEC = Spec((6,), 3)
 CENTRES = 5 * np.eye(3, 6, dtype=np.float32)
 
@@ -105,7 +106,6 @@ def test_a_fifth_of_the_labels_wrong_invents_no_context():
     assert state.workspace.slots == 1
 
 
-@pytest.mark.slow
 def test_a_plain_split_stream_of_digits_never_has_a_second_context():
     for seed in range(5):
         state, (hits, seen, *_) = lived("split", frozen(source="digits"), seed=seed)
@@ -113,7 +113,6 @@ def test_a_plain_split_stream_of_digits_never_has_a_second_context():
         assert hits.sum() / seen.sum() > 0.9
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("transform", "owner"), [("permutation", [0, 1, 2]), ("labels", [0, 0, 0])])
 def test_recurring_contexts_of_digits_are_found_and_found_again(transform, owner):
     state, (hits, seen, _, _, current, truth) = lived("contexts", frozen(**RECURRING, transform=transform))
