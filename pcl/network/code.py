@@ -23,7 +23,7 @@ coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +112,7 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
         raise UsageError(f"critical={hp.critical}: must hold at least one batch, here of {rows} samples")
     half = hp.critical // 2
 
-    def develop(code: Code) -> Code:
+    def develop(code: Code, batch: Batch) -> Code:
         memory, stored = _store(code, batch)
         young, ripe = code.stored < half, stored >= half
         x_BHWC = _images(jnp.where(_along(batch.valid, batch.x), batch.x, 0.0))
@@ -121,13 +121,13 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
         for scale, (look_key, imprint_key) in zip(code.scales, keys, strict=True):
             p_NP = _glimpses(look_key, scale, x_BHWC, hp.glimpses)
             weight_N = jnp.repeat(batch.valid.astype(p_NP.dtype), len(p_NP) // rows)
-            scale = when(young, functools.partial(add_patches, p_NP=p_NP, weight_N=weight_N), scale)
-            scale = when(~young, functools.partial(compete, p_NP=p_NP, weight_N=weight_N), scale)
-            scales.append(when(young & ripe, functools.partial(_imprint, imprint_key, memory.x[:half]), scale))
+            scale = when(young, add_patches, scale, p_NP, weight_N)
+            scale = when(~young, compete, scale, p_NP, weight_N)
+            scales.append(when(young & ripe, _imprint, scale, memory.x[:half], imprint_key))
         closed = stored + rows > hp.critical
         return code._replace(stored=stored, closed=closed, scales=tuple(scales), memory=memory)
 
-    learned = when(~code.closed & batch.valid.any(), develop, code)
+    learned = when(~code.closed & batch.valid.any(), develop, code, batch)
     return when(learned.closed & ~code.closed, functools.partial(_settle_down, rows=rows, hp=hp), learned)
 
 
@@ -150,17 +150,24 @@ def read_out(before: Code, after: Code, rows: int, learn_rows: Callable[[S, Batc
         some = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, leaf.shape[0] - 1)], after.memory)
         return learn_rows(readout, some._replace(valid=some.valid & (at < after.stored)))
 
-    chunks = jnp.where(after.closed & ~before.closed, -(-after.stored // rows), 0)
-    return jax.lax.fori_loop(0, chunks, from_memory, readout)
+    def from_all(readout: S) -> S:
+        return jax.lax.fori_loop(0, -(-after.stored // rows), from_memory, readout)
+
+    return when(after.closed & ~before.closed, from_all, readout)
 
 
-def when(flag: Bool[Array, ""], change: Callable[[S], S], state: S) -> S:
-    """`change(state)` where `flag` holds, else `state`.
+def when(flag: Bool[Array, ""], change: Callable[..., S], state: S, *seen: Any) -> S:
+    """`change(state, *seen)` where `flag` holds, else `state`.
 
-    A loop of one turn or none. Unlike `lax.cond`, of which `vmap` always runs both sides, it costs nothing as long
-    as no member of the batch has its flag up.
+    A loop of one turn or none, because of `lax.cond` alone `vmap` always runs both sides: as long as no member of
+    the batch has its flag up it costs nothing. And a condition inside the loop, because of a loop alone the compiler
+    does ahead of all turns what is the same in each, even where there is none.
     """
-    return jax.lax.fori_loop(0, flag.astype(jnp.int32), lambda _, state: change(state), state)
+
+    def turn(_: Array, state: S) -> S:
+        return jax.lax.cond(flag, lambda s: change(s, *seen), lambda s: s, state)
+
+    return jax.lax.fori_loop(0, flag.astype(jnp.int32), turn, state)
 
 
 def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, int], ...]:
@@ -227,7 +234,7 @@ def _glimpses(
     return p_NP / jnp.sqrt(jnp.mean(p_NP**2, 1, keepdims=True) + CONTRAST)
 
 
-def _imprint(key: PRNGKeyArray, x: Float[Array, "N ..."], scale: Dictionary) -> Dictionary:
+def _imprint(scale: Dictionary, x: Float[Array, "N ..."], key: PRNGKeyArray) -> Dictionary:
     """Atoms taken from a few times as many patches of the images `x`."""
     look_key, choice_key = jax.random.split(key)
     candidates = _glimpses(look_key, scale, _images(x), -(-4 * len(scale.usage) // len(x)))
