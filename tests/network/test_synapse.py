@@ -125,7 +125,10 @@ def test_rows_that_do_not_teach_change_nothing(form):
     before, _ = synapse.learn(form, fresh(form), phi[:5], y[:5], every(phi[:5]))
     some = jnp.arange(8) < 5
     after, innovation = synapse.learn(form, before, phi[:8], y[:8], some)
-    assert_close(after, synapse.learn(form, before, phi[:5], y[:5], every(phi[:5]))[0])
+    want, _ = synapse.learn(form, before, phi[:5], y[:5], every(phi[:5]))
+    # What P stands for, not how it is written: U and -U are the same low-rank P, and either may come out.
+    assert_close(after.w, want.w)
+    assert_close(form.project(after.p, jnp.eye(D)), form.project(want.p, jnp.eye(D)))
     assert_close(innovation.output, phi[:8] @ before.w)  # the others are answered all the same
     assert_close(innovation.leverage, synapse.leverage(form, before, phi[:8]))
     nothing, _ = synapse.learn(form, before, phi[:8], y[:8], jnp.zeros(8, bool))
