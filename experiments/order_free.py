@@ -5,15 +5,15 @@ coding do to one linear layer), recursive least squares with a diagonal and with
 once through a class-incremental stream, two classes at a time in an order drawn from the key, and through the same
 samples shuffled. In full precision both end at the same weights, and 20 orders at one accuracy.
 
-Rates and ridge are to be chosen on shuffled validation samples, `--streams=digits_iid,mnist_iid` with
-`--set probe_on=validation`.
-
     python -m experiments.run --experiment=order_free --data_dir=FOLDER
+    python -m experiments.run --experiment=order_free --learners=nlms --set step=normalised --set lr=3 --data_dir=FOLDER
     python -m scripts.make_figures --only=fig_ladder,tab_ladder
 """
 
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 
+# Chosen on shuffled validation samples of digits, 4 seeds: lr of 0.03, 0.1, 0.3, 1 and 3, where plain steps go best at
+# 0.3 (84.5, at 1 down to 58) and normalised ones at 3 (94.0, at 0.3 87.9), ridge of 0.01, 0.03, 0.1, 0.3 and 1.
 CODE = {"features": "random", "width": 500}
 
 EXPERIMENT = Experiment(
@@ -24,7 +24,7 @@ EXPERIMENT = Experiment(
         "mnist": StreamSpec("split", {"source": "mnist"}),
         "mnist_iid": StreamSpec("split", {"source": "mnist", "order": "iid"}),
     },
-    learners={"nlms": CODE, "rls": CODE},
+    learners={"nlms": CODE | {"lr": 0.3}, "rls": CODE | {"ridge": 0.1}},
     seeds=20,
     evaluation=Evaluation(probe_every=10_000, log_bins=50),
     sweep=("step=plain,normalised", "precision=diagonal,full"),

@@ -16,27 +16,41 @@ arXiv:1909.01520. Rates and ridge are to be chosen on shuffled validation sample
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 
 SOURCES = {"split_mnist": "mnist", "split_fashion": "fashion_mnist", "split_cifar10": "cifar10"}
-CODE = {"width": 2000}
+# Chosen on validation samples of shuffled streams, one seed. The code: 10,000 samples learned, ridge regression, no
+# mirror image; on Fashion-MNIST the mean of both mirror images (`--set mirror=yes`) is 0.7 points better, on MNIST 1.2
+# points worse. Ridges of 0.003 and 0.03 end alike on all of MNIST. The networks' rate: of 0.0003, 0.001, 0.003 and
+# 0.01 the best mean of the three streams.
+CODE = {"width": 1280, "atoms": "16,24"}
+SYNAPSES = CODE | {"ridge": 0.01}
 NETWORK = {"width": 256, "lr": 0.0003}
 
 EXPERIMENT = Experiment(
     name="split_images",
     streams={
-        name + suffix: StreamSpec("split", {"source": source, "order": order})
+        name + suffix: StreamSpec("split", {"source": source, "order": order, "batch": 50})
         for name, source in SOURCES.items()
         for suffix, order in (("", "random"), ("_iid", "iid"))
     },
     learners={
-        "bpc": CODE,
-        "rls": CODE,
-        "generative": CODE,
+        "bpc": SYNAPSES,
+        "rls": SYNAPSES,
+        "generative": SYNAPSES,
         "nlms": CODE,
         "ncm": CODE,
         "er": NETWORK,
         "backprop": NETWORK,
     },
-    seeds=3,
-    evaluation=Evaluation(probe_every=500, probe_size=500),
-    sweep=("features=raw,random",),
-    smoke={"source": "digits", "width": 8, "depth": 0, "batch": 50, "probe_every": 10, "probe_size": 0},
+    seeds=4,
+    evaluation=Evaluation(probe_every=200, probe_size=500),
+    sweep=("features=raw,random,code",),
+    smoke={
+        "source": "digits",
+        "width": 8,
+        "atoms": "4,6",
+        "patch": "3,5",
+        "critical": 100,
+        "depth": 0,
+        "probe_every": 10,
+        "probe_size": 0,
+    },
 )

@@ -6,7 +6,7 @@ not; nearest class mean shows what the covariance is worth. Accuracy is over the
 from 100 to 1,623 is confusion among more classes, unless the first hundred fare worse than the last.
 
 The two are known on a frozen code: SLDA, arXiv:1909.01520; ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251.
-The ridge is to be chosen on validation drawings, shuffled: `--set order=iid --set probe_on=validation`.
+Settings were chosen on validation drawings: `--set probe_on=validation`.
 
     python -m experiments.run --experiment=thousand --data_dir=FOLDER
     python -m scripts.make_figures --only=fig_thousand,tab_thousand
@@ -14,7 +14,11 @@ The ridge is to be chosen on validation drawings, shuffled: `--set order=iid --s
 
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 
-CODE = {"features": "random", "width": 2000}
+# The code's 2 x 2 cells: drawings of a character differ in place, and fewer, wider cells forgive that. Class Gaussians
+# on validation drawings of all classes, 12 of 15 drawings learned, one seed, D of about 1,250: 3 x 3 cells and 28,42
+# atoms 79.6, 2 x 2 cells and 63,93 atoms 81.1; 90,130 atoms, D = 1,760, 81.4. Ridges of 0.03 and 0.1 are as good, 0.3
+# loses 0.8. Random features are as many as the code's units.
+CODE = {"width": 1250, "atoms": "63,93", "grid": 2}
 
 EXPERIMENT = Experiment(
     name="thousand",
@@ -22,8 +26,9 @@ EXPERIMENT = Experiment(
         "omniglot": StreamSpec("split", {"source": "omniglot", "classes_per_task": 1, "batch": 15}),
         "omniglot_iid": StreamSpec("split", {"source": "omniglot", "classes_per_task": 1, "batch": 15, "order": "iid"}),
     },
-    learners={"generative": CODE, "rls": CODE, "ncm": CODE},
-    seeds=3,
+    learners={"generative": CODE | {"ridge": 0.1}, "rls": CODE | {"ridge": 0.1}, "ncm": CODE},
+    seeds=4,
     evaluation=Evaluation(probe_every=100_000, log_bins=100, end_every=100),
-    smoke={"source": "digits", "width": 20, "end_every": 2},
+    sweep=("features=random,code",),
+    smoke={"source": "digits", "width": 20, "atoms": "4,6", "patch": "3,5", "critical": 60, "end_every": 2},
 )

@@ -11,7 +11,7 @@ from pcl.runner.store import Store
 
 RUNGS = {
     ("nlms", "step=plain"): "LMS",
-    ("nlms", "step=normalised"): "normalised\nLMS",
+    ("nlms", "lr=3.0 step=normalised"): "normalised\nLMS",
     ("rls", "precision=diagonal"): "diagonal\nBayes",
     ("rls", "precision=full"): "full\nBayes",
 }

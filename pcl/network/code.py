@@ -4,12 +4,15 @@ Each scale of the code cuts images into overlapping patches p and tells which fe
 
     p    <- (p - mean(p)) / sqrt(var(p) + 0.1)         local contrast, after the same for the whole image
     h_j  =  relu(d_j z - theta), relu(-d_j z - theta)  two-sided activity of K atoms on the whitened patch z
-    code =  sqrt of the mean of h over each of a grid of overlapping cells
+    a    =  sqrt of the mean of h over each of a grid of overlapping cells
+    code =  (a - m) / (s + 0.1 mean of s) / sqrt(D)    each of D units by its own mean and deviation
 
 Development has two halves (`pcl.network.dictionary`). In the first, means and covariances of patches are summed. In
-the second, whitening stays put, and atoms, imprinted with patches seen so far, compete. Nothing here looks at a
-label. After the period the code is the same to the last bit; samples of the period wait in memory, and are read out
-with the code that stays (`read_out`), so that every sample is read out once and all with one code.
+the second, whitening stays put, and atoms, imprinted with patches seen so far, compete. At its end every unit takes
+the mean and deviation of its activity over the period, a homeostasis without which the mean that all images share
+would be most of a code, and drown what tells them apart in the rounding of float32. Nothing here looks at a label.
+After the period the code is the same to the last bit; samples of the period wait in memory, and are read out with
+the code that stays (`read_out`), so that every sample is read out once and all with one code.
 
 An input that is no image, a vector, is one patch of as many channels, without local contrast and without a grid.
 
@@ -20,7 +23,7 @@ coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +36,8 @@ from pcl.fields import Traced, static, traced
 from pcl.network.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
 from pcl.types import Batch, Spec
 
-CONTRAST = 0.1  # added to a patch's variance, in units of its image's: what is fainter stays faint
+CONTRAST = 0.02  # added to a patch's variance, in units of its image's: what is fainter stays faint
+EVEN = 0.1  # added to a unit's deviation, in units of the mean deviation: who was silent is not made loud
 SPREAD = 0.6  # standard deviation of a cell of the grid, in units of its side: a code changes smoothly with its image
 S = TypeVar("S")
 
@@ -59,6 +63,8 @@ class Code(NamedTuple):
     stored: Int[Array, ""]  # rows of `memory` that hold a sample
     closed: Bool[Array, ""]
     scales: tuple[Dictionary, ...]
+    mean: Float[Array, " D"]  # of each unit over the period, once it is over
+    gain: Float[Array, " D"]
     memory: Batch
 
 
@@ -82,15 +88,15 @@ def init(key: PRNGKeyArray, spec: Spec, hp: CodeHParams) -> Code:
     y = jnp.zeros((n, spec.num_targets)) if spec.num_targets else jnp.zeros(n, jnp.int32)
     no = jnp.zeros(n, bool)
     memory = Batch(jnp.zeros((n, *spec.input_shape)), y, no, no, jnp.zeros(n, jnp.int32))
-    return Code(key, jnp.zeros((), jnp.int32), jnp.zeros((), bool), tuple(scales), memory)
+    cells = [_cell_number((height, width), side, hp) for side, _ in _scales(spec.input_shape, hp)]
+    units = sum(2 * len(scale.usage) * number for scale, number in zip(scales, cells, strict=True))
+    started = jnp.zeros((), jnp.int32), jnp.zeros((), bool)
+    return Code(key, *started, tuple(scales), jnp.zeros(units), jnp.ones(units), memory)
 
 
 def encode(code: Code, x: Float[Array, "B ..."], hp: CodeHParams) -> Float[Array, "B D"]:
     """Codes of inputs, each from its own input alone and the same for all affine changes of an image."""
-    x_BHWC = _images(x)
-    views = (x_BHWC, x_BHWC[:, :, ::-1]) if hp.mirror == "yes" else (x_BHWC,)
-    pooled = [jnp.concatenate([_activity(s, view, hp) for s in code.scales], axis=1) for view in views]
-    return jnp.sqrt(sum(pooled[1:], pooled[0]) / (len(views) * pooled[0].shape[1]))
+    return (_pooled(code.scales, x, hp) - code.mean) * code.gain
 
 
 def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
@@ -106,7 +112,7 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
         raise UsageError(f"critical={hp.critical}: must hold at least one batch, here of {rows} samples")
     half = hp.critical // 2
 
-    def develop(code: Code) -> Code:
+    def develop(code: Code, batch: Batch) -> Code:
         memory, stored = _store(code, batch)
         young, ripe = code.stored < half, stored >= half
         x_BHWC = _images(jnp.where(_along(batch.valid, batch.x), batch.x, 0.0))
@@ -115,12 +121,14 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
         for scale, (look_key, imprint_key) in zip(code.scales, keys, strict=True):
             p_NP = _glimpses(look_key, scale, x_BHWC, hp.glimpses)
             weight_N = jnp.repeat(batch.valid.astype(p_NP.dtype), len(p_NP) // rows)
-            scale = when(young, functools.partial(add_patches, p_NP=p_NP, weight_N=weight_N), scale)
-            scale = when(~young, functools.partial(compete, p_NP=p_NP, weight_N=weight_N), scale)
-            scales.append(when(young & ripe, functools.partial(_imprint, imprint_key, memory.x[:half]), scale))
-        return Code(code.key, stored, stored + rows > hp.critical, tuple(scales), memory)
+            scale = when(young, add_patches, scale, p_NP, weight_N)
+            scale = when(~young, compete, scale, p_NP, weight_N)
+            scales.append(when(young & ripe, _imprint, scale, memory.x[:half], imprint_key))
+        closed = stored + rows > hp.critical
+        return code._replace(stored=stored, closed=closed, scales=tuple(scales), memory=memory)
 
-    return when(~code.closed & batch.valid.any(), develop, code)
+    learned = when(~code.closed & batch.valid.any(), develop, code, batch)
+    return when(learned.closed & ~code.closed, functools.partial(_settle_down, rows=rows, hp=hp), learned)
 
 
 def flops(spec: Spec, hp: CodeHParams) -> int:
@@ -129,7 +137,7 @@ def flops(spec: Spec, hp: CodeHParams) -> int:
     total = 0
     for side, atoms in _scales(spec.input_shape, hp):
         down, right = _places((height, width), side, hp.stride)
-        cells = min(hp.grid, down) * min(hp.grid, right)
+        cells = _cell_number((height, width), side, hp)
         total += 2 * down * right * atoms * (side * side * channels + 2 * cells)
     return total * (2 if hp.mirror == "yes" else 1)
 
@@ -142,17 +150,24 @@ def read_out(before: Code, after: Code, rows: int, learn_rows: Callable[[S, Batc
         some = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, leaf.shape[0] - 1)], after.memory)
         return learn_rows(readout, some._replace(valid=some.valid & (at < after.stored)))
 
-    chunks = jnp.where(after.closed & ~before.closed, -(-after.stored // rows), 0)
-    return jax.lax.fori_loop(0, chunks, from_memory, readout)
+    def from_all(readout: S) -> S:
+        return jax.lax.fori_loop(0, -(-after.stored // rows), from_memory, readout)
+
+    return when(after.closed & ~before.closed, from_all, readout)
 
 
-def when(flag: Bool[Array, ""], change: Callable[[S], S], state: S) -> S:
-    """`change(state)` where `flag` holds, else `state`.
+def when(flag: Bool[Array, ""], change: Callable[..., S], state: S, *seen: Any) -> S:
+    """`change(state, *seen)` where `flag` holds, else `state`.
 
-    A loop of one turn or none. Unlike `lax.cond`, of which `vmap` always runs both sides, it costs nothing as long
-    as no member of the batch has its flag up.
+    A loop of one turn or none, because of `lax.cond` alone `vmap` always runs both sides: as long as no member of
+    the batch has its flag up it costs nothing. And a condition inside the loop, because of a loop alone the compiler
+    does ahead of all turns what is the same in each, even where there is none.
     """
-    return jax.lax.fori_loop(0, flag.astype(jnp.int32), lambda _, state: change(state), state)
+
+    def turn(_: Array, state: S) -> S:
+        return jax.lax.cond(flag, lambda s: change(s, *seen), lambda s: s, state)
+
+    return jax.lax.fori_loop(0, flag.astype(jnp.int32), turn, state)
 
 
 def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, int], ...]:
@@ -194,6 +209,12 @@ def _side(scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"]) ->
     return math.isqrt(len(scale.mean) // x_BHWC.shape[3])
 
 
+def _cell_number(size: tuple[int, int], side: int, hp: CodeHParams) -> int:
+    """Cells of the grid, which are never more than the places under it."""
+    down, right = _places(size, side, hp.stride)
+    return min(hp.grid, down) * min(hp.grid, right)
+
+
 def _glimpses(
     key: PRNGKeyArray, scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], number: int
 ) -> Float[Array, "N P"]:
@@ -213,11 +234,44 @@ def _glimpses(
     return p_NP / jnp.sqrt(jnp.mean(p_NP**2, 1, keepdims=True) + CONTRAST)
 
 
-def _imprint(key: PRNGKeyArray, x: Float[Array, "N ..."], scale: Dictionary) -> Dictionary:
+def _imprint(scale: Dictionary, x: Float[Array, "N ..."], key: PRNGKeyArray) -> Dictionary:
     """Atoms taken from a few times as many patches of the images `x`."""
     look_key, choice_key = jax.random.split(key)
     candidates = _glimpses(look_key, scale, _images(x), -(-4 * len(scale.usage) // len(x)))
     return imprint(choice_key, scale, candidates)
+
+
+def _settle_down(code: Code, rows: int, hp: CodeHParams) -> Code:
+    """The code with the mean and gain of each unit by its activity over all samples in memory."""
+    memory = code.memory.x
+    number = -(-len(memory) // rows)
+
+    def moments(i: Array, sums: tuple[Array, Array]) -> tuple[Array, Array]:
+        at = i * rows + jnp.arange(rows)
+        counts = (at < code.stored)[:, None]
+        a_BD = _pooled(code.scales, memory[jnp.minimum(at, len(memory) - 1)], hp)
+        offset_BD = jnp.where(counts, a_BD - first_D, 0.0)
+        return sums[0] + offset_BD.sum(0), sums[1] + (offset_BD**2).sum(0)
+
+    # Moments around the first sample's activity, not around zero, lose nothing to rounding.
+    first_D = _pooled(code.scales, memory[:1], hp)[0]
+    total_D, square_D = jax.lax.fori_loop(0, number, moments, (jnp.zeros_like(first_D),) * 2)
+    shift_D = total_D / code.stored
+    deviation_D = jnp.sqrt(jnp.maximum(square_D / code.stored - shift_D**2, 0))
+    gain_D = 1 / ((deviation_D + EVEN * deviation_D.mean() + 1e-6) * math.sqrt(len(first_D)))
+    return code._replace(mean=first_D + shift_D, gain=gain_D)
+
+
+def _pooled(scales: tuple[Dictionary, ...], x: Float[Array, "B ..."], hp: CodeHParams) -> Float[Array, "B D"]:
+    """Roots of the activity of all scales in all cells, of an image or of the mean of both its mirror images."""
+
+    def one_image(x_HWC: Float[Array, "rows columns channels"]) -> Float[Array, " D"]:
+        views = (x_HWC, x_HWC[:, ::-1]) if hp.mirror == "yes" else (x_HWC,)
+        pooled = [jnp.concatenate([_activity(s, view[None], hp)[0] for s in scales]) for view in views]
+        return jnp.sqrt(sum(pooled[1:], pooled[0]) / len(views))
+
+    # The matches of one image fit a core's cache; those of a batch do not, which takes a CPU six times as long.
+    return jax.lax.map(one_image, _images(x), batch_size=1 if jax.default_backend() == "cpu" else 256)
 
 
 def _activity(scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], hp: CodeHParams) -> Array:

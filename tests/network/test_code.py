@@ -156,8 +156,19 @@ def test_a_code_is_what_its_definition_says():
         match = (p - np.asarray(scale.mean)) @ np.asarray(scale.whiten) @ np.asarray(scale.atoms).T
         (cell,) = np.asarray(code._cells(len(places), len(places), 1, 1))
         parts += [cell @ np.maximum(match - 0.25, 0), cell @ np.maximum(-match - 0.25, 0)]
-    want = np.sqrt(np.concatenate(parts) / 28)
-    np.testing.assert_allclose(encode(state, images(1, seed=9), hp)[0], want, atol=2e-5)
+    silent = state._replace(mean=jnp.zeros(28), gain=jnp.ones(28))
+    np.testing.assert_allclose(encode(silent, images(1, seed=9), hp)[0], np.sqrt(np.concatenate(parts)), atol=2e-5)
+
+
+def test_units_are_even_over_the_period():
+    """Units of mean 0 over the samples of the period, and of deviation s / (s + mean / 10) / sqrt(D)."""
+    state = live(4)[-1]
+    phi = np.asarray(encode(state, state.memory.x), np.float64)
+    s = 1 / (np.asarray(state.gain) * np.sqrt(phi.shape[1]))  # deviation + a tenth of the mean deviation
+    s -= s.mean() / 11
+    np.testing.assert_allclose(phi.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(phi.std(0), s / (s + s.mean() / 10) / np.sqrt(phi.shape[1]), atol=1e-4)
+    assert (phi.std(0) > 0.5 / np.sqrt(phi.shape[1])).mean() > 0.9
 
 
 def test_a_mirrored_image_has_the_same_code_where_both_are_averaged():
