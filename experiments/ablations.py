@@ -1,6 +1,7 @@
 """What each mechanism of parallax is worth: the same streams with one of them taken away.
 
-python -m experiments.run --experiment=ablations
+python -m experiments.run --experiment=ablations \
+    --set without=nothing,persistence,gating,bound,lag,settling,maturity,synapses
 python -m scripts.make_figures --only=tab_ablations
 """
 
@@ -17,7 +18,6 @@ EXPERIMENT = Experiment(
     learners={"parallax": {}},
     seeds=10,
     evaluation=Evaluation(probe_every=1000, probe_size=100, log_bins=720),
-    sweep=("without=nothing,persistence,gating,bound,lag,settling,maturity,synapses",),
-    smoke={"width": 8, "code": 8, "dwell": 40},
+    smoke={"width": 8, "code": 8, "dwell": 40, "transform": "labels"},
     smoke_seeds=1,
 )

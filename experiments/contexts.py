@@ -26,5 +26,9 @@ EXPERIMENT = Experiment(
     learners={"parallax": {}, "parallax_told": {}, "parallax_single": {}, "er": {}},
     seeds=10,
     evaluation=Evaluation(probe_every=1000, probe_size=100, end_every=0, log_bins=720, revisit_steps=60),
-    smoke={"width": 8, "code": 8, "depth": 1, "source": "digits", "dwell": 40, "revisit_steps": 6},
-)
+    # All streams shrink to one, which runs once.
+    smoke={
+        "source": "digits", "transform": "labels", "contexts": 2, "dwell": 40, "revisit_steps": 6,
+        "width": 8, "depth": 1, "code": 8,
+    },
+)  # fmt: skip

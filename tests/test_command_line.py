@@ -116,7 +116,7 @@ def test_list_names_everything_on_one_line_each():
     ("arguments", "message"),
     [
         ((*RUN, "--nope"), "Unknown command line flag 'nope'"),
-        ((*RUN,), "--experiment is missing; known: digits_rates,"),
+        ((*RUN,), "--experiment is missing; known: ablations,"),
         ((*RUN, "--experiment=split_digits", "--set", "width=0.5"), "width is a static int"),
         ((*RUN, "--experiment=split_digits", "--shard_index=2"), "must be below --num_shards=1"),
         ((*RUN, "--experiment=split_digits", "stray"), "unexpected argument 'stray'"),

@@ -35,11 +35,11 @@ class HParams(rls.HParams):
     """Numbers of a Bayesian predictive-coding network."""
 
     depth: int = static(0, "number of conjugate hidden layers above the code", low=0)
-    hidden: int = static(64, "units in each of them", low=1)
+    hidden_units: int = static(64, "units in each of them", low=1)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     inference_steps: int = static(20, "gradient steps on the hidden activities for each batch", low=0)
     inference_lr: Traced = traced(0.1, "step size of the activities", low=0)
-    noise: Traced = traced(0.1, "expected variance of the targets' noise before anything is seen", low=1e-12)
+    target_noise: Traced = traced(0.1, "expected variance of the targets' noise before anything is seen", low=1e-12)
     drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: the world stands still)", low=0)
 
 
@@ -54,8 +54,8 @@ class State(NamedTuple):
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample: its code; every layer settles, answers and learns."""
-    sizes = (features.size(spec, hp), *[hp.hidden + 1] * hp.depth)
-    outputs = (*[hp.hidden] * hp.depth, spec.outputs)
+    sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
+    outputs = (*[hp.hidden_units] * hp.depth, spec.outputs)
     learning = sum(synapse_flops(hp.precision, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
     settling = inference_steps * sum(4 * d * c for d, c in zip(sizes, outputs, strict=True)) if hp.depth else 0
     return features.flops(spec, hp) + learning + settling
@@ -67,13 +67,15 @@ def make(spec: Spec) -> Learner:
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         code_key, *keys = jax.random.split(key, hp.depth + 1)
-        sizes = (features.size(spec, hp), *[hp.hidden + 1] * hp.depth)
+        sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
         # A hidden layer must start from different features; the target's layer starts from nothing.
-        means = [jax.random.normal(k, (d, hp.hidden)) / jnp.sqrt(d) for k, d in zip(keys, sizes[:-1], strict=True)]
+        means = [
+            jax.random.normal(k, (d, hp.hidden_units)) / jnp.sqrt(d) for k, d in zip(keys, sizes[:-1], strict=True)
+        ]
         means.append(jnp.zeros((sizes[-1], outputs)))
         layers = tuple(Synapses(w, _form(len(w), hp).init(len(w), hp.ridge)) for w in means)
         code = features.init(code_key, spec, hp)
-        return State(code, layers, synapse.noise_prior(outputs, hp.noise), jnp.zeros(()))
+        return State(code, layers, synapse.noise_prior(outputs, hp.target_noise), jnp.zeros(()))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         return answer(*_believed(state, _forward(state, features.encode(state.code, x, hp), hp)[-1], hp))

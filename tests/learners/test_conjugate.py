@@ -108,7 +108,7 @@ def regression(n=4000, seed=0):
 @pytest.mark.parametrize("depth", [0, 1])
 def test_bpc_knows_the_variance_of_its_answers(depth):
     spec = Spec((5,), 0, 2)
-    settings = {"depth": depth, "hidden": 16, "ridge": 0.1}
+    settings = {"depth": depth, "hidden_units": 16, "ridge": 0.1}
     learner, hp, state = lived("bpc", *regression(), settings, spec=spec)
     x, y = regression(seed=1)
     prediction = learner.predict(state, x, hp)
