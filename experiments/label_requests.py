@@ -2,7 +2,7 @@
 
 Digits in five shuffled passes with 2, 10 and 30 % of the labels. Networks and class means ask where the margin between
 their two best labels is smallest, and learn more from fewer labels. `bpc` asks where a label would tell its synapses
-most, and loses 4 to 7 points by it: what tells most about the weights does not tell most about the classes.
+most, and loses 5 to 7 points by it: what tells most about the weights does not tell most about the classes.
 
     python -m experiments.run --experiment=label_requests
     python -m scripts.make_figures --only=tab_label_requests

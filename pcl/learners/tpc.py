@@ -28,7 +28,7 @@ class HParams:
     """Numbers of a temporal predictive-coding network; the precision of the latent state is 1."""
 
     width: int = static(32, "units of the latent state", low=1)
-    batch: int = static(10, "most sequences side by side", low=1)
+    sequences: int = static(10, "most sequences side by side, rows of a batch", low=1)
     activation: str = static("tanh", "nonlinearity of the latent units", choices=tuple(ACTIVATIONS))
     lr: Traced = traced(0.03, "learning rate of the weights", low=0)
     decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
@@ -48,14 +48,14 @@ def make(spec: Spec) -> Learner:
     """A temporal predictive-coding network for observations as announced in `spec`.
 
     Raises:
-      UsageError: the targets are not observations, or (in `update`) a batch has more rows than `hp.batch`.
+      UsageError: the targets are not observations, or (in `update`) a batch has more rows than `hp.sequences`.
     """
     size = math.prod(spec.input_shape)
     if spec.num_targets != size:
         raise UsageError(f"tpc predicts the next input: it needs {size} real targets, not {spec.num_targets}")
 
     def init(key: PRNGKeyArray, hp: HParams) -> TPCState:
-        return TPCState(temporal.init_dynamics(key, hp.width, size), jnp.zeros((hp.batch, hp.width)))
+        return TPCState(temporal.init_dynamics(key, hp.width, size), jnp.zeros((hp.sequences, hp.width)))
 
     def precisions(hp: HParams) -> temporal.Precisions:
         return temporal.Precisions(observed=jnp.full(size, hp.observed_precision))
@@ -71,15 +71,15 @@ def make(spec: Spec) -> Learner:
         return m_BH, settled, temporal.predict_observation(dynamics, next_BH, activation.f)
 
     def predict(state: TPCState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        """Row b continues sequence b; rows beyond `hp.batch` are sequences that begin."""
-        rows = min(len(x), hp.batch)
+        """Row b continues sequence b; rows beyond `hp.sequences` are sequences that begin."""
+        rows = min(len(x), hp.sequences)
         before_BH = jnp.zeros((len(x), hp.width)).at[:rows].set(state.z[:rows])
         return Prediction(mean=infer(state.dynamics, before_BH, vectors(x), hp)[-1])
 
     def update(state: TPCState, batch: Batch, hp: HParams) -> tuple[TPCState, Info]:
         rows = len(batch.x)
-        if rows > hp.batch:
-            raise UsageError(f"batch={hp.batch}: tpc meets {rows} sequences side by side; set batch={rows}")
+        if rows > hp.sequences:
+            raise UsageError(f"sequences={hp.sequences}: tpc meets {rows} sequences side by side; set sequences={rows}")
         f, x_BD, weight_B = ACTIVATIONS[hp.activation].f, masked_vectors(batch), mean_weights(batch)
         before_BH = state.z[:rows]
         m_BH, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, hp)

@@ -130,5 +130,5 @@ def test_finite_on_extreme_inputs(value):
 def test_bad_input_is_named():
     with pytest.raises(UsageError, match="needs 5 real targets, not 2"):
         tpc.make(Spec((5,), 0, 2))
-    with pytest.raises(UsageError, match="set batch=12"):
+    with pytest.raises(UsageError, match="set sequences=12"):
         LEARNER.update(LEARNER.init(jax.random.key(0), HP), at(oscillators(12, 1, seed=0), 0), HP)

@@ -1,4 +1,4 @@
-"""Numbers of parallax. One setting for all streams: thresholds were chosen on digits and MNIST, see each help."""
+"""Numbers of parallax. One setting for all streams; thresholds were tried on digits and MNIST, not on fresh seeds."""
 
 from flax import struct
 
