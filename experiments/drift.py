@@ -27,5 +27,5 @@ EXPERIMENT = Experiment(
     seeds=5,
     evaluation=Evaluation(probe_every=100, probe_size=200),
     sweep=("nudge=none,positive",),
-    smoke={"width": 8, "depth": 1, "inference_steps": 3, "samples": 4000, "flip_every": 1000},
+    smoke={"nudge": "positive", "width": 8, "depth": 1, "inference_steps": 3, "samples": 4000, "flip_every": 1000},
 )

@@ -17,5 +17,5 @@ EXPERIMENT = Experiment(
     seeds=10,
     evaluation=Evaluation(probe_every=50, log_bins=50),
     sweep=("labelling=random,request", "labelled=0.02,0.1,0.3"),
-    smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    smoke={"labelled": 0.3, "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
 )

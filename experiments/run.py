@@ -65,7 +65,9 @@ def main() -> None:
     use_data_dir(FLAGS.data_dir)
     experiment, _ = load_experiment(FLAGS.experiment)
     given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
-    own = [text for text in experiment.sweep if text.partition("=")[0] in _applicable(experiment) - given]
+    # What a twin sets it does not sweep.
+    fixed = given | (set(experiment.smoke) if FLAGS.smoke else set())
+    own = [text for text in experiment.sweep if text.partition("=")[0] in _applicable(experiment) - fixed]
     cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
     runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke)
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode

@@ -44,6 +44,7 @@ EXPERIMENT = Experiment(
     evaluation=Evaluation(probe_every=200, probe_size=500),
     sweep=("features=raw,random,code",),
     smoke={
+        "features": "random",
         "source": "digits",
         "width": 8,
         "atoms": "4,6",

@@ -31,6 +31,8 @@ def main() -> None:
     for name in FLAGS.only or names():
         try:
             written = importlib.import_module(f"scripts.{name}").main(Path(FLAGS.results_dir))
+        except FileNotFoundError as error:
+            raise UsageError(f"{name} is drawn from {error.filename}, which is missing: measure it first") from error
         except OSError as error:
             raise UsageError(
                 f"{name} cannot be written ({error.strerror or error}): {error.filename or FLAGS.results_dir}"

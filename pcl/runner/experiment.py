@@ -49,7 +49,7 @@ class Experiment:
     name: its module in `experiments`, and the folder of its records.
     learners: settings that differ from the learner's defaults.
     sweep: `name=value,value` texts that apply where the command line does not set the name.
-    smoke: settings (and a number of seeds) that shrink it to seconds.
+    smoke: settings (and a number of seeds) that shrink it to seconds, where they are swept to one value.
     """
 
     name: str
