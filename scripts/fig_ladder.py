@@ -26,11 +26,15 @@ def main(results_dir: Path) -> list[Path]:
         cell = record["stream"], record["learner"], setting_text(record["variant"])
         accuracy.setdefault(cell, []).append((record["seed"], measure(record)["acc"]))
     sources = [source for source in SOURCES if any(stream == source for stream, _, _ in accuracy)]
+    present = {(learner, variant) for _, learner, variant in accuracy}
+    rungs = {rung: name for rung, name in RUNGS.items() if rung in present}
     figure, axes = plt.subplots(1, len(sources), figsize=(3.4 * len(sources), 2.6), sharey=True, squeeze=False)
     plotted: list[dict[str, object]] = []
     for axis, source in zip(axes[0], sources, strict=True):
         for suffix, (label, edge, face) in CASES.items():
-            for place, ((learner, variant), rung) in enumerate(RUNGS.items()):
+            for place, ((learner, variant), rung) in enumerate(rungs.items()):
+                if (source + suffix, learner, variant) not in accuracy:
+                    continue
                 seeds, values = np.transpose(sorted(accuracy[source + suffix, learner, variant]))
                 spread = np.linspace(-0.12, 0.12, len(values)) + (0.2 if suffix else -0.2)
                 axis.plot(
@@ -46,7 +50,7 @@ def main(results_dir: Path) -> list[Path]:
                     }
                     for seed, value in zip(seeds, values, strict=True)
                 ]
-        axis.set(title=SOURCES[source], ylim=(0, 102), xticks=range(len(RUNGS)), xticklabels=RUNGS.values())
+        axis.set(title=SOURCES[source], ylim=(0, 102), xticks=range(len(rungs)), xticklabels=rungs.values())
     axes[0][0].set_ylabel("final test accuracy (%)")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.17))
     return save_figure(figure, results_dir, "fig_ladder", plotted)
