@@ -227,7 +227,8 @@ def _lay_out(
     """Every arrival once: sorted by time, equal times shuffled, segment i padded to `rows[i]` rows."""
     shuffled = jax.random.permutation(key, time.shape[0])
     ordered = shuffled[jnp.argsort(time[shuffled], stable=True)]
-    count = jnp.bincount(segment, length=len(rows))
+    # The count of a single segment is known: from a constant `segment` the compiler would spend half a minute on it.
+    count = jnp.bincount(segment, length=len(rows)) if len(rows) > 1 else jnp.full(1, segment.shape[0])
     start = jnp.cumsum(count) - count
     of_row = np.repeat(np.arange(len(rows)), rows)
     place = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
