@@ -99,6 +99,21 @@ def test_weights_are_ridge_regression():
     assert_close(statistics.weights(statistics.statistics(phi, y, N), RIDGE), want)
 
 
+def test_rows_that_wait_are_learned_together_once_there_is_no_room():
+    """Twelve places and three rows of each batch that teach: after three batches there is no room for five more."""
+    phi, y = draw(n=20)
+    teaches = jnp.arange(20) % 5 < 3
+    taught = jnp.flatnonzero(teaches)
+    gather = jax.jit(statistics.gather)
+    state = statistics.nothing_gathered(D, C, 12)
+    for i, learned in ((0, 0), (5, 0), (10, 9), (15, 9)):
+        state = gather(state, phi[i : i + 5], y[i : i + 5], teaches[i : i + 5], RIDGE)
+        idle = gather(state, phi[:5], y[:5], jnp.zeros(5, bool), RIDGE)
+        known = statistics.statistics(phi[taught[:learned]], y[taught[:learned]], learned)
+        for got in (state, idle):
+            assert_close(got.w, statistics.weights(known, RIDGE))
+
+
 def test_noise_is_the_inverse_wishart_posterior():
     """nu = nu_0 + n, Psi = Psi_0 + Y^T Y - W^T Lambda W with prior mean 0: section 1.6 of Tschantz et al."""
     phi, y = draw()
