@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
+from pcl.errors import UsageError
 from pcl.network import statistics, synapse
 from pcl.network.covariance import covariance
 from pcl.network.synapse import Synapses
@@ -105,6 +106,8 @@ def test_rows_that_wait_are_learned_together_once_there_is_no_room():
     teaches = jnp.arange(20) % 5 < 3
     taught = jnp.flatnonzero(teaches)
     gather = jax.jit(statistics.gather)
+    with pytest.raises(UsageError, match="precision=sums"):
+        covariance("sums", D, 12)
     state = statistics.nothing_gathered(D, C, 12)
     for i, learned in ((0, 0), (5, 0), (10, 9), (15, 9)):
         state = gather(state, phi[i : i + 5], y[i : i + 5], teaches[i : i + 5], RIDGE)
