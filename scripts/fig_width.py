@@ -1,4 +1,4 @@
-"""How wide a code must be: accuracy of recursive least squares by the bytes of its state, and by its computation."""
+"""How wide a code must be: error of recursive least squares by the bytes of its state, and by its computation."""
 
 import json
 from pathlib import Path
@@ -36,12 +36,13 @@ def main(results_dir: Path) -> list[Path]:
                 line = [p for p in points if (p["stream"], p["features"]) == (stream, features)]
                 line.sort(key=lambda point: point[cost])
                 if line:
-                    mean, low, high = ([point[key] for point in line] for key in ("acc", "low", "high"))
+                    mean, low, high = ([100 - point[key] for point in line] for key in ("acc", "low", "high"))
                     x = [point[cost] / unit for point in line]
                     axis.plot(x, mean, style, color=colour, markersize=3, linewidth=1, label=f"{title}, {name}")
                     axis.vlines(x, low, high, color=colour, linewidth=1)
-        axis.set(xscale="log", xlabel=label)
-    axes[0].set_ylabel("final test accuracy (%)")
+        axis.set(xscale="log", yscale="log", xlabel=label)
+        axis.yaxis.set_major_formatter("{x:g}")
+    axes[0].set_ylabel("final test error (%)")
     axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return save_figure(figure, results_dir, "fig_width", [_written(point) for point in points])
 
