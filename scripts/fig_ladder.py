@@ -1,19 +1,21 @@
 """The ladder: accuracy of every order of classes, and of the same samples shuffled, rung by rung."""
 
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pcl.evaluation.summary import measure, setting_text
+from pcl.evaluation.summary import Record, measure
 from pcl.figures.style import save_figure
 from pcl.runner.store import Store
 
-RUNGS = {
-    ("nlms", "step=plain"): "LMS",
-    ("nlms", "lr=3.0 step=normalised"): "normalised\nLMS",
-    ("rls", "precision=diagonal"): "diagonal\nBayes",
-    ("rls", "precision=full"): "full\nBayes",
+# Learner and settings of each rung, whatever else its experiment sets.
+RUNGS: dict[str, tuple[str, dict[str, object]]] = {
+    "LMS": ("nlms", {"step": "plain"}),
+    "normalised\nLMS": ("nlms", {"step": "normalised", "lr": 3.0}),
+    "diagonal\nBayes": ("rls", {"precision": "diagonal"}),
+    "full\nBayes": ("rls", {"precision": "full"}),
 }
 SOURCES = {"digits": "digits", "mnist": "MNIST"}
 CASES = {"_iid": ("same samples, shuffled", "C7", "none"), "": ("two classes at a time", "C0", "C0")}
@@ -21,21 +23,19 @@ CASES = {"_iid": ("same samples, shuffled", "C7", "none"), "": ("two classes at 
 
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/order_free`; returns the files written."""
-    accuracy: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
+    accuracy: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for record in Store(results_dir, "order_free").records():
-        cell = record["stream"], record["learner"], setting_text(record["variant"])
-        accuracy.setdefault(cell, []).append((record["seed"], measure(record)["acc"]))
-    sources = [source for source in SOURCES if any(stream == source for stream, _, _ in accuracy)]
-    present = {(learner, variant) for _, learner, variant in accuracy}
-    rungs = {rung: name for rung, name in RUNGS.items() if rung in present}
+        if rung := _rung(record):
+            accuracy.setdefault((record["stream"], rung), []).append((record["seed"], measure(record)["acc"]))
+    sources = [source for source in SOURCES if any(stream == source for stream, _ in accuracy)]
     figure, axes = plt.subplots(1, len(sources), figsize=(3.4 * len(sources), 2.6), sharey=True, squeeze=False)
     plotted: list[dict[str, object]] = []
     for axis, source in zip(axes[0], sources, strict=True):
         for suffix, (label, edge, face) in CASES.items():
-            for place, ((learner, variant), rung) in enumerate(rungs.items()):
-                if (source + suffix, learner, variant) not in accuracy:
+            for place, rung in enumerate(RUNGS):
+                if (source + suffix, rung) not in accuracy:
                     continue
-                seeds, values = np.transpose(sorted(accuracy[source + suffix, learner, variant]))
+                seeds, values = np.transpose(sorted(accuracy[source + suffix, rung]))
                 spread = np.linspace(-0.12, 0.12, len(values)) + (0.2 if suffix else -0.2)
                 axis.plot(
                     place + spread, values, "o", markersize=3, markeredgecolor=edge, markerfacecolor=face,
@@ -50,7 +50,16 @@ def main(results_dir: Path) -> list[Path]:
                     }
                     for seed, value in zip(seeds, values, strict=True)
                 ]
-        axis.set(title=SOURCES[source], ylim=(0, 102), xticks=range(len(rungs)), xticklabels=rungs.values())
+        axis.set(title=SOURCES[source], ylim=(0, 102), xticks=range(len(RUNGS)), xticklabels=RUNGS)
     axes[0][0].set_ylabel("final test accuracy (%)")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.17))
     return save_figure(figure, results_dir, "fig_ladder", plotted)
+
+
+def _rung(record: Record) -> str | None:
+    """The rung that a record stands on."""
+    config = json.loads(record["config"])["learner"]
+    for rung, (learner, settings) in RUNGS.items():
+        if record["learner"] == learner and settings.items() <= config.items():
+            return rung
+    return None

@@ -1,28 +1,31 @@
 """A thousand classes one at a time on the sensory code: accuracy over all met and over the first hundred."""
 
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from pcl.evaluation.statistics import mean_interval
-from pcl.evaluation.summary import setting_text
 from pcl.figures.style import save_figure
 from pcl.runner.store import Store
 from scripts.tab_thousand import class_accuracy
 
 LEARNERS = {"generative": "class Gaussians", "rls": "recursive least squares", "ncm": "nearest class mean"}
-VARIANT = "features=code"
 FIRST = 100
 
 
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/thousand`; returns the files written."""
-    records = [r for r in Store(results_dir, "thousand").records() if r["stream"] == "omniglot"]
+    records = [
+        record
+        for record in Store(results_dir, "thousand").records()
+        if record["stream"] == "omniglot" and json.loads(record["config"])["learner"]["features"] == "code"
+    ]
     figure, axis = plt.subplots(figsize=(4.2, 2.8))
     plotted: list[dict[str, object]] = []
     for index, (learner, title) in enumerate(LEARNERS.items()):
-        runs = [class_accuracy(r) for r in records if r["learner"] == learner and setting_text(r["variant"]) == VARIANT]
+        runs = [class_accuracy(record) for record in records if record["learner"] == learner]
         if not runs:
             continue
         met = runs[0][0]

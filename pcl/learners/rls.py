@@ -4,6 +4,8 @@ The Kalman filter of weights that do not move, one output a label. In full preci
 samples: the order of classes does not matter, and after one pass it stands where offline training would. That is
 known: on a frozen code this is ACIL, arXiv:2205.14922, and the classifier of RanPAC, arXiv:2307.02251, and with
 random features nearly RanDumb, arXiv:2402.08823. Cheaper precisions depend on the order (`pcl.network.covariance`).
+With `precision=sums` (`pcl.network.statistics`) the same weights are solved for whenever `block` samples wait: half
+the operations a sample, for wide codes, but no covariance, hence no `query`, and answers that lag behind.
 Source: Plackett (1950), doi:10.1093/biomet/37.1-2.149.
 """
 
@@ -18,10 +20,11 @@ from pcl.fields import Traced, static, traced
 from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.network.covariance import covariance, synapse_flops
+from pcl.network.statistics import Gathering, gather, gather_flops, nothing_gathered
 from pcl.network.synapse import Synapses, information_gain, learn, leverage
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
-PRECISIONS = ("full", "block", "diagonal", "low_rank")
+PRECISIONS = ("full", "block", "diagonal", "low_rank", "sums")
 
 
 @struct.dataclass
@@ -29,7 +32,7 @@ class HParams(features.FeatureHParams):
     """Numbers of recursive least squares."""
 
     precision: str = static("full", "form of the weights' covariance", choices=PRECISIONS)
-    block: int = static(64, "inputs in a block, or rank of low_rank", low=1)
+    block: int = static(64, "inputs in a block, rank of low_rank, or samples that wait for sums", low=1)
     ridge: Traced = traced(1.0, "precision of the weights before anything is seen", low=1e-6)
 
 
@@ -37,12 +40,14 @@ class State(NamedTuple):
     """The code and the synapses on it."""
 
     code: Any
-    synapses: Synapses
+    synapses: Synapses | Gathering
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample: its code, its output, and the change of weights and covariance."""
     inputs = features.size(spec, hp)
+    if hp.precision == "sums":
+        return features.flops(spec, hp) + gather_flops(inputs, spec.outputs, hp.block)
     return features.flops(spec, hp) + synapse_flops(hp.precision, inputs, hp.block, spec.outputs, batch)
 
 
@@ -51,19 +56,29 @@ def make(spec: Spec) -> Learner:
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         inputs = features.size(spec, hp)
+        if hp.precision == "sums":
+            return State(features.init(key, spec, hp), nothing_gathered(inputs, spec.outputs, hp.block))
         w = jnp.zeros((inputs, spec.outputs))
         p = covariance(hp.precision, inputs, hp.block).init(inputs, hp.ridge)
         return State(features.init(key, spec, hp), Synapses(w, p))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         phi_BD = features.encode(state.code, x, hp)
+        if isinstance(state.synapses, Gathering):
+            return answer(spec, phi_BD @ state.synapses.w)
         form = covariance(hp.precision, phi_BD.shape[1], hp.block)
         return _answer(phi_BD @ state.synapses.w, leverage(form, state.synapses, phi_BD))
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         phi_BD = features.encode_batch(state.code, batch, hp)
+        y_BC, teaches_B = targets(batch, spec), teaching_rows(batch)
+        if isinstance(state.synapses, Gathering):
+            output_BC = phi_BD @ state.synapses.w
+            surprise = 0.5 * mean_weights(batch) @ jnp.sum((y_BC - output_BC) ** 2, axis=1)
+            gathered = gather(state.synapses, phi_BD, y_BC, teaches_B, hp.ridge)
+            return State(state.code, gathered), Info(answer(spec, output_BC), surprise)
         form = covariance(hp.precision, phi_BD.shape[1], hp.block)
-        synapses, innovation = learn(form, state.synapses, phi_BD, targets(batch, spec), teaching_rows(batch))
+        synapses, innovation = learn(form, state.synapses, phi_BD, y_BC, teaches_B)
         surprise = 0.5 * mean_weights(batch) @ jnp.sum(innovation.error**2, axis=1)
         return State(state.code, synapses), Info(_answer(innovation.output, innovation.leverage), surprise)
 

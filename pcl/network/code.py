@@ -22,6 +22,7 @@ coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
 
 import functools
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -171,14 +172,17 @@ def when(flag: Bool[Array, ""], change: Callable[..., S], state: S, *seen: Any) 
 
 
 def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, int], ...]:
-    """Side and number of atoms of each scale; one scale of all atoms for an input that is a vector."""
+    """Side and number of atoms of each scale; one scale of all atoms for an input that is a vector.
+
+    Numbers are divided by a comma, or by a plus sign, because --set takes commas to divide values.
+    """
     try:
-        sides, atoms = ([int(number) for number in text.split(",")] for text in (hp.patch, hp.atoms))
+        sides, atoms = ([int(number) for number in re.split("[,+]", text)] for text in (hp.patch, hp.atoms))
         if min(*sides, *atoms) < 1 or len(sides) != len(atoms):
             raise ValueError
     except ValueError:
         raise UsageError(
-            f"patch={hp.patch}, atoms={hp.atoms}: one positive number a scale each, as in 5,9 and 32,48"
+            f"patch={hp.patch}, atoms={hp.atoms}: one positive number a scale each, as in 5,9 (or 5+9) and 32,48"
         ) from None
     return tuple(zip(sides, atoms, strict=True)) if len(input_shape) > 1 else ((1, sum(atoms)),)
 

@@ -18,13 +18,20 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from pcl.errors import UsageError
 from pcl.network.synapse import Covariance
 
 FORMS = ("full", "block", "diagonal", "low_rank", "isotropic")
 
 
 def covariance(form: str, inputs: int, size: int) -> Covariance:
-    """The form called `form` for D `inputs`; `size` is that of a block, or the rank."""
+    """The form called `form` for D `inputs`; `size` is that of a block, or the rank.
+
+    Raises:
+      UsageError: there is none.
+    """
+    if form not in FORMS:
+        raise UsageError(f"precision={form}: has no covariance; one of {', '.join(FORMS[:-1])} is needed here")
     if form == "low_rank":
         return low_rank(min(size, inputs))
     if form == "isotropic":

@@ -5,7 +5,8 @@
 
 Adding two of them is the posterior of the union of what they saw, so that specialists merge exactly. A solve costs
 D^3 / 3, a sample only D^2, without the rounding of a covariance that is carried along: the way for wide codes that
-are asked rarely. Source: Tschantz et al. (2025), arXiv:2503.24016.
+are asked rarely: there samples wait as rows (`Gathering`), and are added and solved for together.
+Source: Tschantz et al. (2025), arXiv:2503.24016.
 """
 
 from typing import NamedTuple
@@ -14,8 +15,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
+from pcl.errors import UsageError
+from pcl.network.code import when
 from pcl.network.synapse import Noise, Synapses
 
 
@@ -40,12 +43,12 @@ def merged(*parts: Statistics) -> Statistics:
 
 def weights(seen: Statistics, ridge: ArrayLike) -> Float[Array, "D C"]:
     """The posterior mean W alone, by a Cholesky factor."""
-    return jax.scipy.linalg.cho_solve(_factor(seen, ridge), seen.xy)
+    return jax.scipy.linalg.cho_solve(_factor(seen.xx, ridge), seen.xy)
 
 
 def posterior(seen: Statistics, ridge: ArrayLike, prior: Noise) -> tuple[Synapses, Noise]:
     """Synapses with a full covariance (one block), and their noise, as learning one by one would give them."""
-    factor = _factor(seen, ridge)
+    factor = _factor(seen.xx, ridge)
     w = jax.scipy.linalg.cho_solve(factor, seen.xy)
     p = jax.scipy.linalg.cho_solve(factor, jnp.eye(len(w), dtype=w.dtype))
     psi = prior.psi + seen.yy - w.T @ seen.xy
@@ -61,11 +64,68 @@ def recovered(synapses: Synapses, noise: Noise, ridge: ArrayLike, prior: Noise) 
     return Statistics(lam - ridge * jnp.eye(len(p), dtype=p.dtype), xy, yy, noise.nu - prior.nu)
 
 
-def _factor(seen: Statistics, ridge: ArrayLike) -> tuple[Array, bool]:
+class Gathering(NamedTuple):
+    """Sums, the weights by all that is in them, and the rows that are not in them yet."""
+
+    w: Float[Array, "D C"]
+    xx: Float[Array, "D D"]
+    xy: Float[Array, "D C"]
+    phi: Float[Array, "R D"]
+    y: Float[Array, "R C"]
+    waiting: Int[Array, ""]
+
+
+def nothing_gathered(inputs: int, outputs: int, rows: int) -> Gathering:
+    """Zero weights, and room for `rows` rows."""
+    zeros = jnp.zeros
+    none_DC = zeros((inputs, outputs))
+    started = zeros((), jnp.int32)
+    return Gathering(none_DC, zeros((inputs, inputs)), none_DC, zeros((rows, inputs)), zeros((rows, outputs)), started)
+
+
+def gather(
+    held: Gathering,
+    phi_BD: Float[Array, "B D"],
+    y_BC: Float[Array, "B C"],
+    teaches_B: Bool[Array, " B"],
+    ridge: ArrayLike,
+) -> Gathering:
+    """The rows of a batch that teach join those that wait; once another batch has no room, all are learned.
+
+    The weights then are the posterior mean of all that was ever gathered, as `weights` gives it.
+
+    Raises:
+      UsageError: a batch is larger than the room for rows.
+    """
+    (batch, _), room = phi_BD.shape, len(held.phi)
+    if batch > room:
+        raise UsageError(f"block={room}: must hold at least one batch, here of {batch} samples")
+
+    def consolidate(held: Gathering) -> Gathering:
+        xx, xy = held.xx + held.phi.T @ held.phi, held.xy + held.phi.T @ held.y
+        w = jax.scipy.linalg.cho_solve(_factor(xx, ridge), xy)
+        return Gathering(w, xx, xy, *jax.tree.map(jnp.zeros_like, (held.phi, held.y, held.waiting)))
+
+    # What teaches nothing comes last, as zeros, and is written over by the next batch.
+    order = jnp.argsort(~teaches_B, stable=True)
+    phi_BD, y_BC = (jnp.where(teaches_B[:, None], rows, 0.0)[order] for rows in (phi_BD, y_BC))
+    held = held._replace(
+        phi=jax.lax.dynamic_update_slice_in_dim(held.phi, phi_BD, held.waiting, 0),
+        y=jax.lax.dynamic_update_slice_in_dim(held.y, y_BC, held.waiting, 0),
+        waiting=held.waiting + teaches_B.sum(),
+    )
+    return when(held.waiting + batch > room, consolidate, held)
+
+
+def gather_flops(inputs: int, outputs: int, rows: int) -> float:
+    """Floating-point operations of a sample in `gather`: its output, its products, and its share of a solve."""
+    return 2 * inputs**2 + 4 * inputs * outputs + (inputs**3 / 3 + 2 * inputs**2 * outputs) / rows
+
+
+def _factor(xx: Float[Array, "D D"], ridge: ArrayLike) -> tuple[Array, bool]:
     """Cholesky factor of ridge I + xx, jittered by the rounding of its largest entry."""
-    size = len(seen.xx)
-    jitter = 4 * jnp.finfo(seen.xx.dtype).eps * jnp.max(jnp.diagonal(seen.xx))
-    lam = _symmetric(seen.xx) + (ridge + jitter) * jnp.eye(size, dtype=seen.xx.dtype)
+    jitter = 4 * jnp.finfo(xx.dtype).eps * jnp.max(jnp.diagonal(xx))
+    lam = _symmetric(xx) + (ridge + jitter) * jnp.eye(len(xx), dtype=xx.dtype)
     return jax.scipy.linalg.cho_factor(lam, lower=True)
 
 

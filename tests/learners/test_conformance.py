@@ -28,6 +28,7 @@ VARIANTS = [
     ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("bpc", {"depth": 1, "drift": 0.01}),
     ("rls", {"precision": "low_rank", "block": 4, "features": "random"}),
+    ("rls", {"precision": "sums", "block": 16}),
     # Its critical period is over before tests ask what rows without a label teach.
     ("rls", {"features": "code", "atoms": "6,6", "critical": 32}),
 ]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
+from pcl.errors import UsageError
 from pcl.network import statistics, synapse
 from pcl.network.covariance import covariance
 from pcl.network.synapse import Synapses
@@ -97,6 +98,23 @@ def test_weights_are_ridge_regression():
     want = Ridge(alpha=RIDGE, fit_intercept=False).fit(phi, y).coef_.T
     assert_close(lived("full", phi, y, (20,))[0].w, want)
     assert_close(statistics.weights(statistics.statistics(phi, y, N), RIDGE), want)
+
+
+def test_rows_that_wait_are_learned_together_once_there_is_no_room():
+    """Twelve places and three rows of each batch that teach: after three batches there is no room for five more."""
+    phi, y = draw(n=20)
+    teaches = jnp.arange(20) % 5 < 3
+    taught = jnp.flatnonzero(teaches)
+    gather = jax.jit(statistics.gather)
+    with pytest.raises(UsageError, match="precision=sums"):
+        covariance("sums", D, 12)
+    state = statistics.nothing_gathered(D, C, 12)
+    for i, learned in ((0, 0), (5, 0), (10, 9), (15, 9)):
+        state = gather(state, phi[i : i + 5], y[i : i + 5], teaches[i : i + 5], RIDGE)
+        idle = gather(state, phi[:5], y[:5], jnp.zeros(5, bool), RIDGE)
+        known = statistics.statistics(phi[taught[:learned]], y[taught[:learned]], learned)
+        for got in (state, idle):
+            assert_close(got.w, statistics.weights(known, RIDGE))
 
 
 def test_noise_is_the_inverse_wishart_posterior():
