@@ -158,10 +158,11 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     for (experiment, stream, learner, variant), group in itertools.groupby(sorted(records, key=cell), cell):
         runs = list(group)
         measured = [measure(run) for run in runs]
-        settings = setting_text(variant)
+        settings, lowest = setting_text(variant), min(run["seed"] for run in runs)
+        first = f" --first_seed={lowest}" if lowest else ""
         command = (
             f"python -m experiments.run --experiment={experiment} --streams={stream} --learners={learner}"
-            f" --seeds={len(runs)}" + "".join(f" --set {text}" for text in settings.split())
+            f" --seeds={len(runs)}{first}" + "".join(f" --set {text}" for text in settings.split())
         )
         for metric in measured[0]:
             values = [m[metric] for m in measured]

@@ -39,10 +39,10 @@ __all__ = ["HParams", "flops", "make"]
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample: its code, votes before and after, settling, one bank that learns."""
     inputs = code.size(spec, hp.code)
-    projected = 2 * inputs * math.prod(spec.input_shape)
+    projected = 2 * inputs * (math.prod(spec.input_shape) + 2 * hp.width)
     votes = 2 * hp.specialists * density.vote_flops(spec.num_labels, inputs)
     beliefs = 2 * hp.specialists * spec.num_labels
     settling = (inference_steps + 2) * 8 * beliefs + 2 * spec.num_labels * beliefs
-    discriminating = 2 * hp.specialists * synapses.vote_flops(spec.num_labels, inputs, hp.width)
-    learning = density.learn_flops(spec.num_labels, inputs) + synapses.learn_flops(spec.num_labels, inputs, hp.width)
+    discriminating = 2 * hp.specialists * synapses.vote_flops(spec.num_labels, hp.width)
+    learning = density.learn_flops(spec.num_labels, inputs) + synapses.learn_flops(spec.num_labels, hp.width)
     return projected + votes + discriminating + settling + learning
