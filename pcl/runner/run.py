@@ -101,7 +101,7 @@ def make_run(
 
         def live(carry: Carry, inputs: tuple) -> tuple[Carry, dict[str, Array]]:
             state, accuracy, sure, asking, busy = carry
-            step, slot, probing = inputs
+            step, slot, probes_now = inputs
             batch = lesson = stream.observe(world, step, data)
             prediction = None
             if stream.label_budget is not None:
@@ -119,14 +119,14 @@ def make_run(
                 time = cost_ratio(hp, settled, batch.valid.shape[0])
                 busy = jnp.maximum(busy + jnp.where(busy < 1, time, 0) - 1, 0)
             sure = sure + confidence(prediction, batch, layout)
-            # `probing` does not depend on what is vmapped, so that probes are skipped and not masked.
+            # `probes_now` does not depend on what is vmapped, so that probes are skipped and not masked.
             choices = (
                 lambda: accuracy,
                 lambda: accuracy.at[slot].set(probe(learned, step, probe_size)),
                 lambda: accuracy.at[slot].set(probe(learned, step, None)),
             )
             if stream.probe is not None:
-                accuracy = jax.lax.switch(probing, choices)
+                accuracy = jax.lax.switch(probes_now, choices[: probing.max() + 1])
             return (learned, accuracy, sure, asking, busy), _log(lesson, batch, prediction, info, layout)
 
         def revisit(group: Int[Array, ""]) -> Float[Array, " R"]:
