@@ -46,7 +46,8 @@ TASK_METRICS: dict[str, Callable[..., float]] = {
 }
 ANYTIME = ("acc", "aaa")  # those that do not need a probe at every end of a task
 PER_CENT = (
-    *TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc", "labelled", "calibration_error"
+    *TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc", "labelled", "calibration_error",
+    "oracle_acc", "revisit_share_of_oracle", "right_number",
 )  # fmt: skip
 COSTS = (
     "state_bytes",
