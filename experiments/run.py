@@ -27,7 +27,10 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("experiment", None, "Experiment to run; --list shows all.")
 flags.DEFINE_list("learners", [], "Learners to run instead of all of the experiment's.")
 flags.DEFINE_list("streams", [], "Streams of the experiment to run instead of all.")
-flags.DEFINE_integer("seeds", None, "Run seeds 0 .. seeds-1 instead of the experiment's number.")
+flags.DEFINE_integer("seeds", None, "How many seeds to run, instead of the experiment's number.")
+flags.DEFINE_integer(
+    "first_seed", 0, "The first of them; fresh seeds are those that nothing was chosen on.", lower_bound=0
+)
 flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
 flags.DEFINE_string("results_dir", "results", "Folder of the records.")
@@ -69,7 +72,7 @@ def main() -> None:
     fixed = given | (set(experiment.smoke) if FLAGS.smoke else set())
     own = [text for text in experiment.sweep if text.partition("=")[0] in _applicable(experiment) - fixed]
     cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
-    runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke)
+    runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke, FLAGS.first_seed)
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
     groups = plan(runs, mode, FLAGS.max_width)
     store = Store(Path(FLAGS.results_dir) / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)

@@ -1,15 +1,23 @@
-"""What happens at a switch: accuracy, surprise and settling steps, aligned to all switches of a life."""
+"""What happens at a switch: accuracy, surprise, belief and settling steps, aligned to all switches of a life."""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 
+from pcl.evaluation.summary import Record
+from pcl.figures.inference import true_posterior
 from pcl.figures.panels import line, points
 from pcl.figures.reactions import aligned
 from pcl.figures.style import save_figure
 from pcl.runner.store import Store
 
-STREAMS = {"digits_visible": "permuted pixels", "digits_invisible": "permuted labels"}
+STREAMS = {
+    "digits_visible": "digits, pixels permuted",
+    "digits_invisible": "digits, labels permuted",
+    "mnist_visible": "MNIST, pixels permuted",
+    "mnist_invisible": "MNIST, labels permuted",
+}
 LEARNERS = {
     "parallax": "parallax",
     "parallax_told": "told the context",
@@ -19,31 +27,48 @@ LEARNERS = {
 ROWS = {
     "accuracy (%)": ("hits", "seen", 100.0),
     "surprise (nats)": ("surprise", "taught", 1.0),
+    "belief in the\ntrue context": ("true_posterior", "bins", 1.0),
     "settling steps": ("inference_steps", "taught", 1.0),
 }
+INFERS = ("parallax",)  # the others are told, or have one context
 
 
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/contexts`; returns the files written."""
-    records = [r for r in Store(results_dir, "contexts").records() if r["variant"] == "{}"]
+    records = [_with_posterior(r) for r in Store(results_dir, "contexts").records() if r["variant"] == "{}"]
+    streams = [stream for stream in STREAMS if any(r["stream"] == stream for r in records)]
     figure, axes = plt.subplots(
-        len(ROWS), len(STREAMS), figsize=(7.2, 5.0), sharex=True, sharey="row", gridspec_kw={"hspace": 0.15}
+        len(ROWS),
+        len(streams),
+        figsize=(9.6, 6.0),
+        sharex="col",
+        sharey="row",
+        squeeze=False,
+        gridspec_kw={"hspace": 0.15},
     )
     plotted = []
-    for column, (stream, title) in enumerate(STREAMS.items()):
+    for column, stream in enumerate(streams):
         for axis, (label, (of, per, scale)) in zip(axes[:, column], ROWS.items(), strict=True):
             for i, (learner, name) in enumerate(LEARNERS.items()):
                 runs = [r for r in records if (r["learner"], r["stream"]) == (learner, stream)]
                 # Losses of different learners are not in the same unit.
-                if runs and (of == "hits" or learner.startswith("parallax")):
+                shown = of == "hits" or (
+                    learner in INFERS if of == "true_posterior" else learner.startswith("parallax")
+                )
+                if runs and shown:
                     for curve in aligned(runs, of, per, name, scale):
                         line(axis, curve, f"C{i}", 1.0)
-                        plotted += points(curve, stream=stream, learner=learner, quantity=label)
+                        plotted += points(curve, stream=stream, learner=learner, quantity=label.replace("\n", " "))
             axis.axvline(0, color="0.8", linewidth=0.8, zorder=0)
             if not column:
                 axis.set_ylabel(label)
-        axes[0, column].set_title(title)
+        axes[0, column].set_title(STREAMS[stream])
         axes[-1, column].set_xlabel("samples since the switch")
+    figure.align_ylabels(axes[:, 0])
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=4, bbox_to_anchor=(0.5, -0.04))
+    figure.legend(handles, labels, loc="lower center", ncols=4, bbox_to_anchor=(0.5, -0.02))
     return save_figure(figure, results_dir, "fig_contexts", plotted)
+
+
+def _with_posterior(record: Record) -> Record:
+    return {**record, "true_posterior": true_posterior(record), "bins": np.ones(len(record["seen"]))}

@@ -1,4 +1,4 @@
-"""Contexts that come back: accuracy on coming back beside the oracle's, samples to recover, and settling steps."""
+"""Contexts that come back: accuracy beside the oracle's, samples to recover, contexts found, and settling steps."""
 
 from pathlib import Path
 
@@ -6,15 +6,17 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from pcl.evaluation.summary import Record, summarise
+from pcl.figures.inference import contexts_found, refusals, rightly_found
 from pcl.figures.reactions import shifts
 from pcl.figures.style import measured_rows, save_table
 from pcl.runner.store import Store
 
 ORACLE = "parallax_told"
+INFERS = ("parallax",)  # the others are told, or have one context
 ROW = 5  # hits in a row that count as recovered
 METRICS = (
-    "prequential_acc", "revisit_acc", "oracle_acc", "revisit_share_of_oracle", "samples_to_recover", "mean_k_quiet",
-    "spearman_k_surprise", "ms_per_sample",
+    "prequential_acc", "revisit_acc", "oracle_acc", "revisit_share_of_oracle", "samples_to_recover", "specialists",
+    "right_number", "mean_k_quiet", "spearman_k_surprise",
 )  # fmt: skip
 
 
@@ -31,6 +33,9 @@ def main(results_dir: Path) -> list[Path]:
         "oracle_acc": told,
         "revisit_share_of_oracle": lambda record: 100 * _revisit(record) / told(record),
         "samples_to_recover": samples_to_recover,
+        "specialists": contexts_found,
+        "right_number": lambda record: rightly_found(record) if record["learner"] in INFERS else np.nan,
+        "refused": refusals,
         "mean_k_quiet": mean_k_quiet,
         "spearman_k_surprise": spearman_k_surprise,
     }.items():
@@ -54,7 +59,7 @@ def samples_to_recover(record: Record) -> float:
 
 
 def mean_k_quiet(record: Record) -> float:
-    """Settling steps a sample outside the quarter of a visit that follows each shift."""
+    """Settling steps a sample outside the quarter of a visit that follows each shift, hard samples included."""
     found = shifts(record)
     if record["inference_steps"] is None or found is None:
         return np.nan

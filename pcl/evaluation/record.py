@@ -11,7 +11,8 @@ from pcl.types import Batch, Layout, Prediction
 
 
 class Record(NamedTuple):
-    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps, R revisiting steps.
+    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps, R revisiting steps,
+    S contexts that the learner may tell apart.
 
     Log entries are sums over the samples of a bin, so that bins add up; divide by `seen` or `taught`.
     A quantity that the learner does not report, or the evaluation does not ask for, is None.
@@ -31,6 +32,10 @@ class Record(NamedTuple):
     surprise: Float[Array, " N"] | None
     energy: Float[Array, " N"] | None
     inference_steps: Float[Array, " N"] | None
+    belief: Float[Array, "N S"] | None  # mean probability of each context over the steps of a bin, to three decimals
+    contexts: Float[Array, " N"] | None  # found by the end of a bin
+    refused: Float[Array, " N"] | None  # times that a context was asked for and there was no room for it
+    skipped: Float[Array, " N"] | None  # samples that were not finite
     revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
     diverged_at: Int[Array, ""]  # first step with a number that is not finite; `steps` if only the last state; -1
 
@@ -44,6 +49,18 @@ def binned(per_step: Float[Array, " steps"], every: int) -> Float[Array, " N"]:
     """Sums over bins of `every` steps; the last bin may be shorter."""
     padding = -per_step.shape[0] % every
     return jnp.pad(per_step, (0, padding)).reshape(-1, every).sum(1)
+
+
+def bin_mean(per_step: Float[Array, "steps S"], every: int) -> Float[Array, "N S"]:
+    """Means over bins of `every` steps, to three decimals, which is all that a record keeps."""
+    count_N = binned(jnp.ones(len(per_step)), every)
+    return jnp.round(jax.vmap(binned, (1, None), 1)(per_step, every) / count_N[:, None], 3)
+
+
+def bin_last(per_step: Float[Array, " steps"], every: int) -> Float[Array, " N"]:
+    """The last value of each bin of `every` steps."""
+    ends = jnp.minimum(jnp.arange(every, per_step.shape[0] + every, every), per_step.shape[0]) - 1
+    return per_step[ends]
 
 
 def scores(prediction: Prediction, batch: Batch, layout: Layout) -> Float[Array, " B"]:

@@ -46,7 +46,8 @@ TASK_METRICS: dict[str, Callable[..., float]] = {
 }
 ANYTIME = ("acc", "aaa")  # those that do not need a probe at every end of a task
 PER_CENT = (
-    *TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc", "labelled", "calibration_error"
+    *TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc", "labelled", "calibration_error",
+    "oracle_acc", "revisit_share_of_oracle", "right_number",
 )  # fmt: skip
 COSTS = (
     "state_bytes",
@@ -158,10 +159,11 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     for (experiment, stream, learner, variant), group in itertools.groupby(sorted(records, key=cell), cell):
         runs = list(group)
         measured = [measure(run) for run in runs]
-        settings = setting_text(variant)
+        settings, lowest = setting_text(variant), min(run["seed"] for run in runs)
+        first = f" --first_seed={lowest}" if lowest else ""
         command = (
             f"python -m experiments.run --experiment={experiment} --streams={stream} --learners={learner}"
-            f" --seeds={len(runs)}" + "".join(f" --set {text}" for text in settings.split())
+            f" --seeds={len(runs)}{first}" + "".join(f" --set {text}" for text in settings.split())
         )
         for metric in measured[0]:
             values = [m[metric] for m in measured]

@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
-from pcl.evaluation.record import Record, binned, confidence, group_mean, log_every, scores
+from pcl.evaluation.record import Record, bin_last, bin_mean, binned, confidence, group_mean, log_every, scores
 from pcl.runner import request
 from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
@@ -101,7 +101,7 @@ def make_run(
 
         def live(carry: Carry, inputs: tuple) -> tuple[Carry, dict[str, Array]]:
             state, accuracy, sure, asking, busy = carry
-            step, slot, probing = inputs
+            step, slot, probes_now = inputs
             batch = lesson = stream.observe(world, step, data)
             prediction = None
             if stream.label_budget is not None:
@@ -119,14 +119,14 @@ def make_run(
                 time = cost_ratio(hp, settled, batch.valid.shape[0])
                 busy = jnp.maximum(busy + jnp.where(busy < 1, time, 0) - 1, 0)
             sure = sure + confidence(prediction, batch, layout)
-            # `probing` does not depend on what is vmapped, so that probes are skipped and not masked.
+            # `probes_now` does not depend on what is vmapped, so that probes are skipped and not masked.
             choices = (
                 lambda: accuracy,
                 lambda: accuracy.at[slot].set(probe(learned, step, probe_size)),
                 lambda: accuracy.at[slot].set(probe(learned, step, None)),
             )
             if stream.probe is not None:
-                accuracy = jax.lax.switch(probing, choices)
+                accuracy = jax.lax.switch(probes_now, choices[: probing.max() + 1])
             return (learned, accuracy, sure, asking, busy), _log(lesson, batch, prediction, info, layout)
 
         def revisit(group: Int[Array, ""]) -> Float[Array, " R"]:
@@ -146,7 +146,8 @@ def make_run(
             group_count = jnp.bincount(stream.probe(world, first, data, None)[1], length=n_groups)
         start = (state, accuracy, jnp.zeros((3, 10)), request.start(), jnp.zeros(()))
         (state, accuracy, sure, _, _), log = jax.lax.scan(live, start, (steps, slot, probing))
-        sums = {name: binned(value, every) for name, value in log.items()}
+        belief, contexts = log.get("belief"), log.get("contexts")
+        sums = {name: binned(value, every) for name, value in log.items() if value.ndim == 1}
         return Record(
             probe_accuracy=accuracy,
             group_count=group_count,
@@ -162,6 +163,10 @@ def make_run(
             surprise=sums.get("surprise"),
             energy=sums.get("energy"),
             inference_steps=sums.get("inference_steps"),
+            belief=None if belief is None else bin_mean(belief, every),
+            contexts=None if contexts is None else bin_last(contexts, every),
+            refused=sums.get("refused"),
+            skipped=sums.get("skipped"),
             revisit_accuracy=jax.lax.map(revisit, jnp.arange(n_groups)) if revisit_steps else None,
             diverged_at=_diverged_at(log, state),
         )
@@ -169,20 +174,24 @@ def make_run(
     return run
 
 
-def _log(
-    lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout: Layout
-) -> dict[str, Float[Array, ""]]:
-    """Sums over the samples of one step: of `batch`, which arrived, and of `lesson`, which was learned from."""
+def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout: Layout) -> dict[str, Array]:
+    """Sums over the samples of one step: of `batch`, which arrived, and of `lesson`, which was learned from.
+
+    What the learner says of its contexts is logged as it is.
+    """
     taught = (lesson.valid & lesson.labelled).sum().astype(jnp.float32)
     hits = scores(prediction, batch, layout).sum()
     log = {"seen": batch.valid.sum().astype(jnp.float32), "taught": taught, "hits": hits}
     means = {"surprise": info.surprise, "energy": info.energy, "inference_steps": info.inference_steps}
-    return log | {name: value * taught for name, value in means.items() if value is not None}
+    log |= {name: value * taught for name, value in means.items() if value is not None}
+    of_contexts = {name: getattr(info, name) for name in ("belief", "contexts", "refused", "skipped")}
+    return log | {name: value for name, value in of_contexts.items() if value is not None}
 
 
-def _diverged_at(log: dict[str, Float[Array, " steps"]], state: State) -> Array:
+def _diverged_at(log: dict[str, Array], state: State) -> Array:
     """The first step whose log is not finite; the number of steps if only the final state is not; else -1."""
-    good = jnp.all(jnp.stack([jnp.isfinite(value) for value in log.values()]), axis=0)
+    finite = [jnp.isfinite(value).reshape(len(value), -1).all(1) for value in log.values()]
+    good = jnp.all(jnp.stack(finite), axis=0)
     floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     final_good = jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in floats]))
     good = jnp.append(good, final_good)

@@ -47,6 +47,10 @@ COLUMNS = pa.schema(
         "surprise": CURVE,
         "energy": CURVE,
         "inference_steps": CURVE,
+        "belief": pa.list_(CURVE),
+        "contexts": CURVE,
+        "refused": CURVE,
+        "skipped": CURVE,
         "revisit_accuracy": pa.list_(CURVE),
         "timing": pa.struct({"compile_s": pa.float64(), "run_s": pa.float64(), "ms_per_step": pa.float64()}),
         "provenance": pa.struct(
@@ -65,6 +69,8 @@ COLUMNS = pa.schema(
         ),
     }
 )
+# Columns that older parts do not have: what they would say is not known, and reads as None.
+OPTIONAL = ("belief", "contexts", "refused", "skipped")
 # Columns that may differ between two executions of the same run on one machine.
 CIRCUMSTANCES = ("timing", "provenance")
 
@@ -143,9 +149,13 @@ class Store:
 def _read(part: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         with pq.ParquetFile(part) as file:
-            if not file.schema_arrow.equals(COLUMNS):
+            missing = [name for name in OPTIONAL if name not in file.schema_arrow.names]
+            if not file.schema_arrow.equals(pa.schema([field for field in COLUMNS if field.name not in missing])):
                 raise UsageError(f"{part} is a record of another schema: move it away and run its experiment again")
-            return file.read(columns)
+            table = file.read(columns)
+            for name in missing if columns is None else ():
+                table = table.append_column(COLUMNS.field(name), pa.nulls(len(table), COLUMNS.field(name).type))
+            return table
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{part} cannot be read ({reason}): delete it and run its experiment again") from error

@@ -90,8 +90,9 @@ def resolve(
     stream_names: Sequence[str] = (),
     seeds: int | None = None,
     smoke: bool = False,
+    first_seed: int = 0,
 ) -> list[RunConfig]:
-    """All runs, each once: streams x learners x cells x seeds 0, 1, ….
+    """All runs, each once: streams x learners x cells x seeds, which count from `first_seed`.
 
     A setting goes to the stream, the learner or the evaluation that has it; a learner without it runs
     once for all its values. Empty names mean all of the experiment's.
@@ -128,7 +129,7 @@ def resolve(
                     for name, value in values.items()
                     if name in swept or value != as_dict(config)[name]
                 }
-                for seed in range(seeds):
+                for seed in range(first_seed, first_seed + seeds):
                     run = RunConfig(stream_name, spec.kind, stream, learner, hp, evaluation, seed, variant)
                     runs.setdefault(run.run_id, run)
     for cell in cells:

@@ -7,7 +7,7 @@ import pytest
 
 from pcl import learners, streams
 from pcl.errors import UsageError
-from pcl.evaluation.record import binned, confidence, group_mean, log_every, scores
+from pcl.evaluation.record import bin_last, bin_mean, binned, confidence, group_mean, log_every, scores
 from pcl.runner.run import make_run, probe_steps
 from pcl.types import Batch, Layout, Prediction
 
@@ -127,6 +127,13 @@ def test_probes_are_at_the_start_on_schedule_and_at_the_ends_of_tasks():
 def test_log_is_bounded_and_binned_by_sums():
     assert [log_every(steps, 250) for steps in (1, 250, 251, 1000)] == [1, 1, 2, 4]
     np.testing.assert_array_equal(binned(jnp.arange(1.0, 6.0), 2), [3, 7, 5])
+
+
+def test_beliefs_are_averaged_and_counts_are_the_last_of_a_bin():
+    belief = jnp.asarray([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 1.0], [0.3336, 0.6664]])
+    np.testing.assert_allclose(bin_mean(belief, 2), [[0.75, 0.25], [0.0, 1.0], [0.334, 0.666]], atol=1e-6)
+    np.testing.assert_array_equal(bin_last(jnp.asarray([1.0, 1, 2, 2, 3]), 2), [1, 2, 3])
+    np.testing.assert_array_equal(bin_last(jnp.arange(4.0), 2), [1, 3])
 
 
 def test_scores_by_hand():

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pcl.errors import UsageError
-from pcl.runner.store import COLUMNS, Store
+from pcl.runner.store import COLUMNS, OPTIONAL, Store
 
 
 def row(run_id, seed=0, revisit_accuracy=None):
@@ -78,6 +78,18 @@ def test_part_of_another_schema(tmp_path):
     pq.write_table(pa.table({"run_id": ["a"]}), store.folder / "part-0.parquet")
     with pytest.raises(UsageError, match="another schema"):
         store.records()
+
+
+def test_a_part_made_before_there_were_optional_columns_reads_as_none(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    old = pa.schema([field for field in COLUMNS if field.name not in OPTIONAL])
+    pq.write_table(pa.Table.from_pylist([row("a")], schema=old), store.folder / "part-0.parquet")
+    store.write([row("b", 1) | {"belief": [[0.25, 0.75]], "contexts": [2.0]}])
+    assert store.ids() == {"a", "b"}
+    first, second = store.records()
+    assert all(first[name] is None for name in OPTIONAL)
+    assert (second["belief"], second["contexts"], second["skipped"]) == ([[0.25, 0.75]], [2.0], None)
 
 
 def test_folder_that_cannot_be_written(tmp_path):

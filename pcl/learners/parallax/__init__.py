@@ -20,9 +20,9 @@ at most the lag. Contexts follow each other like states of a hidden Markov model
 doi:10.1038/s41586-021-04129-3 (COIN); specialists that only meet in a workspace as in Goyal et al. (2021),
 arXiv:2103.01197.
 
-Costs: a vote takes S (L D^2 + D H), whatever is settled afterwards; a covariance of each latent where L D^2 numbers
-are no more than 2^20, else one for all (a thousand characters). A context that begins with classes never seen before
-is taken for new classes of the current one until a label conflicts.
+Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see; a
+covariance of each latent where L D^2 numbers are no more than 2^20, else one for all (a thousand characters). A context
+that begins with classes never seen before is taken for new classes of the current one until a label conflicts.
 """
 
 import math
@@ -37,12 +37,15 @@ __all__ = ["HParams", "flops", "make"]
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, votes before and after, settling, one bank that learns."""
+    """Floating-point operations a learned sample: its code, votes before and after, settling, one bank that learns.
+
+    The most there can be: as if every slot held a context with a bank of its own.
+    """
     inputs = code.size(spec, hp.code)
-    projected = 2 * inputs * math.prod(spec.input_shape)
+    projected = 2 * inputs * (math.prod(spec.input_shape) + 2 * hp.width)
     votes = 2 * hp.specialists * density.vote_flops(spec.num_labels, inputs)
     beliefs = 2 * hp.specialists * spec.num_labels
     settling = (inference_steps + 2) * 8 * beliefs + 2 * spec.num_labels * beliefs
-    discriminating = 2 * hp.specialists * synapses.vote_flops(spec.num_labels, inputs, hp.width)
-    learning = density.learn_flops(spec.num_labels, inputs) + synapses.learn_flops(spec.num_labels, inputs, hp.width)
+    discriminating = 2 * hp.specialists * synapses.vote_flops(spec.num_labels, hp.width)
+    learning = density.learn_flops(spec.num_labels, inputs) + synapses.learn_flops(spec.num_labels, hp.width)
     return projected + votes + discriminating + settling + learning

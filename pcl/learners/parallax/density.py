@@ -25,7 +25,7 @@ from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
+from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
 LARGEST = 2**20  # numbers in the class covariances of one bank
 RIDGE = 0.02  # share of the mean variance that every direction has on top
@@ -118,24 +118,28 @@ def learn(state: Density, message: Message) -> Density:
     inputs = len(code)
     g = k if len(state.scatter) > 1 else 0
     before, off = state.size[k], code - state.mean[k]
-    deviation = jnp.sqrt(mass * before / (before + mass + 1e-30)) * off
-    spread = state.inverse[g] @ deviation
-    grown = 1 + deviation @ spread
+    spread = state.inverse[g] @ off
+    share = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
+    outer_DD, shrink_DD, growth = rank_one(share * off, share * spread)
     # Distances of young classes say more about the class than about the sample.
-    met = distances(state, code)[k] / inputs
+    met = _samples(state)[k] * (off @ spread) / inputs
     remembered = jnp.where(before >= YOUNG, mass, 0.0)
     log_met = _log_distance(met * inputs, inputs)
     bounded = jnp.minimum(met, 10.0)
     faded = jnp.where(remembered > 0, FADE, 1.0)
     size = state.size.at[k].add(mass)
+
+    def if_taught(change: Array) -> Array:
+        return jnp.where(mass > 0, change, -0.0)  # whose addition changes no bit
+
     learned = state._replace(
         size=size,
-        mean=state.mean.at[k].add(off * mass / jnp.maximum(size[k], 1e-30)),
-        scatter=state.scatter.at[g].add(jnp.outer(deviation, deviation)),
-        inverse=state.inverse.at[g].add(-jnp.outer(spread, spread) / grown),
-        logdet=state.logdet.at[g].add(jnp.log(grown)),
-        square=state.square + remembered * jnp.stack([jnp.ones(()), bounded, bounded**2]),
-        log_square=faded * state.log_square + remembered * jnp.stack([jnp.ones(()), log_met, log_met**2]),
+        mean=state.mean.at[k].add(if_taught(off * mass / jnp.maximum(size[k], 1e-30))),
+        scatter=state.scatter.at[g].add(if_taught(outer_DD)),
+        inverse=state.inverse.at[g].add(if_taught(-shrink_DD)),
+        logdet=state.logdet.at[g].add(if_taught(growth)),
+        square=state.square + if_taught(remembered * jnp.stack([jnp.ones(()), bounded, bounded**2])),
+        log_square=faded * state.log_square + if_taught(remembered * jnp.stack([jnp.ones(()), log_met, log_met**2])),
     )
     age = size.sum()
     due = (mass > 0) & (age - state.renewed >= jnp.clip(age / 8, 1, 100))
@@ -146,8 +150,7 @@ def learn(state: Density, message: Message) -> Density:
         lambda s: tuple(getattr(s, name) for name in renewable),
         learned,
     )
-    learned = learned._replace(**dict(zip(renewable, renewed, strict=True)))
-    return jax.tree.map(lambda new, old: jnp.where(mass > 0, new, old), learned, state)
+    return learned._replace(**dict(zip(renewable, renewed, strict=True)))
 
 
 def renew(state: Density) -> Density:

@@ -11,7 +11,7 @@ from pcl.learners.inputs import teaching_rows
 from pcl.learners.parallax import code, maps, surprise, window, workspace
 from pcl.learners.parallax.density import Density, densities
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.protocol import Message, Specialist
+from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import Discriminator, discriminators
 from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
@@ -28,9 +28,9 @@ class Bank(NamedTuple):
 
 
 class State(NamedTuple):
-    """The code's directions, the banks of specialists (leaves lead with S), and the workspace."""
+    """The code, the banks of specialists (leaves lead with S), and the workspace."""
 
-    directions: Float[Array, "I D"]
+    eye: code.Eye
     banks: Bank
     workspace: Workspace
 
@@ -63,10 +63,10 @@ def make(spec: Spec) -> Learner:
         keys = jax.random.split(bank_key, hp.specialists)
         banks = Bank(jax.vmap(generative.init)(keys), jax.vmap(discriminative.init)(keys))
         held = window.empty(hp.specialists, hp.lag, latents, labels, inputs)
-        return State(code.init(code_key, spec, hp.code), banks, workspace.init(hp, latents, labels, held))
+        return State(code.init(code_key, spec, hp.code, hp.width), banks, workspace.init(hp, latents, labels, held))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        phi_BD = code.encode(state.directions, x)
+        phi_BD = code.encode(state.eye, x)
         phi_BD = jnp.where(jnp.isfinite(phi_BD).all(1, keepdims=True), phi_BD, 0.0)
         told_B = jnp.full(len(x), state.workspace.current)
 
@@ -77,18 +77,28 @@ def make(spec: Spec) -> Learner:
         return _answer(jax.lax.map(expected, (phi_BD, told_B), batch_size=min(len(x), QUERIES)))
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
-        phi_BD = code.encode(state.directions, batch.x)
+        phi_BD = code.encode(state.eye, batch.x)
         finite_B = jnp.isfinite(phi_BD).all(1)
         phi_BD = jnp.where(finite_B[:, None] & batch.valid[:, None], phi_BD, 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
-        before = jax.vmap(lambda phi, told: _expect(state, phi, told, hp)[1])(phi_BD, told_B)
         rows = Sample(phi_BD, batch.y, told_B, batch.valid & finite_B, teaching_rows(batch) & finite_B)
-        skipped = (batch.valid & ~finite_B).sum()
-        state, log = jax.lax.scan(lambda s, row: _live(s, row, hp), state, rows)
-        state = state._replace(workspace=state.workspace._replace(skipped=state.workspace.skipped + skipped))
+        skipped, refused = (batch.valid & ~finite_B).sum(), state.workspace.refused
+        if len(phi_BD) == 1:
+            state, log, first = _live(state, jax.tree.map(lambda leaf: leaf[0], rows), hp)
+            before = jax.tree.map(lambda leaf: leaf[None], first)
+        else:  # what is expected of a whole batch is said before any of it is learned
+            before = jax.vmap(lambda phi, told: _expect(state, phi, told, hp)[1])(phi_BD, told_B)
+            state, log = jax.lax.scan(lambda s, row: _live(s, row, hp)[:2], state, rows)
+        space = state.workspace._replace(skipped=state.workspace.skipped + skipped)
         count = jnp.maximum(rows.teaches.sum(), 1)
-        return state, Info(
-            prediction=_answer(before), surprise=log.surprise.sum() / count, inference_steps=log.steps.sum() / count
+        return state._replace(workspace=space), Info(
+            prediction=_answer(before),
+            surprise=log.surprise.sum() / count,
+            inference_steps=log.steps.sum() / count,
+            belief=space.belief,
+            contexts=space.slots.astype(jnp.float32),
+            refused=(space.refused - refused).astype(jnp.float32),
+            skipped=skipped.astype(jnp.float32),
         )
 
     return Learner(init, predict, update)
@@ -103,9 +113,7 @@ def _answer(settled: Settlement) -> Prediction:
 def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HParams) -> tuple[Opinion, Settlement]:
     """Votes of all banks on one code, and the belief before the label. An oracle is told the context."""
     space = state.workspace
-    generative, discriminative = _kinds(*_bank_shape(state.banks), hp)
-    densities_said = jax.vmap(generative.vote, (0, None))(state.banks.density, phi)
-    synapses_said = jax.vmap(discriminative.vote, (0, None))(state.banks.synapses, phi)
+    densities_said, synapses_said = _votes(state, phi, hp)
     said = workspace.opinion(space, densities_said, None if hp.without == "synapses" else synapses_said)
     if hp.context == "told":
         log_context_S = jnp.where(jnp.arange(len(space.belief)) == told, 0.0, workspace.NEVER)
@@ -114,8 +122,27 @@ def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HPa
     return said, workspace.expect(space, said, hp)
 
 
-def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log]:
-    """The state after one row: believe what the input says, then what the label says, then resolve the window."""
+def _votes(state: State, phi: Float[Array, " D"], hp: HParams) -> tuple[Vote, Vote]:
+    """What the specialists of both kinds say (leaves lead with S); banks that no context looks through are silent."""
+    space, (latents, inputs) = state.workspace, _bank_shape(state.banks)
+    generative, discriminative = _kinds(latents, inputs, hp)
+    features_H = code.features(state.eye, phi)
+
+    def of_bank(slot: Int[Array, ""], votes: tuple[Vote, Vote]) -> tuple[Vote, Vote]:
+        bank = jax.tree.map(lambda leaf: leaf[slot], state.banks)
+        said = generative.vote(bank.density, phi), discriminative.vote(bank.synapses, features_H)
+        return jax.tree.map(lambda all_S, one: all_S.at[slot].set(one), votes, said)
+
+    def of_slot(slot: Int[Array, ""], votes: tuple[Vote, Vote]) -> tuple[Vote, Vote]:
+        # A map without a sensor of its own has no bank. (A loop of one turn or none skips it under `map`.)
+        return jax.lax.fori_loop(slot, slot + (space.owner[slot] == slot), of_bank, votes)
+
+    silent = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(space.belief)), silence(latents))
+    return jax.lax.fori_loop(0, space.slots, of_slot, (silent, silent))
+
+
+def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlement]:
+    """The state after one row, and what was expected: believe the input, then the label, then resolve the window."""
     said, expected = _expect(state, row.code, row.task, hp)
     space = state.workspace
     doubt_S = workspace.doubts(space, row.label, hp)
@@ -124,7 +151,7 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log]:
     steps = expected.steps + settled.steps - 1
     log = jax.tree.map(lambda a: jnp.where(row.teaches, a, 0.0), Log(surprised, steps.astype(jnp.float32)))
     if hp.context == "told":
-        return _obey(state, row, hp), log
+        return _obey(state, row, hp), log, expected
 
     evidence = surprise.weigh(space, said, doubt_S, row.code, row.label, hp)
     held = window.hold(space.window, row.code, row.label, said.share[space.current], evidence)
@@ -137,12 +164,12 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log]:
     at_once = hp.without == "lag"
     first = held.size - 1 if at_once else 0
     last = jnp.where(row.teaches & (verdict.resolved | at_once) & ~verdict.refused, held.size, 0)
-    banks, names, wrong = _absorb(state.banks, space, held, first, last, hp)
+    banks, names, wrong = _absorb(state, space, held, first, last, hp)
     fresh = window.empty(len(space.belief), *_sizes(space, row.code))
     space = space._replace(
         names=names, wrong=wrong, window=window.cleared(space.window, fresh, row.teaches & verdict.resolved)
     )
-    return State(state.directions, banks, space), log
+    return State(state.eye, banks, space), log, expected
 
 
 def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, int]:
@@ -183,31 +210,31 @@ def _obey(state: State, row: Sample, hp: HParams) -> State:
     held = space.window._replace(
         code=space.window.code.at[0].set(row.code), label=space.window.label.at[0].set(row.label)
     )
-    banks, names, wrong = _absorb(state.banks, space, held, 0, row.teaches.astype(jnp.int32), hp)
-    return State(state.directions, banks, space._replace(names=names, wrong=wrong))
+    banks, names, wrong = _absorb(state, space, held, 0, row.teaches.astype(jnp.int32), hp)
+    return State(state.eye, banks, space._replace(names=names, wrong=wrong))
 
 
 Learned = tuple[Bank, maps.Map, Float[Array, "S L"]]
 
 
 def _absorb(
-    banks: Bank, space: Workspace, held: window.Window, first: Any, last: Int[Array, ""], hp: HParams
+    state: State, space: Workspace, held: window.Window, first: Any, last: Int[Array, ""], hp: HParams
 ) -> Learned:
     """Rows `first` .. `last` - 1 of the window are learned in turn, by the current context or, ungated, by all."""
     everyone = hp.without == "gating"
-    start, stop = (0, space.slots) if everyone else (space.current, space.current + 1)
 
     def of_row(i: Int[Array, ""], learned: Learned) -> Learned:
         def of_slot(slot: Int[Array, ""], learned: Learned) -> Learned:
-            return _learn(learned, space.owner[slot], slot, held.code[i], held.label[i], hp)
+            return _learn(learned, state.eye, space.owner[slot], slot, held.code[i], held.label[i], hp)
 
-        return jax.lax.fori_loop(start, stop, of_slot, learned)
+        return jax.lax.fori_loop(0, space.slots, of_slot, learned) if everyone else of_slot(space.current, learned)
 
-    return jax.lax.fori_loop(first, last, of_row, (banks, space.names, space.wrong))
+    return jax.lax.fori_loop(first, last, of_row, (state.banks, space.names, space.wrong))
 
 
 def _learn(
     learned: Learned,
+    eye: code.Eye,
     owner: Int[Array, ""],
     slot: Int[Array, ""],
     phi: Float[Array, " D"],
@@ -218,12 +245,16 @@ def _learn(
     banks, names, wrong_SL = learned
     generative, discriminative = _kinds(*_bank_shape(banks), hp)
     bank = jax.tree.map(lambda leaf: leaf[owner], banks)
-    vote, told_apart = generative.vote(bank.density, phi), discriminative.vote(bank.synapses, phi)
+    features_H = code.features(eye, phi)
+    vote, told_apart = generative.vote(bank.density, phi), discriminative.vote(bank.synapses, features_H)
     share_L = workspace.share(vote, None if hp.without == "synapses" else told_apart)
     of_slot = jax.tree.map(lambda leaf: leaf[slot], names)
     naming = maps.name(of_slot, label, share_L, vote.score, vote.novel, bank.density.size)
     message = Message(phi, naming.latent, naming.sure.astype(jnp.float32))
-    taught = Bank(generative.learn(bank.density, message), discriminative.learn(bank.synapses, message))
+    taught = Bank(
+        generative.learn(bank.density, message),
+        discriminative.learn(bank.synapses, message._replace(code=features_H)),
+    )
     size, wrong = bank.density.size[naming.latent], wrong_SL[owner, naming.latent]
     missed = jnp.argmax(share_L) != naming.latent
     step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
@@ -236,7 +267,7 @@ def _learn(
 
 def _kinds(latents: int, inputs: int, hp: HParams) -> tuple[Specialist, Specialist]:
     """The generative and the discriminative specialist of a bank."""
-    return densities(latents, inputs), discriminators(latents, inputs, hp.width, hp.ridge, hp.sharpness)
+    return densities(latents, inputs), discriminators(latents, hp.width, hp.ridge, hp.sharpness)
 
 
 def _bank_shape(banks: Bank) -> tuple[int, int]:

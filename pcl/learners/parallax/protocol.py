@@ -8,6 +8,7 @@ Shape letters of this package, beside those of `pcl.types`:
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
@@ -17,7 +18,7 @@ UNSEEN = -1e30  # log density of a latent without samples: below any other, yet 
 class Message(NamedTuple):
     """From the workspace to one specialist: what to learn, and how much of it."""
 
-    code: Float[Array, " D"]
+    code: Float[Array, " D"]  # what this kind sees: the code itself, or features of it
     latent: Int[Array, ""]  # the latent class that the workspace settled on
     gate: Float[Array, ""]  # mass of the sample in 0 .. 1; 0 leaves the specialist as it is, bit for bit
 
@@ -36,6 +37,12 @@ class Vote(NamedTuple):
     novel: Float[Array, ""]
     typicality: Float[Array, ""]
     calibrated: Bool[Array, ""]
+
+
+def silence(latents: int) -> Vote:
+    """The vote of a specialist that is not there."""
+    unseen = jnp.full((), UNSEEN)
+    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), jnp.zeros((), bool))
 
 
 class Specialist(NamedTuple):

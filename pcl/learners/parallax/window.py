@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax import maps
 from pcl.learners.parallax.maps import Map
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
+from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
 
 class Shadow(NamedTuple):
@@ -125,13 +125,12 @@ def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, "
 def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
     before, off = shadow.size[label], code - shadow.mean[label]
     deviation = jnp.sqrt(before / (before + 1)) * off
-    spread = shadow.inverse @ deviation
-    grown = 1 + deviation @ spread
+    _, shrink_DD, growth = rank_one(deviation, shadow.inverse @ deviation)
     return Shadow(
         size=shadow.size.at[label].add(1.0),
         mean=shadow.mean.at[label].add(off / (before + 1)),
-        inverse=shadow.inverse - jnp.outer(spread, spread) / grown,
-        logdet=shadow.logdet + jnp.log(grown),
+        inverse=shadow.inverse - shrink_DD,
+        logdet=shadow.logdet + growth,
         samples=shadow.samples + (before > 0),
     )
 

@@ -66,7 +66,7 @@ def test_inverse_carried_along_is_the_inverse():
         np.testing.assert_allclose(logdet, np.linalg.slogdet(matrix)[1], rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", [densities(L, D), discriminators(L, D, 16, 0.1, 5.0)], ids=["density", "synapses"])
+@pytest.mark.parametrize("kind", [densities(L, D), discriminators(L, D, 0.1, 5.0)], ids=["density", "synapses"])
 def test_a_gate_of_0_leaves_a_specialist_bit_identical(kind):
     x, k = samples()
     state = taught(kind, x, k)

@@ -1,5 +1,7 @@
 """What parallax does on streams: contexts found, none invented, nothing overwritten, nothing learned from nonsense."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +12,9 @@ from pcl.fields import replace
 from pcl.types import Batch, Spec
 from tests.learners.parallax.streams import RECURRING, frozen, lived
 
-pytestmark = pytest.mark.slow  # each test compiles a whole life
+pytestmark = pytest.mark.slow  # a life is slow to compile
 SPEC = Spec((6,), 3)
+PIECE = 150
 CENTRES = 5 * np.eye(3, 6, dtype=np.float32)
 
 
@@ -25,9 +28,11 @@ def rows(n, seed=0, names=(0, 1, 2), sensor=None):
     return Batch(jnp.asarray(x, jnp.float32), jnp.asarray(y), true, true, jnp.zeros((n, 1), jnp.int32))
 
 
-def made(**settings):
+@functools.cache
+def compiled(specialists):
+    """One program for all tests: `PIECE` rows at a time, the last filled up with padding, which changes nothing."""
     learner, hp = learners.make("parallax", SPEC)
-    hp = jax.tree.map(np.float32, replace(hp, {"width": 16, **settings}))
+    hp = jax.tree.map(np.float32, replace(hp, {"width": 16, "specialists": specialists}))
 
     def step(state, batch):
         state, info = learner.update(state, batch, hp)
@@ -35,6 +40,26 @@ def made(**settings):
 
     live = jax.jit(lambda state, batches: jax.lax.scan(step, state, batches))
     return live, learner.init(jax.random.key(0), hp)
+
+
+def filled(batches):
+    there = np.arange(PIECE) < len(batches.y)
+    longer = jax.tree.map(lambda leaf: np.resize(leaf, (PIECE, *leaf.shape[1:])), batches)
+    return longer._replace(valid=longer.valid & there[:, None])
+
+
+def made(specialists=6):
+    program, state = compiled(specialists)
+
+    def live(state, batches):
+        logs = []
+        for start in range(0, len(batches.y), PIECE):
+            state, log = program(state, filled(jax.tree.map(lambda leaf, at=start: leaf[at : at + PIECE], batches)))
+            logs.append(log)
+        joined = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *logs)
+        return state, jax.tree.map(lambda leaf: leaf[: len(batches.y)], joined)
+
+    return live, state
 
 
 def test_other_names_are_another_map_and_another_sensor_is_another_bank_and_both_are_recalled():
@@ -104,6 +129,27 @@ def test_a_fifth_of_the_labels_wrong_invents_no_context():
     noisy = jnp.where(jnp.asarray(rng.random((600, 1)) < 0.3), jnp.asarray(rng.integers(0, 3, (600, 1))), batch.y)
     state, _ = live(state, batch._replace(y=noisy.astype(jnp.int32)))
     assert state.workspace.slots == 1
+
+
+def test_constant_inputs_and_one_class_for_long_leave_finite_numbers_and_one_context():
+    live, state = made()
+    batch = rows(750)
+    constant = batch._replace(x=jnp.ones_like(batch.x))
+    for batches in (constant, batch._replace(y=jnp.zeros_like(batch.y))):
+        after, (info, *_) = live(state, batches)
+        assert after.workspace.slots == 1
+        assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((after, info)))
+
+
+def test_rows_that_come_as_one_batch_teach_what_they_teach_one_by_one():
+    learner, hp = learners.make("parallax", SPEC)
+    hp = jax.tree.map(np.float32, replace(hp, {"width": 16}))
+    live, state = made()
+    alone, _ = live(state, rows(40))
+    together = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1)[0], rows(40))
+    at_once, info = jax.jit(learner.update)(state, together, hp)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4), at_once, alone)
+    assert info.prediction.logits.shape == (40, 3)
 
 
 def test_a_plain_split_stream_of_digits_never_has_a_second_context():

@@ -1,0 +1,97 @@
+"""How parallax lasts: samples without drift in its float32 numbers, and wrong labels without a second context.
+
+One sample after the other of ten Gaussian classes that never change, in pieces of 10,000; prints a JSON line a life:
+accuracy of the first and the last tenth, contexts found, the largest entry of (inverse x what it inverts - identity)
+over the class covariances at the end, the largest number anywhere, CPU time a sample. `noise` is the share of samples
+whose label is replaced by one drawn from all.
+
+    python -m scripts.bench_endurance --samples=1000000
+    python -m scripts.bench_endurance --samples=100000 --noise=0.3
+"""
+
+import json
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+from jax import Array
+
+from pcl import learners
+from pcl.command import launch
+from pcl.fields import replace
+from pcl.learners.parallax import density
+from pcl.runner import devices
+from pcl.types import Batch, Spec, State
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("samples", 1_000_000, "Samples to live through.", lower_bound=10_000)
+flags.DEFINE_float("noise", 0.0, "Share of the labels that are drawn at random.", lower_bound=0, upper_bound=1)
+flags.DEFINE_integer("seed", 0, "What classes and samples are drawn from.", lower_bound=0)
+
+PIECE, CLASSES, INPUTS, APART = 10_000, 10, 16, 1.2
+SETTINGS = {"width": 64}
+
+
+def main() -> None:
+    """Live, measure, print a line."""
+    devices.configure()
+    learner, hp = learners.make("parallax", Spec((INPUTS,), CLASSES))
+    hp = jax.tree.map(np.float32, replace(hp, SETTINGS))
+    centre_key, key = jax.random.split(jax.random.key(FLAGS.seed))
+    centres = APART * jax.random.normal(centre_key, (CLASSES, INPUTS))
+
+    def step(state: State, key: Array) -> tuple[State, Array]:
+        draw, scatter, wrong, other = jax.random.split(key, 4)
+        k = jax.random.randint(draw, (1,), 0, CLASSES)
+        x = centres[k] + jax.random.normal(scatter, (1, INPUTS))
+        noisy = jax.random.uniform(wrong, (1,)) < FLAGS.noise
+        y = jnp.where(noisy, jax.random.randint(other, (1,), 0, CLASSES), k)
+        true = jnp.ones(1, bool)
+        state, info = learner.update(state, Batch(x, y, true, true, jnp.zeros(1, jnp.int32)), hp)
+        assert info.prediction is not None
+        assert info.prediction.logits is not None
+        return state, (jnp.argmax(info.prediction.logits, axis=1) == k).mean()
+
+    live = jax.jit(lambda state, key: jax.lax.scan(step, state, jax.random.split(key, PIECE)), donate_argnums=0)
+    pieces = FLAGS.samples // PIECE
+    keys = jax.random.split(key, pieces)
+    state, hits = jax.jit(learner.init)(key, hp), []
+    state, first = live(state, keys[0])
+    hits.append(float(first.mean()))
+    start = time.process_time()
+    for piece in keys[1:]:
+        state, right = live(state, piece)
+        hits.append(float(right.mean()))
+    cpu_ms = 1e3 * (time.process_time() - start) / max(PIECE * (pieces - 1), 1)
+    bank = jax.tree.map(lambda leaf: leaf[0], state.banks.density)
+    tenth = max(pieces // 10, 1)
+    print(
+        json.dumps(
+            {
+                "samples": pieces * PIECE,
+                "noise": FLAGS.noise,
+                "seed": FLAGS.seed,
+                "first_tenth": float(np.mean(hits[:tenth])),
+                "last_tenth": float(np.mean(hits[-tenth:])),
+                "contexts": int(state.workspace.slots),
+                "refused": int(state.workspace.refused),
+                "counted": float(bank.size.sum()),
+                "inverse_error": _inverse_error(bank),
+                "largest": max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state.banks)),
+                "cpu_ms_per_sample": cpu_ms,
+            }
+            | devices.provenance()
+        )
+    )
+
+
+def _inverse_error(bank: density.Density) -> float:
+    """Largest entry of P A - I, where P was carried along and A = scatter + D Sigma as renewed last."""
+    exact = density.renew(bank)
+    return float(jnp.abs(bank.inverse @ jnp.linalg.inv(exact.inverse) - jnp.eye(INPUTS)).max())
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,87 @@
+"""What settling costs and when: steps against surprise, and accuracy against operations spent in settling."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from pcl.evaluation.statistics import mean_interval
+from pcl.evaluation.summary import Record, measure
+from pcl.figures.curves import over_seeds
+from pcl.figures.panels import line, points
+from pcl.figures.style import save_figure
+from pcl.runner.store import Store
+
+STREAMS = {
+    "digits_visible": "digits, pixels permuted",
+    "digits_invisible": "digits, labels permuted",
+    "mnist_visible": "MNIST, pixels permuted",
+    "mnist_invisible": "MNIST, labels permuted",
+}
+SHARES = np.linspace(0, 1, 11)  # a tenth of the bins of a life in each point
+COLUMNS = ("panel", "stream", "learner", "x", "mean", "low", "high")
+
+
+def main(results_dir: Path) -> list[Path]:
+    """Draw the figure from `<results_dir>/contexts` and `<results_dir>/ablations`; returns the files written."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8), gridspec_kw={"wspace": 0.3})
+    plotted: list[dict[str, object]] = []
+    records = Store(results_dir, "contexts").records()
+    for i, (stream, name) in enumerate(STREAMS.items()):
+        runs = [r for r in records if (r["learner"], r["stream"], r["variant"]) == ("parallax", stream, "{}")]
+        if runs:
+            surprise, steps = np.stack([_by_surprise(run) for run in runs]).transpose(1, 0, 2)
+            curve = over_seeds(name, surprise.mean(0), steps)
+            line(left, curve, f"C{i}", 1.2)
+            plotted += [_row("steps by surprise", row) for row in points(curve, stream=stream, learner="parallax")]
+    left.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="symlog")
+    left.legend()
+
+    runs = [r for r in Store(results_dir, "ablations").records() if r["stream"] == "digits_invisible"]
+    for variant, (label, colour) in _settings(runs).items():
+        chosen = [r for r in runs if r["variant"] == variant]
+        mean, low, high = mean_interval([measure(r)["prequential_acc"] for r in chosen])
+        cost = float(np.mean([_settling_flops(r) for r in chosen]))
+        right.errorbar(cost, mean, [[mean - low], [high - mean]], fmt="o", color=colour, markersize=4)
+        right.annotate(label, (cost, mean), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=7)
+        row = {"stream": "digits_invisible", "learner": f"parallax {label}", "x": cost}
+        plotted.append(_row("accuracy by operations", row | {"mean": mean, "low": low, "high": high}))
+    right.set(xlabel="operations spent in settling, a sample", ylabel="prequential accuracy (%)", xscale="log")
+    right.margins(0.2, 0.3)
+    return save_figure(figure, results_dir, "fig_compute", plotted)
+
+
+def _by_surprise(record: Record) -> np.ndarray:
+    """Mean surprise and mean settling steps of the bins of a log, the tenth with the least surprise first [2, 10]."""
+    surprise, steps, taught = (np.asarray(record[name]) for name in ("surprise", "inference_steps", "taught"))
+    means = np.stack([surprise, steps])[:, taught > 0] / taught[taught > 0]
+    ranked = means[:, np.argsort(means[0], kind="stable")]
+    edges = (SHARES * ranked.shape[1]).astype(int)
+    return np.stack([ranked[:, a:b].mean(1) for a, b in itertools.pairwise(edges)], axis=1)
+
+
+def _settings(runs: Sequence[Record]) -> dict[str, tuple[str, str]]:
+    """Variants that differ in how long they settle, with their names and colours."""
+    found = {}
+    for variant in sorted({r["variant"] for r in runs}):
+        without = json.loads(variant).get("without", "nothing")
+        if without == "nothing":
+            found[variant] = ("until nothing is left to settle", "C0")
+        elif without == "settling":
+            steps = json.loads(variant).get("inference_steps", 20)
+            found[variant] = (f"always {steps} step{'s' * (steps > 1)}", "C1")
+    return found
+
+
+def _settling_flops(record: Record) -> float:
+    """Operations a sample: some eight on each of the beliefs over contexts and labels, a step."""
+    hp = json.loads(record["config"])["learner"]
+    labels = round(1 / record["chance"])
+    return float(np.sum(record["inference_steps"]) / np.sum(record["taught"]) * 8 * 2 * hp["specialists"] * labels)
+
+
+def _row(panel: str, row: Mapping[str, object]) -> dict[str, object]:
+    return {name: row.get(name, panel if name == "panel" else "") for name in COLUMNS}

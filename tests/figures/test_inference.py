@@ -1,0 +1,41 @@
+"""What was made of contexts, on records that are written down."""
+
+import numpy as np
+
+from pcl.figures import inference
+from scripts import tab_contexts
+
+RECORD = {
+    "seen": [2.0] * 6,
+    "log_every": 2,
+    "visit_start": [0, 4, 8],
+    "visit_task": [0, 1, 0],
+    "contexts": [1.0, 1, 2, 2, 2, 2],
+    "refused": [0.0, 0, 1, 0, 0, 2],
+    # What the learner calls 1 is context 0.
+    "belief": [[0.1, 0.9, 0], [0.0, 1.0, 0], [0.6, 0.4, 0], [1.0, 0.0, 0], [0.3, 0.7, 0], [0.0, 1.0, 0]],
+}
+
+
+def test_belief_in_the_true_context_is_that_of_the_matching_slot():
+    np.testing.assert_array_equal(inference.true_contexts(RECORD), [0, 0, 1, 1, 0, 0])
+    np.testing.assert_allclose(inference.true_posterior(RECORD), [0.9, 1.0, 0.6, 1.0, 0.7, 1.0])
+
+
+def test_a_context_that_nothing_matches_is_never_believed_in():
+    np.testing.assert_allclose(inference.true_posterior({**RECORD, "belief": [[1.0]] * 6}), [1, 1, 0, 0, 1, 1])
+
+
+def test_contexts_are_counted_and_a_learner_without_any_has_no_number():
+    assert inference.contexts_found(RECORD) == 2
+    assert inference.rightly_found(RECORD) == 100
+    assert inference.refusals(RECORD) == 3
+    none = {**RECORD, "contexts": None, "refused": None, "belief": None}
+    assert inference.true_posterior(none) is None
+    assert np.isnan([inference.contexts_found(none), inference.rightly_found(none), inference.refusals(none)]).all()
+
+
+def test_samples_to_recover_are_those_before_five_hits_in_a_row():
+    hits = [0, 1, 0, 1, 1, 1, 1, 1, 0], [1] * 9, [0, 1] * 4 + [0]
+    assert tab_contexts.samples_to_recover({"revisit_accuracy": hits}) == 3
+    assert tab_contexts.samples_to_recover({"revisit_accuracy": hits[2:]}) == 9
