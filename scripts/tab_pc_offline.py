@@ -6,7 +6,8 @@ from pcl.evaluation.summary import summarise
 from pcl.figures.style import save_table
 from pcl.runner.store import Store
 
-METRICS = ("acc", "inference_steps", "flops_per_sample", "ms_per_sample")
+# No times: the records were made beside other work. `scripts.bench_inference` times the same steps.
+METRICS = ("acc", "inference_steps", "flops_per_sample")
 
 
 def main(results_dir: Path) -> list[Path]:
