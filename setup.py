@@ -39,6 +39,7 @@ setup(
         "test": [
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",
+            "filelock>=3.16,<4",  # by which processes share compiled programs
             "hypothesis>=6.130,<7",
             "mypy>=1.18,<3",
             "pytest>=8.4,<10",
