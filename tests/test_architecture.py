@@ -21,7 +21,7 @@ ALLOWED = {
     "pcl/evaluation": BASE | {"evaluation"},
     "pcl/runner": BASE | {"runner", "evaluation", "learners", "streams"},
     "pcl/figures": BASE | {"figures", "evaluation"},
-    "scripts": {"network", "figures", "evaluation", "runner", "streams", "errors", "command"},
+    "scripts": BASE | {"network", "learners", "figures", "evaluation", "runner", "streams", "command"},
 }
 
 LOCAL_LEARNERS = [ROOT / "pcl/learners" / f"{name}.py" for name in ("pcn", "nlms", "rls", "bpc", "generative")]
