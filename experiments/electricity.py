@@ -2,9 +2,11 @@
 
 45,312 samples in file order at batch 1, prequential accuracy. Beside our learners stand River's models on the
 same samples (`scripts.river_electricity`). Learning rates, and the nudged outputs of predictive coding, were chosen on
-another stream (`weather_rates`).
+another stream (`weather_rates`). `parallax`, at its defaults, is no better than replay: what drifts it takes for ever
+other contexts, fills its six slots, and from then on refuses some hundreds more, whose samples teach it nothing.
 
     python -m experiments.run --experiment=electricity --data_dir=FOLDER
+    python -m experiments.run --experiment=electricity --learners=parallax --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_electricity
 """
 

@@ -37,7 +37,7 @@ def main(results_dir: Path) -> list[Path]:
             curve = over_seeds(name, surprise.mean(0), steps)
             line(left, curve, f"C{i}", 1.2)
             plotted += [_row("steps by surprise", row) for row in points(curve, stream=stream, learner="parallax")]
-    left.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="symlog")
+    left.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="log")
     left.legend()
 
     runs = [r for r in Store(results_dir, "ablations").records() if r["stream"] == "digits_invisible"]
@@ -46,11 +46,11 @@ def main(results_dir: Path) -> list[Path]:
         mean, low, high = mean_interval([measure(r)["prequential_acc"] for r in chosen])
         cost = float(np.mean([_settling_flops(r) for r in chosen]))
         right.errorbar(cost, mean, [[mean - low], [high - mean]], fmt="o", color=colour, markersize=4)
-        right.annotate(label, (cost, mean), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=7)
+        right.annotate(label, (cost, mean), xytext=(6, 4), textcoords="offset points", fontsize=7)
         row = {"stream": "digits_invisible", "learner": f"parallax {label}", "x": cost}
         plotted.append(_row("accuracy by operations", row | {"mean": mean, "low": low, "high": high}))
     right.set(xlabel="operations spent in settling, a sample", ylabel="prequential accuracy (%)", xscale="log")
-    right.margins(0.2, 0.3)
+    right.margins(0.5, 0.3)
     return save_figure(figure, results_dir, "fig_compute", plotted)
 
 
@@ -69,10 +69,10 @@ def _settings(runs: Sequence[Record]) -> dict[str, tuple[str, str]]:
     for variant in sorted({r["variant"] for r in runs}):
         without = json.loads(variant).get("without", "nothing")
         if without == "nothing":
-            found[variant] = ("until nothing is left to settle", "C0")
+            found[variant] = ("as long as it takes", "C0")
         elif without == "settling":
             steps = json.loads(variant).get("inference_steps", 20)
-            found[variant] = (f"always {steps} step{'s' * (steps > 1)}", "C1")
+            found[variant] = (f"always {steps} and {steps}", "C1")  # before the label and after it
     return found
 
 

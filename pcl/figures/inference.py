@@ -1,5 +1,7 @@
 """What a learner that infers contexts made of its stream: from records with a belief. Imports no JAX."""
 
+import json
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -37,8 +39,9 @@ def contexts_found(record: Record) -> float:
 
 
 def rightly_found(record: Record) -> float:
-    """100 where there are as many as the stream has, else 0."""
-    there = len(set(record["visit_task"]))
+    """100 where there are as many as the stream has (one, unless it is a stream of contexts), else 0."""
+    of_contexts = json.loads(record["config"])["stream"]["kind"] == "contexts"
+    there = len(set(record["visit_task"])) if of_contexts else 1
     return np.nan if record["contexts"] is None else 100.0 * (record["contexts"][-1] == there)
 
 

@@ -6,6 +6,7 @@ from pcl.figures import inference
 from scripts import tab_contexts
 
 RECORD = {
+    "config": '{"stream": {"kind": "contexts"}}',
     "seen": [2.0] * 6,
     "log_every": 2,
     "visit_start": [0, 4, 8],
@@ -30,6 +31,9 @@ def test_contexts_are_counted_and_a_learner_without_any_has_no_number():
     assert inference.contexts_found(RECORD) == 2
     assert inference.rightly_found(RECORD) == 100
     assert inference.refusals(RECORD) == 3
+    plain = {**RECORD, "config": '{"stream": {"kind": "split"}}'}
+    assert inference.rightly_found(plain) == 0
+    assert inference.rightly_found({**plain, "contexts": [1.0]}) == 100
     none = {**RECORD, "contexts": None, "refused": None, "belief": None}
     assert inference.true_posterior(none) is None
     assert np.isnan([inference.contexts_found(none), inference.rightly_found(none), inference.refusals(none)]).all()

@@ -1,4 +1,4 @@
-"""Numbers of parallax: one setting for all streams. Thresholds were tried on digits and MNIST, seeds 0 to 9 only."""
+"""Numbers of parallax: one setting for all streams. Thresholds were tried on digits and MNIST, seeds below 10."""
 
 from flax import struct
 

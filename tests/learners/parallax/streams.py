@@ -6,17 +6,23 @@ import jax
 import numpy as np
 
 from pcl import learners, streams
-from pcl.fields import replace
 
 RECURRING = {"source": "digits", "contexts": 3, "visits": 6, "dwell": 300, "batch": 1}
 
 
 @functools.cache
-def lived(kind, settings, hparams=(), seed=0, name="parallax"):
+def lived(kind, settings, seed=0):
     """The last state, and by step: hits, samples, inference steps, surprise, current context and its truth."""
+    life, data = _program(kind, settings)
+    state, log = life(jax.random.key(seed), data)
+    return state, [np.asarray(part) for part in log]
+
+
+@functools.cache
+def _program(kind, settings):
     stream, data = streams.make(kind, **dict(settings))
-    learner, hp = learners.make(name, stream.spec)
-    hp = jax.tree.map(np.float32, replace(hp, dict(hparams)))
+    learner, hp = learners.make("parallax", stream.spec)
+    hp = jax.tree.map(np.float32, hp)
 
     def life(key, data):
         stream_key, learner_key = jax.random.split(key)
@@ -31,8 +37,7 @@ def lived(kind, settings, hparams=(), seed=0, name="parallax"):
 
         return jax.lax.scan(step, learner.init(learner_key, hp), steps)
 
-    state, log = jax.jit(life)(jax.random.key(seed), data)
-    return state, [np.asarray(part) for part in log]
+    return jax.jit(life), data
 
 
 def frozen(**settings):
