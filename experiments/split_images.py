@@ -13,7 +13,8 @@ arXiv:1909.01520. What is ours is the code below them, and that all of them stan
     python -m experiments.run --experiment=split_images --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_split_images,fig_width
 
-Wide codes are solved for by sums (`precision=sums`, 2,500 samples at a time: what came last may not be known yet):
+Wide codes are solved for by sums (`precision=sums`, 2,500 samples at a time: what came last may not be known yet,
+and the prequential accuracy is that of weights up to 2,500 samples old):
 
     W="--experiment=split_images --learners=rls --set features=code --set precision=sums --set block=2500"
     python -m experiments.run $W --streams=split_mnist --set atoms=64+96
