@@ -30,5 +30,5 @@ EXPERIMENT = Experiment(
     seeds=4,
     evaluation=Evaluation(probe_every=100_000, log_bins=100, end_every=100),
     sweep=("features=random,code",),
-    smoke={"source": "digits", "width": 20, "atoms": "4,6", "patch": "3,5", "critical": 60, "end_every": 2},
+    smoke={"source": "digits", "features": "code", "atoms": "4,6", "patch": "3,5", "critical": 60, "end_every": 2},
 )
