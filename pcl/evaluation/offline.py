@@ -46,7 +46,7 @@ def order_gaps(records: Sequence[Record]) -> Callable[[Record], dict[str, float]
 def further_rows(
     rows: Sequence[Row], records: Sequence[Record], measured: Callable[[Record], dict[str, float]]
 ) -> list[Row]:
-    """Mean and interval of further metrics of each run, in rows like those of the same runs' `acc`."""
+    """Mean and interval of further metrics over the runs that have them, in rows like those of the runs' `acc`."""
     cells: dict[tuple[str, str, str], list[dict[str, float]]] = {}
     for record in records:
         cell = record["stream"], record["learner"], setting_text(record["variant"])
@@ -55,7 +55,8 @@ def further_rows(
     for row in rows:
         if row.metric == "acc":
             runs = cells[row.stream, row.learner, row.variant]
-            for metric in runs[0]:
-                mean, low, high = mean_interval([run[metric] for run in runs])
-                found.append(row._replace(metric=metric, mean=mean, low=low, high=high))
+            for metric in dict.fromkeys(metric for run in runs for metric in run):
+                values = [run[metric] for run in runs if metric in run]
+                mean, low, high = mean_interval(values)
+                found.append(row._replace(metric=metric, mean=mean, low=low, high=high, seeds=len(values)))
     return found
