@@ -116,7 +116,7 @@ def test_runs_are_chosen_by_cell_by_variant_and_by_id():
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["nope:a:b"], "unknown experiment 'nope'; known: charged, depth"),
+        (["nope:a:b"], "unknown experiment 'nope'; known: ablations, charged"),
         (["load:nope:ncm"], "unknown stream of load 'nope'; known: load_noise"),
         (["load:load_noise:nope"], "unknown learner on load_noise 'nope'; known: backprop, er"),
         (["load:load_noise"], "write experiment:stream:learner"),

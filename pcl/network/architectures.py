@@ -77,16 +77,21 @@ def vgg5(
     """Four 3 x 3 convolutions of width, 2, 4 and 4 times width channels, maximal pooling by 2, a dense output.
 
     The last convolution takes no padding, as in the VGG-5 of Pinchetti et al. (2025), arXiv:2407.01163. On
-    images too small for that, it is padded, and what is one pixel wide is no longer pooled.
+    images too small for that, it is padded, and what is one pixel wide is no longer pooled. A vector of a square
+    number of entries is read as a square image of one channel.
 
     Raises:
-      UsageError: the input is not an image [height, width, channels], or `init` is mupc.
+      UsageError: the input is neither an image [height, width, channels] nor a square, or `init` is mupc.
     """
-    if len(input_shape) != 3:
-        raise UsageError(f"architecture=vgg5 reads images [height, width, channels], not inputs of shape {input_shape}")
+    side = math.isqrt(input_shape[0])
+    image = (side, side, 1) if input_shape == (side**2,) else None
+    if len(input_shape) != 3 and image is None:
+        raise UsageError(
+            f"architecture=vgg5 reads images [height, width, channels] or squares, not inputs of shape {input_shape}"
+        )
     if init == "mupc":
         raise UsageError("init=mupc is for architecture=mlp; vgg5 takes he, xavier, lecun or orthogonal")
-    (height, breadth, channels), layers = input_shape, list[Layer]()
+    (height, breadth, channels), layers = image or input_shape, list[Layer]()
     *conv_keys, out_key = jax.random.split(key, 5)
     for i, (k, factor) in enumerate(zip(conv_keys, (1, 2, 4, 4), strict=True)):
         padding = "VALID" if i == 3 and min(height, breadth) >= 4 else "SAME"
@@ -94,6 +99,6 @@ def vgg5(
         pool = 2 if min(height, breadth) >= 2 else 1
         w = INITS[init](k, (3, 3, channels, factor * width))
         channels, height, breadth = factor * width, height // pool, breadth // pool
-        layers.append(Conv(w, jnp.zeros(channels), activation, padding=padding, pool=pool))
+        layers.append(Conv(w, jnp.zeros(channels), activation, padding=padding, pool=pool, image=None if i else image))
     features = height * breadth * channels
     return (*layers, Dense(INITS[init](out_key, (features, outputs)), jnp.zeros(outputs)))

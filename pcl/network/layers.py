@@ -72,7 +72,8 @@ class Conv:
     Pooling windows of `pool` x `pool` do not overlap; rows and columns that fill no window are dropped. As
     every activation but gelu is monotone, maximal pooling before it is maximal pooling after it.
 
-    w: kernel [K, K, channels below, channels above]; b: bias [channels above], or None.
+    w: kernel [K, K, channels below, channels above]; b: bias [channels above], or None; image: the height, width and
+    channels as which a vector below is read.
     """
 
     w: Weights
@@ -82,40 +83,45 @@ class Conv:
     padding: str = static("SAME")  # or VALID
     pool: int = static(1)
     pooling: str = static("max")  # or average
+    image: tuple[int, int, int] | None = static(None)
 
-    def predict(self, below: Float[Array, "B Y X C"]) -> Float[Array, "B P Q D"]:
+    def predict(self, below: Float[Array, "B ..."]) -> Float[Array, "B P Q D"]:
         """Pre-activation."""
         windows = _windows(self._convolve(below, self.w), self.pool)
         a = windows.max((2, 4)) if self.pooling == "max" else windows.mean((2, 4))
         return a if self.b is None else a + self.b
 
-    def carry_down(self, below: Float[Array, "B Y X C"], delta: Float[Array, "B P Q D"]) -> Float[Array, "B Y X C"]:
+    def carry_down(self, below: Float[Array, "B ..."], delta: Float[Array, "B P Q D"]) -> Float[Array, "B ..."]:
         """The error that each unit below receives over its outgoing weights."""
-        spread, kernel = self._unpool(below, delta), self.w.shape[:2]
-        pads = jax.lax.padtype_to_pads(below.shape[1:3], kernel, (self.stride, self.stride), self.padding)
-        reach = zip(below.shape[1:3], spread.shape[1:3], kernel, pads, strict=True)
+        spread, kernel, size = self._unpool(below, delta), self.w.shape[:2], self._image(below).shape[1:3]
+        pads = jax.lax.padtype_to_pads(size, kernel, (self.stride, self.stride), self.padding)
+        reach = zip(size, spread.shape[1:3], kernel, pads, strict=True)
         around = [(k - 1 - low, n + low - self.stride * (m - 1) - 1) for n, m, k, (low, _) in reach]
         # The barrier keeps XLA from folding the mirror into the convolution, which on CPUs is ten times slower.
         mirrored = jax.lax.optimization_barrier(self.w[::-1, ::-1].swapaxes(2, 3))
         dilation, numbers = (self.stride, self.stride), ("NHWC", "HWIO", "NHWC")
-        return jax.lax.conv_general_dilated(
+        down = jax.lax.conv_general_dilated(
             spread, mirrored, (1, 1), around, lhs_dilation=dilation, dimension_numbers=numbers
         )
+        return down.reshape(below.shape)
 
-    def hebbian(self, below: Float[Array, "B Y X C"], delta: Float[Array, "B P Q D"]) -> "Conv":
+    def hebbian(self, below: Float[Array, "B ..."], delta: Float[Array, "B P Q D"]) -> "Conv":
         """Error times presynaptic activity, summed over the places that share a weight."""
         spread = self._unpool(below, delta)
         kernel = jax.linear_transpose(lambda w: self._convolve(below, w), self.w)(spread)[0]
         return dataclasses.replace(self, w=kernel, b=None if self.b is None else delta.sum((0, 1, 2)))
 
-    def places(self, below: Float[Array, "B Y X C"]) -> int:
+    def places(self, below: Float[Array, "B ..."]) -> int:
         """Places at which the kernel is applied to an image."""
         _, height, width, _ = jax.eval_shape(self._convolve, below, self.w).shape
         return height * width
 
     def _convolve(self, below: Array, w: Array) -> Array:
         strides, numbers = (self.stride, self.stride), ("NHWC", "HWIO", "NHWC")
-        return jax.lax.conv_general_dilated(below, w, strides, self.padding, dimension_numbers=numbers)
+        return jax.lax.conv_general_dilated(self._image(below), w, strides, self.padding, dimension_numbers=numbers)
+
+    def _image(self, below: Array) -> Float[Array, "B Y X C"]:
+        return below if self.image is None else below.reshape(-1, *self.image)
 
     def _unpool(self, below: Array, delta: Array) -> Array:
         """The error of each window, given to its winner (maximal pooling) or shared (average pooling)."""

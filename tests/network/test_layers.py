@@ -75,6 +75,15 @@ def test_vgg5_on_colour_images_has_the_published_shapes():
     assert network_of((8, 8, 1), 4)[-1].w.shape == (16, 10)  # small images still have features
 
 
-def test_vgg5_refuses_vectors():
+def test_vgg5_reads_a_square_vector_as_an_image():
+    key, x = jax.random.key(0), jax.random.normal(jax.random.key(1), (2, 8, 8, 1))
+    of_vector, of_image = (vgg5(key, shape, 10, width=2)[0] for shape in ((64,), (8, 8, 1)))
+    flat, delta = x.reshape(2, 64), jnp.ones((2, 4, 4, 2))
+    assert_close(of_vector.predict(flat), of_image.predict(x))
+    assert_close(of_vector.hebbian(flat, delta).w, of_image.hebbian(x, delta).w)
+    assert_close(of_vector.carry_down(flat, delta), of_image.carry_down(x, delta).reshape(2, 64))
+
+
+def test_vgg5_refuses_other_vectors():
     with pytest.raises(UsageError, match="reads images"):
-        vgg5(jax.random.key(0), (64,), 10)
+        vgg5(jax.random.key(0), (50,), 10)
