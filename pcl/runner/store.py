@@ -145,6 +145,15 @@ class Store:
                 temporary.unlink(missing_ok=True)
         return final
 
+    def compact(self) -> None:
+        """All parts as one, which takes a fraction of their bytes; until that is whole, none is deleted."""
+        parts = self.parts()
+        if len(parts) > 1:
+            whole = self.write(self.records())
+            for part in parts:
+                if part != whole:
+                    part.unlink()
+
 
 def _read(part: Path, columns: list[str] | None = None) -> pa.Table:
     try:

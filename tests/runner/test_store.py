@@ -30,6 +30,18 @@ def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
     assert [r["revisit_accuracy"] for r in records] == [[[0.0, 0.5]], None, None]
 
 
+def test_compaction_leaves_one_part_and_every_record(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    for i, run_id in enumerate("cab"):
+        store.write([row(run_id, i)])
+    records = store.records()
+    for _ in range(2):
+        store.compact()
+        assert len(store.parts()) == 1
+        assert store.records() == records
+
+
 def test_a_run_stored_twice_counts_once(tmp_path):
     store = Store(tmp_path, "trial")
     store.require_writable()
