@@ -1,4 +1,4 @@
-"""The one exception that command lines turn into a single line and exit code 2."""
+"""The exception that command lines turn into a single line and exit code 2, and one kind of it."""
 
 from collections.abc import Iterable
 
@@ -10,3 +10,7 @@ class UsageError(ValueError):
 def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     """A `UsageError` for an unknown name, with the known names sorted behind it."""
     return UsageError(f"unknown {kind} '{given}'; known: {', '.join(sorted(known))}")
+
+
+class NoResults(UsageError):
+    """What was asked for has not been run or measured yet."""

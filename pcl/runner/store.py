@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pcl.errors import UsageError
+from pcl.errors import NoResults, UsageError
 
 CURVE = pa.list_(pa.float32())
 STEPS = pa.list_(pa.int32())
@@ -93,7 +93,8 @@ class Store:
         """All rows (or those whose ids are `wanted`) as dictionaries, in an order that parts do not decide.
 
         Raises:
-          UsageError: there are none at all, a part cannot be read, or two versions of one run are among them: its
+          NoResults: there are none at all.
+          UsageError: a part cannot be read, or two versions of one run are among them: its
             settings have changed since the older was made, and no mean may mix the two.
         """
         rows: dict[str, dict[str, Any]] = {}
@@ -110,7 +111,7 @@ class Store:
                             " delete the older part"
                         )
         if wanted is None and not rows:
-            raise UsageError(
+            raise NoResults(
                 f"no results in {self.folder}: run `python -m experiments.run --experiment={self.folder.name}` first"
             )
         return sorted(rows.values(), key=lambda r: (r["stream"], r["learner"], r["variant"], r["seed"], r["run_id"]))
