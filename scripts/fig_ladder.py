@@ -32,14 +32,14 @@ def main(results_dir: Path) -> list[Path]:
     plotted: list[dict[str, object]] = []
     for axis, source in zip(axes[0], sources, strict=True):
         for suffix, (label, edge, face) in CASES.items():
-            for place, rung in enumerate(RUNGS):
-                if (source + suffix, rung) not in accuracy:
-                    continue
+            there = [rung for rung in RUNGS if (source + suffix, rung) in accuracy]
+            for rung in there:
+                place = list(RUNGS).index(rung)
                 seeds, values = np.transpose(sorted(accuracy[source + suffix, rung]))
                 spread = np.linspace(-0.12, 0.12, len(values)) + (0.2 if suffix else -0.2)
                 axis.plot(
                     place + spread, values, "o", markersize=3, markeredgecolor=edge, markerfacecolor=face,
-                    markeredgewidth=0.7, label=label if place == 0 else None,
+                    markeredgewidth=0.7, label=label if rung == there[0] else None,
                 )  # fmt: skip
                 plotted += [
                     {

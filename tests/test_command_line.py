@@ -120,6 +120,15 @@ def test_figures_and_tables_are_drawn_from_records(smoke):
     assert "python -m experiments.run --experiment=split_digits --streams=split_digits --learners=backprop" in first
 
 
+def test_what_has_no_records_is_left_out_and_said(twins, tmp_path):
+    twin(twins, "split_digits")
+    shutil.copytree(twins / "smoke" / "split_digits", tmp_path / "split_digits")
+    done = command(*FIGURES, f"--results_dir={tmp_path}")
+    assert "fig_wall.png" in done.stdout
+    assert "fig_ladder is left out: " in done.stderr
+    assert "fig_equilibrium is left out: " in done.stderr
+
+
 def test_killed_and_resumed_records_equal_uninterrupted_ones_bit_for_bit(smoke, tmp_path):
     killed = Store(tmp_path / "smoke", "split_digits")
     arguments = (*RUN, *SMOKE, f"--results_dir={tmp_path}")
