@@ -1,6 +1,7 @@
 """Shapes and types in annotations are checked at run time in every test; every core is a JAX device.
 
-What takes long to compile is compiled once for all test processes, the commands they start, and the next test run.
+Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and once for all test
+processes, the commands they start, and the next test run.
 """
 
 import os
@@ -11,7 +12,8 @@ import pytest
 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 jaxtyping.install_import_hook("pcl", "beartype.beartype")
 
 import jax  # noqa: E402

@@ -22,12 +22,10 @@ RUN = (sys.executable, "-m", "experiments.run")
 FIGURES = (sys.executable, "-m", "scripts.make_figures")
 # Small enough for a second a static group, large enough for several parts.
 SMOKE = ("--experiment=split_digits", "--smoke", "--learners=pcn,ncm")
-# Twins compile for minutes and run for seconds.
-ENVIRONMENT = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
 
 def command(*arguments, check=True):
-    done = subprocess.run(arguments, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert not check or done.returncode == 0, done.stderr
     return done
 
@@ -132,9 +130,7 @@ def test_what_has_no_records_is_left_out_and_said(twins, tmp_path):
 def test_killed_and_resumed_records_equal_uninterrupted_ones_bit_for_bit(smoke, tmp_path):
     killed = Store(tmp_path / "smoke", "split_digits")
     arguments = (*RUN, *SMOKE, f"--results_dir={tmp_path}")
-    process = subprocess.Popen(
-        arguments, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not killed.parts():
         assert process.poll() is None

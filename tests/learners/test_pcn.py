@@ -72,9 +72,11 @@ def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
         return energy(dataclasses.replace(p, network=network), settled.z).mean()
 
     expected = jax.tree.map(lambda w, g: w - 0.1 * g, state.network, jax.grad(mean_energy)(state.network))
+    # Adam's first steps are as long for a gradient that is zero up to rounding as for any other.
+    tolerance = {"atol": 2e-3} if inference == "adam" else ROUNDING
     got, info = updated(batch, inference=inference, inference_steps=7)
-    assert_close(got.network, expected)
-    assert_close(info.energy, mean_energy(state.network))
+    assert_close(got.network, expected, **tolerance)
+    assert_close(info.energy, mean_energy(state.network), **tolerance)
     assert info.energy < info.surprise  # settling lowered the energy
     assert_close(info.inference_steps, 7.0)  # a mean whose weights sum to one but for rounding
 
