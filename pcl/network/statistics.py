@@ -123,9 +123,14 @@ def gather_flops(inputs: int, outputs: int, rows: int) -> float:
 
 
 def _factor(xx: Float[Array, "D D"], ridge: ArrayLike) -> tuple[Array, bool]:
-    """Cholesky factor of ridge I + xx, jittered by the rounding of its largest entry."""
-    jitter = 4 * jnp.finfo(xx.dtype).eps * jnp.max(jnp.diagonal(xx))
-    lam = _symmetric(xx) + (ridge + jitter) * jnp.eye(len(xx), dtype=xx.dtype)
+    """Cholesky factor of ridge I + xx, jittered by the rounding of each entry of its diagonal.
+
+    The error of a factor is relative to the diagonal, entry by entry (Higham, Accuracy and stability of numerical
+    algorithms, section 10.1). One jitter for all, by the largest entry, would be that of the constant, whose sum is
+    the number of samples, and outweigh the ridge of a wide code.
+    """
+    eps = jnp.finfo(xx.dtype).eps
+    lam = _symmetric(xx) + jnp.diag(ridge + 4 * eps * jnp.diagonal(xx))
     return jax.scipy.linalg.cho_factor(lam, lower=True)
 
 

@@ -100,6 +100,13 @@ def test_weights_are_ridge_regression():
     assert_close(statistics.weights(statistics.statistics(phi, y, N), RIDGE), want)
 
 
+def test_a_constant_of_many_samples_does_not_stiffen_faint_inputs():
+    """In single precision 4 eps of the constant's sum of 10^5 is five times this ridge."""
+    xx, xy = jnp.diag(jnp.asarray([1e5, 1.0, 1e-2], jnp.float32)), jnp.ones((3, 1), jnp.float32)
+    seen = statistics.Statistics(xx, xy, jnp.zeros((1, 1)), jnp.asarray(1e5))
+    assert_close(statistics.weights(seen, 0.01)[:, 0], 1 / (np.diagonal(xx) + 0.01), rtol=1e-5)
+
+
 def test_rows_that_wait_are_learned_together_once_there_is_no_room():
     """Twelve places and three rows of each batch that teach: after three batches there is no room for five more."""
     phi, y = draw(n=20)
