@@ -24,7 +24,7 @@ def main(results_dir: Path) -> list[Path]:
         for i, (learner, label) in enumerate(LEARNERS.items()):
             runs = [r for r in records if (r["learner"], r["stream"]) == (learner, stream)]
             if runs:
-                curve = ragged(label, [_by_age(run) for run in runs])
+                curve = ragged(label, [by_age(run) for run in runs])
                 line(axis, curve, f"C{i}", 1.2)
                 plotted += points(curve, stream=stream, learner=learner)
         axis.set(title=stream.replace("_", ", ") + " classes", xlabel="classes that came since", ylim=(-2, 102))
@@ -34,7 +34,7 @@ def main(results_dir: Path) -> list[Path]:
     return save_figure(figure, results_dir, "fig_retention", plotted)
 
 
-def _by_age(run: Record) -> dict[float, float]:
+def by_age(run: Record) -> dict[float, float]:
     """Accuracy in % of classes just taught, and in bins of age named by their middle."""
     curve = retained(run)
     assert curve is not None

@@ -1,4 +1,4 @@
-"""A thousand classes one at a time on the sensory code: accuracy over all met and over the first hundred."""
+"""A thousand classes one at a time on the sensory code: accuracy by classes met, and by age of a class."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pcl.evaluation.statistics import mean_interval
+from pcl.figures.curves import ragged
+from pcl.figures.panels import line
 from pcl.figures.style import save_figure
 from pcl.runner.store import Store
+from scripts.fig_retention import by_age
 from scripts.tab_thousand import class_accuracy
 
 LEARNERS = {"generative": "class Gaussians", "rls": "recursive least squares", "ncm": "nearest class mean"}
@@ -22,12 +25,13 @@ def main(results_dir: Path) -> list[Path]:
         for record in Store(results_dir, "thousand").records()
         if record["stream"] == "omniglot" and json.loads(record["config"])["learner"]["features"] == "code"
     ]
-    figure, axis = plt.subplots(figsize=(4.2, 2.8))
+    figure, (axis, aged) = plt.subplots(1, 2, figsize=(6.8, 2.6), sharey=True)
     plotted: list[dict[str, object]] = []
     for index, (learner, title) in enumerate(LEARNERS.items()):
-        runs = [class_accuracy(record) for record in records if record["learner"] == learner]
-        if not runs:
+        lives = [record for record in records if record["learner"] == learner]
+        if not lives:
             continue
+        runs = [class_accuracy(record) for record in lives]
         met = runs[0][0]
         probed = np.flatnonzero(met > 0)
         of_all = [[accuracy[p, : met[p]].mean() for p in probed] for _, accuracy in runs]
@@ -37,11 +41,18 @@ def main(results_dir: Path) -> list[Path]:
             axis.plot(met[probed], mean, style, color=f"C{index}", linewidth=1.2, label=f"{title}, {of}")
             axis.fill_between(met[probed], low, high, color=f"C{index}", alpha=0.2, linewidth=0)
             plotted += [
-                {"learner": learner, "classes_met": int(n), "of": of} | _numbers(*point)
+                {"learner": learner, "x": int(n), "of": of} | _numbers(*point)
                 for n, *point in zip(met[probed], mean, low, high, strict=True)
             ]
+        curve = ragged(title, [by_age(record) for record in lives])
+        line(aged, curve, f"C{index}", 1.2)
+        plotted += [
+            {"learner": learner, "x": float(age), "of": "one, by age", **_numbers(*point)}
+            for age, *point in zip(*curve[1:], strict=True)
+        ]
     axis.set(xlabel="classes met", ylabel="test accuracy (%)", ylim=(0, 102))
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    aged.set(xlabel="classes that came since")
+    figure.legend(*axis.get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.22))
     return save_figure(figure, results_dir, "fig_thousand", plotted)
 
 

@@ -1,11 +1,15 @@
-"""A thousand classes one at a time: accuracy among the classes met so far, and of the first and last hundred."""
+"""A thousand classes one at a time: accuracy among the classes met so far, and of the first and last hundred.
+
+Beside the first hundred of each order stand the same classes when all were shuffled (`offline_first_100`): what they
+have of their own, and not of their age.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pcl.evaluation.offline import further_rows, offline_rows
+from pcl.evaluation.offline import further_rows, offline_rows, order_gaps, shuffled_twins
 from pcl.evaluation.summary import Record, summarise
 from pcl.figures.style import save_table
 from pcl.runner.store import Store
@@ -15,7 +19,9 @@ METRICS = (
     *(f"acc_{n}" for n in CLASSES),
     "acc_first_100",
     "acc_last_100",
+    "offline_first_100",
     "offline_acc",
+    "order_gap",
     "state_bytes",
     "ms_per_sample",
 )
@@ -41,5 +47,14 @@ def main(results_dir: Path) -> list[Path]:
     rows = summarise(records)
     one_at_a_time = [record for record in records if record["stream"] == "omniglot"]
     met = [row for row in rows if row.stream == "omniglot"]
-    found = met + offline_rows(rows) + further_rows(met, one_at_a_time, measured)
+    gap, twin = order_gaps(records), shuffled_twins(records)
+
+    def compared(record: Record) -> dict[str, float]:
+        shuffled = twin(record)
+        if shuffled is None:
+            return {}
+        first = np.argsort(record["group_task"])[:100]
+        return gap(record) | {"offline_first_100": 100 * np.asarray(shuffled["probe_accuracy"][-1])[first].mean()}
+
+    found = met + offline_rows(rows) + further_rows(met, one_at_a_time, lambda r: measured(r) | compared(r))
     return save_table(found, results_dir, "tab_thousand", METRICS, latex=True)

@@ -20,24 +20,34 @@ def offline_rows(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
+def shuffled_twins(records: Sequence[Record]) -> Callable[[Record], Record | None]:
+    """The run of each run's settings and seed on its stream's shuffled twin, or None: it has the same code and key."""
+
+    def of(record: Record) -> tuple[str, str, str, int]:
+        return record["stream"], record["learner"], record["variant"], record["seed"]
+
+    runs = {of(record): record for record in records}
+
+    def twin(record: Record) -> Record | None:
+        stream, learner, variant, seed = of(record)
+        return runs.get((stream + SHUFFLED, learner, variant, seed))
+
+    return twin
+
+
 def order_gaps(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
     """What the order cost a run, for `further_rows`: offline accuracy minus its own, in points.
 
     `order_gap` as it is and `order_gap_size` without its sign, each between runs of one seed, whose key draws the
     same code and the same first weights. Nothing for a run without a shuffled twin.
     """
-
-    def of(record: Record) -> tuple[str, str, str, int]:
-        return record["stream"], record["learner"], record["variant"], record["seed"]
-
-    accuracy = {of(record): measure(record)["acc"] for record in records}
+    twin = shuffled_twins(records)
 
     def gap(record: Record) -> dict[str, float]:
-        stream, *rest = of(record)
-        twin = (stream + SHUFFLED, *rest)
-        if twin not in accuracy:
+        shuffled = twin(record)
+        if shuffled is None:
             return {}
-        points = accuracy[twin] - accuracy[of(record)]
+        points = measure(shuffled)["acc"] - measure(record)["acc"]
         return {"order_gap": points, "order_gap_size": abs(points)}
 
     return gap

@@ -2,7 +2,7 @@
 
 Each scale of the code cuts images into overlapping patches p and tells which features each of them holds:
 
-    p    <- (p - mean(p)) / sqrt(var(p) + 0.1)         local contrast, after the same for the whole image
+    p    <- (p - mean(p)) / sqrt(var(p) + 0.02)        local contrast, after the same for the whole image
     h_j  =  relu(d_j z - theta), relu(-d_j z - theta)  two-sided activity of K atoms on the whitened patch z
     a    =  sqrt of the mean of h over each of a grid of overlapping cells
     code =  (a - m) / (s + 0.1 mean of s) / sqrt(D)    each of D units by its own mean and deviation
@@ -12,7 +12,12 @@ the second, whitening stays put, and atoms, imprinted with patches seen so far, 
 the mean and deviation of its activity over the period, a homeostasis without which the mean that all images share
 would be most of a code, and drown what tells them apart in the rounding of float32. Nothing here looks at a label.
 After the period the code is the same to the last bit; samples of the period wait in memory, and are read out with
-the code that stays (`read_out`), so that every sample is read out once and all with one code.
+the code that stays (`read_out`), so that every sample is read out once and all with one code. There is no re-opening:
+it would need the readout's statistics rebuilt in the same way, from a memory of all that it has learned. A stream
+that is shorter than the period never closes it, and its readout learns nothing.
+
+What is learned on the code does not depend on the order of samples, the code itself does: it is that of those who
+came first.
 
 An input that is no image, a vector, is one patch of as many channels, without local contrast and without a grid.
 

@@ -44,10 +44,11 @@ def synapse_flops(form: str, inputs: int, size: int, outputs: int, batch: int) -
 
     P phi and the change of P, then what a batch shares (S, V and R), the output and the change of the weights.
     """
-    rank = min(size, inputs) + batch
+    size = min(size, inputs)
+    rank = size + batch
     of_p = {
         "full": 4 * inputs**2,
-        "block": 4 * inputs * min(size, inputs),
+        "block": 4 * inputs * size,
         "diagonal": 4 * inputs,
         "low_rank": inputs * (4 * size + 4 * rank**2 // batch),  # Gram matrix and turn, once a batch
         "isotropic": inputs,

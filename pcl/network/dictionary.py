@@ -6,8 +6,8 @@ For a patch p with the sums' mean m and covariance C, and atoms d_j of length 1,
     h_j = d_j z for the j of the largest |d_j z|, 0 for all others
     n_j <- n_j + h_j^2,   d_j <- d_j + (h_j / n_j) (z - h_j d_j),   then scaled to length 1
 
-The winner alone predicts the patch and learns from its own error, the less the more it has been used: an atom is
-the least-squares fit to all that it has won. Rates fall as 1/n, so that nothing needs to be tuned.
+The winner alone predicts the patch and learns from its own error, the less the more it has been used, as if an atom
+were the least-squares fit to all that it has won. Rates fall as 1/n, so that nothing needs to be tuned.
 Sources: Olshausen and Field (1996), doi:10.1038/381607a0, with one active unit; two-sided winners as in Coates and Ng
 (ICML 2011); rates as in MacQueen's k-means (1967).
 """

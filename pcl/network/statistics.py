@@ -1,11 +1,12 @@
-"""Conjugate synapses in natural form: sums over samples, solved when asked.
+"""Conjugate synapses in natural form: sums over samples, and what they say of the weights.
 
     xx = sum phi phi^T,   xy = sum phi y^T,   yy = sum y y^T,   n = number of samples
     Lambda = ridge I + xx,   W = Lambda^-1 xy,   Psi = Psi_0 + yy - W^T xy,   nu = nu_0 + n
 
 Adding two of them is the posterior of the union of what they saw, so that specialists merge exactly. A solve costs
-D^3 / 3, a sample only D^2, without the rounding of a covariance that is carried along: the way for wide codes that
-are asked rarely: there samples wait as rows (`Gathering`), and are added and solved for together.
+D^3 / 3 multiplications and additions each, a sample D^2, without the rounding of a covariance that is carried along:
+the way for wide codes, where samples wait as rows (`Gathering`) until there are enough to be added and solved for
+together. What waits is not in the weights yet, and there is no covariance to tell how sure they are.
 Source: Tschantz et al. (2025), arXiv:2503.24016.
 """
 

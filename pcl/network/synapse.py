@@ -1,7 +1,7 @@
 """Conjugate synapses: the exact posterior over the weights of a linear layer, learned by Hebbian sums.
 
 A layer predicts y = W^T phi + noise, noise ~ N(0, Sigma), from a code phi[D]; W is matrix-normal with mean w[D, C] and
-covariance P (x) Sigma, so that P[D, D] is in units of the noise. Learning a batch Phi[B, D], Y[B, C] is
+covariance P (x) Sigma, a Kronecker product: P[D, D] is in units of the noise. Learning a batch Phi[B, D], Y[B, C] is
 
     S = I + Phi P Phi^T = L L^T,   V = L^-1 Phi P,   R = L^-1 (Y - Phi w)
     w <- w + V^T R,    P <- P - V^T V,    nu <- nu + B,    Psi <- Psi + R^T R
@@ -12,7 +12,9 @@ matter, two posteriors merge by adding their sums (`pcl.network.statistics`), an
 was ever seen. On a code that does not change this is recursive least squares, known as such in class-incremental
 learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823.
 
-The only forgetting is process noise, P <- P + q I, with q inferred from errors that are larger than P explains.
+In full precision the only forgetting is process noise, P <- P + q I, with q inferred from errors that are larger than
+P explains; cheaper forms of P forget by what they leave out (`pcl.network.covariance`). Float32 rounding after a
+million updates is measured by `scripts.bench_rounding`.
 
 Locality: V and R stand at the two ends of a synapse; P phi is the steady state of lateral inhibition among the
 inputs, and P changes anti-Hebbianly. Sources: Tschantz et al. (2025), Bayesian predictive coding, arXiv:2503.24016;

@@ -14,6 +14,7 @@ from pcl.errors import UsageError
 from pcl.network import statistics, synapse
 from pcl.network.covariance import covariance
 from pcl.network.synapse import Synapses
+from scripts.bench_rounding import rounding
 
 # Sums of a few hundred float64 products of numbers near 1, through one well-conditioned inverse.
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
@@ -282,38 +283,5 @@ def test_inputs_that_drown_the_noise_stay_finite():
 
 
 def test_float32_stays_near_float64():
-    """Twenty thousand rank-1 updates in float32; `python tests/network/test_synapse.py` makes a million."""
-    assert rounding(20_000) < 2e-4
-
-
-def rounding(updates, inputs=50, batch=1):
-    """Largest error of float32 weights, relative to the largest weight, against the float64 solution of all rows."""
-    rng = np.random.default_rng(0)
-    # Condition number of the inputs' covariance 1e4, as for codes whose strongest direction is their mean.
-    scale = np.logspace(0, -2, inputs)
-    w = rng.normal(size=(inputs, 2))
-    form = covariance("full", inputs, 0)
-
-    @jax.jit
-    def live(synapses, rows):
-        def step(synapses, rows):
-            return synapse.learn(form, synapses, *rows, jnp.ones(batch, bool))[0], None
-
-        return jax.lax.scan(step, synapses, rows)[0]
-
-    with jax.enable_x64(False):
-        synapses = Synapses(jnp.zeros((inputs, 2)), form.init(inputs, 1.0))
-    xx, xy = np.eye(inputs), np.zeros((inputs, 2))
-    for part in np.array_split(np.arange(updates), max(updates // 20_000, 1)):
-        phi = (rng.normal(size=(len(part), batch, inputs)) * scale).astype(np.float32)
-        y = (phi @ w + 0.1 * rng.normal(size=(len(part), batch, 2))).astype(np.float32)
-        flat, target = phi.reshape(-1, inputs).astype(float), y.reshape(-1, 2).astype(float)
-        xx, xy = xx + flat.T @ flat, xy + flat.T @ target
-        with jax.enable_x64(False):
-            synapses = live(synapses, (jnp.asarray(phi), jnp.asarray(y)))
-    want = np.linalg.solve(xx, xy)
-    return float(np.abs(np.asarray(synapses.w) - want).max() / np.abs(want).max())
-
-
-if __name__ == "__main__":
-    print(f"float32 against float64 after a million updates: {rounding(1_000_000):.1e} of the largest weight")
+    """Twenty thousand updates; `results/bench_rounding.jsonl` has a million."""
+    assert max(rounding(20_000).values()) < 1e-4
