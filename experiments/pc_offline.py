@@ -7,9 +7,9 @@ targets, or as far away from them, where twice the rate is best. To be read besi
 arXiv:2407.01163.
 
 Rates and weight decay were chosen on validation samples (`pc_offline_rates`). On MNIST ten times the decay is better
-for both learners; on Fashion-MNIST it is not. For predictive coding neither centred nudging, at twice the cost, nor
-categorical outputs, nor Gauss-Newton inference were better there; the incremental rule was
-worse at the two rates tried.
+for both learners; on Fashion-MNIST it is not for predictive coding, and was not tried for backpropagation. For
+predictive coding neither centred nudging, at twice the cost, nor categorical outputs, nor Gauss-Newton inference were
+better there; the incremental rule was worse at the two rates tried.
 
     python -m experiments.run --experiment=pc_offline --data_dir=FOLDER
     python -m experiments.run --experiment=pc_offline --data_dir=FOLDER --learners=pcn \
