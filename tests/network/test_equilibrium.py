@@ -15,7 +15,9 @@ from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.architectures import dense_chain
 from pcl.network.energy import OUTPUTS, Problem, activity_gradient, energy, errors, feedforward
 from pcl.network.equilibrium import gauss_newton
+from pcl.network.generative import predictive_covariance
 from pcl.network.inference import Halt, norm, settle
+from pcl.network.layers import Dense
 
 newton = jax.jit(gauss_newton, static_argnames="steps")
 starts = jax.jit(feedforward)
@@ -48,6 +50,19 @@ def test_one_step_is_the_closed_form_for_linear_networks(precision):
         scale = norm(activity_gradient(p, starts(p), errors(p, starts(p))), 3)
         settled = newton(p, z, steps=1)
         assert (norm(activity_gradient(p, settled.z, errors(p, settled.z)), 3) <= 1e-10 * scale).all()
+
+
+def test_a_skip_connection_is_a_weight_that_is_one_larger():
+    """So the closed forms of linear networks hold with it: the equilibrium, and the predictive covariance."""
+    with jax.enable_x64(True):
+        p, z = problem("mupc", "identity", precision="full")
+        w = [layer.scale * layer.w + (jnp.eye(4) if layer.skip else 0) for layer in p.network]
+        plain = tuple(Dense(w_l, layer.b) for w_l, layer in zip(w, p.network, strict=True))
+        plain = dataclasses.replace(p, network=plain)
+        settled = newton(p, z, steps=1)
+        assert_close(settled.z, newton(plain, z, steps=1).z)
+        assert (settled.residual <= 1e-10).all()
+        assert_close(predictive_covariance(p, z), predictive_covariance(plain, z))
 
 
 def test_one_step_solves_one_hidden_layer_of_any_activation():
