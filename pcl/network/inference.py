@@ -10,14 +10,17 @@ Inference rules and whether they are local:
     gradient descent                     settle + optax.sgd    yes
     momentum, Adam and others by unit    settle + optax        yes (memory is kept at each unit)
     incremental (weights move as well)   incremental           yes
-    nudged outputs                       nudging               yes
+    nudged outputs                       energy.nudged         yes
     amortised start                      amortise              yes (recognition weights have a rule of their own)
     early stop                           settle + Halt         a norm over a sample's units decides when to learn,
                                                                never where to go
     layerwise preconditioning            acceleration          within a layer: lateral connections
     conjugate gradients, Anderson        acceleration          NO: sums over all of a sample's units
     Gauss-Newton                         equilibrium           NO: errors carried through the chain meet in one solve
-    error coordinates, fixed prediction  oracles               NO: a global reverse pass
+    error coordinates                    oracles               NO: a global reverse pass
+    fixed prediction, zero divergence    oracles               NO: a global clock, or a feed-forward pass kept apart
+    Langevin dynamics                    generative            yes (noise of its own at each unit)
+    one state a sequence, step by step   temporal              yes
 
 Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 """
@@ -44,6 +47,7 @@ from pcl.network.energy import (
 )
 
 HALTS = ("fixed", "gradient", "saturation")
+RISE = 1e-4  # of the energy: what float32 sums of many units may add to it
 INERTIA = 0.9  # of the running mean of changes whose saturation ends settling
 
 
@@ -71,6 +75,12 @@ class Settled(NamedTuple):
     errors: Errors
     residual: Float[Array, " B"]
     steps: Float[Array, " B"]
+
+
+def rose(before: Float[Array, ""], after: Float[Array, ""]) -> Float[Array, ""]:
+    """1 where inference began at a finite energy and ended above it by more than rounding: it diverged. Else 0."""
+    fell = after <= before + RISE * jnp.abs(before)
+    return (jnp.isfinite(before) & ~fell).astype(before.dtype)
 
 
 def norm(z: Activities, size: int) -> Float[Array, " B"]:
