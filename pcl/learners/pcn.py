@@ -27,7 +27,7 @@ from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.network import flops as counts
 from pcl.network import precision, stability
 from pcl.network.acceleration import anderson, conjugate, layerwise
-from pcl.network.energy import Activities, Problem, energy, nudged, output_cost, output_mean
+from pcl.network.energy import Activities, Problem, energy, feedforward_energy, nudged, output_cost, output_mean
 from pcl.network.equilibrium import gauss_newton
 from pcl.network.incremental import settle_and_learn
 from pcl.network.inference import HALTS, Halt, Settled, rose, settle
@@ -156,7 +156,7 @@ def make(spec: Spec) -> Learner:
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
             for v, e in zip(state.variance, raw, strict=True)
         )
-        before = weight @ energy(dataclasses.replace(ended, network=state.network), tuple(z))
+        before = weight @ feedforward_energy(ended, tuple(z), logits)
         after, rows = weight @ energy(ended, settled.z), jnp.maximum(teaches.sum(), 1)
         info = Info(
             prediction=answer(spec, logits),

@@ -166,6 +166,12 @@ def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
     return total
 
 
+def feedforward_energy(problem: Problem, z: Activities, a: Float[Array, "B ..."]) -> Float[Array, " B"]:
+    """`energy` at the feed-forward pass `z`, which ends at pre-activation `a`: only the output has an error there."""
+    cost = output_cost(problem.output, problem.top, a, problem.gain(-1), problem.observed)
+    return cost - 0.5 * sum(log_determinant(problem.gain(i), z_l) for i, z_l in enumerate(z))
+
+
 def check(problem: Problem, z: Activities | None = None) -> None:
     """Refuses what cannot be settled: shapes that do not meet, indefinite precisions, values that are not finite.
 

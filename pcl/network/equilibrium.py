@@ -45,7 +45,7 @@ from pcl.network.energy import (
     output_cost,
     preactivations,
 )
-from pcl.network.inference import Halt, Settled, norm, relative
+from pcl.network.inference import Halt, Settled, first_gradient, norm, relative
 from pcl.network.layers import Dense, Layer, activity
 from pcl.network.precision import Precision, is_full, weigh
 
@@ -88,7 +88,7 @@ def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None 
     if halt is not None and halt.rule != "gradient":
         raise UsageError(f"gauss_newton halts by the activity gradient, not by {halt.rule}: choose halt=gradient")
     first, size, steps = first_prediction(problem), problem.top.shape[0], steps if z else 0
-    scale_B = _first_gradient(problem, first)
+    scale_B = first_gradient(problem, feedforward(problem))
     start = errors(problem, z, first)
     if not steps:
         return _settled(problem, z, start, scale_B, jnp.zeros(size))
@@ -138,15 +138,6 @@ def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None 
 def _settled(problem: Problem, z: Activities, e: Errors, scale_B: Array, taken_B: Array) -> Settled:
     residual_B = norm(activity_gradient(problem, z, e), problem.top.shape[0])
     return Settled(z, e, relative(residual_B, scale_B), taken_B)
-
-
-def _first_gradient(problem: Problem, first: Array | None) -> Float[Array, " B"]:
-    """Norm of the gradient at the feed-forward pass, where only the output has an error."""
-    z = feedforward(problem)
-    if not z:
-        return jnp.zeros(problem.top.shape[0])
-    e = errors(problem, z, first)
-    return norm((problem.network[-1].carry_down(z[-1], e.delta[-1]),), problem.top.shape[0])
 
 
 def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], counts_B: Array) -> Gain:

@@ -25,6 +25,7 @@ Inference rules and whether they are local:
 Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -113,9 +114,8 @@ def settle(
         updates, memory = optimiser.update(g, memory, z)
         return optax.apply_updates(z, updates), memory
 
-    start = z if problem.bottom is None else feedforward(problem)
     size, steps = problem.top.shape[0], steps if z else 0
-    scale_B = norm(gradient(start), size)
+    scale_B = norm(gradient(z), size) if problem.bottom is None else first_gradient(problem, feedforward(problem))
     if halt is None:
 
         def unmasked(_: Array, carry: tuple[Activities, optax.OptState]) -> tuple[Activities, optax.OptState]:
@@ -129,6 +129,16 @@ def settle(
     e = errors(problem, z, first)
     residual_B = norm(activity_gradient(problem, z, e), size)
     return Settled(z, e, relative(residual_B, scale_B), taken_B)
+
+
+def first_gradient(problem: Problem, z: Activities) -> Float[Array, " B"]:
+    """Norm of the gradient at the feed-forward pass `z`, where only the output has an error."""
+    if not z:
+        return jnp.zeros(problem.top.shape[0])
+    last = problem.network[-1]
+    precision = None if problem.precision is None else problem.precision[-1:]
+    (delta,) = errors(dataclasses.replace(problem, network=(last,), bottom=z[-1], precision=precision), ()).delta
+    return norm((last.carry_down(z[-1], delta),), problem.top.shape[0])
 
 
 def relative(norm_B: Array, scale_B: Array) -> Array:
