@@ -38,7 +38,7 @@ def main(results_dir: Path) -> list[Path]:
             axis.set(xscale="log", yscale="log", xlabel=COSTS[cost] if row else "")
             if measure == "residual":
                 axis.axhline(1e-3, color="0.6", linewidth=0.8, linestyle="--", zorder=0)
-                axis.set(ylim=(1e-7, 10), title=PROBLEMS[problem])
+                axis.set(ylim=(1e-6, 10), title=PROBLEMS[problem])
             else:
                 axis.set(ylim=(1e-3, 90))
     for row, label in enumerate(MEASURES.values()):
