@@ -2,7 +2,7 @@
 
 Fifty shuffled passes in batches of 128, accuracy on the test samples after the last one, without augmentation. To
 be read beside table 1 of Pinchetti et al. (2025), arXiv:2407.01163. The full size is for an accelerator; it has no
-records yet, and its rates are those of `pc_offline`, not chosen for it.
+records yet, and its rates were not chosen for it.
 
     python -m experiments.run --experiment=pc_conv --data_dir=FOLDER
     python -m experiments.run --experiment=pc_conv --data_dir=FOLDER --set output=categorical

@@ -60,6 +60,10 @@ class Info(NamedTuple):
     surprise: Float[Array, ""] | None = None  # mean cost of that prediction once the label is seen
     energy: Float[Array, ""] | None = None  # mean free energy after inference, when the weights move
     inference_steps: Float[Array, ""] | None = None  # mean number of inference steps
+    residual: Float[Array, ""] | None = (
+        None  # mean of what inference left of the activity gradient, relative to its first
+    )
+    risen: Float[Array, ""] | None = None  # 1 where inference ended above the energy that it began at, else 0
     belief: Float[Array, " S"] | None = None  # probability of each context that the learner may tell apart, afterwards
     contexts: Float[Array, ""] | None = None  # contexts found so far
     refused: Float[Array, ""] | None = None  # times that this batch asked for a context for which there was no room

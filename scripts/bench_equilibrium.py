@@ -6,6 +6,14 @@ angle between the weight update and that at the equilibrium, in degrees, the mat
 of one 64 x 256 x 256, and milliseconds of CPU and wall time, medians over the repeats. Written to
 `<results_dir>/bench_equilibrium.jsonl`; this is a study of one inference, not a sweep of learners over streams.
 
+The equilibrium is found by Newton's method in float64, to a residual of 1e-10, and all is measured in float64. Rates
+are those that reach a residual of 1e-3 soonest (gradient descent, momentum), or the smallest after 24 steps (adam,
+error coordinates). `early stop` is gradient descent whose samples stop at their own residual, by tolerance; the
+batch computes until its last one does. `fixed prediction` is backpropagation once it has settled: the angle that is
+left is that between the two. `amortised start` begins at the guess of a recognition chain, learned from activities
+that settled on other samples, in place of the feed-forward pass. The incremental rule is not here: its weights move,
+and the equilibrium with them.
+
     python -m scripts.bench_equilibrium
 """
 
@@ -14,23 +22,36 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from absl import flags
 
 from pcl.command import launch
 from pcl.network.acceleration import anderson, conjugate, layerwise
-from pcl.network.energy import Activities, Problem, errors, feedforward
+from pcl.network.amortise import guess
+from pcl.network.energy import Activities, Errors, Problem, errors, feedforward
 from pcl.network.equilibrium import gauss_newton
-from pcl.network.inference import settle
+from pcl.network.inference import Halt, Settled, settle
+from pcl.network.layers import Network
+from pcl.network.oracles import settle_errors, settle_fixed_predictions
 from pcl.network.plasticity import hebbian_update
 from pcl.runner import devices
-from scripts.inference_problems import descent_plans, random_problem, residual, trained_problem
+from scripts.inference_problems import (
+    RATES,
+    as_float64,
+    descent_plans,
+    equilibrium,
+    random_problem,
+    recognition,
+    trained_problem,
+)
+from scripts.inference_problems import residual as batch_residual
 from scripts.peers.work import BATCH, SIZES
 
 FLAGS = flags.FLAGS
@@ -38,41 +59,56 @@ flags.DEFINE_integer("repeats", 15, "Measurements of each rule and number of ste
 flags.DEFINE_string("results_dir", "results", "Folder that bench_equilibrium.jsonl is written to.")
 
 STEPS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
-FEW = 12  # steps of Gauss-Newton, which is at the limit of float32 by then
+FEW = {"gauss_newton": 12, "fixed prediction": 2}  # steps that end at the limit of float32, or exactly
+TOLERANCES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # of early stops
+ADAM_RATES = (0.003, 0.01, 0.03, 0.1)
 # Products of 64 x 256 x 256: first those from the second layer on and what a rule computes beforehand (forming or
 # inverting a matrix of 256 x 256 counts 4 products, the shared solve the descent of 10 rows), then those of a step.
 SMALL = SIZES[-1] / SIZES[1]  # a product with the output layer
+DESCENT = (1 + SMALL, 2 + 2 * SMALL)
 PRODUCTS: dict[str, tuple[float, float]] = {
-    "gradient descent 0.1": (1 + SMALL, 2 + 2 * SMALL),
-    "gradient descent": (1 + SMALL, 2 + 2 * SMALL),
-    "heavy ball": (1 + SMALL, 2 + 2 * SMALL),
+    "gradient descent 0.1": DESCENT,
+    "gradient descent": DESCENT,
+    "early stop": DESCENT,
+    "heavy ball": DESCENT,
+    "adam": DESCENT,
+    "amortised start": (1 + SMALL, 2 + 2 * SMALL),  # guessing takes as many as the feed-forward pass
     "layerwise": (1 + SMALL + 2 * 4 + 2 * 4, 4 + 2 * SMALL),
     "conjugate": (1 + SMALL, 3 + 3 * SMALL),
-    "anderson": (1 + SMALL, 2 + 2 * SMALL),
+    "anderson": DESCENT,
     "gauss_newton": (1 + 5 * SMALL + SIZES[-1] / BATCH, 2 + 8 * SMALL),
+    "error coordinates": DESCENT,
+    "fixed prediction": (1 + SMALL, 1 + SMALL),  # predictions stay
 }
-Rule = Callable[[Problem, Activities], Activities]
+
+
+class Found(NamedTuple):
+    """Where a rule ended, the most steps that a sample took, and errors to learn from that are not those at `z`."""
+
+    z: Activities
+    steps: jax.Array
+    errors: Errors | None = None
+
+
+Rule = Callable[[Problem], Found]
+Of = Callable[[Any], Rule]  # a rule by the number of its steps, or its tolerance
 
 
 def main() -> None:
     """Time every rule at every number of steps, and write a line for each."""
     lines = []
-    for name, problem in {"init": random_problem(), "trained": trained_problem()}.items():
-        plans = descent_plans(problem)
-        rate, (best, momentum) = plans["gradient descent"][0], plans["momentum"][:2]
-        settled = jax.jit(lambda p: gauss_newton(p, feedforward(p), 40).z)(problem)
-        truth = _update(problem, settled)
-        for rule in PRODUCTS:
-            for steps in STEPS:
-                if rule == "gauss_newton" and steps > FEW:
-                    continue
-                run = jax.jit(_rule(rule, steps, {"rate": rate, "best": best, "momentum": momentum}))
-                z = jax.block_until_ready(run(problem))
-                where = {"problem": name, "rule": rule, "steps": steps, "residual": float(residual(problem, z))}
-                angle = float(_angle(_update(problem, z), truth))
+    for name, (problem, others) in {"init": random_problem(), "trained": trained_problem()}.items():
+        truth, rules = equilibrium(problem), _rules(problem, recognition(problem, others))
+        for rule, of in rules.items():
+            choices = TOLERANCES if rule == "early stop" else [n for n in STEPS if n <= FEW.get(rule, max(STEPS))]
+            for choice in choices:
+                run = jax.jit(of(choice))
+                found = jax.block_until_ready(run(problem))
+                residual, angle = _measure(problem, found, truth)
+                where = {"problem": name, "rule": rule, "steps": int(found.steps), "residual": residual, "angle": angle}
                 fixed, each = PRODUCTS[rule]
-                cost = {"products": fixed + each * steps} | _time(functools.partial(run, problem), FLAGS.repeats)
-                lines.append(where | {"angle": angle} | cost)
+                cost = {"products": fixed + each * int(found.steps)}
+                lines.append(where | cost | _time(functools.partial(run, problem), FLAGS.repeats))
     about = devices.provenance() | {"load": os.getloadavg()}
     path = Path(FLAGS.results_dir, "bench_equilibrium.jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,37 +118,83 @@ def main() -> None:
     print(path)
 
 
-def _rule(name: str, steps: int, tuned: dict[str, float]) -> Callable[[Problem], Activities]:
-    """Inference by a rule from the feed-forward pass; rates are those that reach the tolerance soonest."""
-    if name == "gauss_newton":
-        return lambda p: gauss_newton(p, feedforward(p), steps).z
-    optimisers: dict[str, Callable[[Problem, Activities], optax.GradientTransformation]] = {
-        "gradient descent 0.1": lambda p, z: optax.sgd(0.1),
-        "gradient descent": lambda p, z: optax.sgd(tuned["rate"]),
-        "heavy ball": lambda p, z: optax.sgd(tuned["best"], tuned["momentum"]),
-        "layerwise": lambda p, z: layerwise(p, z, 0.5),
-        "conjugate": lambda p, z: conjugate(p),
-        "anderson": lambda p, z: anderson(tuned["rate"]),
+def _rules(problem: Problem, guesses: Network) -> dict[str, Of]:
+    """Every rule, by the number of its steps (early stop: its tolerance), with rates that suit the problem."""
+    plans = descent_plans(problem)
+    rate, (best, momentum) = plans["gradient descent"][0], plans["momentum"][:2]
+
+    def settling(
+        optimiser: Callable[[Problem, Activities], optax.GradientTransformation],
+        start: Callable[[Problem], Activities] = feedforward,
+    ) -> Of:
+        def of(steps: int) -> Rule:
+            def run(p: Problem) -> Found:
+                z = start(p)
+                return _found(settle(p, z, optimiser(p, z), steps))
+
+            return run
+
+        return of
+
+    def descent(optimiser: optax.GradientTransformation, start: Callable[[Problem], Activities] = feedforward) -> Of:
+        return settling(lambda p, z: optimiser, start)
+
+    def by_errors(rate: float) -> Of:
+        return lambda steps: lambda p: _found(settle_errors(p, optax.sgd(rate), steps))
+
+    def fixed_prediction(steps: int) -> Rule:
+        def run(p: Problem) -> Found:
+            settled = settle_fixed_predictions(p, optax.sgd(1.0), steps)
+            return Found(settled.z, settled.steps.max(), settled.errors)
+
+        return run
+
+    def soonest(rates: Sequence[float], of: Callable[[float], Of]) -> Of:
+        return of(min(rates, key=lambda rate: _finite(batch_residual(problem, jax.jit(of(rate)(24))(problem).z))))
+
+    return {
+        "gradient descent 0.1": descent(optax.sgd(0.1)),
+        "gradient descent": descent(optax.sgd(rate)),
+        "early stop": lambda tolerance: (
+            lambda p: _found(settle(p, feedforward(p), optax.sgd(rate), max(STEPS), Halt("gradient", tolerance)))
+        ),
+        "heavy ball": descent(optax.sgd(best, momentum)),
+        "adam": soonest(ADAM_RATES, lambda rate: descent(optax.adam(rate))),
+        "amortised start": descent(optax.sgd(rate), lambda p: guess(guesses, p.top)),
+        "layerwise": settling(lambda p, z: layerwise(p, z, 0.5)),
+        "conjugate": settling(lambda p, z: conjugate(p)),
+        "anderson": descent(anderson(rate)),
+        "gauss_newton": lambda steps: lambda p: _found(gauss_newton(p, feedforward(p), steps)),
+        "error coordinates": soonest(RATES, by_errors),
+        "fixed prediction": fixed_prediction,
     }
 
-    def run(p: Problem) -> Activities:
-        z = feedforward(p)
-        return settle(p, z, optimisers[name](p, z), steps).z
 
-    return run
+def _found(settled: Settled) -> Found:
+    return Found(settled.z, settled.steps.max())
 
 
-@jax.jit
-def _update(problem: Problem, z: Activities) -> jax.Array:
-    """The direction of all weights as one vector."""
-    direction = hebbian_update(problem, z, errors(problem, z), jnp.ones(BATCH))
-    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(direction)])
+def _finite(number: Any) -> float:
+    return float(number) if np.isfinite(number) else np.inf
 
 
-def _angle(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Degrees between two directions, accurate where they are nearly the same."""
-    a, b = a / jnp.linalg.norm(a), b / jnp.linalg.norm(b)
-    return jnp.degrees(2 * jnp.arctan2(jnp.linalg.norm(a - b), jnp.linalg.norm(a + b)))
+def _direction(problem: Problem, z: Activities) -> Network:
+    return hebbian_update(problem, z, errors(problem, z), jnp.ones(BATCH))
+
+
+def _measure(problem: Problem, found: Found, truth: Activities) -> tuple[float, float]:
+    """Residual, and angle in degrees of the direction found to that at the true equilibrium, in float64."""
+    with jax.enable_x64(True):
+        p, z, own = as_float64((problem, found.z, found.errors))
+        direction = _direction(p, z) if own is None else hebbian_update(p, feedforward(p), own, jnp.ones(BATCH))
+        return float(batch_residual(p, z)), float(_angle(direction, _direction(p, truth)))
+
+
+def _angle(a: Network, b: Network) -> jax.Array:
+    """Degrees between two directions of all weights, accurate where they are nearly the same."""
+    a_N, b_N = (jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(of)]) for of in (a, b))
+    a_N, b_N = a_N / jnp.linalg.norm(a_N), b_N / jnp.linalg.norm(b_N)
+    return jnp.degrees(2 * jnp.arctan2(jnp.linalg.norm(a_N - b_N), jnp.linalg.norm(a_N + b_N)))
 
 
 def _time(call: Callable[[], Any], repeats: int) -> dict[str, float]:

@@ -4,7 +4,8 @@ Works (`scripts/peers/work.py`): "step", 20 gradient steps on the activities and
 batch 64, float32; "settle", from the inputs to an activity gradient of 1e-3 of the first, by gradient descent and by
 momentum with the rates that need the fewest steps, and by Gauss-Newton; "step to equilibrium", the whole training
 step to that gradient. Problems: "init", fresh weights and random inputs; "trained", digits at 28 x 28 after 300
-steps. Every worker's result is checked against float64: weights after a step, the residual after settling.
+steps. Results of "step" and "settle" are checked against float64: weights after a step, the residual after settling.
+"step to equilibrium" is that settling and a step of the weights; it has no check of its own.
 
 One idle worker process a library, each in an environment of its own; cases are timed one at a time, interleaved and
 shuffled. One JSON line a case is written to `<results_dir>/bench_inference.jsonl`: medians over the repeats.
@@ -51,7 +52,7 @@ class Worker(NamedTuple):
 
 def main() -> None:
     """Make the problems, tune descent on them, time every case and write a line for each."""
-    problems = {"init": random_problem(), "trained": trained_problem()}
+    problems = {"init": random_problem()[0], "trained": trained_problem()[0]}
     plans: dict[str, Any] = {name: descent_plans(problem) for name, problem in problems.items()}
     plans["gauss_newton"] = {name: gauss_newton_steps(problem) for name, problem in problems.items()}
     with tempfile.TemporaryDirectory() as folder:

@@ -2,22 +2,28 @@
 
 import dataclasses
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jaxtyping import Float
 
 from pcl.errors import UsageError
+from pcl.network.amortise import recognition_update
 from pcl.network.energy import Activities, Problem, activity_gradient, errors, feedforward, first_prediction
 from pcl.network.equilibrium import gauss_newton
+from pcl.network.inference import settle
 from pcl.network.layers import Dense, Network
 from pcl.network.plasticity import hebbian_update, init_optimiser, learn
 from pcl.streams.sources import source
 from scripts.peers.work import BATCH, SIZES, TOLERANCE
 
 RATES, MOMENTA, MOST = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), (0.3, 0.4, 0.5, 0.6), 150
+
+Samples = tuple[Float[Array, "N D"], Float[Array, "N C"]]
 
 
 def _network(seed: int) -> Network:
@@ -27,15 +33,19 @@ def _network(seed: int) -> Network:
     return (*layers[:-1], dataclasses.replace(layers[-1], activation="identity"))
 
 
-def random_problem() -> Problem:
-    """Fresh weights of variance 1/inputs, normal inputs, random labels."""
-    rng = np.random.default_rng(1)
-    x = jnp.asarray(rng.normal(size=(BATCH, SIZES[0])), jnp.float32)
-    return Problem(_network(0), x, jax.nn.one_hot(rng.integers(0, SIZES[-1], BATCH), SIZES[-1]))
+def random_problem() -> tuple[Problem, Samples]:
+    """Fresh weights of variance 1/inputs, normal inputs, random labels; and other samples of the same kind."""
+    rng, other = np.random.default_rng(1), np.random.default_rng(2)
+
+    def samples(rng: np.random.Generator, size: int) -> Samples:
+        x = jnp.asarray(rng.normal(size=(size, SIZES[0])), jnp.float32)
+        return x, jax.nn.one_hot(rng.integers(0, SIZES[-1], size), SIZES[-1])
+
+    return Problem(_network(0), *samples(rng, BATCH)), samples(other, 20 * BATCH)
 
 
-def trained_problem(steps: int = 300, lr: float = 1e-3) -> Problem:
-    """Digits, each pixel three wide, after `steps` steps of predictive coding with Adam."""
+def trained_problem(steps: int = 300, lr: float = 1e-3) -> tuple[Problem, Samples]:
+    """Digits, each pixel three wide, after `steps` steps of predictive coding with Adam; and the digits not in it."""
     digits = source("digits")
     images = np.kron(digits.scale * digits.x_train.reshape(-1, 8, 8), np.ones((3, 3)))
     x = jnp.asarray(np.pad(images, ((0, 0), (2, 2), (2, 2))).reshape(-1, SIZES[0]), jnp.float32)
@@ -52,7 +62,59 @@ def trained_problem(steps: int = 300, lr: float = 1e-3) -> Problem:
 
     start = (network, init_optimiser(network, optimiser))
     (network, _), _ = jax.lax.scan(step, start, jax.random.split(jax.random.key(0), steps))
-    return Problem(network, x[:BATCH], y[:BATCH])
+    return Problem(network, x[:BATCH], y[:BATCH]), (x[BATCH:], y[BATCH:])
+
+
+def recognition(problem: Problem, samples: Samples, steps: int = 300, lr: float = 1e-3) -> Network:
+    """A recognition chain (`pcl.network.amortise`) learned by Adam from where `samples` settle on the network."""
+    sizes = SIZES[:0:-1]
+    chain = tuple(Dense(jnp.zeros((d, h))) for d, h in itertools.pairwise(sizes))
+    x, y = samples
+    optimiser = optax.adam(lr)
+
+    def step(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
+        chain, memory = carry
+        chosen = jax.random.choice(key, len(x), (BATCH,), replace=False)
+        seen = Problem(problem.network, x[chosen], y[chosen])
+        z = gauss_newton(seen, feedforward(seen), 3).z
+        direction = recognition_update(chain, seen.top, z, jnp.full(BATCH, 1 / BATCH))
+        return learn(chain, memory, direction, optimiser, (1.0,) * len(chain)), None
+
+    keys = jax.random.split(jax.random.key(1), steps)
+    return jax.jit(lambda start: jax.lax.scan(step, start, keys)[0])((chain, init_optimiser(chain, optimiser)))[0]
+
+
+def as_float64(tree: Any) -> Any:
+    """Every array of a tree in double precision, where that is on."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), tree)
+
+
+def equilibrium(problem: Problem, tolerance: float = 1e-10) -> Activities:
+    """The activities where the gradient is `tolerance` of its first, by Newton's method in float64.
+
+    From two hundred steps of gradient descent on; each of its linear systems is solved by conjugate gradients.
+
+    Raises:
+      UsageError: ten steps do not reach it.
+    """
+    with jax.enable_x64(True):
+
+        @jax.jit
+        def newton(p: Problem, z: Activities) -> Activities:
+            def gradient(z: Activities) -> Activities:
+                return activity_gradient(p, z, errors(p, z))
+
+            down = jax.tree.map(jnp.negative, gradient(z))
+            hessian = lambda v: jax.jvp(gradient, (z,), (v,))[1]  # noqa: E731
+            return jax.tree.map(jnp.add, z, jax.scipy.sparse.linalg.cg(hessian, down, tol=1e-8, maxiter=500)[0])
+
+        p = as_float64(problem)
+        z = jax.jit(lambda p: settle(p, feedforward(p), optax.sgd(0.1), 200).z)(p)
+        for _ in range(10):
+            if residual(p, z) <= tolerance:
+                return z
+            z = newton(p, z)
+    raise UsageError(f"ten Newton steps do not reach a residual of {tolerance}")
 
 
 def _size(problem: Problem, z: Activities, first: Array | None = None) -> Array:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from pcl.types import Batch, Layout, Prediction
 
@@ -32,12 +32,14 @@ class Record(NamedTuple):
     surprise: Float[Array, " N"] | None
     energy: Float[Array, " N"] | None
     inference_steps: Float[Array, " N"] | None
+    residual: Float[Array, " N"] | None  # what inference left of the activity gradient, relative to its first
     belief: Float[Array, "N S"] | None  # mean probability of each context over the steps of a bin, to three decimals
     contexts: Float[Array, " N"] | None  # found by the end of a bin
     refused: Float[Array, " N"] | None  # times that a context was asked for and there was no room for it
     skipped: Float[Array, " N"] | None  # samples that were not finite
     revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
-    diverged_at: Int[Array, ""]  # first step with a number that is not finite; `steps` if only the last state; -1
+    diverged_at: Int[Array, ""]  # first step that raised the energy or is not finite; `steps`: the last state; -1: none
+    inference_diverged: Bool[Array, ""]  # it was inference: from a finite energy to a higher one, or none
 
 
 def log_every(steps: int, bins: int) -> int:

@@ -73,7 +73,8 @@ def measure(record: Record) -> dict[str, float]:
     probed, metrics that need all of them are left out. A stream without held-out samples has nothing but what
     was measured while it was lived. `revisit_acc` is over the episodes lived after the stream,
     `revisit_first_acc` over the first batch of each, before anything was relearned. `labelled` is the share of
-    samples that were learned from. Real targets are scored by explained variance, in the place of accuracy.
+    samples that were learned from. `residual` is what inference left of the activity gradient, relative to its first,
+    on average over samples. Real targets are scored by explained variance, in the place of accuracy.
     """
     values = _probed(record) if len(record["probe_steps"]) else {}
     values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
@@ -90,6 +91,8 @@ def measure(record: Record) -> dict[str, float]:
         )
     if record["inference_steps"] is not None:
         values["inference_steps"] = float(np.sum(record["inference_steps"]) / np.sum(record["taught"]))
+    if record["residual"] is not None:
+        values["residual"] = float(np.sum(record["residual"]) / np.sum(record["taught"]))
     batch, ms = json.loads(record["config"])["stream"]["batch"], record["timing"]["ms_per_step"]
     costs = {name: record[name] for name in ("state_bytes", "flops_per_sample", "cost_ratio")}
     return values | costs | {"ms_per_step": ms, "ms_per_sample": ms / batch}
@@ -147,9 +150,9 @@ def _samples_to_learn(record: Record, accuracy: np.ndarray) -> float:
 def summarise(records: Iterable[Record]) -> list[Row]:
     """Mean and interval of every metric over the seeds of each stream, learner and variant.
 
-    Metrics that a stream or learner does not define (NaN) are left out; one that is never reached by some run
-    (inf) has mean inf and no interval. A run that diverged counts with the accuracy it had, which is what its
-    user would get.
+    Metrics that a stream, learner or some older record does not define are left out; one that is never reached by
+    some run (inf) has mean inf and no interval. A run that diverged counts with the accuracy it had, which is what
+    its user would get.
     """
 
     def cell(record: Record) -> tuple[str, str, str, str]:
@@ -166,7 +169,7 @@ def summarise(records: Iterable[Record]) -> list[Row]:
             f" --seeds={len(runs)}{first}" + "".join(f" --set {text}" for text in settings.split())
         )
         for metric in measured[0]:
-            values = [m[metric] for m in measured]
+            values = [m.get(metric, np.nan) for m in measured]
             if not np.isnan(values).any():
                 interval = mean_interval(values)
                 rows.append(Row(experiment, stream, learner, settings, metric, *interval, len(runs), command))

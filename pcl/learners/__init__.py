@@ -18,7 +18,7 @@ class Entry(NamedTuple):
     flops: Callable[[Spec, HParams, Any, int], Any]  # a sample of a batch of this size, at a mean of inference steps
     labels: bool = True  # predicts labels
     targets: bool = False  # predicts real targets
-    step_bound: Callable[[Spec, HParams], float] | None = None  # largest stable `inference_lr` at fresh weights
+    step_bound: Callable[[Spec, HParams], float | None] | None = None  # largest stable `inference_lr`, fresh weights
 
 
 REGISTRY = {
@@ -67,6 +67,7 @@ REGISTRY = {
         tpc.flops,
         labels=False,
         targets=True,
+        step_bound=tpc.step_bound,
     ),
     "generative": Entry(
         generative.make, generative.HParams(), "class Gaussians on a code, one covariance for all", generative.flops

@@ -11,11 +11,11 @@ as drift = 0. Hidden layers are learned, hence their activity changes under the 
 Sources: Tschantz et al. (2025), arXiv:2503.24016; drift as in Jazwinski (1969), doi:10.1016/0005-1098(69)90109-5.
 """
 
-import itertools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
@@ -24,8 +24,11 @@ from pcl.fields import Traced, static, traced
 from pcl.learners import features, rls
 from pcl.learners.inputs import mean_weights, targets, teaching_rows
 from pcl.network import synapse
+from pcl.network.activations import ACTIVATIONS
 from pcl.network.covariance import covariance, synapse_flops
-from pcl.network.layers import ACTIVATIONS
+from pcl.network.energy import Problem, energy, feedforward
+from pcl.network.inference import rose, settle
+from pcl.network.layers import Dense
 from pcl.network.synapse import Noise, Synapses
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -93,7 +96,10 @@ def make(spec: Spec) -> Learner:
         y_BC, teaches_B = targets(batch, spec), teaching_rows(batch)
         below = _forward(state, features.encode_batch(state.code, batch, hp), hp)
         mean_BC, variance_BC, leverage_B = _believed(state, below[-1], hp)
-        z = _settle(state.layers, below, y_BC, hp)
+        problem, weight = _problem(state.layers, below[0], y_BC, hp.activation), mean_weights(batch)
+        start = feedforward(problem)
+        settled = settle(problem, start, optax.sgd(hp.inference_lr), hp.inference_steps)
+        z = settled.z
         codes = (below[0], *(_code(z_l, hp) for z_l in z))
         learned, innovations = zip(
             *(
@@ -111,11 +117,12 @@ def make(spec: Spec) -> Learner:
         missed_BC = jnp.where(teaches_B[:, None], y_BC - mean_BC, 0.0) / jnp.sqrt(1 + leverage_B)[:, None]
         whitened_BC = missed_BC if z else innovations[-1].whitened
         noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
-        weight = mean_weights(batch)
         info = Info(
             prediction=answer(mean_BC, variance_BC, leverage_B),
             surprise=0.5 * weight @ jnp.sum((y_BC - mean_BC) ** 2 / variance_BC + jnp.log(variance_BC), axis=1),
             inference_steps=float(hp.inference_steps if z else 0) * weight.sum(),
+            residual=weight @ jnp.where(teaches_B, settled.residual, 0.0) if z else None,
+            risen=rose(weight @ energy(problem, start), weight @ energy(problem, z)) if z else None,
         )
         return State(state.code, (*learned[:-1], last), noise, drift), info
 
@@ -153,21 +160,8 @@ def _forward(state: State, phi_BD: Float[Array, "B D"], hp: HParams) -> list[Arr
     return below
 
 
-def _settle(
-    layers: tuple[Synapses, ...], below: list[Array], y_BC: Float[Array, "B C"], hp: HParams
-) -> tuple[Array, ...]:
-    """Hidden activities after descending the energy: dz_l = rate (-e_l + f'(z_l) (e_{l+1} W_{l+1}^T)), all at once."""
-    df = ACTIVATIONS[hp.activation].df
-
-    def errors(z: tuple[Array, ...]) -> tuple[Array, ...]:
-        codes = (below[0], *(_code(z_l, hp) for z_l in z))
-        return tuple(a - code @ layer.w for a, code, layer in zip((*z, y_BC), codes, layers, strict=True))
-
-    def step(_: Array, z: tuple[Array, ...]) -> tuple[Array, ...]:
-        pairs = zip(z, itertools.pairwise(errors(z)), layers[1:], strict=True)
-        return tuple(
-            z_l + hp.inference_lr * (df(z_l) * (e_above @ layer.w[:-1].T) - e_l) for z_l, (e_l, e_above), layer in pairs
-        )
-
-    start = tuple(code @ layer.w for code, layer in zip(below[:-1], layers[:-1], strict=True))
-    return jax.lax.fori_loop(0, hp.inference_steps if start else 0, step, start)
+def _problem(layers: tuple[Synapses, ...], code_BD: Float[Array, "B D"], y_BC: Array, activation: str) -> Problem:
+    """The energy above, to settle by gradient descent: every layer but the lowest reads [f(z), 1]."""
+    first, *above = layers
+    network = Dense(first.w), *(Dense(layer.w[:-1], layer.w[-1], inner=activation) for layer in above)
+    return Problem(network, code_BD, y_BC)

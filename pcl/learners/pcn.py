@@ -4,6 +4,9 @@ Activities start from the feed-forward pass, descend the free energy with input 
 weight then moves by the error above it times the activity below it.
 Sources: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949; inference before learning as in
 Song et al. (2024), doi:10.1038/s41593-023-01514-1. The variants' sources stand in `pcl/network`.
+
+With nudged outputs the energy that is reported is that of the nudged problem; with centred ones energy, residual and
+steps are those of the negative side.
 """
 
 import dataclasses
@@ -24,10 +27,10 @@ from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.network import flops as counts
 from pcl.network import precision, stability
 from pcl.network.acceleration import anderson, conjugate, layerwise
-from pcl.network.energy import Activities, Problem, energy, nudged, output_cost, output_mean
+from pcl.network.energy import Activities, Problem, energy, feedforward_energy, nudged, output_cost, output_mean
 from pcl.network.equilibrium import gauss_newton
 from pcl.network.incremental import settle_and_learn
-from pcl.network.inference import HALTS, Halt, Settled, settle
+from pcl.network.inference import HALTS, Halt, Settled, rose, settle
 from pcl.network.layers import Network, forward
 from pcl.network.oracles import settle_errors
 from pcl.network.plasticity import hebbian_update
@@ -35,6 +38,11 @@ from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
 Rule = Callable[[Problem, Activities, "HParams"], Settled]
+
+
+def _rate(problem: Problem, hp: "HParams") -> Traced:
+    """The step of rules that follow the gradient: gains are divided out of it, lest they make it unstable."""
+    return hp.inference_lr / precision.largest_gain(problem.precision)
 
 
 def _halt(hp: "HParams") -> Halt | None:
@@ -50,15 +58,15 @@ def _descent(optimiser: Callable[[Problem, Activities, "HParams"], optax.Gradien
 
 # Rules that settle first and learn then, by the name of what moves the activities.
 RULES: dict[str, Rule] = {
-    "gd": _descent(lambda _p, _z, hp: optax.sgd(hp.inference_lr)),
-    "momentum": _descent(lambda _p, _z, hp: optax.sgd(hp.inference_lr, hp.inference_momentum)),
+    "gd": _descent(lambda problem, _z, hp: optax.sgd(_rate(problem, hp))),
+    "momentum": _descent(lambda problem, _z, hp: optax.sgd(_rate(problem, hp), hp.inference_momentum)),
     "adam": _descent(lambda _p, _z, hp: optax.adam(hp.inference_lr)),
     "layerwise": _descent(lambda problem, z, hp: layerwise(problem, z, hp.inference_lr)),
     # not local: ways to the same equilibrium in fewer steps, and a baseline
     "conjugate": _descent(lambda problem, _z, _hp: conjugate(problem)),
-    "anderson": _descent(lambda _p, _z, hp: anderson(hp.inference_lr)),
+    "anderson": _descent(lambda problem, _z, hp: anderson(_rate(problem, hp))),
     "gauss_newton": lambda problem, z, hp: gauss_newton(problem, z, hp.inference_steps, _halt(hp)),
-    "epc": lambda problem, z, hp: settle_errors(problem, optax.sgd(hp.inference_lr), hp.inference_steps),
+    "epc": lambda problem, z, hp: settle_errors(problem, optax.sgd(_rate(problem, hp)), hp.inference_steps),
 }
 FLOPS = {"ipc": counts.incremental, "gauss_newton": counts.gauss_newton, "conjugate": counts.conjugate}
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
@@ -70,7 +78,8 @@ class HParams(mlp.MLPHParams):
 
     inference: str = static(
         "gd",
-        "rule that moves the activities; ipc moves the weights with them, epc is not local",
+        "rule that moves the activities; ipc moves the weights with them; "
+        "conjugate, anderson, gauss_newton and epc are not local",
         choices=(*RULES, "ipc"),
     )
     inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
@@ -95,14 +104,20 @@ class PCNState(NamedTuple):
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample, for a mean number of inference steps.
 
-    `layerwise` is counted as `gd`: its products within layers are left out.
+    `layerwise` and `epc` are counted as `gd`: products within layers, and between all errors and the output, are
+    left out. So is the residual, which is measured once a batch and decides nothing.
     """
     counted = FLOPS.get(hp.inference, counts.predictive_coding)(mlp.synapses(spec, hp), inference_steps)
     return max(len(NUDGES[hp.nudge]), 1) * counted
 
 
-def step_bound(spec: Spec, hp: HParams) -> float:
-    """The largest `inference_lr` of gradient descent that is stable at fresh weights, on inputs of unit variance."""
+def step_bound(spec: Spec, hp: HParams) -> float | None:
+    """The largest `inference_lr` that is stable at fresh weights, on inputs of unit variance, at any precision.
+
+    None for rules other than gradient descent, with or without momentum, of which no bound is known here.
+    """
+    if hp.inference not in ("gd", "momentum"):
+        return None
     keys = jax.random.split(jax.random.key(0))
     network = mlp.network(spec, keys[0], hp)
     x = jax.random.normal(keys[1], (32, *spec.input_shape))
@@ -119,6 +134,8 @@ def make(spec: Spec) -> Learner:
             raise UsageError("inference=ipc learns at every step: it takes nudge=none and halt=fixed")
         if hp.inference == "epc" and hp.halt != "fixed":
             raise UsageError(f"halt={hp.halt}: inference=epc takes a fixed number of steps; set halt=fixed")
+        if hp.inference == "gauss_newton" and hp.halt == "saturation":
+            raise UsageError("halt=saturation: inference=gauss_newton takes halt=fixed or halt=gradient")
         network, optimiser = mlp.init(spec, key, hp)
         shapes = [z.shape[1:] for z in jax.eval_shape(forward, network, jnp.zeros((1, *spec.input_shape)))]
         variance = [precision.unit_variance(hp.precision, shape) for shape in shapes]
@@ -132,18 +149,22 @@ def make(spec: Spec) -> Learner:
         # A row that does not teach expects what it predicts: it has no error to settle.
         teaches = teaching_rows(batch)
         top = jnp.where(teaches[:, None], y, output_mean(hp.output, logits))
-        gains = tuple(precision.inverse(v, hp.precision == "full") for v in state.variance)
+        gains = tuple(precision.inverse(v) for v in state.variance)
         problem = Problem(state.network, x, top, precision=gains, output=hp.output)
-        ended, settled, learned = _learn(problem, tuple(z), logits, weight, state, hp)
+        ended, settled, raw, learned = _learn(problem, tuple(z), logits, weight, state, hp)
         variance = tuple(
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
-            for v, e in zip(state.variance, settled.errors.raw, strict=True)
+            for v, e in zip(state.variance, raw, strict=True)
         )
+        before = weight @ feedforward_energy(ended, tuple(z), logits)
+        after, rows = weight @ energy(ended, settled.z), jnp.maximum(teaches.sum(), 1)
         info = Info(
             prediction=answer(spec, logits),
             surprise=weight @ output_cost(hp.output, y, logits, gains[-1]),
-            energy=weight @ energy(ended, settled.z),
-            inference_steps=(teaches * settled.steps).sum() / jnp.maximum(teaches.sum(), 1),
+            energy=after,
+            inference_steps=(teaches * settled.steps).sum() / rows,
+            residual=jnp.where(teaches, settled.residual, 0.0).sum() / rows,
+            risen=rose(before, after),
         )
         return PCNState(*learned, variance), info
 
@@ -155,24 +176,30 @@ def make(spec: Spec) -> Learner:
 
 def _learn(
     problem: Problem, z: Activities, logits: Array, weight: Array, state: PCNState, hp: HParams
-) -> tuple[Problem, Settled, mlp.MLPState]:
-    """Inference by the rule that `hp` names: the problem as it ended, where it settled, and what was learned."""
+) -> tuple[Problem, Settled, tuple[Array, ...], mlp.MLPState]:
+    """Inference by the rule that `hp` names: the problem as it ended, where it settled, its errors, what was learned.
+
+    Errors of a nudged output, and all that follow from them, are `beta` times those of a clamped one, to first order:
+    they are divided by it, so that precision is that of the data and not of the nudge. With centred nudging errors
+    are the mean of both sides, the problem and where it settled those of the negative side.
+    """
     weights = mlp.MLPState(state.network, state.optimiser)
     if hp.inference == "ipc":
         gate_L = mlp.open_gates(weights, weight.any())
-        rates = optax.sgd(hp.inference_lr), mlp.optimiser(hp)
+        rates = optax.sgd(_rate(problem, hp)), mlp.optimiser(hp)
         settled, *moved = settle_and_learn(problem, z, state.optimiser, *rates, hp.inference_steps, weight, gate_L)
         learned = mlp.MLPState(*moved)
-        return dataclasses.replace(problem, network=learned.network), settled, learned
+        return dataclasses.replace(problem, network=learned.network), settled, settled.errors.raw, learned
     if hp.nudge == "none":
         settled = RULES[hp.inference](problem, z, hp)
         direction = hebbian_update(problem, settled.z, settled.errors, weight)
-        return problem, settled, mlp.ascend(weights, direction, hp, weight.any())
-    directions = []
+        return problem, settled, settled.errors.raw, mlp.ascend(weights, direction, hp, weight.any())
+    sides = []
     for sign in NUDGES[hp.nudge]:
         beta = sign * hp.beta
         nearer = dataclasses.replace(problem, top=nudged(hp.output, problem.top, logits, beta))
         settled = RULES[hp.inference](nearer, z, hp)
-        directions.append(hebbian_update(nearer, settled.z, settled.errors, weight / beta))
-    direction = jax.tree.map(lambda *d: sum(d) / len(d), *directions)
-    return nearer, settled, mlp.ascend(weights, direction, hp, weight.any())
+        direction = hebbian_update(nearer, settled.z, settled.errors, weight / beta)
+        sides.append((direction, tuple(e / beta for e in settled.errors.raw)))
+    direction, raw = jax.tree.map(lambda *side: sum(side) / len(side), *sides)
+    return nearer, settled, raw, mlp.ascend(weights, direction, hp, weight.any())

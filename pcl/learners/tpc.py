@@ -10,6 +10,7 @@ Source: Millidge, Tang, Osanlouy, Harper and Bogacz (2024), doi:10.1371/journal.
 import math
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
@@ -20,6 +21,7 @@ from pcl.fields import Traced, static, traced
 from pcl.learners.inputs import masked_vectors, mean_weights, targets, teaching_rows, vectors
 from pcl.network import temporal
 from pcl.network.activations import ACTIVATIONS
+from pcl.network.inference import rose
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 
@@ -32,7 +34,7 @@ class HParams:
     activation: str = static("tanh", "nonlinearity of the latent units", choices=tuple(ACTIVATIONS))
     lr: Traced = traced(0.03, "learning rate of the weights", low=0)
     decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
-    observed_precision: Traced = traced(1.0, "precision of the observations", low=0)
+    observed_precision: Traced = traced(1.0, "precision of the observations", low=1e-6)
     inference_steps: int = static(20, "gradient steps on the state for each observation", low=0)
     inference_lr: Traced = traced(0.1, "step size of the state", low=0)
 
@@ -57,16 +59,14 @@ def make(spec: Spec) -> Learner:
     def init(key: PRNGKeyArray, hp: HParams) -> TPCState:
         return TPCState(temporal.init_dynamics(key, hp.width, size), jnp.zeros((hp.sequences, hp.width)))
 
-    def precisions(hp: HParams) -> temporal.Precisions:
-        return temporal.Precisions(observed=jnp.full(size, hp.observed_precision))
-
     def infer(
         dynamics: temporal.Dynamics, before_BH: Float[Array, "B H"], x_BD: Float[Array, "B D"], hp: HParams
     ) -> tuple[Float[Array, "B H"], temporal.Settled, Float[Array, "B D"]]:
         """The state predicted, the state settled on `x_BD`, and the observation expected next."""
         activation = ACTIVATIONS[hp.activation]
         m_BH = temporal.predict_state(dynamics, before_BH, _controls(before_BH), activation.f)
-        settled = temporal.settle(dynamics, precisions(hp), m_BH, x_BD, activation, hp.inference_steps, hp.inference_lr)
+        gains, (steps, rate) = _precisions(size, hp), (hp.inference_steps, hp.inference_lr)
+        settled = temporal.settle(dynamics, gains, m_BH, x_BD, activation, steps, rate)
         next_BH = temporal.predict_state(dynamics, settled.z, _controls(before_BH), activation.f)
         return m_BH, settled, temporal.predict_observation(dynamics, next_BH, activation.f)
 
@@ -83,11 +83,16 @@ def make(spec: Spec) -> Learner:
         f, x_BD, weight_B = ACTIVATIONS[hp.activation].f, masked_vectors(batch), mean_weights(batch)
         before_BH = state.z[:rows]
         m_BH, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, hp)
+        start, end = (
+            weight_B @ temporal.energy(state.dynamics, _precisions(size, hp), m_BH, z_BH, x_BD, f)
+            for z_BH in (m_BH, settled.z)
+        )
         info = Info(
             prediction=Prediction(mean=mean_BD),
             surprise=weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1)),
-            energy=weight_B @ temporal.energy(state.dynamics, precisions(hp), m_BH, settled.z, x_BD, f),
+            energy=end,
             inference_steps=float(hp.inference_steps) * weight_B.sum(),
+            risen=rose(start, end),
         )
         direction = temporal.hebbian_update(before_BH, _controls(before_BH), settled, weight_B, f)
         dynamics = temporal.learn(state.dynamics, direction, hp.lr * weight_B.any(), hp.decay)
@@ -97,6 +102,13 @@ def make(spec: Spec) -> Learner:
     return Learner(init, predict, update)
 
 
+def step_bound(spec: Spec, hp: HParams) -> float:
+    """The largest `inference_lr` that is stable at fresh weights."""
+    size = math.prod(spec.input_shape)
+    dynamics = temporal.init_dynamics(jax.random.key(0), hp.width, size)
+    return float(temporal.step_bound(dynamics, _precisions(size, hp)))
+
+
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations of a learned sample: every transition thrice, every observation weight as settled.
 
@@ -104,6 +116,10 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     observation and sends its error back; once more it is predicted at the end, once for the next state, and learned.
     """
     return 6 * hp.width**2 + (4 * inference_steps + 6) * hp.width * math.prod(spec.input_shape)
+
+
+def _precisions(size: int, hp: HParams) -> temporal.Precisions:
+    return temporal.Precisions(observed=jnp.full(size, hp.observed_precision))
 
 
 def _controls(z_BH: Float[Array, "B H"]) -> Float[Array, "B U"]:

@@ -3,8 +3,13 @@
 layers, activations, architectures   what a network is, and how it begins
 energy, precision                    its free energy with clamped ends, and the local error signals
 inference, stability                 settling, early stops, the residual; the step size that is stable
+acceleration, equilibrium            faster rules; Gauss-Newton: the equilibrium in a few steps
 plasticity, incremental              how weights move: after settling, or beside it; gates
 amortise                             a recognition chain that guesses where settling ends
-oracles                              what is not local: error coordinates, zero-divergence learning
+generative                           completion, Langevin samples, predictive variance
+temporal                             sequences: a state that predicts itself and what is observed
+oracles                              what is not local: error coordinates, fixed prediction, zero-divergence learning
+synapse, covariance, statistics      conjugate synapses: posteriors over weights, their forms, their sums
+dictionary, code                     a sensory code learned from the stream
 flops                                what it all costs
 """

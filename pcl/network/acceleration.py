@@ -23,7 +23,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.energy import Activities, Problem, first_prediction, preactivations
+from pcl.network.energy import Activities, Problem, check, first_prediction, preactivations
 from pcl.network.equilibrium import CURVATURE
 from pcl.network.precision import Precision, is_full, weigh
 
@@ -36,6 +36,7 @@ def layerwise(problem: Problem, z: Activities, rate: ArrayLike) -> optax.Gradien
     The block Pi_l + W f'^2 Pi_{l+1} W^T is taken at the batch's mean slopes at `z`. One factorisation of
     [H, H] a layer and call; meant for dense layers. Block Jacobi: it converges for rates up to 1.
     """
+    check(problem, z)
     a = preactivations(problem, z, first_prediction(problem))
     gains = [_matrix(problem.gain(i), a_l) for i, a_l in enumerate(a)]
     if problem.output != "gaussian":

@@ -12,7 +12,7 @@ Source: Tschantz, Millidge, Seth and Buckley (2023), doi:10.1371/journal.pcbi.10
 from jax import Array
 from jaxtyping import Float
 
-from pcl.network.energy import Activities, Problem, errors
+from pcl.network.energy import Activities, Problem, check, errors
 from pcl.network.layers import Network, forward
 from pcl.network.plasticity import hebbian_update
 
@@ -25,8 +25,13 @@ def guess(recognition: Network, top: Float[Array, "B ..."]) -> Activities:
 def recognition_update(
     recognition: Network, top: Float[Array, "B ..."], z: Activities, weight_B: Float[Array, " B"]
 ) -> Network:
-    """The direction in which every recognition layer learns from settled activities `z`."""
+    """The direction in which every recognition layer learns from settled activities `z`.
+
+    Raises:
+      UsageError: shapes that do not fit; values that are not finite, where they are known.
+    """
     lowest, *hidden = z
     downward = Problem(recognition, bottom=top, top=lowest)
     clamped = tuple(reversed(hidden))
+    check(downward, clamped)
     return hebbian_update(downward, clamped, errors(downward, clamped), weight_B)

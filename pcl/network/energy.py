@@ -166,8 +166,14 @@ def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
     return total
 
 
+def feedforward_energy(problem: Problem, z: Activities, a: Float[Array, "B ..."]) -> Float[Array, " B"]:
+    """`energy` at the feed-forward pass `z`, which ends at pre-activation `a`: only the output has an error there."""
+    cost = output_cost(problem.output, problem.top, a, problem.gain(-1), problem.observed)
+    return cost - 0.5 * sum(log_determinant(problem.gain(i), z_l) for i, z_l in enumerate(z))
+
+
 def check(problem: Problem, z: Activities | None = None) -> None:
-    """Refuses what cannot be settled: shapes that do not meet, an indefinite precision, NaN or infinite values.
+    """Refuses what cannot be settled: shapes that do not meet, indefinite precisions, values that are not finite.
 
     Shapes are checked always, values where they are known, that is outside of compiled functions.
 
@@ -176,6 +182,11 @@ def check(problem: Problem, z: Activities | None = None) -> None:
     """
     if problem.output not in OUTPUTS:
         raise unknown("output", problem.output, OUTPUTS)
+    if problem.precision is not None and len(problem.precision) != len(problem.network):
+        right = f"{len(problem.network)}, one a layer (None: identity)"
+        raise UsageError(f"there are {len(problem.precision)} precisions; this problem needs {right}")
+    if not isinstance(problem.prior, jax.core.Tracer) and not np.all(np.asarray(problem.prior) > 0):
+        raise UsageError(f"prior={problem.prior}: the precision of a free bottom must be positive")
     for name, value in (
         ("bottom", problem.bottom),
         ("top", problem.top),
@@ -200,6 +211,12 @@ def check(problem: Problem, z: Activities | None = None) -> None:
         check_precision(problem.gain(i), shape[1:], f"layer {i}")
     if problem.observed is None:
         return
+    try:
+        fits = jnp.broadcast_shapes(problem.observed.shape, problem.top.shape) == problem.top.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError(f"observed has shape {problem.observed.shape}; it must broadcast to {problem.top.shape}")
     if problem.output == "categorical" and problem.observed.shape[1:] != (1,):
         raise UsageError("a categorical top is observed as a whole: give an `observed` of shape [B, 1]")
     if problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):

@@ -9,9 +9,12 @@ outputs, and a Gauss-Newton step needs one small solve, S = (Sigma_out + sum_l J
 Sigma = Pi^{-1}. It is the solution of the block-tridiagonal Gauss-Newton system of the activities, by substitution.
 
 Three things make it cheap: J_l in S is taken at the batch's mean slope, once (shared, rank = number of outputs;
-what is carried down is each sample's own); the highest hidden layer of a Gaussian output is solved for exactly, given
-those below; a step costs as many matrix products as a step of gradient descent. It is exact in one step for linear
-networks, and for one hidden layer. A sample whose energy rises takes its step back and tries a quarter of it.
+what is carried down is each sample's own); where a Gaussian output is linear in the layer below it, that layer is
+solved for exactly, given those further below; a step costs as many matrix products as a step of gradient descent.
+It is exact in one step for linear networks, and for one hidden layer under a linear output. Elsewhere (muPC, whose
+output reads f(z), categorical and binary outputs) it comes to the same point at a linear rate, the faster the more
+alike the slopes of the batch's samples are. A sample whose energy rises takes its step back and tries a quarter of
+it; where kinks (relu, maximal pooling) leave no point without a gradient, it stays where nothing falls any more.
 
 NOT LOCAL: errors are carried through the whole chain and meet in one solve. What it finds is the same equilibrium,
 so that the weights still learn by their local rule. Samples of a batch share S: it decides how fast each arrives,
@@ -20,6 +23,7 @@ binary outputs, Boehning (1992), doi:10.1007/BF00048682.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -41,8 +45,8 @@ from pcl.network.energy import (
     output_cost,
     preactivations,
 )
-from pcl.network.inference import Halt, Settled, norm, relative
-from pcl.network.layers import activity
+from pcl.network.inference import Halt, Settled, first_gradient, norm, relative
+from pcl.network.layers import Dense, Layer, activity
 from pcl.network.precision import Precision, is_full, weigh
 
 CURVATURE = {"gaussian": 1.0, "categorical": 0.5, "bernoulli": 0.25}  # bounds of the output cost's, by a_L
@@ -84,7 +88,7 @@ def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None 
     if halt is not None and halt.rule != "gradient":
         raise UsageError(f"gauss_newton halts by the activity gradient, not by {halt.rule}: choose halt=gradient")
     first, size, steps = first_prediction(problem), problem.top.shape[0], steps if z else 0
-    scale_B = _first_gradient(problem, first)
+    scale_B = first_gradient(problem, feedforward(problem))
     start = errors(problem, z, first)
     if not steps:
         return _settled(problem, z, start, scale_B, jnp.zeros(size))
@@ -136,24 +140,15 @@ def _settled(problem: Problem, z: Activities, e: Errors, scale_B: Array, taken_B
     return Settled(z, e, relative(residual_B, scale_B), taken_B)
 
 
-def _first_gradient(problem: Problem, first: Array | None) -> Float[Array, " B"]:
-    """Norm of the gradient at the feed-forward pass, where only the output has an error."""
-    z = feedforward(problem)
-    if not z:
-        return jnp.zeros(problem.top.shape[0])
-    e = errors(problem, z, first)
-    return norm((problem.network[-1].carry_down(z[-1], e.delta[-1]),), problem.top.shape[0])
-
-
 def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], counts_B: Array) -> Gain:
-    """J_l and the solve at the mean slope of the samples that count, and at their mean activity."""
+    """J_l and the solve at the mean slope of the samples that count."""
     share_B = counts_B / jnp.maximum(counts_B.sum(), 1)
     mean = functools.partial(jnp.tensordot, share_B, axes=1)
     outputs = problem.top[0].size
     covariance = tuple(_inverse(problem.gain(i), z_l) for i, z_l in enumerate(z))
     carried, down = jnp.eye(outputs).reshape(outputs, *problem.top.shape[1:]), []
     for layer, z_l, slope_l in zip(problem.network[:0:-1], z[::-1], slope[::-1], strict=True):
-        down.append(layer.carry_down(jnp.broadcast_to(mean(z_l), (outputs, *z_l.shape[1:])), carried))
+        down.append(_mean_down(layer, z_l, carried, mean))
         carried = mean(slope_l) * down[-1]
     down.reverse()
     spread = [_flat(weigh(c, j)) @ _flat(j).T for c, j in zip(covariance, down, strict=True)]
@@ -165,14 +160,28 @@ def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], coun
     return Gain(covariance, tuple(down), out, _inverted(out + spread[-1]), _inverted(out + sum(spread)))
 
 
+def _mean_down(layer: Layer, z_l: Array, carried: Array, mean: Callable[[Array], Array]) -> Array:
+    """What the errors `carried` ask of the layer below, on average (maximal pooling: at the mean)."""
+
+    def down(z: Array) -> Array:
+        return layer.carry_down(jnp.broadcast_to(z, (len(carried), *z.shape)), carried)
+
+    if isinstance(layer, Dense) and not layer.linear:
+        return mean(jax.vmap(down)(z_l))
+    return down(mean(z_l))
+
+
 def _roll_out(problem: Problem, gain: Gain, first: Array | None, e: Activities) -> Point:
-    """The activities with hidden errors `e`; the highest layer's is replaced by its optimum where that is known."""
+    """The activities with hidden errors `e`; the highest layer's is replaced by its optimum where that is known.
+
+    It is known under a Gaussian output that is linear in it.
+    """
     *hidden, top = problem.network
     z: list[Array] = []
     for i, (layer, e_l) in enumerate(zip(hidden, e, strict=True)):
         a_l = first if i == 0 and first is not None else layer.predict(z[-1] if z else problem.bottom)
         z.append(activity(layer, a_l) + e_l)
-    if problem.output == "gaussian":
+    if problem.output == "gaussian" and top.linear:
         predicted = z[-1] - e[-1]
         missing_BC = _flat(problem.top - top.predict(predicted))
         asked = top.carry_down(predicted, (missing_BC @ gain.top).reshape(problem.top.shape))

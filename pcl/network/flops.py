@@ -6,7 +6,6 @@ out. `uses` says how often a sample uses the synapses of each layer, lowest firs
 kernel's at every place. `inference_steps` may be an array.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pcl.errors import UsageError
 from pcl.network.layers import Conv, Network, activity
-
-
-def dense_uses(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Uses of a dense chain's synapses; `sizes` are the units of each layer, input first."""
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise UsageError(f"sizes={tuple(sizes)}: need at least an input and an output layer, of at least one unit")
-    return tuple(below * above for below, above in itertools.pairwise(sizes))
 
 
 def synapse_uses(network: Network, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -33,11 +24,6 @@ def synapse_uses(network: Network, input_shape: tuple[int, ...]) -> tuple[int, .
         uses.append(math.prod(layer.w.shape) * places)
         below = jnp.zeros(jax.eval_shape(lambda w, x: activity(w, w.predict(x)), layer, below).shape)
     return tuple(uses)
-
-
-def forward(uses: Sequence[int]) -> int:
-    """One prediction: every synapse once."""
-    return 2 * sum(uses)
 
 
 def backprop(uses: Sequence[int]) -> int:
@@ -53,8 +39,9 @@ def predictive_coding(uses: Sequence[int], inference_steps: Any) -> Any:
 
     Predict once, change every weight once; in each inference step and once after the last, every layer but
     the first predicts the one above; in each step errors also go down the same synapses. The first layer's
-    prediction stays, because its input is clamped. With one inference step more, 4 operations a synapse
-    above the first layer more. As `pcl.network.inference.settle` computes it.
+    prediction stays, because its input is clamped. With one inference step more, 4 operations a synapse above the
+    first layer more. The residual, which is only a measurement, is not counted. As `pcl.network.inference.settle`
+    computes it.
     """
     return 4 * sum(uses) + (4 * inference_steps + 2) * sum(uses[1:])
 

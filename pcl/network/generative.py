@@ -21,7 +21,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.energy import Activities, Problem, output_mean, preactivations
+from pcl.network.energy import Activities, Problem, check, output_mean, preactivations
 from pcl.network.layers import Layer
 from pcl.network.precision import Precision, is_full
 
@@ -37,6 +37,7 @@ def langevin(key: PRNGKeyArray, rate: ArrayLike) -> optax.GradientTransformation
 
 def expected_output(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
     """The top that activities `z` expect: a generated one, or a reconstruction where `z` settled on an observed top."""
+    check(problem, z)
     return output_mean(problem.output, preactivations(problem, z)[-1])
 
 
@@ -48,6 +49,7 @@ def complete(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
 
 def sample_output(key: PRNGKeyArray, problem: Problem, z: Activities) -> Float[Array, "B ..."]:
     """One draw of the top for each sample, given the activities `z` alone: noise as the output has it."""
+    check(problem, z)
     a = preactivations(problem, z)[-1]
     if problem.output == "bernoulli":
         return jax.random.bernoulli(key, jax.nn.sigmoid(a)).astype(a.dtype)
@@ -69,6 +71,7 @@ def predictive_covariance(problem: Problem, z: Activities) -> Float[Array, "B D 
     """
     if problem.output != "gaussian":
         raise UsageError(f"output={problem.output}: the predictive covariance is that of a gaussian output")
+    check(problem, z)
     below = problem.below(z)
     width = math.prod(below[0].shape[1:])
     free = 0.0 if problem.bottom is not None else 1.0 / problem.prior

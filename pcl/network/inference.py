@@ -10,18 +10,22 @@ Inference rules and whether they are local:
     gradient descent                     settle + optax.sgd    yes
     momentum, Adam and others by unit    settle + optax        yes (memory is kept at each unit)
     incremental (weights move as well)   incremental           yes
-    nudged outputs                       nudging               yes
+    nudged outputs                       energy.nudged         yes
     amortised start                      amortise              yes (recognition weights have a rule of their own)
     early stop                           settle + Halt         a norm over a sample's units decides when to learn,
                                                                never where to go
     layerwise preconditioning            acceleration          within a layer: lateral connections
     conjugate gradients, Anderson        acceleration          NO: sums over all of a sample's units
     Gauss-Newton                         equilibrium           NO: errors carried through the chain meet in one solve
-    error coordinates, fixed prediction  oracles               NO: a global reverse pass
+    error coordinates                    oracles               NO: a global reverse pass
+    fixed prediction, zero divergence    oracles               NO: a global clock, or a feed-forward pass kept apart
+    Langevin dynamics                    generative            yes (noise of its own at each unit)
+    one state a sequence, step by step   temporal              yes
 
 Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -44,6 +48,7 @@ from pcl.network.energy import (
 )
 
 HALTS = ("fixed", "gradient", "saturation")
+RISE = 1e-4  # of the energy: what float32 sums of many units may add to it
 INERTIA = 0.9  # of the running mean of changes whose saturation ends settling
 
 
@@ -71,6 +76,12 @@ class Settled(NamedTuple):
     errors: Errors
     residual: Float[Array, " B"]
     steps: Float[Array, " B"]
+
+
+def rose(before: Float[Array, ""], after: Float[Array, ""]) -> Float[Array, ""]:
+    """1 where inference began at a finite energy and ended above it by more than rounding: it diverged. Else 0."""
+    fell = after <= before + RISE * jnp.abs(before)
+    return (jnp.isfinite(before) & ~fell).astype(before.dtype)
 
 
 def norm(z: Activities, size: int) -> Float[Array, " B"]:
@@ -103,9 +114,8 @@ def settle(
         updates, memory = optimiser.update(g, memory, z)
         return optax.apply_updates(z, updates), memory
 
-    start = z if problem.bottom is None else feedforward(problem)
     size, steps = problem.top.shape[0], steps if z else 0
-    scale_B = norm(gradient(start), size)
+    scale_B = norm(gradient(z), size) if problem.bottom is None else first_gradient(problem, feedforward(problem))
     if halt is None:
 
         def unmasked(_: Array, carry: tuple[Activities, optax.OptState]) -> tuple[Activities, optax.OptState]:
@@ -119,6 +129,16 @@ def settle(
     e = errors(problem, z, first)
     residual_B = norm(activity_gradient(problem, z, e), size)
     return Settled(z, e, relative(residual_B, scale_B), taken_B)
+
+
+def first_gradient(problem: Problem, z: Activities) -> Float[Array, " B"]:
+    """Norm of the gradient at the feed-forward pass `z`, where only the output has an error."""
+    if not z:
+        return jnp.zeros(problem.top.shape[0])
+    last = problem.network[-1]
+    precision = None if problem.precision is None else problem.precision[-1:]
+    (delta,) = errors(dataclasses.replace(problem, network=(last,), bottom=z[-1], precision=precision), ()).delta
+    return norm((last.carry_down(z[-1], delta),), problem.top.shape[0])
 
 
 def relative(norm_B: Array, scale_B: Array) -> Array:

@@ -45,6 +45,11 @@ class Dense:
     scale: float = static(1.0)
     skip: bool = static(False)
 
+    @property
+    def linear(self) -> bool:
+        """Whether the pre-activation is linear in the activity below."""
+        return self.inner == "identity"
+
     def predict(self, below: Float[Array, "B ..."]) -> Float[Array, "B H"]:
         """Pre-activation."""
         flat_BD = below.reshape(below.shape[0], -1)
@@ -84,6 +89,11 @@ class Conv:
     pool: int = static(1)
     pooling: str = static("max")  # or average
     image: tuple[int, int, int] | None = static(None)
+
+    @property
+    def linear(self) -> bool:
+        """Whether the pre-activation is linear in the activity below."""
+        return self.pool == 1 or self.pooling == "average"
 
     def predict(self, below: Float[Array, "B ..."]) -> Float[Array, "B P Q D"]:
         """Pre-activation."""

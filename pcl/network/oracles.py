@@ -3,15 +3,25 @@
 Tests ask them for the right answer, and experiments show them beside the local rules, which never use them.
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 from jaxtyping import Float
 
-from pcl.network.energy import Activities, Problem, activity_gradient, check, energy, errors, feedforward
+from pcl.errors import UsageError
+from pcl.network.activations import ACTIVATIONS
+from pcl.network.energy import (
+    Activities,
+    Errors,
+    Problem,
+    activity_gradient,
+    check,
+    energy,
+    errors,
+    feedforward,
+    preactivations,
+)
 from pcl.network.inference import Settled, norm, relative
 from pcl.network.layers import Network, activity
 from pcl.network.plasticity import hebbian_update
@@ -48,7 +58,7 @@ def settle_errors(problem: Problem, optimiser: optax.GradientTransformation, ste
     signals, first_signals = errors(problem, z), errors(problem, start)
     first_B = norm(activity_gradient(problem, start, first_signals), size)
     residual_B = relative(norm(activity_gradient(problem, z, signals), size), first_B)
-    return Settled(z, signals, residual_B, jnp.full(size, float(steps)))
+    return Settled(z, signals, residual_B, jnp.full(size, float(steps if start else 0)))
 
 
 def zero_divergence(problem: Problem, weight_B: Float[Array, " B"]) -> Network:
@@ -57,13 +67,57 @@ def zero_divergence(problem: Problem, weight_B: Float[Array, " B"]) -> Network:
     Activities start at the feed-forward pass and take full steps (rate 1); layer l learns at step L - l only,
     when its error has arrived and nothing below it has moved. A global clock must tell each layer when.
     Sources: Song, Lukasiewicz, Xu and Bogacz (2020), NeurIPS 33; for convolutions Salvatori et al. (2021),
-    arXiv:2103.03725. Precision must be the identity.
+    arXiv:2103.03725.
+
+    Raises:
+      UsageError: a precision that is not the identity, a free bottom, or what `energy.check` refuses.
     """
-    unweighted = dataclasses.replace(problem, precision=None)
+    _backpropagates(problem)
     z, learned = feedforward(problem), []
     for index in reversed(range(len(problem.network))):
-        e = errors(unweighted, z)
-        learned.append(hebbian_update(unweighted, z, e, weight_B)[index])
-        gradient = activity_gradient(unweighted, z, e)
+        e = errors(problem, z)
+        learned.append(hebbian_update(problem, z, e, weight_B)[index])
+        gradient = activity_gradient(problem, z, e)
         z = tuple(z_l - g for z_l, g in zip(z, gradient, strict=True))
     return tuple(reversed(learned))
+
+
+def settle_fixed_predictions(problem: Problem, optimiser: optax.GradientTransformation, steps: int) -> Settled:
+    """Inference under the fixed-prediction assumption: predictions and slopes stay those of the feed-forward pass.
+
+    Errors then settle to what backpropagation sends down, at any stable rate, and in as many steps as there are
+    hidden layers at rate 1. `errors` and `residual` are of this linear system, `z` the activities that have these
+    errors; weights learn from `errors` and the feed-forward activities, which every unit has to keep meanwhile.
+    Source: Millidge, Tschantz and Buckley (2022), doi:10.1162/neco_a_01497.
+
+    Raises:
+      UsageError: a precision that is not the identity, a free bottom, or what `energy.check` refuses.
+    """
+    _backpropagates(problem)
+    start = feedforward(problem)
+    signals, a = errors(problem, start), preactivations(problem, start)
+
+    def gained(e: Activities) -> tuple[Array, ...]:
+        pairs = zip(problem.network[:-1], a[:-1], e, strict=True)
+        return (*(ACTIVATIONS[layer.activation].df(a_l) * e_l for layer, a_l, e_l in pairs), signals.delta[-1])
+
+    def gradient(e: Activities) -> Activities:
+        pairs = zip(problem.network[1:], start, gained(e)[1:], strict=True)
+        return tuple(e_l - layer.carry_down(z_l, d) for e_l, (layer, z_l, d) in zip(e, pairs, strict=True))
+
+    def step(_: Array, carry: tuple[Activities, optax.OptState]) -> tuple[Activities, optax.OptState]:
+        e, memory = carry
+        updates, memory = optimiser.update(gradient(e), memory, e)
+        return optax.apply_updates(e, updates), memory
+
+    zero, size = jax.tree.map(jnp.zeros_like, start), problem.top.shape[0]
+    e, _ = jax.lax.fori_loop(0, steps if start else 0, step, (zero, optimiser.init(zero)))
+    raw, residual_B = (*e, signals.raw[-1]), relative(norm(gradient(e), size), norm(gradient(zero), size))
+    z = tuple(map(jnp.add, start, e))
+    return Settled(z, Errors(raw, raw, gained(e)), residual_B, jnp.full(size, float(steps if start else 0)))
+
+
+def _backpropagates(problem: Problem) -> None:
+    check(problem)
+    if problem.bottom is None or any(problem.gain(i) is not None for i in range(len(problem.network))):
+        raise UsageError("this rule is backpropagation's: it takes identity precision and a clamped bottom")

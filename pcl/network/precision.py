@@ -6,6 +6,7 @@ a gain on the error units (Feldman and Friston, 2010, doi:10.3389/fnhum.2010.002
 layer: every unit (diagonal) or pair of units of one layer (full) sees its own errors only.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -68,13 +69,26 @@ def learn_variance(
     return variance + rate * (weight_B.sum() > 0) * (seen - variance)
 
 
-def inverse(variance: Array | None, full: bool) -> Precision:
-    """The precision that belongs to a variance."""
+def inverse(variance: Array | None) -> Precision:
+    """The precision that belongs to a variance: of a matrix, as activities are vectors or images, its inverse."""
     if variance is None:
         return None
-    if not full:
+    if variance.ndim != 2:
         return 1 / variance
     return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(variance), True), jnp.eye(len(variance)))
+
+
+def largest_gain(precisions: Sequence[Precision]) -> Array | float:
+    """A bound of the largest eigenvalue of all layers' precisions: the largest entry, or absolute row sum of a matrix.
+
+    What curves the energy is at most this many times what does so at identity precision: a step of the activities
+    divided by it is stable where it was stable then.
+    """
+    largest: Array | float = 1.0 if any(pi is None for pi in precisions) else 0.0
+    for pi in precisions:
+        if pi is not None:
+            largest = jnp.maximum(largest, (jnp.abs(pi).sum(0) if pi.ndim == 2 else pi).max())
+    return largest
 
 
 def check_precision(precision: Precision, shape: tuple[int, ...], name: str) -> None:

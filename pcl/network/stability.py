@@ -6,7 +6,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from pcl.network.energy import Activities, Problem, activity_gradient, errors
+from pcl.network.energy import Activities, Problem, activity_gradient, check, errors
 from pcl.network.inference import norm
 
 
@@ -19,6 +19,7 @@ def step_bound(problem: Problem, z: Activities, momentum: ArrayLike = 0.0, itera
     energy below the bound and diverges above it; elsewhere the Hessian changes as the activities move, so
     leave a margin. Source of the bound with momentum: Polyak (1964), doi:10.1016/0041-5553(64)90137-5.
     """
+    check(problem, z)
     size = problem.top.shape[0]
 
     def gradient(z: Activities) -> Activities:

@@ -21,12 +21,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
+from pcl.errors import UsageError
 from pcl.network.activations import Activation
-from pcl.network.precision import Precision, weigh
+from pcl.network.precision import Precision, check_precision, weigh
 
 
 class Dynamics(NamedTuple):
@@ -70,6 +72,27 @@ def init_dynamics(key: PRNGKeyArray, latent: int, observed: int, controls: int =
     )
 
 
+def check(dynamics: Dynamics, precisions: Precisions, z_BH: Array, x_BD: Array, u_BU: Array | None = None) -> None:
+    """Refuses shapes that do not meet, and, where values are known, indefinite precisions and values not finite.
+
+    Observations and controls may be led by steps.
+
+    Raises:
+      UsageError: with what would be right.
+    """
+    (latent, observed), controls = dynamics.observation.shape, len(dynamics.control)
+    wanted = {"state": (z_BH, latent), "observations": (x_BD, observed), "controls": (u_BU, controls)}
+    for name, (value, size) in wanted.items():
+        if value is None:
+            continue
+        if value.shape[-2:] != (len(z_BH), size):
+            raise UsageError(f"{name} have shape {value.shape}; their last two axes must be {(len(z_BH), size)}")
+        if not isinstance(value, jax.core.Tracer) and not np.isfinite(value).all():
+            raise UsageError(f"{name} hold NaN or infinite values; they must be finite")
+    check_precision(precisions.latent, (latent,), "the state")
+    check_precision(precisions.observed, (observed,), "the observations")
+
+
 def predict_state(
     dynamics: Dynamics, z_BH: Float[Array, "B H"], u_BU: Float[Array, "B U"], f: Callable[[Array], Array]
 ) -> Float[Array, "B H"]:
@@ -109,8 +132,12 @@ def settle(
 ) -> Settled:
     """`steps` gradient steps on F_t, from the predicted state `m_BH`.
 
-    With f the identity no step raises the energy if rate <= 2 / (largest eigenvalue of Pi_z + C Pi_x C^T).
+    With f the identity no step raises the energy if rate <= `step_bound`.
+
+    Raises:
+      UsageError: what `check` refuses.
     """
+    check(dynamics, precisions, m_BH, x_BD)
 
     def errors(z_BH: Array) -> tuple[Array, Array]:
         observed = x_BD - predict_observation(dynamics, z_BH, activation.f)
@@ -122,6 +149,13 @@ def settle(
 
     z_BH = jax.lax.fori_loop(0, steps, step, m_BH)
     return Settled(z_BH, *errors(z_BH))
+
+
+def step_bound(dynamics: Dynamics, precisions: Precisions) -> Float[Array, ""]:
+    """2 / (largest eigenvalue of Pi_z + C Pi_x C^T): the largest stable `rate` where no slope of f is above 1."""
+    c_HD = dynamics.observation
+    curvature_HH = weigh(precisions.latent, jnp.eye(len(c_HD))) + weigh(precisions.observed, c_HD) @ c_HD.T
+    return 2 / jnp.linalg.eigvalsh(curvature_HH)[-1]
 
 
 def hebbian_update(
@@ -160,7 +194,11 @@ def filter_sequences(
     """Filters sequences from state `z_BH` on and learns from the mean over them at each step (`lr` 0: not at all).
 
     Returns the weights after the last step and what was seen on the way.
+
+    Raises:
+      UsageError: what `check` refuses.
     """
+    check(dynamics, precisions, z_BH, x_TBD, u_TBU)
     mean_B = jnp.full(z_BH.shape[0], 1 / z_BH.shape[0], z_BH.dtype)
 
     def step(carry: tuple[Dynamics, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Dynamics, Array], Trace]:

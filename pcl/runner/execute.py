@@ -120,7 +120,7 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
     rows = []
     for i, run in enumerate(runs):
         curves: dict[str, Any] = {k: v if v is None else v[i].tolist() for k, v in record._asdict().items()}
-        diverged_at = curves.pop("diverged_at")
+        diverged = curves.pop("diverged_at"), curves.pop("inference_diverged")
         taught, steps = curves["taught"], curves["inference_steps"]
         mean_steps = sum(steps) / max(sum(taught), 1) if steps else 0.0
         cost = stream.spec, run.hp, mean_steps, run.stream.batch
@@ -134,7 +134,7 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
                 "variant": canonical(run.variant),
                 "seed": run.seed,
                 "config": canonical(run.identity),
-                "status": _status(diverged_at, stream, run),
+                "status": _status(*diverged, stream, run),
                 "state_bytes": state_bytes,
                 "flops_per_sample": float(learners.entry(run.learner).flops(*cost)),
                 "cost_ratio": float(learners.cost_ratio(run.learner, *cost)),
@@ -150,13 +150,16 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
     return rows
 
 
-def _status(diverged_at: int, stream: Stream, run: RunConfig) -> str:
-    """What a record says of how the run went; where inference may be what diverged, with its step and the bound."""
+def _status(diverged_at: int, by_inference: bool, stream: Stream, run: RunConfig) -> str:
+    """What a record says of how the run went: where it diverged, and if inference did, its step size and the bound."""
     if diverged_at < 0:
         return "ok"
-    what = f"diverged at step {diverged_at}" if diverged_at < stream.steps else "ended in a state that is not finite"
-    step_bound = learners.entry(run.learner).step_bound
-    if step_bound is None:
-        return what
-    rate, bound = as_dict(run.hp)["inference_lr"], step_bound(stream.spec, run.hp)
-    return f"{what}; inference_lr={rate:g}, stable below {bound:.2g} at fresh weights"
+    if not by_inference:
+        after_all = diverged_at == stream.steps
+        return "ended in a state that is not finite" if after_all else f"diverged at step {diverged_at}"
+    what = f"inference diverged at step {diverged_at}: it raised the energy"
+    step_bound, numbers = learners.entry(run.learner).step_bound, as_dict(run.hp)
+    bound = step_bound(stream.spec, run.hp) if step_bound else None
+    if bound is None:
+        return what + (f"; inference={numbers['inference']}" if "inference" in numbers else "")
+    return f"{what}; inference_lr={numbers['inference_lr']:g}, stable below {bound:.2g} at fresh weights"

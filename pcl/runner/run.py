@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.evaluation.record import Record, bin_last, bin_mean, binned, confidence, group_mean, log_every, scores
@@ -146,6 +146,7 @@ def make_run(
             group_count = jnp.bincount(stream.probe(world, first, data, None)[1], length=n_groups)
         start = (state, accuracy, jnp.zeros((3, 10)), request.start(), jnp.zeros(()))
         (state, accuracy, sure, _, _), log = jax.lax.scan(live, start, (steps, slot, probing))
+        diverged_at, inference_diverged = _divergence(log, state)
         belief, contexts = log.get("belief"), log.get("contexts")
         sums = {name: binned(value, every) for name, value in log.items() if value.ndim == 1}
         return Record(
@@ -163,12 +164,14 @@ def make_run(
             surprise=sums.get("surprise"),
             energy=sums.get("energy"),
             inference_steps=sums.get("inference_steps"),
+            residual=sums.get("residual"),
             belief=None if belief is None else bin_mean(belief, every),
             contexts=None if contexts is None else bin_last(contexts, every),
             refused=sums.get("refused"),
             skipped=sums.get("skipped"),
             revisit_accuracy=jax.lax.map(revisit, jnp.arange(n_groups)) if revisit_steps else None,
-            diverged_at=_diverged_at(log, state),
+            diverged_at=diverged_at,
+            inference_diverged=inference_diverged,
         )
 
     return run
@@ -177,22 +180,28 @@ def make_run(
 def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout: Layout) -> dict[str, Array]:
     """Sums over the samples of one step: of `batch`, which arrived, and of `lesson`, which was learned from.
 
-    What the learner says of its contexts is logged as it is.
+    Whether inference diverged, and what the learner says of its contexts, is logged as it is.
     """
     taught = (lesson.valid & lesson.labelled).sum().astype(jnp.float32)
     hits = scores(prediction, batch, layout).sum()
     log = {"seen": batch.valid.sum().astype(jnp.float32), "taught": taught, "hits": hits}
-    means = {"surprise": info.surprise, "energy": info.energy, "inference_steps": info.inference_steps}
+    means = {name: getattr(info, name) for name in ("surprise", "energy", "inference_steps", "residual")}
     log |= {name: value * taught for name, value in means.items() if value is not None}
-    of_contexts = {name: getattr(info, name) for name in ("belief", "contexts", "refused", "skipped")}
-    return log | {name: value for name, value in of_contexts.items() if value is not None}
+    as_it_is = {name: getattr(info, name) for name in ("risen", "belief", "contexts", "refused", "skipped")}
+    return log | {name: value for name, value in as_it_is.items() if value is not None}
 
 
-def _diverged_at(log: dict[str, Array], state: State) -> Array:
-    """The first step whose log is not finite; the number of steps if only the final state is not; else -1."""
-    finite = [jnp.isfinite(value).reshape(len(value), -1).all(1) for value in log.values()]
-    good = jnp.all(jnp.stack(finite), axis=0)
+def _divergence(log: dict[str, Array], state: State) -> tuple[Int[Array, ""], Bool[Array, ""]]:
+    """The first step that diverged, and whether inference did: it began at a finite energy and ended above it.
+
+    Otherwise a step diverges where its log is not finite (a residual may be infinite); the number of steps if only
+    the final state is not finite; -1 if all is well.
+    """
+    counted = [value for name, value in log.items() if name != "residual"]
+    finite = jnp.all(jnp.stack([jnp.isfinite(value).reshape(len(value), -1).all(1) for value in counted]), axis=0)
+    risen = log["risen"] > 0 if "risen" in log else jnp.zeros_like(finite)
     floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     final_good = jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in floats]))
-    good = jnp.append(good, final_good)
-    return jnp.where(good.all(), -1, jnp.argmin(good)).astype(jnp.int32)
+    good, risen = jnp.append(finite & ~risen, final_good), jnp.append(risen, False)
+    first = jnp.argmin(good)
+    return jnp.where(good.all(), -1, first).astype(jnp.int32), risen[first]

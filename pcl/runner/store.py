@@ -47,6 +47,7 @@ COLUMNS = pa.schema(
         "surprise": CURVE,
         "energy": CURVE,
         "inference_steps": CURVE,
+        "residual": CURVE,
         "belief": pa.list_(CURVE),
         "contexts": CURVE,
         "refused": CURVE,
@@ -70,7 +71,7 @@ COLUMNS = pa.schema(
     }
 )
 # Columns that older parts do not have: what they would say is not known, and reads as None.
-OPTIONAL = ("belief", "contexts", "refused", "skipped")
+OPTIONAL = ("residual", "belief", "contexts", "refused", "skipped")
 # Columns that may differ between two executions of the same run on one machine.
 CIRCUMSTANCES = ("timing", "provenance")
 

@@ -46,6 +46,7 @@ def record():
         "surprise": None,
         "energy": None,
         "inference_steps": None,
+        "residual": None,
         "revisit_accuracy": [[0.5, 0.7], [0.1, 0.3]],
     }
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.neighbors import NearestCentroid
 
 from pcl import learners
+from pcl.fields import replace
 from pcl.types import Batch, Spec
 
 
@@ -65,3 +66,30 @@ def test_cost_is_relative_to_backpropagation_on_the_same_network_and_not_on_a_co
         spec, learners.entry("backprop").hparams, 0, 10
     )
     assert learners.cost_ratio("ncm", spec, hp.replace(width=5000), 0, 10) == pytest.approx(on_default)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("pcn", {}),
+        ("pcn", {"inference": "momentum"}),
+        ("pcn", {"precision": "full"}),
+        ("er_pcn", {"precision": "diagonal"}),
+        ("tpc", {"observed_precision": 9.0}),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "".join(map(str, v.values())),
+)
+def test_the_stated_bound_parts_rates_that_settle_from_those_that_diverge(name, settings):
+    """At fresh weights, which are others than those that the bound was measured at; gains of 50 change nothing."""
+    rng, spec = np.random.default_rng(0), Spec((5,), 0, 5)
+    learner, hp = learners.make(name, spec)
+    hp = replace(hp, {"activation": "identity", "width": 16, "inference_steps": 60} | settings)
+    bound = learners.entry(name).step_bound(spec, hp)
+    state = learner.init(jax.random.key(1), hp)
+    if name == "pcn":
+        state = state._replace(variance=jax.tree.map(lambda v: 0.02 * v, state.variance))
+    true = jnp.ones(8, bool)
+    batch = Batch(*(jnp.asarray(rng.normal(size=(8, 5)), jnp.float32) for _ in "xy"), true, true, jnp.zeros(8, int))
+    update = jax.jit(learner.update)
+    risen = [update(state, batch, replace(hp, {"inference_lr": float(f * bound)}))[1].risen for f in (0.7, 1.5)]
+    assert risen == [0, 1]

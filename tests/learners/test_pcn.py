@@ -79,6 +79,8 @@ def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
     assert_close(info.energy, mean_energy(state.network), **tolerance)
     assert info.energy < info.surprise  # settling lowered the energy
     assert_close(info.inference_steps, 7.0)  # a mean whose weights sum to one but for rounding
+    assert_close(info.residual, settled.residual.mean(), rtol=1e-3, atol=1e-5)  # a difference of what nearly cancels
+    assert info.risen == 0
 
 
 def test_without_hidden_layers_it_is_backprop():
@@ -139,6 +141,50 @@ def test_precision_is_learned_from_the_settled_errors(kind):
     assert updated(batch, precision=kind, output="categorical")[0].variance[-1] is None
 
 
+@pytest.mark.parametrize("nudge", ["positive", "centred"])
+def test_nudging_does_not_change_the_precision_that_a_linear_network_learns(nudge):
+    """There all errors are as large as the nudge, from the first step on."""
+    settings = {"activation": "identity", "precision": "diagonal", "precision_lr": 0.5}
+    plain, nudged = (updated(random_batch(), **settings, nudge=n, beta=0.1)[0].variance for n in ("none", nudge))
+    assert_close(nudged, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "full"])
+def test_learned_precision_recovers_the_noise_of_real_targets(kind):
+    """Weights learned beside it; 6,000 samples' worth at that rate: 0.08 is above four standard errors."""
+    rng, covariance = np.random.default_rng(0), np.asarray([[0.5, 0.2], [0.2, 0.2]])
+    x = rng.normal(size=(2000, 30, 3))
+    y = x @ rng.normal(size=(3, 2)) + rng.multivariate_normal(np.zeros(2), covariance, (2000, 30))
+    true = jnp.ones((2000, 30), bool)
+    batches = Batch(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32), true, true, jnp.zeros((2000, 30), int))
+    learner, hp, state = made(spec=Spec((3,), 0, 2), depth=0, optimiser="adam", lr=0.003, precision=kind)
+    state, _ = jax.jit(lambda s, b: jax.lax.scan(lambda s, rows: learner.update(s, rows, hp), s, b))(state, batches)
+    got = state.variance[-1] - 0.01 * np.eye(2) if kind == "full" else np.diag(state.variance[-1] - 0.01)
+    want = covariance if kind == "full" else np.diag(np.diag(covariance))
+    np.testing.assert_allclose(got, want, rtol=0, atol=0.08 * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("inference", "halt"),
+    [("gd", "fixed"), ("conjugate", "gradient"), ("gauss_newton", "gradient"), ("ipc", "fixed"), ("epc", "fixed")],
+)
+def test_memory_does_not_depend_on_the_number_of_steps(inference, halt):
+    learner, hp, state = made(inference=inference, halt=halt)
+    few, many = (
+        jax.jit(learner.update).lower(state, random_batch(), hp.replace(inference_steps=steps)).compile()
+        for steps in (5, 500)
+    )
+    assert few.memory_analysis().temp_size_in_bytes == many.memory_analysis().temp_size_in_bytes
+
+
+def test_only_inference_that_raised_a_finite_energy_has_diverged():
+    learner, hp, state = made(inference_steps=3)
+    update, batch = jax.jit(learner.update), random_batch()
+    poisoned = batch._replace(x=batch.x.at[0, 0].set(jnp.nan))
+    for rate, given, risen in ((0.1, batch, 0), (3.0, batch, 1), (1e30, batch, 1), (0.1, poisoned, 0)):
+        assert update(state, given, hp.replace(inference_lr=np.float32(rate)))[1].risen == risen
+
+
 @pytest.mark.parametrize(
     ("settings", "optimiser"),
     [
@@ -195,5 +241,7 @@ def test_refusals():
         made(inference="ipc", nudge="centred")
     with pytest.raises(UsageError, match="halt=gradient: inference=epc takes a fixed number of steps"):
         made(inference="epc", halt="gradient")
+    with pytest.raises(UsageError, match="halt=saturation: inference=gauss_newton takes halt=fixed or"):
+        made(inference="gauss_newton", halt="saturation")
     with pytest.raises(UsageError, match="reads images"):
         made(architecture="vgg5")

@@ -10,7 +10,15 @@ import numpy as np
 from pcl.network.energy import Problem
 from pcl.network.layers import Conv, Dense, forward
 
-INPUTS = {"dense": (3,), "no_bias": (3,), "single": (3,), "mupc": (3,), "max": (5, 4, 2), "average": (5, 4, 2)}
+INPUTS = {
+    "dense": (3,),
+    "no_bias": (3,),
+    "single": (3,),
+    "mupc": (3,),
+    "skip": (3,),
+    "max": (5, 4, 2),
+    "average": (5, 4, 2),
+}
 INPUTS |= {"stride": (6, 5, 2), "valid": (5, 5, 1)}
 KINDS = tuple(INPUTS)
 # Two sides that are sums of at most a few hundred float64 products of numbers near 1.
@@ -37,6 +45,9 @@ def network(kind, activation="tanh", seed=0):
     if kind == "mupc":
         middle = Dense(draw(4, 4), draw(4), inner=activation, scale=0.5, skip=True)
         return Dense(draw(3, 4), scale=0.6), middle, Dense(draw(4, 2), inner=activation, scale=0.25)
+    if kind == "skip":
+        middle = Dense(draw(4, 4), draw(4), activation, skip=True)
+        return Dense(draw(3, 4), draw(4), activation), middle, Dense(draw(4, 2), draw(2))
     options = {
         "max": {"pool": 2},
         "average": {"pool": 2, "pooling": "average"},

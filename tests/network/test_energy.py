@@ -12,9 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcl.errors import UsageError
+from pcl.network import generative
+from pcl.network.acceleration import layerwise
+from pcl.network.amortise import recognition_update
 from pcl.network.energy import OUTPUTS, Problem, activity_gradient, check, energy, errors, feedforward, output_cost
 from pcl.network.layers import Dense, forward
+from pcl.network.oracles import zero_divergence
 from pcl.network.plasticity import hebbian_update
+from pcl.network.stability import step_bound
 
 # Every layer kind, activation, output and precision, with the bottom clamped and free.
 CASES = [
@@ -24,6 +29,7 @@ CASES = [
     ("single", "relu", "categorical", "identity", False),
     ("mupc", "tanh", "categorical", "identity", False),
     ("mupc", "gelu", "gaussian", "full", True),
+    ("skip", "tanh", "bernoulli", "full", False),
     ("max", "relu", "gaussian", "diagonal", False),
     ("average", "leaky_relu", "bernoulli", "identity", True),
     ("stride", "hard_tanh", "gaussian", "identity", False),
@@ -117,12 +123,34 @@ def test_feedforward_activities_leave_only_the_output_error():
         ({"precision": (None, None, jnp.asarray([[1.0, 2.0], [2.0, 1.0]]))}, "layer 2 is not positive definite"),
         ({"precision": (None, None, jnp.eye(2)), "observed": jnp.ones((3, 2))}, "not a full one"),
         ({"output": "categorical", "observed": jnp.ones((3, 2))}, "observed as a whole"),
+        ({"precision": (None, None)}, r"there are 2 precisions; this problem needs 3, one a layer"),
+        ({"prior": 0.0}, r"prior=0.0: the precision of a free bottom must be positive"),
+        ({"observed": jnp.ones((3, 5))}, r"observed has shape \(3, 5\); it must broadcast to \(3, 2\)"),
+        ({"observed": jnp.ones((2, 3, 2))}, r"observed has shape \(2, 3, 2\)"),
     ],
 )
 def test_what_cannot_be_settled_is_refused(change, message):
     p, z = problem("dense")
     with pytest.raises(UsageError, match=message):
         check(dataclasses.replace(p, **change), z)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda p, z: step_bound(p, z),
+        lambda p, z: layerwise(p, z, 0.5),
+        lambda p, z: zero_divergence(p, jnp.ones(3)),
+        lambda p, z: generative.expected_output(p, z),
+        lambda p, z: generative.sample_output(jax.random.key(0), p, z),
+        lambda p, z: generative.predictive_variance(p, z),
+        lambda p, z: recognition_update(p.network[::-1], p.top, z, jnp.ones(3)),
+    ],
+)
+def test_everyone_who_takes_a_problem_refuses_it(use):
+    p, z = problem("dense")
+    with pytest.raises(UsageError, match="holds NaN"):
+        use(dataclasses.replace(p, top=jnp.full((3, 4), jnp.nan)), z)
 
 
 def test_activities_of_other_shapes_are_refused():

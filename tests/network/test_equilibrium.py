@@ -8,14 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from draws import assert_close, problem
+from draws import assert_close, gain, problem
 
 from pcl.errors import UsageError
 from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.architectures import dense_chain
-from pcl.network.energy import Problem, activity_gradient, energy, errors, feedforward
+from pcl.network.energy import OUTPUTS, Problem, activity_gradient, energy, errors, feedforward
 from pcl.network.equilibrium import gauss_newton
+from pcl.network.generative import predictive_covariance
 from pcl.network.inference import Halt, norm, settle
+from pcl.network.layers import Dense
 
 newton = jax.jit(gauss_newton, static_argnames="steps")
 starts = jax.jit(feedforward)
@@ -32,10 +34,10 @@ def newton_until(p, z, steps, tolerance):
     return gauss_newton(p, z, steps, Halt("gradient", tolerance))
 
 
-def sized(sizes, activation, output="gaussian", batch=5, seed=0):
+def sized(sizes, activation, output="gaussian", batch=5, seed=0, init="lecun"):
     """A network with fresh weights of the usual size, in float64 where that is on."""
     rng = np.random.default_rng(seed)
-    layers = jax.tree.map(lambda w: jnp.asarray(w, float), dense_chain(jax.random.key(seed), sizes, activation))
+    layers = jax.tree.map(lambda w: jnp.asarray(w, float), dense_chain(jax.random.key(seed), sizes, activation, init))
     x, y = rng.normal(size=(batch, sizes[0])), np.eye(sizes[-1])[rng.integers(0, sizes[-1], batch)]
     return Problem(layers, jnp.asarray(x), jnp.asarray(y), output=output)
 
@@ -48,6 +50,19 @@ def test_one_step_is_the_closed_form_for_linear_networks(precision):
         scale = norm(activity_gradient(p, starts(p), errors(p, starts(p))), 3)
         settled = newton(p, z, steps=1)
         assert (norm(activity_gradient(p, settled.z, errors(p, settled.z)), 3) <= 1e-10 * scale).all()
+
+
+def test_a_skip_connection_is_a_weight_that_is_one_larger():
+    """So the closed forms of linear networks hold with it: the equilibrium, and the predictive covariance."""
+    with jax.enable_x64(True):
+        p, z = problem("mupc", "identity", precision="full")
+        w = [layer.scale * layer.w + (jnp.eye(4) if layer.skip else 0) for layer in p.network]
+        plain = tuple(Dense(w_l, layer.b) for w_l, layer in zip(w, p.network, strict=True))
+        plain = dataclasses.replace(p, network=plain)
+        settled = newton(p, z, steps=1)
+        assert_close(settled.z, newton(plain, z, steps=1).z)
+        assert (settled.residual <= 1e-10).all()
+        assert_close(predictive_covariance(p, z), predictive_covariance(plain, z))
 
 
 def test_one_step_solves_one_hidden_layer_of_any_activation():
@@ -66,24 +81,54 @@ RULES = {
 }
 
 
+def gains():
+    """Full precisions below, with eigenvalues from 1/8 on, and a diagonal one at the output."""
+    rng, p = np.random.default_rng(1), sized((6, 8, 7, 4), "tanh")
+    full = tuple(gain("full", (n,), rng) / 8 for n in (8, 7))
+    return dataclasses.replace(p, precision=(*full, gain("diagonal", (4,), rng)))
+
+
+def generative():
+    """A free bottom under a prior, half of the top observed, under diagonal precisions."""
+    p = dataclasses.replace(gains(), bottom=None, observed=jnp.asarray([1.0, 0, 1, 0]))
+    return dataclasses.replace(p, precision=(None, jnp.linspace(0.5, 2, 7), p.precision[2]))
+
+
+def convolutions():
+    """Two of them, averages, and a dense output, with weights of half the size."""
+    p, _ = problem("average", "tanh")
+    return dataclasses.replace(p, network=jax.tree.map(lambda w: w / 2, p.network))
+
+
+PROBLEMS = {
+    **{output: functools.partial(sized, (6, 8, 7, 4), "tanh", output) for output in OUTPUTS},
+    "mupc": functools.partial(sized, (6, 8, 8, 8, 4), "tanh", init="mupc"),  # its output is no linear one
+    "gains": gains,
+    "generative": generative,
+    "convolutions": convolutions,
+}
+
+
 @pytest.mark.parametrize(
-    ("rule", "output"),
+    ("rule", "kind"),
     [
-        *((rule, "gaussian") for rule in RULES if rule != "descent"),
-        *(("gauss_newton", output) for output in ("gaussian", "categorical", "bernoulli")),
+        *(("gauss_newton", kind) for kind in PROBLEMS if kind != "generative"),
+        *((rule, kind) for rule in ("layerwise", "conjugate", "anderson") for kind in PROBLEMS if kind not in OUTPUTS),
         ("layerwise", "categorical"),
         ("conjugate", "bernoulli"),
+        ("heavy ball", "gaussian"),
     ],
 )
-def test_every_rule_reaches_the_same_equilibrium(rule, output):
+def test_every_rule_reaches_the_same_equilibrium(rule, kind):
     """|z - z*| <= |gradient| / the smallest eigenvalue of the energy, which is above 0.01 at such weights."""
     with jax.enable_x64(True):
-        p = sized((6, 8, 7, 4), "tanh", output)
-        z = starts(p)
+        p = PROBLEMS[kind]()
+        z = feedforward(p, jnp.full((5, 6), 0.5)) if p.bottom is None else starts(p)
         want = descend(p, z, RULES["descent"], 5000, 1e-10)
         got = newton_until(p, z, 300, 1e-8) if rule == "gauss_newton" else descend(p, z, RULES[rule], 3000, 1e-8)
+        assert (want.residual <= 1e-10).all()
         assert (got.residual <= 1e-8).all()
-        scale = norm(activity_gradient(p, z, errors(p, z)), 5).max()
+        scale = norm(activity_gradient(p, z, errors(p, z)), len(p.top)).max()
         assert_close(got.z, want.z, rtol=0, atol=1e-6 * float(scale))
 
 

@@ -1,15 +1,13 @@
 """Costs against numbers worked out by hand."""
 
-import jax
-import pytest
+import itertools
 
-from pcl.errors import UsageError
+import jax
+
 from pcl.network.architectures import dense_chain, vgg5
 from pcl.network.flops import (
     backprop,
     conjugate,
-    dense_uses,
-    forward,
     gauss_newton,
     incremental,
     predictive_coding,
@@ -20,9 +18,11 @@ from pcl.network.flops import (
 USES = (12, 6)
 
 
+def dense_uses(sizes):
+    return tuple(below * above for below, above in itertools.pairwise(sizes))
+
+
 def test_counts_by_hand():
-    assert dense_uses((4, 3, 2)) == USES
-    assert forward(USES) == 2 * 18
     # Predict 18, send errors down 6, change 18.
     assert backprop(USES) == 2 * (18 + 6 + 18)
     # Predict 18, three times predict and send down 6, predict 6 once more, change 18.
@@ -53,10 +53,3 @@ def test_a_kernel_is_used_at_every_place():
     network = jax.eval_shape(lambda key: vgg5(key, (8, 8, 1), 10, width=2), jax.random.key(0))
     # 8 x 8 places of 3 x 3 x 1 x 2 weights; then pooled to 4 x 4, 2 x 2 and, unpadded no more, 1 x 1.
     assert synapse_uses(network, (8, 8, 1)) == (64 * 18, 16 * 72, 4 * 288, 1 * 576, 8 * 10)
-
-
-def test_refusals():
-    with pytest.raises(UsageError, match="input and an output"):
-        dense_uses((4,))
-    with pytest.raises(UsageError, match="of at least one unit"):
-        dense_uses((4, 0, 2))

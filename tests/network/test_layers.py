@@ -12,7 +12,9 @@ from pcl.network.architectures import INITS, dense_chain, vgg5
 from pcl.network.layers import Conv, forward
 
 
-@pytest.mark.parametrize(("kind", "activation"), list(zip(KINDS, [*ACTIVATIONS, "tanh"], strict=True)))
+@pytest.mark.parametrize(
+    ("kind", "activation"), [*((kind, "tanh") for kind in KINDS), *(("mupc", name) for name in ("gelu", "leaky_relu"))]
+)
 def test_carry_down_and_hebbian_are_the_transposes_that_autodiff_finds(kind, activation):
     @jax.jit
     def both_ways(layer, below, delta):

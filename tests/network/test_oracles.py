@@ -10,11 +10,12 @@ import optax
 import pytest
 from draws import assert_close, network, problem
 
+from pcl.errors import UsageError
 from pcl.network.amortise import guess, recognition_update
 from pcl.network.energy import OUTPUTS, activity_gradient, errors, feedforward, nudged, output_cost, output_mean
 from pcl.network.inference import Halt, norm, settle
 from pcl.network.layers import Dense, activity, forward
-from pcl.network.oracles import settle_errors, zero_divergence
+from pcl.network.oracles import settle_errors, settle_fixed_predictions, zero_divergence
 from pcl.network.plasticity import hebbian_update
 
 WEIGHT = np.asarray([0.2, 0.3, 0.5])
@@ -45,6 +46,29 @@ def test_zero_divergence_learning_is_backpropagation(kind, activation, output):
     with jax.enable_x64(True):
         p, _ = problem(kind, activation, output)
         assert_close(jax.jit(zero_divergence)(p, WEIGHT), backpropagated(p))
+
+
+@pytest.mark.parametrize(("kind", "output"), [("dense", "gaussian"), ("mupc", "categorical"), ("skip", "bernoulli")])
+def test_fixed_predictions_settle_to_backpropagation(kind, output):
+    """At rate 1 in one step a hidden layer; at a smaller one in the limit, (1 - 0.5)^k k^2 of the start."""
+    with jax.enable_x64(True):
+        p, _ = problem(kind, "tanh", output)
+        for rate, steps in ((1.0, 2), (0.5, 60)):
+            settled = jax.jit(lambda p, r=rate, s=steps: settle_fixed_predictions(p, optax.sgd(r), s))(p)
+            assert (settled.residual < 1e-10).all()
+            got = jax.jit(hebbian_update)(p, feedforward(p), settled.errors, WEIGHT)
+            assert_close(got, backpropagated(p))
+
+
+@pytest.mark.parametrize("change", [{"precision": (None, jnp.ones(3), None)}, {"bottom": None}])
+def test_what_is_not_backpropagation_is_refused(change):
+    p = dataclasses.replace(problem("dense")[0], **change)
+    for rule in (
+        lambda: zero_divergence(p, jnp.asarray(WEIGHT)),
+        lambda: settle_fixed_predictions(p, optax.sgd(1.0), 2),
+    ):
+        with pytest.raises(UsageError, match="identity precision and a clamped bottom"):
+            rule()
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import solve_discrete_are, solve_discrete_lyapunov
 
+from pcl.errors import UsageError
 from pcl.network import temporal
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.temporal import Dynamics, Precisions
@@ -93,8 +94,7 @@ def test_energy_by_hand():
 def test_energy_never_rises_at_the_largest_step_that_is_stated():
     @jax.jit
     def energies(dynamics, precisions, m, x):
-        curvature = precisions.latent + dynamics.observation @ precisions.observed @ dynamics.observation.T
-        rate = 2 / jnp.linalg.eigvalsh(curvature)[-1]
+        rate = temporal.step_bound(dynamics, precisions)
         states = [temporal.settle(dynamics, precisions, m, x, IDENTITY, steps, rate).z for steps in range(4)]
         return jnp.stack([temporal.energy(dynamics, precisions, m, z, x, IDENTITY.f) for z in states])
 
@@ -153,6 +153,25 @@ def test_learning_recovers_the_predictions_of_a_known_system():
     optimal = np.trace(C.T @ prior @ C + R)
     assert error(fresh) > 2 * with_true_weights
     assert 0.98 * optimal < error(learned) < 1.05 * with_true_weights
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": jnp.ones((5, 4))}, r"observations have shape \(1, 5, 4\); their last two axes must be \(5, 3\)"),
+        ({"z": jnp.full((5, 4), jnp.nan)}, "state hold NaN"),
+        ({"u": jnp.full((5, 2), jnp.inf)}, "controls hold NaN or infinite"),
+        ({"precisions": Precisions(observed=jnp.zeros(3))}, "precision of the observations is not positive definite"),
+        ({"precisions": Precisions(latent=jnp.eye(3))}, r"precision of the state has shape \(3, 3\)"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    dynamics, precisions, z, _, x, u = random_problem(0)
+    given = {"precisions": precisions, "z": z, "x": x, "u": u} | change
+    with pytest.raises(UsageError, match=message):
+        temporal.filter_sequences(
+            dynamics, given["precisions"], given["z"], given["x"][None], given["u"][None], IDENTITY, 1, 0.1
+        )
 
 
 def test_scan_equals_loop():

@@ -40,6 +40,7 @@ def test_run_equals_a_plain_loop(name):
             state, info = update(state, batch, hp)
             if info.energy is not None:
                 np.testing.assert_allclose(record.energy[t - 1], info.energy * batch.valid.sum(), rtol=1e-3)
+                np.testing.assert_allclose(record.residual[t - 1], info.residual * batch.valid.sum(), rtol=1e-3)
         if t in probes:
             probe, classes = stream.probe(world, step, data, None if t in stream.task_ends else 100)
             right = np.asarray(learner.predict(state, probe.x, hp).logits.argmax(1) == probe.y)
@@ -48,7 +49,7 @@ def test_run_equals_a_plain_loop(name):
             np.testing.assert_allclose(record.probe_accuracy[probes.index(t)], by_class, atol=0.11)
     assert record.seen.sum() == 1437
     assert record.diverged_at == -1
-    assert (record.energy is None) == (name == "ncm")
+    assert (record.energy is None) == (record.residual is None) == (name == "ncm")
 
 
 @pytest.mark.slow
@@ -111,6 +112,7 @@ def test_a_run_that_diverges_says_at_which_step():
     hp = hp.replace(optimiser="sgd", depth=2, width=32)
     assert run(jax.random.key(0), hp.replace(lr=np.float32(0.01)), data).diverged_at == -1
     record = run(jax.random.key(0), hp.replace(lr=np.float32(1e6)), data)
+    assert not record.inference_diverged
     assert 0 < record.diverged_at < stream.steps
     assert np.isfinite(record.surprise[: record.diverged_at]).all()
     assert not np.isfinite(record.surprise[record.diverged_at])
