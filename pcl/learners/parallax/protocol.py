@@ -21,6 +21,7 @@ class Message(NamedTuple):
     code: Float[Array, " D"]  # what this kind sees: the code itself, or features of it
     latent: Int[Array, ""]  # the latent class that the workspace settled on
     gate: Float[Array, ""]  # mass of the sample in 0 .. 1; 0 leaves the specialist as it is, bit for bit
+    keep: Float[Array, ""]  # share of what was learned of the latent that still holds: 1 where nothing moved
 
 
 class Vote(NamedTuple):
@@ -30,6 +31,8 @@ class Vote(NamedTuple):
     novel: log p(code | a class never seen), on the scale of `score`.
     typicality: how much farther the code is from the nearest latent than this specialist's samples were, in their
       standard deviations; `calibrated` says whether there were enough of them.
+    moved, fresh: evidence in nats that the latest samples of a latent lie elsewhere than all of them do, and the share
+      that these are of all.
     A specialist that has no opinion on the input votes a novelty of `UNSEEN` and is never calibrated.
     """
 
@@ -37,12 +40,15 @@ class Vote(NamedTuple):
     novel: Float[Array, ""]
     typicality: Float[Array, ""]
     calibrated: Bool[Array, ""]
+    moved: Float[Array, " L"]
+    fresh: Float[Array, " L"]
 
 
 def silence(latents: int) -> Vote:
     """The vote of a specialist that is not there."""
     unseen = jnp.full((), UNSEEN)
-    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), jnp.zeros((), bool))
+    nowhere_L = jnp.zeros(latents)
+    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), jnp.zeros((), bool), nowhere_L, nowhere_L + 1)
 
 
 class Specialist(NamedTuple):

@@ -22,7 +22,7 @@ def samples(n=60, seed=0):
 
 def taught(kind, x, k, gates=None):
     gates = np.ones(len(x)) if gates is None else gates
-    messages = Message(jnp.asarray(x, float), jnp.asarray(k, jnp.int32), jnp.asarray(gates, float))
+    messages = Message(jnp.asarray(x, float), jnp.asarray(k, jnp.int32), jnp.asarray(gates, float), jnp.ones(len(x)))
     return jax.jit(
         lambda m: jax.lax.scan(lambda s, one: (kind.learn(s, one), None), kind.init(jax.random.key(0)), m)[0]
     )(messages)
@@ -67,10 +67,11 @@ def test_inverse_carried_along_is_the_inverse():
 
 
 @pytest.mark.parametrize("kind", [densities(L, D), discriminators(L, D, 0.1, 5.0)], ids=["density", "synapses"])
-def test_a_gate_of_0_leaves_a_specialist_bit_identical(kind):
+@pytest.mark.parametrize("keep", [1.0, 0.1])
+def test_a_gate_of_0_leaves_a_specialist_bit_identical(kind, keep):
     x, k = samples()
     state = taught(kind, x, k)
-    message = Message(jnp.asarray(x[0]), jnp.asarray(1), jnp.zeros(()))
+    message = Message(jnp.asarray(x[0]), jnp.asarray(1), jnp.zeros(()), jnp.full((), keep))
     jax.tree.map(np.testing.assert_array_equal, jax.jit(kind.learn)(state, message), state)
     changed = jax.jit(kind.learn)(state, message._replace(gate=jnp.ones(())))
     assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(state), strict=True))
