@@ -1,8 +1,9 @@
 """What follows what: the next observation has a place in time, a query has none.
 
 Labels of neighbouring samples may agree. How often each label came after each is counted: a Dirichlet posterior over
-the rows of a transition matrix, whose prior is the share of each label so far, worth one sample. Before a sample is
-learned two voices speak of its label, the input (what the workspace expects) and the past,
+the rows of a transition matrix, whose prior is that a label stays, as often as labels have done beyond chance, or else
+is any, by its share so far. Before a sample is learned two voices speak of its label, the input (what the workspace
+expects) and the past,
 
     log p(y_t | x_t, y_<t) = a log p(y_t | x_t) + b log [T(y_t | y_t-1) / p(y_t)] + constant
 
@@ -11,7 +12,8 @@ than it should, and may repeat what the past says. The trust (a, b) has a Gaussi
 first, and learns from how well the labels were foretold: where samples come shuffled the input is left alone. Neither
 the evidence for contexts nor the answer to a query feels any of it.
 
-Sources: Rabiner (1989), doi:10.1109/5.18626 (the filter); Genest and Zidek (1986), doi:10.1214/ss/1177013825
+Sources: Rabiner (1989), doi:10.1109/5.18626 (the filter); Fox, Sudderth, Jordan and Willsky (2011),
+doi:10.1214/10-AOAS395 (rows that share a sticky prior); Genest and Zidek (1986), doi:10.1214/ss/1177013825
 (logarithmic pooling); extended Kalman filter of a softmax as in Puskorius and Feldkamp (1994), doi:10.1109/72.279191.
 """
 
@@ -24,6 +26,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
 SURE = 10.0  # precision of the trust at first
+SHARED = 10.0  # samples a label that the prior of each row of transitions is worth
 
 
 class Succession(NamedTuple):
@@ -31,6 +34,7 @@ class Succession(NamedTuple):
 
     follows: Float[Array, "C C"]  # times that a label (column) came after another (row)
     met: Float[Array, " C"]  # samples of each label
+    stays: Float[Array, " 3"]  # pairs of neighbours, those of one label, and how many these would be by chance
     latest: Float[Array, " C"]  # belief about the label of the last sample; all 0 before the first
     trust: Float[Array, " 2"]  # in the voices of the input and of the past
     precision: Float[Array, "2 2"]  # of the trust
@@ -48,6 +52,7 @@ def init(labels: int) -> Succession:
     return Succession(
         follows=jnp.zeros((labels, labels)),
         met=jnp.zeros(labels),
+        stays=jnp.zeros(3),
         latest=jnp.zeros(labels),
         trust=jnp.asarray([1.0, 0.0]),
         precision=SURE * jnp.eye(2),
@@ -61,8 +66,12 @@ def shares(state: Succession) -> Float[Array, " C"]:
 
 def after(state: Succession, latest_C: Float[Array, " C"]) -> Float[Array, " C"]:
     """Probability of each label after one that is believed to be `latest`."""
-    weight_C = latest_C / (state.follows.sum(1) + 1)
-    return weight_C @ state.follows + (weight_C.sum() + 1 - latest_C.sum()) * shares(state)
+    pairs, same, chance = state.stays
+    stays = jnp.clip((same - chance) / (1 + pairs - chance), 0, 1)
+    prior = SHARED * len(latest_C)
+    weight_C = latest_C / (state.follows.sum(1) + prior)
+    anew = (1 - stays) * prior * weight_C.sum() + 1 - latest_C.sum()
+    return weight_C @ state.follows + stays * prior * weight_C + anew * shares(state)
 
 
 def foretell(state: Succession, of_input_BC: Float[Array, "B C"], arrives_B: Bool[Array, " B"]) -> Foretold:
@@ -98,9 +107,11 @@ def learn(
         off_2C = voices_2C - (voices_2C @ p_C)[:, None]
         precision = state.precision + heard * (off_2C * p_C) @ off_2C.T
         change = _solve(precision, off_2C[:, label])
+        pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ shares(state)])
         return Succession(
             follows=state.follows.at[:, label].add(heard * state.latest),
             met=state.met + heard * known_C,
+            stays=state.stays + heard * pair,
             latest=jnp.where(arrives, jnp.where(teaches, known_C, p_C), state.latest),
             trust=state.trust + heard * change,
             precision=precision,
