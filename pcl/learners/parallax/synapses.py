@@ -42,17 +42,20 @@ def discriminators(latents: int, width: int, ridge: ArrayLike, sharpness: ArrayL
         target_1L = mass * jax.nn.one_hot(message.latent, latents)[None]
         # A row that does not teach changes no bit of the synapses.
         synapses, _ = synapse.learn(form, state.synapses, mass * message.code[None], target_1L, taught)
-        synapses = synapses._replace(p=form.widen(synapses.p, _process_noise(synapses.p, message, ridge)))
-        return Discriminator(synapses, state.size.at[message.latent].add(message.gate))
+        moves = (message.gate > 0) & (message.keep < 1)
+        # A loop of one turn or none: nearly always none, and P is large.
+        p = jax.lax.fori_loop(
+            0, moves.astype(int), lambda _, p: form.widen(p, _process_noise(p, message.keep, ridge)), synapses.p
+        )
+        return Discriminator(synapses._replace(p=p), state.size.at[message.latent].add(message.gate))
 
     return Specialist(init, vote, learn)
 
 
-def _process_noise(p: Float[Array, "1 H H"], message: Message, ridge: ArrayLike) -> Float[Array, ""]:
+def _process_noise(p: Float[Array, "1 H H"], keep: Float[Array, ""], ridge: ArrayLike) -> Float[Array, ""]:
     """What the mean variance must gain to be that of a share `keep` of the samples; never more than at first."""
-    variance = jnp.trace(p[0]) / p.shape[1]
-    gained = jnp.minimum(variance * (1 / message.keep - 1), jnp.maximum(1 / jnp.asarray(ridge) - variance, 0.0))
-    return jnp.where((message.gate > 0) & (message.keep < 1), gained, 0.0)
+    variance = jnp.diagonal(p[0]).mean()
+    return jnp.clip(1 / jnp.asarray(ridge) - variance, 0, variance * (1 / keep - 1))
 
 
 def vote_flops(latents: int, width: int) -> int:
