@@ -31,7 +31,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
+from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
 LARGEST = 2**20  # numbers in the class covariances of one bank
@@ -84,7 +84,7 @@ def densities(latents: int, inputs: int) -> Specialist:
         )
         return renew(empty)
 
-    return Specialist(init, vote, learn)
+    return Specialist(init, vote, in_slot(learn))
 
 
 def vote(state: Density, code: Float[Array, " D"]) -> Vote:

@@ -262,14 +262,14 @@ def _learn(
     keep = jnp.where(moves, vote.fresh[naming.latent], 1.0)
     message = Message(phi, naming.latent, naming.sure.astype(jnp.float32), keep)
     taught = Bank(
-        generative.learn(bank.density, message),
-        discriminative.learn(bank.synapses, message._replace(code=features_H)),
+        generative.learn(banks.density, owner, message),
+        discriminative.learn(banks.synapses, owner, message._replace(code=features_H)),
     )
     size, wrong = bank.density.size[naming.latent], wrong_SL[owner, naming.latent]
     missed = jnp.argmax(share_L) != naming.latent
     step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
     return (
-        jax.tree.map(lambda leaf, new: leaf.at[owner].set(new), banks, taught),
+        taught,
         jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), names, naming.names),
         wrong_SL.at[owner, naming.latent].add(step * (missed - wrong)),
     )

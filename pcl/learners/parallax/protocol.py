@@ -8,6 +8,7 @@ Shape letters of this package, beside those of `pcl.types`:
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
@@ -52,13 +53,23 @@ def silence(latents: int) -> Vote:
 
 
 class Specialist(NamedTuple):
-    """One kind of specialist as three functions of its own state.
+    """One kind of specialist as three functions of the state of one bank, or of all of them (leaves lead with S).
 
     init:  key -> state
     vote:  (state, code[D]) -> Vote                a query: it never changes the state
-    learn: (state, Message) -> state
+    learn: (states, slot, Message) -> states       only the bank in `slot` learns
     """
 
     init: Callable[[PRNGKeyArray], Any]
     vote: Callable[[Any, Float[Array, " D"]], Vote]
-    learn: Callable[[Any, Message], Any]
+    learn: Callable[[Any, Int[Array, ""], Message], Any]
+
+
+def in_slot(learn: Callable[[Any, Message], Any]) -> Callable[[Any, Int[Array, ""], Message], Any]:
+    """The `learn` of a specialist whose one bank is taken out and put back as a whole."""
+
+    def learn_there(states: Any, slot: Int[Array, ""], message: Message) -> Any:
+        learned = learn(jax.tree.map(lambda leaf: leaf[slot], states), message)
+        return jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), states, learned)
+
+    return learn_there
