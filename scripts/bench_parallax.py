@@ -1,8 +1,9 @@
 """Throughput of parallax: samples a second, one sample a step, by the number of features that its synapses see.
 
 Ten Gaussian classes in 64 dimensions that never change, all slots for contexts allocated as in any life. One JSON line
-a width: median over repeats of the wall time and of the CPU time of all threads, compilation apart; beside them the
-copies of whole banks that the compiled loop makes at each sample, of which there should be none.
+a width: median over repeats of the wall time and of the CPU time of all threads, compilation apart (on a machine that
+does other work beside only the second means something); and how often the compiled loop copies the covariances of all
+banks, of which there should be none.
 
     python -m scripts.bench_parallax --widths=256,1000 >> results/bench_parallax.jsonl
 """
@@ -71,16 +72,18 @@ def measured(width: int) -> dict[str, object]:
         "code": hp.code,
         "samples": FLAGS.samples,
         "samples_per_second": FLAGS.samples / wall,
+        "samples_per_cpu_second": FLAGS.samples / cpu,
         "ms_per_sample": 1e3 * wall / FLAGS.samples,
         "cpu_ms_per_sample": 1e3 * cpu / FLAGS.samples,
         "spread": [min(walls) / wall, max(walls) / wall],
-        "bank_copies": bank_copies(live.as_text() or "", hp.specialists),
+        "bank_copies": bank_copies(live.as_text() or "", hp.specialists, (hp.code, width)),
     }
 
 
-def bank_copies(program: str, slots: int) -> int:
-    """Copies in a compiled program of arrays that lead with the slots and have two more axes at least."""
-    return len(re.findall(rf"= f32\[{slots},\d+,\d+(?:,\d+)?\]\S* copy\(", program))
+def bank_copies(program: str, slots: int, sizes: tuple[int, ...]) -> int:
+    """Copies, in a compiled program, of square matrices of one of these sizes of all slots."""
+    square = "|".join(f"{size},{size}" for size in sizes)
+    return len(re.findall(rf"= f32\[{slots},(?:\d+,)?(?:{square})\]\S* copy\(", program))
 
 
 if __name__ == "__main__":

@@ -92,6 +92,21 @@ def test_a_gate_of_0_leaves_a_specialist_bit_identical_and_no_slot_but_its_own_l
     assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(states), strict=True))
 
 
+def test_a_latent_that_moves_is_found_and_goes_on_from_there_while_one_that_stays_forgets_nothing():
+    kind, rng = densities(L, D), np.random.default_rng(0)
+    x, k = rng.normal(size=(800, D)), np.zeros(800, int)
+    still, gone = taught(kind, x, k), taught(kind, x + 2 * (np.arange(800)[:, None] >= 700), k)
+    assert still.moved[0] < 10
+    assert gone.moved[0] > 20
+    vote = kind.vote(gone, jnp.zeros(D))
+    np.testing.assert_allclose(vote.fresh[0], 100 / 800)
+    message = Message(jnp.full(D, 2.0), jnp.asarray(0), jnp.ones(()), vote.fresh[0])
+    after = alone(learn(kind, jax.tree.map(lambda leaf: leaf[None], gone), message))
+    np.testing.assert_allclose(after.size[0], 801 / 8)
+    assert jnp.abs(after.mean[0] - 2).max() < 1 < jnp.abs(gone.mean[0] - 2).max()
+    assert after.moved[0] == 0
+
+
 def test_many_classes_share_one_covariance():
     kind = densities(2000, 32)
     state = jax.eval_shape(kind.init, jax.random.key(0))
