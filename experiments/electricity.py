@@ -6,14 +6,21 @@ Weather, 4,000 views of 40 objects (Outdoor). Beside our learners stand River's 
 (`weather_rates`). No network is better than the last label, and replay hurts.
 
 `parallax` weighs what the input says by what labels followed each other, as far as this foretold them, and lets its
-latents move; without the first (`without=past`) it stays below the last label, and without the second too
-(`without=drift`). How soon a latent moves (its mean over the last hundred samples, of 30, 50, 100 and 200) was chosen
-on Weather and on the moving worlds of `drift`, how the past is weighed on Weather and digits; nothing on Electricity or
-Outdoor.
+latents move. On Electricity it ends at 87.4, the forest at 85.7 and the last label at 85.3; without the first
+(`without=past`) at 81.9, without the second (`without=drift`) at 86.3. So what lifts it over the forest, which is not
+told the last label, is mostly that labels stay. It still takes drift for contexts there: all six slots are taken, and
+a hundred or two more requests are refused, whose samples the context that explains them best learns. On Outdoor it is
+right on 91.0 %, the last label on 90.2; on Weather (80.7), where labels hardly stay, it gains nothing by the past.
+
+How soon a latent moves (its mean over the last hundred samples, of 30, 50, 100 and 200) was chosen on Weather and on
+the moving worlds of `drift`, how the past is weighed on Weather and digits; nothing on Electricity or Outdoor.
 
     python -m experiments.run --experiment=electricity --streams=electricity --data_dir=FOLDER
-    python -m experiments.run --experiment=electricity --learners=parallax --data_dir=FOLDER \
-        --set without=nothing,past,drift
+    python -m experiments.run --experiment=electricity --learners=backprop,pcn,ncm --streams=weather,outdoor \
+        --data_dir=FOLDER
+    python -m experiments.run --experiment=electricity --learners=parallax --data_dir=FOLDER
+    python -m experiments.run --experiment=electricity --learners=parallax --streams=electricity \
+        --set without=past,drift --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_electricity
 """
 
