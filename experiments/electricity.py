@@ -3,7 +3,7 @@
 Prequential accuracy at batch 1 over the samples in file order: 45,312 half-hours of Electricity, 18,159 days of
 Weather, 4,000 views of 40 objects (Outdoor). Beside our learners stand River's models on the same samples
 (`scripts.river_electricity`). Learning rates, and the nudged outputs of predictive coding, were chosen on Weather
-(`weather_rates`). No network is better than the last label, and replay hurts.
+(`weather_rates`). On Electricity no network is better than the last label, and replay hurts.
 
 `parallax` weighs what the input says by what labels followed each other, as far as this foretold them, and lets its
 latents move. On Electricity it ends at 87.4, the forest at 85.7 and the last label at 85.3; without the first
@@ -13,7 +13,8 @@ a hundred or two more requests are refused, whose samples the context that expla
 right on 91.0 %, the last label on 90.2; on Weather (80.7), where labels hardly stay, it gains nothing by the past.
 
 How soon a latent moves (its mean over the last hundred samples, of 30, 50, 100 and 200) was chosen on Weather and on
-the moving worlds of `drift`, how the past is weighed on Weather and digits; nothing on Electricity or Outdoor.
+the moving worlds of `drift`, how the past is weighed on Weather and digits (Outdoor was in view, and agreed); nothing
+on Electricity.
 
     python -m experiments.run --experiment=electricity --streams=electricity --data_dir=FOLDER
     python -m experiments.run --experiment=electricity --learners=backprop,pcn,ncm --streams=weather,outdoor \
