@@ -1,12 +1,27 @@
-"""Electricity, one half-hour at a time: no network here predicts as well as the last label, and replay hurts.
+"""Recorded streams in time order: parallax follows Electricity better than the last label and a random forest do.
 
-45,312 samples in file order at batch 1, prequential accuracy. Beside our learners stand River's models on the
-same samples (`scripts.river_electricity`). Learning rates, and the nudged outputs of predictive coding, were chosen on
-another stream (`weather_rates`). `parallax`, at its defaults, is no better than replay: what drifts it takes for ever
-other contexts, fills its six slots, and from then on refuses some hundreds more, whose samples teach it nothing.
+Prequential accuracy at batch 1 over the samples in file order: 45,312 half-hours of Electricity, 18,159 days of
+Weather, 4,000 views of 40 objects (Outdoor). Beside our learners stand River's models on the same samples
+(`scripts.river_electricity`). Learning rates, and the nudged outputs of predictive coding, were chosen on Weather
+(`weather_rates`). On Electricity no network is better than the last label, and replay hurts.
 
-    python -m experiments.run --experiment=electricity --data_dir=FOLDER
+`parallax` weighs what the input says by what labels followed each other, as far as this foretold them, and lets its
+latents move. On Electricity it ends at 87.4, the forest at 85.7 and the last label at 85.3; without the first
+(`without=past`) at 81.9, without the second (`without=drift`) at 86.3. So what lifts it over the forest, which is not
+told the last label, is mostly that labels stay. It still takes drift for contexts there: all six slots are taken, and
+a hundred or two more requests are refused, whose samples the context that explains them best learns. On Outdoor it is
+right on 91.0 %, the last label on 90.2; on Weather (80.7), where labels hardly stay, it gains nothing by the past.
+
+How soon a latent moves (its mean over the last hundred samples, of 30, 50, 100 and 200) was chosen on Weather and on
+the moving worlds of `drift`, how the past is weighed on Weather and digits (Outdoor was in view, and agreed); nothing
+on Electricity.
+
+    python -m experiments.run --experiment=electricity --streams=electricity --data_dir=FOLDER
+    python -m experiments.run --experiment=electricity --learners=backprop,pcn,ncm --streams=weather,outdoor \
+        --data_dir=FOLDER
     python -m experiments.run --experiment=electricity --learners=parallax --data_dir=FOLDER
+    python -m experiments.run --experiment=electricity --learners=parallax --streams=electricity \
+        --set without=past,drift --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_electricity
 """
 
@@ -15,7 +30,11 @@ from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 
 EXPERIMENT = Experiment(
     name="electricity",
-    streams={"electricity": StreamSpec("recorded", {"source": "electricity"})},
+    streams={
+        "electricity": StreamSpec("recorded", {"source": "electricity"}),
+        "weather": StreamSpec("recorded", {"source": "weather"}),
+        "outdoor": StreamSpec("recorded", {"source": "outdoor"}),
+    },
     learners={
         "backprop": NETWORK | {"lr": 0.001},
         "pcn": PCN | {"lr": 0.001},

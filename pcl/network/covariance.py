@@ -6,6 +6,8 @@
     low_rank    I / ridge - U U^T, U[D, R]     exact up to R independent inputs; beyond, it keeps what was learned best
     isotropic   I / ridge for ever             no memory of the past: normalised least mean squares
 
+`deferred` is P in full, of one among several layers, whose last steps wait beside it: no sample writes all of P.
+
 Approximate forms project after every batch: what `shrink` does to P is kept where the form has room for it, so they
 depend on the order. All treat the batch at hand exactly. Diagonal posteriors as in Bayesian gradient descent, Zeno
 et al., arXiv:1803.10123, and MESU, arXiv:2504.13569.
@@ -13,14 +15,16 @@ et al., arXiv:1803.10123, and MESU, arXiv:2504.13569.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pcl.errors import UsageError
 from pcl.network.synapse import Covariance
 
+PIECE = 128  # rows of P that are read at once
 FORMS = ("full", "block", "diagonal", "low_rank", "isotropic")
 
 
@@ -117,3 +121,59 @@ def isotropic() -> Covariance:
         shrink=lambda p, v_BD: p,
         widen=lambda p, q: p + q,
     )
+
+
+class Deferred(NamedTuple):
+    """P = base - steps^T steps of each of S layers; places of `steps` from `waiting` on are 0."""
+
+    base: Float[Array, "S D D"]
+    steps: Float[Array, "S R D"]
+    waiting: Int[Array, " S"]
+
+    def variance(self, layer: Int[Array, ""]) -> Float[Array, ""]:
+        """Mean of the diagonal of P."""
+        index = jnp.arange(self.base.shape[1])
+        return jnp.mean(self.base[layer, index, index] - jnp.sum(self.steps[layer] ** 2, axis=0))
+
+
+def deferred(layer: Int[Array, ""], steps: int = 8) -> Covariance:
+    """P of one `layer` (`init` makes one alone, without its axis), taken in after every `steps` rows that teach.
+
+    A row at a time reads P once and writes a few rows beside it; written back one by one, steps of a thousand inputs
+    take as long again for each pass over P. Rows of P are read in pieces that stay in a cache.
+    """
+
+    def init(inputs: int, ridge: ArrayLike) -> Deferred:
+        return Deferred(jnp.eye(inputs) / ridge, jnp.zeros((steps, inputs)), jnp.zeros((), int))
+
+    def project(p: Deferred, phi_BD: Float[Array, "B D"]) -> Float[Array, "B D"]:
+        inputs = phi_BD.shape[1]
+        rows = max(n for n in range(1, min(inputs, PIECE) + 1) if inputs % n == 0)
+        rows = rows if rows >= PIECE // 4 else inputs
+
+        def piece(i: Int[Array, ""]) -> Float[Array, "K B"]:
+            return jax.lax.dynamic_slice(p.base, (layer, i * rows, 0), (1, rows, inputs))[0] @ phi_BD.T
+
+        based_BD = jax.lax.map(piece, jnp.arange(inputs // rows)).reshape(inputs, -1).T
+        return based_BD - (phi_BD @ p.steps[layer].T) @ p.steps[layer]
+
+    def shrink(p: Deferred, v_BD: Float[Array, "B D"]) -> Deferred:
+        for v_D in v_BD:
+            waiting = p.waiting[layer] + jnp.any(v_D != 0)
+            p = p._replace(steps=p.steps.at[layer, p.waiting[layer]].add(v_D), waiting=p.waiting.at[layer].set(waiting))
+            # A loop of one turn or none, which changes `base` in place.
+            p = jax.lax.fori_loop(0, waiting // steps, lambda _, p: taken(p), p)
+        return p
+
+    def taken(p: Deferred) -> Deferred:
+        return Deferred(
+            base=p.base.at[layer].add(-p.steps[layer].T @ p.steps[layer]),
+            steps=p.steps.at[layer].set(0.0),
+            waiting=p.waiting.at[layer].set(0),
+        )
+
+    def widen(p: Deferred, q: ArrayLike) -> Deferred:
+        index = jnp.arange(p.base.shape[1])
+        return p._replace(base=p.base.at[layer, index, index].add(q))
+
+    return Covariance(init, project, shrink, widen)

@@ -1,6 +1,7 @@
 """Conjugate synapses are ridge regression in any order, and their variance is the one that errors have."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from sklearn.linear_model import Ridge
 
 from pcl.errors import UsageError
 from pcl.network import statistics, synapse
-from pcl.network.covariance import covariance
+from pcl.network.covariance import covariance, deferred
 from pcl.network.synapse import Synapses
 from scripts.bench_rounding import rounding
 
@@ -192,6 +193,30 @@ def test_a_block_that_does_not_divide_the_inputs_is_filled_up():
     phi, y = draw()
     synapses, _ = lived("block", phi * jnp.asarray([1, 1, 1, 1, 0, 0]), y, (9,), size=4)
     assert_close(synapses.w[:4], lived("full", phi[:, :4], y)[0].w)
+
+
+def test_steps_that_wait_are_in_the_posterior_and_no_row_copies_all_of_it():
+    """Of three layers the second learns row by row; its P is that of `full`, and the compiled loop copies no P."""
+    phi, y = draw()
+    teaches = jnp.arange(N) % 5 > 0
+    form, layer = deferred(jnp.asarray(1), steps=7), jnp.zeros((D, C))
+
+    def row(state, drawn):
+        phi, y, teaches = drawn
+        return synapse.learn(form, state, phi[None], y[None], teaches[None])[0], None
+
+    lived_rows = jax.jit(lambda p: jax.lax.scan(row, Synapses(layer, p), (phi, y, teaches))[0], donate_argnums=0)
+    fresh_p = jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), form.init(D, RIDGE))
+    program = lived_rows.lower(fresh_p).compile()
+    got = program(jax.tree.map(jnp.copy, fresh_p))
+    full = covariance("full", D, 0)
+    want, _ = synapse.learn(full, fresh(full), phi, y, teaches)
+    assert_close(got.w, want.w)
+    assert_close(form.project(got.p, jnp.eye(D)), want.p[0])
+    np.testing.assert_allclose(got.p.variance(jnp.asarray(1)), jnp.trace(want.p[0]) / D)
+    for untouched in (0, 2):
+        jax.tree.map(lambda a, b, at=untouched: np.testing.assert_array_equal(a[at], b[at]), got.p, fresh_p)
+    assert not re.findall(rf"= f64\[3,{D},{D}\]\S* copy\(", program.as_text())
 
 
 def test_low_rank_is_exact_up_to_its_rank():

@@ -13,12 +13,13 @@ that look as always (other names for the same things: a new map over the same ba
   workspace   belief over contexts and classes, sticky prior, opinions read from votes
   window      samples that nobody has learned yet, and two shadows that compete for them
   surprise    evidence and verdict: learn, recall, allocate, hold, refuse
+  succession  what labels follow each other: the place in time that the next observation has and a query has not
   learner     init, predict and update; a batch is lived through row by row
 
-With one context it is a mixture of class densities, whose sums over samples do not depend on their order, held back by
-at most the lag. Contexts follow each other like states of a hidden Markov model, Heald, Lengyel and Wolpert (2021),
-doi:10.1038/s41586-021-04129-3 (COIN); specialists that only meet in a workspace as in Goyal et al. (2021),
-arXiv:2103.01197.
+With one context it is a mixture of class densities, whose sums over samples do not depend on their order as long as
+none of them is found to move, held back by at most the lag. Contexts follow each other like states of a hidden Markov
+model, Heald, Lengyel and Wolpert (2021), doi:10.1038/s41586-021-04129-3 (COIN); specialists that only meet in a
+workspace as in Goyal et al. (2021), arXiv:2103.01197.
 
 Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see; a
 covariance of each latent where L D^2 numbers are no more than 2^20, else one for all (a thousand characters). A context

@@ -11,9 +11,16 @@ the kurtosis of the distances that were met; a class never seen has the mean of 
 within plus between classes. The distance of each sample is remembered (before the sample is learned), so that a new
 one can be told typical or not on the specialist's own scale.
 
+A latent may move. Beside the mean over all its samples stands one over the last hundred or so; by how much the second
+foretells samples better than the first is summed, from 0 up. Once a sum is as large as evidence for a new context must
+be, the workspace tells the specialists how much of the past still holds, and the latent goes on from where it was
+lately, with that share of its samples: where nothing moves nothing is forgotten, and sums stay free of order.
+
 Where L covariances would need more than `LARGEST` numbers all latents share one.
 Sources: Murphy (2012), Machine Learning, sections 4.2 and 4.6 (predictive densities and shrinkage of Gaussians);
-Hayes and Kanan (2020), arXiv:1909.01520 (one streaming covariance for all classes).
+Hayes and Kanan (2020), arXiv:1909.01520 (one streaming covariance for all classes); Page (1954), doi:10.2307/2333009
+(sums that begin anew at 0), by which nothing moves for e^h samples on average where nothing is to move, Lorden (1971),
+doi:10.1214/aoms/1177693055.
 """
 
 import math
@@ -22,15 +29,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
+from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
 LARGEST = 2**20  # numbers in the class covariances of one bank
 RIDGE = 0.02  # share of the mean variance that every direction has on top
 FADE = 0.99  # memory of the typical distance, a sample
 YOUNG = 10  # samples of a class below which its distances are not remembered
+RECENT = 100.0  # samples that the recent mean of a latent rests on
+TELLS = 3.0  # nats that one sample may say for or against a latent's having moved
+RENEWED = ("inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet", "renewed")
 
 
 class Density(NamedTuple):
@@ -47,6 +57,8 @@ class Density(NamedTuple):
     square: Float[Array, " 3"]  # sums of 1, q, q^2 of the squared distances q, over D
     log_square: Float[Array, " 3"]  # fading sums of 1, log q, (log q)^2
     renewed: Float[Array, ""]  # samples when Sigma was renewed
+    recent: Float[Array, "L D"]  # means over the last samples of each latent
+    moved: Float[Array, " L"]  # evidence that these lie elsewhere than all its samples do, in nats
 
 
 def densities(latents: int, inputs: int) -> Specialist:
@@ -67,10 +79,12 @@ def densities(latents: int, inputs: int) -> Specialist:
             square=jnp.zeros(3),
             log_square=jnp.zeros(3),
             renewed=jnp.zeros(()),
+            recent=jnp.zeros((latents, inputs)),
+            moved=jnp.zeros(latents),
         )
         return renew(empty)
 
-    return Specialist(init, vote, learn)
+    return Specialist(init, vote, in_slot(learn))
 
 
 def vote(state: Density, code: Float[Array, " D"]) -> Vote:
@@ -90,7 +104,7 @@ def vote(state: Density, code: Float[Array, " D"]) -> Vote:
     mean = total / jnp.maximum(count, 1)
     variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + 0.01
     typicality = (_log_distance(nearest, inputs) - mean) / jnp.sqrt(variance)
-    return Vote(score_L, novel, typicality, count >= 15)
+    return Vote(score_L, novel, typicality, count >= 15, state.moved, jnp.minimum(RECENT / state.size, 1.0))
 
 
 def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
@@ -114,7 +128,7 @@ def degrees_of_freedom(state: Density) -> Float[Array, ""]:
 
 def learn(state: Density, message: Message) -> Density:
     """The bank after a sample of one latent; delta rule for the mean, Hebbian scatter of what was not predicted."""
-    code, k, mass = message
+    code, k, mass, keep = message
     inputs = len(code)
     g = k if len(state.scatter) > 1 else 0
     before, off = state.size[k], code - state.mean[k]
@@ -122,12 +136,16 @@ def learn(state: Density, message: Message) -> Density:
     share = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
     outer_DD, shrink_DD, growth = rank_one(share * off, share * spread)
     # Distances of young classes say more about the class than about the sample.
-    met = _samples(state)[k] * (off @ spread) / inputs
+    samples = _samples(state)[k]
+    met = samples * (off @ spread) / inputs
     remembered = jnp.where(before >= YOUNG, mass, 0.0)
     log_met = _log_distance(met * inputs, inputs)
     bounded = jnp.minimum(met, 10.0)
     faded = jnp.where(remembered > 0, FADE, 1.0)
     size = state.size.at[k].add(mass)
+    off_recent, lately = code - state.recent[k], jnp.minimum(before, RECENT)
+    near = samples * (off_recent @ state.inverse[g] @ off_recent)
+    moved = state.moved[k] + mass * _nearer(near, lately, met * inputs, before, degrees_of_freedom(state), inputs)
 
     def if_taught(change: Array) -> Array:
         return jnp.where(mass > 0, change, -0.0)  # whose addition changes no bit
@@ -140,17 +158,43 @@ def learn(state: Density, message: Message) -> Density:
         logdet=state.logdet.at[g].add(if_taught(growth)),
         square=state.square + if_taught(remembered * jnp.stack([jnp.ones(()), bounded, bounded**2])),
         log_square=faded * state.log_square + if_taught(remembered * jnp.stack([jnp.ones(()), log_met, log_met**2])),
+        recent=state.recent.at[k].add(if_taught(off_recent * mass / (lately + 1))),
+        moved=state.moved.at[k].set(jnp.where(before >= 2 * RECENT, jnp.maximum(moved, 0.0), state.moved[k])),
     )
     age = size.sum()
-    due = (mass > 0) & (age - state.renewed >= jnp.clip(age / 8, 1, 100))
-    renewable = ("inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet", "renewed")
+    moves = (mass > 0) & (keep < 1)
+    due = moves | ((mass > 0) & (age - state.renewed >= jnp.clip(age / 8, 1, 100)))
+    changing = ("size", "mean", "scatter", "moved", *RENEWED)
     renewed = jax.lax.cond(
         due,
-        lambda s: tuple(getattr(renew(s), name) for name in renewable),
-        lambda s: tuple(getattr(s, name) for name in renewable),
+        lambda s: tuple(getattr(renew(_move(s, k, jnp.where(moves, keep, 1.0))), name) for name in changing),
+        lambda s: tuple(getattr(s, name) for name in changing),
         learned,
     )
-    return learned._replace(**dict(zip(renewable, renewed, strict=True)))
+    return learned._replace(**dict(zip(changing, renewed, strict=True)))
+
+
+def _nearer(
+    recent_square: Array, lately: Array, square: Array, size: Array, freedom: Array, inputs: int
+) -> Float[Array, ""]:
+    """Nats by which a sample lies nearer to where its latent was lately than to where it was all along, bounded."""
+    zero = jnp.zeros(())
+    near = student(recent_square, zero, 1 + 1 / jnp.maximum(lately, 1), freedom, inputs)
+    far = student(square, zero, 1 + 1 / jnp.maximum(size, 1), freedom, inputs)
+    return jnp.clip(near - far, -TELLS, TELLS)
+
+
+def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
+    """Latent k where it was lately, with a share of its samples; all of it for a share of 1."""
+    goes, size = keep < 1, state.size[k]
+    own = len(state.scatter) > 1
+    kept = keep if own else 1 - (1 - keep) * size / jnp.maximum(state.size.sum(), 1)
+    return state._replace(
+        size=state.size.at[k].set(keep * size),
+        mean=state.mean.at[k].set(jnp.where(goes, state.recent[k], state.mean[k])),
+        scatter=state.scatter.at[k if own else 0].multiply(kept),
+        moved=state.moved.at[k].set(jnp.where(goes, 0.0, state.moved[k])),
+    )
 
 
 def renew(state: Density) -> Density:

@@ -4,7 +4,7 @@ from flax import struct
 
 from pcl.fields import Traced, static, traced
 
-WITHOUT = ("nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses")
+WITHOUT = ("nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses", "past", "drift")
 
 
 @struct.dataclass

@@ -8,10 +8,11 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax import code, maps, surprise, window, workspace
+from pcl.learners.parallax import code, maps, succession, surprise, window, workspace
 from pcl.learners.parallax.density import Density, densities
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
+from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import Discriminator, discriminators
 from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
@@ -28,11 +29,12 @@ class Bank(NamedTuple):
 
 
 class State(NamedTuple):
-    """The code, the banks of specialists (leaves lead with S), and the workspace."""
+    """The code, the banks of specialists (leaves lead with S), the workspace, and what it knows of labels in time."""
 
     eye: code.Eye
     banks: Bank
     workspace: Workspace
+    succession: Succession
 
 
 class Sample(NamedTuple):
@@ -63,7 +65,8 @@ def make(spec: Spec) -> Learner:
         keys = jax.random.split(bank_key, hp.specialists)
         banks = Bank(jax.vmap(generative.init)(keys), jax.vmap(discriminative.init)(keys))
         held = window.empty(hp.specialists, hp.lag, latents, labels, inputs)
-        return State(code.init(code_key, spec, hp.code, hp.width), banks, workspace.init(hp, latents, labels, held))
+        space = workspace.init(hp, latents, labels, held)
+        return State(code.init(code_key, spec, hp.code, hp.width), banks, space, succession.init(labels))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         phi_BD = code.encode(state.eye, x)
@@ -74,7 +77,8 @@ def make(spec: Spec) -> Learner:
             return _expect(state, *query, hp)[1]
 
         # Many queries go through in chunks: each takes S L D numbers on the way.
-        return _answer(jax.lax.map(expected, (phi_BD, told_B), batch_size=min(len(x), QUERIES)))
+        settled = jax.lax.map(expected, (phi_BD, told_B), batch_size=min(len(x), QUERIES))
+        return _answer(jax.nn.logsumexp(settled.log_q, axis=1))
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         phi_BD = code.encode(state.eye, batch.x)
@@ -91,8 +95,13 @@ def make(spec: Spec) -> Learner:
             state, log = jax.lax.scan(lambda s, row: _live(s, row, hp)[:2], state, rows)
         space = state.workspace._replace(skipped=state.workspace.skipped + skipped)
         count = jnp.maximum(rows.teaches.sum(), 1)
-        return state._replace(workspace=space), Info(
-            prediction=_answer(before),
+        log_p_BC, past = jax.nn.logsumexp(before.log_q, axis=1), state.succession
+        if hp.without != "past":
+            foretold = succession.foretell(past, log_p_BC, rows.arrives)
+            past = succession.learn(past, foretold, rows.label, rows.arrives, rows.teaches, hp.bound)
+            log_p_BC = foretold.log_p
+        return State(state.eye, state.banks, space, past), Info(
+            prediction=_answer(log_p_BC),
             surprise=log.surprise.sum() / count,
             inference_steps=log.steps.sum() / count,
             belief=space.belief,
@@ -104,9 +113,8 @@ def make(spec: Spec) -> Learner:
     return Learner(init, predict, update)
 
 
-def _answer(settled: Settlement) -> Prediction:
+def _answer(log_p_BC: Float[Array, "B C"]) -> Prediction:
     """Log posterior of the labels; what a label would tell is the entropy of what is expected."""
-    log_p_BC = jax.nn.logsumexp(settled.log_q, axis=1)
     return Prediction(logits=log_p_BC, query=-jnp.sum(jnp.exp(log_p_BC) * log_p_BC, axis=1))
 
 
@@ -163,13 +171,13 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     # Without a lag memory every sample is learned at once, by whoever is current by then.
     at_once = hp.without == "lag"
     first = held.size - 1 if at_once else 0
-    last = jnp.where(row.teaches & (verdict.resolved | at_once) & ~verdict.refused, held.size, 0)
+    last = jnp.where(row.teaches & (verdict.resolved | at_once), held.size, 0)
     banks, names, wrong = _absorb(state, space, held, first, last, hp)
     fresh = window.empty(len(space.belief), *_sizes(space, row.code))
     space = space._replace(
         names=names, wrong=wrong, window=window.cleared(space.window, fresh, row.teaches & verdict.resolved)
     )
-    return State(state.eye, banks, space), log, expected
+    return state._replace(banks=banks, workspace=space), log, expected
 
 
 def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, int]:
@@ -211,7 +219,7 @@ def _obey(state: State, row: Sample, hp: HParams) -> State:
         code=space.window.code.at[0].set(row.code), label=space.window.label.at[0].set(row.label)
     )
     banks, names, wrong = _absorb(state, space, held, 0, row.teaches.astype(jnp.int32), hp)
-    return State(state.eye, banks, space._replace(names=names, wrong=wrong))
+    return state._replace(banks=banks, workspace=space._replace(names=names, wrong=wrong))
 
 
 Learned = tuple[Bank, maps.Map, Float[Array, "S L"]]
@@ -250,16 +258,18 @@ def _learn(
     share_L = workspace.share(vote, None if hp.without == "synapses" else told_apart)
     of_slot = jax.tree.map(lambda leaf: leaf[slot], names)
     naming = maps.name(of_slot, label, share_L, vote.score, vote.novel, bank.density.size)
-    message = Message(phi, naming.latent, naming.sure.astype(jnp.float32))
+    moves = (vote.moved[naming.latent] > hp.allocation) & (hp.without != "drift")
+    keep = jnp.where(moves, vote.fresh[naming.latent], 1.0)
+    message = Message(phi, naming.latent, naming.sure.astype(jnp.float32), keep)
     taught = Bank(
-        generative.learn(bank.density, message),
-        discriminative.learn(bank.synapses, message._replace(code=features_H)),
+        generative.learn(banks.density, owner, message),
+        discriminative.learn(banks.synapses, owner, message._replace(code=features_H)),
     )
     size, wrong = bank.density.size[naming.latent], wrong_SL[owner, naming.latent]
     missed = jnp.argmax(share_L) != naming.latent
     step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
     return (
-        jax.tree.map(lambda leaf, new: leaf.at[owner].set(new), banks, taught),
+        taught,
         jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), names, naming.names),
         wrong_SL.at[owner, naming.latent].add(step * (missed - wrong)),
     )

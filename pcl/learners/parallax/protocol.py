@@ -8,6 +8,7 @@ Shape letters of this package, beside those of `pcl.types`:
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
@@ -21,6 +22,7 @@ class Message(NamedTuple):
     code: Float[Array, " D"]  # what this kind sees: the code itself, or features of it
     latent: Int[Array, ""]  # the latent class that the workspace settled on
     gate: Float[Array, ""]  # mass of the sample in 0 .. 1; 0 leaves the specialist as it is, bit for bit
+    keep: Float[Array, ""]  # share of what was learned of the latent that still holds: 1 where nothing moved
 
 
 class Vote(NamedTuple):
@@ -30,6 +32,8 @@ class Vote(NamedTuple):
     novel: log p(code | a class never seen), on the scale of `score`.
     typicality: how much farther the code is from the nearest latent than this specialist's samples were, in their
       standard deviations; `calibrated` says whether there were enough of them.
+    moved, fresh: evidence in nats that the latest samples of a latent lie elsewhere than all of them do, and the share
+      that these are of all.
     A specialist that has no opinion on the input votes a novelty of `UNSEEN` and is never calibrated.
     """
 
@@ -37,22 +41,35 @@ class Vote(NamedTuple):
     novel: Float[Array, ""]
     typicality: Float[Array, ""]
     calibrated: Bool[Array, ""]
+    moved: Float[Array, " L"]
+    fresh: Float[Array, " L"]
 
 
 def silence(latents: int) -> Vote:
     """The vote of a specialist that is not there."""
     unseen = jnp.full((), UNSEEN)
-    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), jnp.zeros((), bool))
+    nowhere_L = jnp.zeros(latents)
+    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), jnp.zeros((), bool), nowhere_L, nowhere_L + 1)
 
 
 class Specialist(NamedTuple):
-    """One kind of specialist as three functions of its own state.
+    """One kind of specialist as three functions of the state of one bank, or of all of them (leaves lead with S).
 
     init:  key -> state
     vote:  (state, code[D]) -> Vote                a query: it never changes the state
-    learn: (state, Message) -> state
+    learn: (states, slot, Message) -> states       only the bank in `slot` learns
     """
 
     init: Callable[[PRNGKeyArray], Any]
     vote: Callable[[Any, Float[Array, " D"]], Vote]
-    learn: Callable[[Any, Message], Any]
+    learn: Callable[[Any, Int[Array, ""], Message], Any]
+
+
+def in_slot(learn: Callable[[Any, Message], Any]) -> Callable[[Any, Int[Array, ""], Message], Any]:
+    """The `learn` of a specialist whose one bank is taken out and put back as a whole."""
+
+    def learn_there(states: Any, slot: Int[Array, ""], message: Message) -> Any:
+        learned = learn(jax.tree.map(lambda leaf: leaf[slot], states), message)
+        return jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), states, learned)
+
+    return learn_there

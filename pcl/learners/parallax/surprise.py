@@ -8,7 +8,8 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
   allocate  a shadow explains it better than any context: a new map where the inputs are typical of the current
             sensor (the same things have other names), a new sensor where they are strange
   hold      none of these yet; a window that is full goes to the best known context
-  refuse    a new context without a slot for it: its samples teach nobody, so that none is overwritten
+  refuse    a new context without a slot for it, which is counted; the known context that explains the window best
+            learns it, and moves if it must
 """
 
 from typing import NamedTuple
@@ -36,7 +37,7 @@ class Verdict(NamedTuple):
     slot: Int[Array, ""]  # into this context
     new_map: Bool[Array, ""]  # which looks through the current sensor and has names of its own
     new_sensor: Bool[Array, ""]  # which has a sensor of its own
-    refused: Bool[Array, ""]  # there is no slot for it: nobody learns
+    refused: Bool[Array, ""]  # a new one would have been, but there is no slot for it
 
 
 def weigh(
@@ -93,7 +94,8 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     known_S = jnp.where(fits_S, held.known, -jnp.inf)
     best = jnp.argmax(known_S)
     # The best known context, the current one counted; whether it fits or not, a new one must explain more.
-    rival = jnp.maximum(jnp.max(jnp.where(other_S, held.known, 0.0)), 0.0)
+    explains_S = jnp.where(workspace.alive(state), held.known, -jnp.inf)
+    rival = jnp.maximum(jnp.max(explains_S), 0.0)
     shadow = jnp.maximum(held.new_map, held.new_sensor)
 
     # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
@@ -108,7 +110,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     refused = allocates & (state.slots >= slots)
     full = held.size >= len(held.label)
     slot = jnp.where(recalls | (~allocates & full & (known_S[best] > 0)), best, now)
-    slot = jnp.where(allocates & ~refused, state.slots, slot)
+    slot = jnp.where(allocates, jnp.where(refused, jnp.argmax(explains_S), state.slots), slot)
     if slots == 1:  # a single learner has no choice
         nothing = jnp.zeros((), bool)
         return Verdict(jnp.ones((), bool), now, nothing, nothing, nothing)

@@ -11,40 +11,49 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, silence
 from pcl.network import synapse
-from pcl.network.covariance import blocks, synapse_flops
+from pcl.network.covariance import Deferred, deferred, synapse_flops
 
 
 class Discriminator(NamedTuple):
     """Conjugate synapses on features of the code, and the samples of each latent."""
 
-    synapses: synapse.Synapses
+    w: Float[Array, "H L"]
+    p: Deferred
     size: Float[Array, " L"]
 
 
 def discriminators(latents: int, width: int, ridge: ArrayLike, sharpness: ArrayLike) -> Specialist:
     """Synapses from H = `width` features of the code to L latents; logits are `sharpness` times their output."""
-    form = blocks(width)
 
     def init(key: PRNGKeyArray) -> Discriminator:
-        return Discriminator(synapse.Synapses(jnp.zeros((width, latents)), form.init(width, ridge)), jnp.zeros(latents))
+        p = deferred(jnp.zeros((), int)).init(width, ridge)
+        return Discriminator(jnp.zeros((width, latents)), p, jnp.zeros(latents))
 
     def vote(state: Discriminator, features: Float[Array, " H"]) -> Vote:
-        score_L = jnp.where(state.size > 0, sharpness * (features @ state.synapses.w), UNSEEN)
+        score_L = jnp.where(state.size > 0, sharpness * (features @ state.w), UNSEEN)
         return silence(latents)._replace(score=score_L)
 
-    def learn(state: Discriminator, message: Message) -> Discriminator:
-        taught = (message.gate > 0)[None]
+    def learn(states: Discriminator, slot: Int[Array, ""], message: Message) -> Discriminator:
+        form, taught = deferred(slot), (message.gate > 0)[None]
         mass = jnp.sqrt(message.gate)  # a sample of mass g is one whose code and target are scaled by its root
         target_1L = mass * jax.nn.one_hot(message.latent, latents)[None]
         # A row that does not teach changes no bit of the synapses.
-        synapses, _ = synapse.learn(form, state.synapses, mass * message.code[None], target_1L, taught)
-        return Discriminator(synapses, state.size.at[message.latent].add(message.gate))
+        before = synapse.Synapses(states.w[slot], states.p)
+        (w, p), _ = synapse.learn(form, before, mass * message.code[None], target_1L, taught)
+        p = form.widen(p, jnp.where(message.gate > 0, _process_noise(p.variance(slot), message.keep, ridge), 0.0))
+        size = states.size.at[slot, message.latent].add(message.gate)
+        return Discriminator(states.w.at[slot].set(w), p, size)
 
     return Specialist(init, vote, learn)
+
+
+def _process_noise(variance: Array, keep: Float[Array, ""], ridge: ArrayLike) -> Float[Array, ""]:
+    """What the mean variance must gain to be that of a share `keep` of the samples; never more than at first."""
+    return jnp.clip(1 / jnp.asarray(ridge) - variance, 0, variance * (1 / keep - 1))
 
 
 def vote_flops(latents: int, width: int) -> int:

@@ -22,10 +22,22 @@ def samples(n=60, seed=0):
 
 def taught(kind, x, k, gates=None):
     gates = np.ones(len(x)) if gates is None else gates
-    messages = Message(jnp.asarray(x, float), jnp.asarray(k, jnp.int32), jnp.asarray(gates, float))
-    return jax.jit(
-        lambda m: jax.lax.scan(lambda s, one: (kind.learn(s, one), None), kind.init(jax.random.key(0)), m)[0]
-    )(messages)
+    messages = Message(jnp.asarray(x, float), jnp.asarray(k, jnp.int32), jnp.asarray(gates, float), jnp.ones(len(x)))
+    return alone(
+        jax.jit(lambda m: jax.lax.scan(lambda s, one: (learn(kind, s, one), None), empty(kind), m)[0])(messages)
+    )
+
+
+def empty(kind, slots=1):
+    return jax.vmap(kind.init)(jax.random.split(jax.random.key(0), slots))
+
+
+def learn(kind, states, message, slot=0):
+    return kind.learn(states, jnp.asarray(slot), message)
+
+
+def alone(states):
+    return jax.tree.map(lambda leaf: leaf[0], states)
 
 
 @pytest.mark.slow
@@ -67,13 +79,32 @@ def test_inverse_carried_along_is_the_inverse():
 
 
 @pytest.mark.parametrize("kind", [densities(L, D), discriminators(L, D, 0.1, 5.0)], ids=["density", "synapses"])
-def test_a_gate_of_0_leaves_a_specialist_bit_identical(kind):
+@pytest.mark.parametrize("keep", [1.0, 0.1])
+def test_a_gate_of_0_leaves_a_specialist_bit_identical_and_no_slot_but_its_own_learns(kind, keep):
     x, k = samples()
     state = taught(kind, x, k)
-    message = Message(jnp.asarray(x[0]), jnp.asarray(1), jnp.zeros(()))
-    jax.tree.map(np.testing.assert_array_equal, jax.jit(kind.learn)(state, message), state)
-    changed = jax.jit(kind.learn)(state, message._replace(gate=jnp.ones(())))
-    assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(state), strict=True))
+    message = Message(jnp.asarray(x[0]), jnp.asarray(1), jnp.zeros(()), jnp.full((), keep))
+    states = jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), state)
+    teach = jax.jit(lambda message: learn(kind, states, message, slot=1))
+    jax.tree.map(np.testing.assert_array_equal, teach(message), states)
+    changed = teach(message._replace(gate=jnp.ones(())))
+    jax.tree.map(np.testing.assert_array_equal, alone(changed), state)
+    assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(states), strict=True))
+
+
+def test_a_latent_that_moves_is_found_and_goes_on_from_there_while_one_that_stays_forgets_nothing():
+    kind, rng = densities(L, D), np.random.default_rng(0)
+    x, k = rng.normal(size=(800, D)), np.zeros(800, int)
+    still, gone = taught(kind, x, k), taught(kind, x + 2 * (np.arange(800)[:, None] >= 700), k)
+    assert still.moved[0] < 10
+    assert gone.moved[0] > 20
+    vote = kind.vote(gone, jnp.zeros(D))
+    np.testing.assert_allclose(vote.fresh[0], 100 / 800)
+    message = Message(jnp.full(D, 2.0), jnp.asarray(0), jnp.ones(()), vote.fresh[0])
+    after = alone(learn(kind, jax.tree.map(lambda leaf: leaf[None], gone), message))
+    np.testing.assert_allclose(after.size[0], 801 / 8)
+    assert jnp.abs(after.mean[0] - 2).max() < 1 < jnp.abs(gone.mean[0] - 2).max()
+    assert after.moved[0] == 0
 
 
 def test_many_classes_share_one_covariance():

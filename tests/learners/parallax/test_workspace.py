@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcl.learners.parallax import maps, window, workspace
+from pcl.learners.parallax import maps, succession, window, workspace
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.settling import free_energy, settle
 from pcl.learners.parallax.workspace import Opinion
@@ -77,6 +77,33 @@ def test_a_new_label_opens_a_latent_unless_a_nameless_one_fits():
     assert known.latent == 0
     opened = maps.name(names, jnp.asarray(1), share, score, jnp.asarray(0.0), size)
     assert opened.names.opened[1] == opened.latent == 2
+
+
+def foretold(labels, of_input, classes):
+    """The answers to labels that come one at a time, and the state after them."""
+    rows, true = jnp.asarray(labels)[:, None], jnp.ones(1, bool)
+
+    def step(state, row):
+        label, said = row
+        told = succession.foretell(state, jax.nn.log_softmax(said)[None], true)
+        return succession.learn(state, told, label, true, true, 6.0), told.log_p[0]
+
+    return jax.jit(lambda: jax.lax.scan(step, succession.init(classes), (rows, jnp.asarray(of_input))))()
+
+
+def test_labels_that_stay_are_foretold_and_shuffled_ones_leave_the_input_alone():
+    rng = np.random.default_rng(0)
+    shuffled = rng.integers(0, 3, 600)
+    sticky = shuffled[np.arange(600) // 10 * 10]
+    said = 2 * np.eye(3)[np.where(rng.random(600) < 0.8, shuffled, rng.integers(0, 3, 600))]
+    state, log_p = foretold(shuffled, said, 3)
+    assert (log_p.argmax(1) == said.argmax(1)).mean() > 0.99
+    assert (state.follows.sum(), state.met.sum(), state.stays[0]) == (599, 600, 599)
+    np.testing.assert_allclose(succession.after(state, jnp.eye(3)[0]), succession.shares(state), atol=0.05)
+    state, log_p = foretold(sticky, np.zeros((600, 3)), 3)
+    assert (log_p.argmax(1) == sticky)[100:].mean() > 0.88  # nine of ten stay
+    np.testing.assert_allclose(succession.after(state, jnp.asarray([0.5, 0.2, 0.0])).sum(), 1, rtol=1e-5)
+    assert state.trust[1] > 0.3
 
 
 SPECIALISTS = ("density", "synapses")
