@@ -52,7 +52,7 @@ def main(results_dir: Path) -> list[Path]:
         ]
     axis.set(xlabel="classes met", ylabel="test accuracy (%)", ylim=(0, 102))
     aged.set(xlabel="classes that came since")
-    figure.legend(*axis.get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.22))
+    figure.legend(*axis.get_legend_handles_labels(), loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.03))
     return save_figure(figure, results_dir, "fig_thousand", plotted)
 
 
