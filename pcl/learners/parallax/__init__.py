@@ -26,12 +26,11 @@ covariance of each latent where L D^2 numbers are no more than 2^20, else one fo
 that begins with classes never seen before is taken for new classes of the current one until a label conflicts.
 """
 
-import math
 from typing import Any
 
-from pcl.learners.parallax import code, density, synapses
+from pcl.learners.parallax import code, synapses
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.learner import make
+from pcl.learners.parallax.learner import form, make
 from pcl.types import Spec
 
 __all__ = ["HParams", "flops", "make"]
@@ -42,11 +41,14 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 
     The most there can be: as if every slot held a context with a bank of its own.
     """
-    inputs = code.size(spec, hp.code)
-    projected = 2 * inputs * (math.prod(spec.input_shape) + 2 * hp.width)
-    votes = 2 * hp.specialists * density.vote_flops(spec.num_labels, inputs)
-    beliefs = 2 * hp.specialists * spec.num_labels
-    settling = (inference_steps + 2) * 8 * beliefs + 2 * spec.num_labels * beliefs
-    discriminating = 2 * hp.specialists * synapses.vote_flops(spec.num_labels, hp.width)
-    learning = density.learn_flops(spec.num_labels, inputs) + synapses.learn_flops(spec.num_labels, hp.width)
-    return projected + votes + discriminating + settling + learning
+    inputs, latents = code.size(spec, hp), spec.num_labels
+    densities = form(latents, inputs)
+    votes = 2 * hp.specialists * densities.vote_flops(latents, inputs)
+    learning = densities.learn_flops(latents, inputs)
+    if hp.features != "code":
+        votes += 2 * hp.specialists * synapses.vote_flops(latents, hp.width)
+        learning += synapses.learn_flops(latents, hp.width)
+    beliefs = 2 * hp.specialists * latents
+    settling = (inference_steps + 2) * 8 * beliefs
+    reading = 8 * hp.specialists * latents
+    return code.flops(spec, hp) + votes + reading + settling + learning
