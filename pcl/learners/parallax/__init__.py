@@ -6,7 +6,9 @@ known sensor produces (another sensor: a new bank of specialists), and labels th
 that look as always (other names for the same things: a new map over the same bank).
 
   protocol    what specialists and the workspace say to each other; no other path exists
+  code        what all of them see: directions of the input, or a sensory code that is frozen after its critical period
   density     generative specialists: Student-t densities of latent classes        `student` the density itself
+  shared      the same of many latents, or on a wide code: one covariance for all, a prior over class means
   synapses    discriminative specialists: conjugate synapses on features of the code
   maps        what latents are called in a context
   settling    iterative inference on one free energy, as many steps as surprise takes
@@ -21,9 +23,10 @@ none of them is found to move, held back by at most the lag. Contexts follow eac
 model, Heald, Lengyel and Wolpert (2021), doi:10.1038/s41586-021-04129-3 (COIN); specialists that only meet in a
 workspace as in Goyal et al. (2021), arXiv:2103.01197.
 
-Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see; a
-covariance of each latent where L D^2 numbers are no more than 2^20, else one for all (a thousand characters). A context
-that begins with classes never seen before is taken for new classes of the current one until a label conflicts.
+Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see. Where
+L covariances are more than 2^20 numbers (a thousand characters; a sensory code) all latents share one, and a vote takes
+D^2 + 2 L D. What a map says of a vote takes L + C, whatever the table it stands for. A context that begins with classes
+never seen before is taken for new classes of the current one until a label conflicts.
 """
 
 from typing import Any

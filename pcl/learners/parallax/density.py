@@ -194,7 +194,7 @@ def remember(
 
 
 def nearer(
-    recent_square: Array, lately: Array, square: Array, size: Array, freedom: Array, inputs: int
+    recent_square: Array, lately: Array, square: Array, size: Array, freedom: Array, inputs: Array | int
 ) -> Float[Array, ""]:
     """Nats by which a sample lies nearer to where its latent was lately than to where it was all along, bounded."""
     zero = jnp.zeros(())

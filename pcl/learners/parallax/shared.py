@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl.learners.parallax.density import RECENT, degrees_of_freedom, gated, nearer, remember, typical
+from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gated, nearer, remember, typical
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 from pcl.network.code import when
@@ -33,6 +33,7 @@ WAITING = 16  # deviations that the scatter takes in at once: a sample that wrot
 PIECE = 128  # rows of a matrix that are read at once, so that they stay in a cache
 APART = 3.0  # classes that are imagined to lie as far from each other as samples of one class do
 SELDOM = 2000.0  # most samples from one renewal to the next
+FEW = 0.02  # share of all samples that is enough to know a class
 
 
 class Shared(NamedTuple):
@@ -53,16 +54,18 @@ class Shared(NamedTuple):
     widening: Float[Array, " L"]  # sum of log v
     square: Float[Array, " 3"]  # as in `density`
     log_square: Float[Array, " 3"]
-    renewed: Float[Array, ""]
+    renewed: Float[Array, " L"]  # sizes when the coordinates were found
     recent: Float[Array, "L D"]
     moved: Float[Array, " L"]
+    latest: Float[Array, " D"]  # deviation of the last sample
+    alike: Float[Array, " 2"]  # fading sums of 1 and of the squared cosine between two deviations in a row
 
 
 def densities(latents: int, inputs: int) -> Specialist:
     """A bank of L latent classes over a code of D inputs whose entries have about unit variance."""
 
     def init(key: PRNGKeyArray) -> Shared:
-        zero, zero_L, zero_D = jnp.zeros(()), jnp.zeros(latents), jnp.zeros(inputs)
+        zero_L, zero_D = jnp.zeros(latents), jnp.zeros(inputs)
         zero_LD = jnp.zeros((latents, inputs))
         return Shared(
             size=zero_L,
@@ -80,9 +83,11 @@ def densities(latents: int, inputs: int) -> Specialist:
             widening=zero_L,
             square=jnp.zeros(3),
             log_square=jnp.zeros(3),
-            renewed=zero,
+            renewed=zero_L,
             recent=zero_LD,
             moved=zero_L,
+            latest=zero_D,
+            alike=jnp.ones(2),
         )
 
     return Specialist(init, vote, learn)
@@ -94,11 +99,10 @@ def vote(states: Shared, slot: Int[Array, ""], code: Float[Array, " D"]) -> Vote
     t_D = product(states.turn, slot, code - states.centre[slot])
     square_L = product(states.precision, slot, t_D**2) - 2 * product(states.linear, slot, t_D) + states.constant[slot]
     square_L = jnp.maximum(square_L, 0.0)
-    freedom, logdet = degrees_of_freedom(states.square[slot], inputs), states.logdet[slot]
-    seen_L = size_L > 0
-    score_L = jnp.where(seen_L, student(square_L, logdet + states.widening[slot], 1.0, freedom, inputs), UNSEEN)
-    anywhere_D = 1 + states.between[slot]
-    novel = student(jnp.sum(t_D**2 / anywhere_D), logdet + jnp.log(anywhere_D).sum(), 1.0, freedom, inputs)
+    seen_L, anywhere_D = size_L > 0, 1 + states.between[slot]
+    log_p_L = _log_density(states, slot, square_L, states.widening[slot])
+    score_L = jnp.where(seen_L, log_p_L, UNSEEN)
+    novel = _log_density(states, slot, jnp.sum(t_D**2 / anywhere_D), jnp.log(anywhere_D).sum())
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(states.log_square[slot], nearest, inputs)
     return Vote(score_L, novel, typicality, calibrated, states.moved[slot], jnp.minimum(RECENT / size_L, 1.0))
@@ -110,14 +114,16 @@ def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
     inputs, if_taught = len(code), gated(mass)
     before, mean_D, recent_D = states.size[slot, k], states.mean[slot, k], states.recent[slot, k]
     off, off_recent, centre_D = code - mean_D, code - recent_D, states.centre[slot]
-    turned = product(states.turn, slot, jnp.stack([code - centre_D, mean_D - centre_D, off_recent], axis=1))
-    t_D, u_D, recently_D = turned.T
+    seen_from = [code - centre_D, mean_D - centre_D, off_recent, states.latest[slot]]
+    t_D, u_D, recently_D, latest_D = product(states.turn, slot, jnp.stack(seen_from, axis=1)).T
     s_D, v_D = _predictive(states.between[slot], before)
     met = jnp.sum((t_D - s_D * u_D) ** 2 / v_D)
     square, log_square = remember(states.square[slot], states.log_square[slot], met, before, mass, inputs)
     freedom, lately = degrees_of_freedom(states.square[slot], inputs), jnp.minimum(before, RECENT)
     near, far = jnp.sum(recently_D**2), jnp.sum((t_D - u_D) ** 2)
-    moved = states.moved[slot, k] + mass * nearer(near, lately, far, before, freedom, inputs)
+    directions = _directions(states.alike[slot])
+    scale = directions / inputs
+    moved = states.moved[slot, k] + mass * nearer(scale * near, lately, scale * far, before, freedom, directions)
 
     shift = mass / jnp.maximum(before + mass, 1e-30)
     there = _placed(u_D + shift * (t_D - u_D), states.between[slot], before + mass)
@@ -136,11 +142,17 @@ def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
         square=states.square.at[slot].set(square),
         log_square=states.log_square.at[slot].set(log_square),
         recent=states.recent.at[slot, k].add(if_taught(off_recent * mass / (lately + 1))),
+        latest=states.latest.at[slot].set(jnp.where(mass > 0, off, states.latest[slot])),
+        alike=states.alike.at[slot].set(_alike(states.alike[slot], t_D - u_D, latest_D, mass)),
         moved=put(states.moved, jnp.where(before >= 2 * RECENT, jnp.maximum(moved, 0.0), states.moved[slot, k])),
     )
     learned = when(waits >= WAITING, _taken_in, learned, slot)
-    age, moves = learned.size[slot].sum(), (mass > 0) & (keep < 1)
-    due = moves | ((mass > 0) & (age - learned.renewed[slot] >= jnp.clip(age / 4, 1, SELDOM)))
+    size_L, known_L, moves = learned.size[slot], learned.renewed[slot], (mass > 0) & (keep < 1)
+    age = size_L.sum()
+    grown = age - known_L.sum() >= jnp.clip(age / 4, 1, SELDOM)
+    # A class of which the coordinates know little needs them sooner, once it is more than a few of all samples.
+    unknown = size_L[k] - known_L[k] >= jnp.maximum(known_L[k], FEW * age)
+    due = moves | ((mass > 0) & (grown | unknown))
     return when(due, _renewed, learned, slot, k, jnp.where(moves, keep, 1.0))
 
 
@@ -162,6 +174,33 @@ def product(stack: Float[Array, "S N D"], slot: Int[Array, ""], x: Float[Array, 
         return jax.lax.dynamic_update_slice_in_dim(out, part @ x, start, axis=0)
 
     return jax.lax.fori_loop(0, -(-number // rows), piece, jnp.zeros((number, *x.shape[1:]), x.dtype))
+
+
+def _log_density(states: Shared, slot: Int[Array, ""], square: Array, widening: Array) -> Array:
+    """Log t-density at a squared distance, as far as directions are independent."""
+    inputs = states.turn.shape[1]
+    directions, freedom = _directions(states.alike[slot]), degrees_of_freedom(states.square[slot], inputs)
+    scale = directions / inputs
+    return student(scale * square, scale * (states.logdet[slot] + widening), 1.0, freedom, directions)
+
+
+def _directions(sums: Float[Array, " 2"]) -> Float[Array, ""]:
+    """Number of directions in which deviations are independent."""
+    return sums[0] / sums[1]
+
+
+def _alike(
+    sums: Float[Array, " 2"], off_D: Float[Array, " D"], latest_D: Float[Array, " D"], mass: Float[Array, ""]
+) -> Float[Array, " 2"]:
+    """The sums after one more deviation, which with the one before tells how many directions are independent.
+
+    Deviations that are spread alike in d directions have a squared cosine of 1 / d on average. Where W knows a class
+    these are most of D, of a class that it has hardly met some tens: there as many entries repeat each other.
+    """
+    lengths = jnp.sum(off_D**2) * jnp.sum(latest_D**2)
+    counts = (mass > 0) & (lengths > 0)
+    cosine = (off_D @ latest_D) ** 2 / jnp.maximum(lengths, jnp.finfo(off_D.dtype).tiny)
+    return jnp.where(counts, FADE * sums + jnp.stack([jnp.ones(()), cosine]), sums)
 
 
 def _predictive(between_D: Float[Array, " D"], size: Float[Array, "..."]) -> tuple[Array, Array]:
@@ -201,7 +240,7 @@ def _renewed(states: Shared, slot: Int[Array, ""], k: Int[Array, ""], keep: Floa
     scatter_DD = kept * states.scatter[slot]
     found = coordinates(size_L, mean_LD, scatter_DD)
     latents = _placed((mean_LD - found["centre"]) @ found["turn"].T, found["between"], size_L[:, None])
-    changed = found | latents | {"size": size_L, "scatter": scatter_DD, "renewed": size_L.sum()}
+    changed = found | latents | {"size": size_L, "scatter": scatter_DD, "renewed": size_L}
     return states._replace(
         mean=states.mean.at[slot, k].set(moved_D),
         moved=states.moved.at[slot, k].set(jnp.where(goes, 0.0, states.moved[slot, k])),
