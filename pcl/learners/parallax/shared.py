@@ -33,6 +33,7 @@ WAITING = 16  # deviations that the scatter takes in at once: a sample that wrot
 PIECE = 128  # rows of a matrix that are read at once, so that they stay in a cache
 APART = 3.0  # classes that are imagined to lie as far from each other as samples of one class do
 SELDOM = 2000.0  # most samples from one renewal to the next
+STRANGEST = 10.0  # nats by which a class never seen may be likelier than all others
 FEW = 0.02  # share of all samples that is enough to know a class
 
 
@@ -103,6 +104,8 @@ def vote(states: Shared, slot: Int[Array, ""], code: Float[Array, " D"]) -> Vote
     log_p_L = _log_density(states, slot, square_L, states.widening[slot])
     score_L = jnp.where(seen_L, log_p_L, UNSEEN)
     novel = _log_density(states, slot, jnp.sum(t_D**2 / anywhere_D), jnp.log(anywhere_D).sum())
+    # However far a sample is, which class it is nearest to stays more than the rounding of a probability.
+    novel = jnp.where(seen_L.any(), jnp.minimum(novel, score_L.max() + STRANGEST), novel)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(states.log_square[slot], nearest, inputs)
     return Vote(score_L, novel, typicality, calibrated, states.moved[slot], jnp.minimum(RECENT / size_L, 1.0))

@@ -1,6 +1,7 @@
 """Facts of densities that share one covariance: the float64 posterior, and what few samples are worth."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import eigh
 from scipy.stats import multivariate_t
@@ -36,7 +37,7 @@ def test_votes_are_those_of_float64_sums_after_hundreds_of_steps_and_moves():
     state = taught(kind, x, k, keep=keep)
     np.testing.assert_allclose(state.size, size, rtol=1e-5)
     # As if all directions were independent, which makes it a plain multivariate t.
-    state = jax.jit(shared.renew)(state)._replace(alike=np.asarray([1, 1 / D], np.float32))
+    state = jax.jit(shared.renew)(state)._replace(alike=jnp.asarray([1, 1 / D]))
     code = x[7] + 1
     vote, freedom = ask(kind, state, code), float(density.degrees_of_freedom(state.square, D))
 
@@ -57,7 +58,7 @@ def test_votes_are_those_of_float64_sums_after_hundreds_of_steps_and_moves():
         )
         np.testing.assert_allclose(vote.score[c], want, rtol=1e-4)
     want = multivariate_t.logpdf(code, centre, (w + between) * (freedom - 2) / freedom, df=freedom)
-    np.testing.assert_allclose(vote.novel, want, rtol=1e-4)
+    np.testing.assert_allclose(vote.novel, min(want, vote.score.max() + shared.STRANGEST), rtol=1e-4)
     assert vote.score[~seen].max() < -1e29
 
 
@@ -73,9 +74,9 @@ def test_between_renewals_a_latent_moves_in_the_same_coordinates():
 
 def test_deviations_that_lie_along_few_directions_count_for_as_many():
     rng = np.random.default_rng(0)
-    sums = np.ones(2, np.float32)
-    for off, latest in rng.normal(size=(500, 2, 40)) * (np.arange(40) < 10):
-        sums = shared._alike(sums, off, latest, np.float32(1))
+    sums = jnp.ones(2)
+    for off, latest in jnp.asarray(rng.normal(size=(300, 2, 40)) * (np.arange(40) < 10)):
+        sums = shared._alike(sums, off, latest, jnp.ones(()))
     np.testing.assert_allclose(shared._directions(sums), 10, rtol=0.3)
 
 

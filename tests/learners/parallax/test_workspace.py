@@ -65,7 +65,7 @@ def maps_of(votes):
     """One map (leaves lead with S) in which a sample of each label (row) fell on latents as `votes` has it."""
     names = jax.tree.map(lambda leaf: leaf[None], maps.empty(len(votes[0]), len(votes)))
     for label, vote in enumerate(votes):
-        names = maps.count(names, 0, label, jnp.asarray(-1), jnp.asarray(vote))
+        names = maps.count(names, jnp.asarray(0), jnp.asarray(label), jnp.asarray(-1), jnp.asarray(vote))
     return names
 
 
@@ -82,7 +82,7 @@ def test_labels_are_read_out_by_the_table_of_their_latents():
     names = maps_of(votes[0])
     for more in votes[1:]:
         for label, vote in enumerate(more):
-            names = maps.count(names, 0, label, jnp.asarray(-1), jnp.asarray(vote))
+            names = maps.count(names, jnp.asarray(0), jnp.asarray(label), jnp.asarray(-1), jnp.asarray(vote))
     names = jax.tree.map(lambda leaf: leaf[0], names)
     table = 3.0 * (votes.sum(0).argmax(1)[:, None] == np.arange(4)).T  # [latents, labels]
     table = (table + 0.2 / 5) / (table.sum(1, keepdims=True) + 0.2)
@@ -94,10 +94,10 @@ def test_a_new_label_opens_a_latent_unless_a_nameless_one_fits():
     size = jnp.asarray([50.0, 50.0, 0.0])
     share, score = jnp.asarray([0.9, 0.1, 0.0]), jnp.asarray([-1.0, -9.0, -1e30])
     names = jax.tree.map(lambda leaf: leaf[None], maps.empty(3, 3))
-    known = maps.name(names, 0, 1, share, score, jnp.asarray(-5.0), size)
+    known = maps.name(names, jnp.asarray(0), jnp.asarray(1), share, score, jnp.asarray(-5.0), size)
     assert known.names.opened[0, 1] == -1
     assert known.latent == 0
-    opened = maps.name(names, 0, 1, share, score, jnp.asarray(0.0), size)
+    opened = maps.name(names, jnp.asarray(0), jnp.asarray(1), share, score, jnp.asarray(0.0), size)
     assert opened.names.opened[0, 1] == opened.latent == 2
 
 
