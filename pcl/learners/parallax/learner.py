@@ -89,7 +89,9 @@ def make(spec: Spec) -> Learner:
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         phi_BD = jnp.where(batch.valid[:, None], code.encode(state.code, batch.x, hp), 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
-        rows = Sample(phi_BD, batch.y, told_B, batch.valid, teaching_rows(batch))
+        # What comes while a code develops arrives when it is read out.
+        arrives_B = batch.valid & (state.code.closed if isinstance(state.code, sensory.Code) else True)
+        rows = Sample(phi_BD, batch.y, told_B, arrives_B, teaching_rows(batch) & arrives_B)
         refused = state.workspace.refused
         if len(phi_BD) == 1:
             state, log, first = _live(state, jax.tree.map(lambda leaf: leaf[0], rows), hp)
