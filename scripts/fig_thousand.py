@@ -14,7 +14,12 @@ from pcl.runner.store import Store
 from scripts.fig_retention import by_age
 from scripts.tab_thousand import class_accuracy
 
-LEARNERS = {"generative": "class Gaussians", "rls": "recursive least squares", "ncm": "nearest class mean"}
+LEARNERS = {
+    "generative": "class Gaussians",
+    "rls": "recursive least squares",
+    "ncm": "nearest class mean",
+    "parallax": "parallax",
+}
 FIRST = 100
 
 

@@ -21,7 +21,10 @@ def batches(n, size=8):
     return Batch(x, y, true, true, jnp.zeros_like(y))
 
 
-@pytest.mark.parametrize("name", ["rls", "generative", pytest.param("ncm", marks=pytest.mark.slow)])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("ncm", "parallax")]
+
+
+@pytest.mark.parametrize("name", ["rls", "generative", *SLOW])
 def test_what_is_known_is_what_the_code_that_stays_shows(name):
     """A life with a critical period ends where one ends that was born with the finished code.
 
@@ -33,6 +36,8 @@ def test_what_is_known_is_what_the_code_that_stays_shows(name):
     fresh, some = learner.init(jax.random.key(0), hp), batches(6)
     developed = live(fresh, some)
     assert developed.code.closed
+    after = live(developed, some)  # the code itself stays as it is, to the last bit
+    jax.tree.map(np.testing.assert_array_equal, *(jax.tree.leaves(state.code)[1:] for state in (after, developed)))
     born_ready = live(fresh._replace(code=developed.code), some)
     for got, want in zip(jax.tree.leaves(developed[1:]), jax.tree.leaves(born_ready[1:]), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)

@@ -6,7 +6,9 @@ known sensor produces (another sensor: a new bank of specialists), and labels th
 that look as always (other names for the same things: a new map over the same bank).
 
   protocol    what specialists and the workspace say to each other; no other path exists
+  code        what all of them see: directions of the input, or a sensory code that is frozen after its critical period
   density     generative specialists: Student-t densities of latent classes        `student` the density itself
+  shared      the same of many latents, or on a wide code: one covariance for all, a prior over class means
   synapses    discriminative specialists: conjugate synapses on features of the code
   maps        what latents are called in a context
   settling    iterative inference on one free energy, as many steps as surprise takes
@@ -21,17 +23,17 @@ none of them is found to move, held back by at most the lag. Contexts follow eac
 model, Heald, Lengyel and Wolpert (2021), doi:10.1038/s41586-021-04129-3 (COIN); specialists that only meet in a
 workspace as in Goyal et al. (2021), arXiv:2103.01197.
 
-Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see; a
-covariance of each latent where L D^2 numbers are no more than 2^20, else one for all (a thousand characters). A context
-that begins with classes never seen before is taken for new classes of the current one until a label conflicts.
+Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see. Where
+L covariances are more than 2^20 numbers (a thousand characters; a sensory code) all latents share one, and a vote takes
+D^2 + 2 L D. What a map says of a vote takes L + C, whatever the table it stands for. A context that begins with classes
+never seen before is taken for new classes of the current one until a label conflicts.
 """
 
-import math
 from typing import Any
 
-from pcl.learners.parallax import code, density, synapses
+from pcl.learners.parallax import code, synapses
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.learner import make
+from pcl.learners.parallax.learner import form, make
 from pcl.types import Spec
 
 __all__ = ["HParams", "flops", "make"]
@@ -42,11 +44,14 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 
     The most there can be: as if every slot held a context with a bank of its own.
     """
-    inputs = code.size(spec, hp.code)
-    projected = 2 * inputs * (math.prod(spec.input_shape) + 2 * hp.width)
-    votes = 2 * hp.specialists * density.vote_flops(spec.num_labels, inputs)
-    beliefs = 2 * hp.specialists * spec.num_labels
-    settling = (inference_steps + 2) * 8 * beliefs + 2 * spec.num_labels * beliefs
-    discriminating = 2 * hp.specialists * synapses.vote_flops(spec.num_labels, hp.width)
-    learning = density.learn_flops(spec.num_labels, inputs) + synapses.learn_flops(spec.num_labels, hp.width)
-    return projected + votes + discriminating + settling + learning
+    inputs, latents = code.size(spec, hp), spec.num_labels
+    densities = form(latents, inputs)
+    votes = 2 * hp.specialists * densities.vote_flops(latents, inputs)
+    learning = densities.learn_flops(latents, inputs)
+    if hp.features != "code":
+        votes += 2 * hp.specialists * synapses.vote_flops(latents, hp.width)
+        learning += synapses.learn_flops(latents, hp.width)
+    beliefs = 2 * hp.specialists * latents
+    settling = (inference_steps + 2) * 8 * beliefs
+    reading = 8 * hp.specialists * latents
+    return code.flops(spec, hp) + votes + reading + settling + learning

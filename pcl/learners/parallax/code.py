@@ -1,12 +1,14 @@
 """What specialists see: a few numbers of the input, the same for a sample whenever it arrives.
 
-Densities with a covariance need few dimensions. An input with more is projected onto fixed random orthogonal
-directions, which keep distances (Johnson and Lindenstrauss (1984)) whatever the sensor does to its pixels, and which
-no order of samples can change. Images are freed of their mean and norm first (`pcl.learners.features`), and with them
-of the stream's running moments. Entries have about unit variance.
+Of an input with many entries they see fixed random orthogonal directions (`features=random`), which keep distances
+(Johnson and Lindenstrauss (1984)) whatever the sensor does to its pixels, and which no order of samples can change, or
+as many as there are, so that nothing is lost (`raw`). Images are freed of their mean and norm first
+(`pcl.learners.features`), and with them of the stream's running moments. Or they see the sensory code of the first
+samples, which then stays (`code`, `pcl.network.code`). Entries have about unit variance.
 
 Synapses see H rectified random features of the code, of which the code itself is a function: they are fixed too, the
-same for all banks, and computed once a sample.
+same for all banks, and computed once a sample. A sensory code is made to be read by densities alone: synapses beside
+them said nothing new (MNIST, 12,000 images learned, 10,000 asked: 98.8 with and without, whatever their weight).
 """
 
 import math
@@ -19,12 +21,9 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.learners.features import FeatureHParams, normalised
 from pcl.learners.inputs import vectors
+from pcl.learners.parallax.hparams import HParams
+from pcl.network import code as sensory
 from pcl.types import Spec
-
-
-def size(spec: Spec, most: int) -> int:
-    """Entries of the code."""
-    return min(most, math.prod(spec.input_shape))
 
 
 class Eye(NamedTuple):
@@ -35,23 +34,45 @@ class Eye(NamedTuple):
     b: Float[Array, " H"]
 
 
-def init(key: PRNGKeyArray, spec: Spec, most: int, width: int) -> Eye:
-    """Orthogonal directions as columns; all of them where the input is small, so that nothing is lost."""
+def size(spec: Spec, hp: HParams) -> int:
+    """Entries of the code."""
+    if hp.features == "code":
+        return jax.eval_shape(lambda key: init(key, spec, hp), jax.random.key(0)).mean.shape[0]
+    inputs = math.prod(spec.input_shape)
+    return inputs if hp.features == "raw" else min(hp.code, inputs)
+
+
+def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
+    """Orthogonal directions as columns, or a sensory code that has seen nothing."""
+    if hp.features == "code":
+        return sensory.init(key, spec, hp)
     turn_key, w_key, b_key = jax.random.split(key, 3)
-    inputs, entries = math.prod(spec.input_shape), size(spec, most)
+    inputs, entries = math.prod(spec.input_shape), size(spec, hp)
     turn, corner = jnp.linalg.qr(jax.random.normal(turn_key, (inputs, entries)))
     turn = turn * jnp.sign(jnp.diagonal(corner))  # uniform among all rotations, and the same on every machine
-    w = jax.random.normal(w_key, (entries, width)) / jnp.sqrt(entries)
-    return Eye(turn, w, jax.random.uniform(b_key, (width,), minval=-1.0, maxval=1.0))
+    w = jax.random.normal(w_key, (entries, hp.width)) / jnp.sqrt(entries)
+    return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-1.0, maxval=1.0))
 
 
-def encode(eye: Eye, x: Float[Array, "B ..."]) -> Float[Array, "B D"]:
+def encode(eye: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
     """Codes; a row that is not finite stays so."""
+    if isinstance(eye, sensory.Code):
+        phi_BD = sensory.encode(eye, x, hp)
+        return phi_BD * math.sqrt(phi_BD.shape[1])
     freed_BI = vectors(normalised(x, FeatureHParams()))
     return freed_BI @ eye.directions * math.sqrt(freed_BI.shape[1])
 
 
-def features(eye: Eye, code: Float[Array, "... D"]) -> Float[Array, "... H"]:
-    """Rectified random features, with a norm of about one."""
+def features(eye: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Array, "... H"]:
+    """Rectified random features, with a norm of about one; nothing for synapses on a sensory code."""
+    if isinstance(eye, sensory.Code):
+        return code[..., :0]
     # Half of a normal's variance is left by the rectifier.
     return jax.nn.relu(code @ eye.w + eye.b) * math.sqrt(2 / len(eye.b))
+
+
+def flops(spec: Spec, hp: HParams) -> int:
+    """Floating-point operations a code, with the features that synapses see."""
+    if hp.features == "code":
+        return sensory.flops(spec, hp)
+    return 2 * size(spec, hp) * (math.prod(spec.input_shape) + 2 * hp.width)

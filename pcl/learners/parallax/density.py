@@ -16,22 +16,22 @@ foretells samples better than the first is summed, from 0 up. Once a sum is as l
 be, the workspace tells the specialists how much of the past still holds, and the latent goes on from where it was
 lately, with that share of its samples: where nothing moves nothing is forgotten, and sums stay free of order.
 
-Where L covariances would need more than `LARGEST` numbers all latents share one.
+Where L covariances would need more than `LARGEST` numbers all latents share one (`shared`).
 Sources: Murphy (2012), Machine Learning, sections 4.2 and 4.6 (predictive densities and shrinkage of Gaussians);
-Hayes and Kanan (2020), arXiv:1909.01520 (one streaming covariance for all classes); Page (1954), doi:10.2307/2333009
-(sums that begin anew at 0), by which nothing moves for e^h samples on average where nothing is to move, Lorden (1971),
-doi:10.1214/aoms/1177693055.
+Page (1954), doi:10.2307/2333009 (sums that begin anew at 0), by which nothing moves for e^h samples on average where
+nothing is to move, Lorden (1971), doi:10.1214/aoms/1177693055.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot
+from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot, of_slot
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
 LARGEST = 2**20  # numbers in the class covariances of one bank
@@ -44,13 +44,13 @@ RENEWED = ("inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet", "
 
 
 class Density(NamedTuple):
-    """One bank. G covariances: one a latent (G = L), or one for all (G = 1)."""
+    """One bank."""
 
     size: Float[Array, " L"]
     mean: Float[Array, "L D"]
-    scatter: Float[Array, "G D D"]
-    inverse: Float[Array, "G D D"]  # of scatter + D Sigma
-    logdet: Float[Array, " G"]  # of scatter + D Sigma
+    scatter: Float[Array, "L D D"]
+    inverse: Float[Array, "L D D"]  # of scatter + D Sigma
+    logdet: Float[Array, " L"]  # of scatter + D Sigma
     novel_mean: Float[Array, " D"]
     novel_inverse: Float[Array, "D D"]
     novel_logdet: Float[Array, ""]
@@ -63,16 +63,15 @@ class Density(NamedTuple):
 
 def densities(latents: int, inputs: int) -> Specialist:
     """A bank of L latent classes over a code of D inputs whose entries have about unit variance."""
-    groups = latents if latents * inputs**2 <= LARGEST else 1
 
     def init(key: PRNGKeyArray) -> Density:
         zero_DD = jnp.zeros((inputs, inputs))
         empty = Density(
             size=jnp.zeros(latents),
             mean=jnp.zeros((latents, inputs)),
-            scatter=jnp.zeros((groups, inputs, inputs)),
-            inverse=jnp.zeros((groups, inputs, inputs)),
-            logdet=jnp.zeros(groups),
+            scatter=jnp.zeros((latents, inputs, inputs)),
+            inverse=jnp.zeros((latents, inputs, inputs)),
+            logdet=jnp.zeros(latents),
             novel_mean=jnp.zeros(inputs),
             novel_inverse=zero_DD,
             novel_logdet=jnp.zeros(()),
@@ -84,14 +83,14 @@ def densities(latents: int, inputs: int) -> Specialist:
         )
         return renew(empty)
 
-    return Specialist(init, vote, in_slot(learn))
+    return Specialist(init, of_slot(vote), in_slot(learn))
 
 
 def vote(state: Density, code: Float[Array, " D"]) -> Vote:
     """Log densities of the code under every latent and under a class never seen, and how typical it is."""
     inputs = len(code)
     square_L = distances(state, code)
-    freedom = degrees_of_freedom(state)
+    freedom = degrees_of_freedom(state.square, inputs)
     seen_L = state.size > 0
     widening_L = 1 + 1 / jnp.maximum(state.size, 1)
     logdet_L = state.logdet - inputs * jnp.log(_samples(state))
@@ -100,27 +99,30 @@ def vote(state: Density, code: Float[Array, " D"]) -> Vote:
     off = code - state.novel_mean
     novel = student(off @ state.novel_inverse @ off, state.novel_logdet, 1.0, freedom, inputs)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
-    count, total, total_square = state.log_square
+    typicality, calibrated = typical(state.log_square, nearest, inputs)
+    return Vote(score_L, novel, typicality, calibrated, state.moved, jnp.minimum(RECENT / state.size, 1.0))
+
+
+def typical(
+    log_square: Float[Array, " 3"], square: Float[Array, ""], inputs: int
+) -> tuple[Float[Array, ""], Bool[Array, ""]]:
+    """How much farther than its own samples a bank has a code at this distance, and whether it can tell."""
+    count, total, total_square = log_square
     mean = total / jnp.maximum(count, 1)
     variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + 0.01
-    typicality = (_log_distance(nearest, inputs) - mean) / jnp.sqrt(variance)
-    return Vote(score_L, novel, typicality, count >= 15, state.moved, jnp.minimum(RECENT / state.size, 1.0))
+    return (_log_distance(square, inputs) - mean) / jnp.sqrt(variance), count >= 15
 
 
 def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
     """Squared Mahalanobis distance of the code from every latent."""
     off_LD = code - state.mean
-    if len(state.inverse) == 1:
-        spread_LD = off_LD @ state.inverse[0]
-    else:
-        spread_LD = jnp.einsum("ld,lde->le", off_LD, state.inverse)
+    spread_LD = jnp.einsum("ld,lde->le", off_LD, state.inverse)
     return _samples(state) * jnp.sum(off_LD * spread_LD, axis=1)
 
 
-def degrees_of_freedom(state: Density) -> Float[Array, ""]:
+def degrees_of_freedom(square: Float[Array, " 3"], inputs: int) -> Float[Array, ""]:
     """Those of a t whose squared distances are as heavy-tailed as the ones met; 6 until there are enough."""
-    inputs = state.mean.shape[1]
-    count, total, total_square = state.square
+    count, total, total_square = square
     ratio = total_square * count / jnp.maximum(total, 1e-6) ** 2 * (inputs / (inputs + 2))
     fitted = (4 * ratio - 2) / jnp.maximum(ratio - 1, 1e-3)
     return jnp.where(count > 30, jnp.clip(fitted, 4.5, 60.0), 6.0)
@@ -130,34 +132,27 @@ def learn(state: Density, message: Message) -> Density:
     """The bank after a sample of one latent; delta rule for the mean, Hebbian scatter of what was not predicted."""
     code, k, mass, keep = message
     inputs = len(code)
-    g = k if len(state.scatter) > 1 else 0
     before, off = state.size[k], code - state.mean[k]
-    spread = state.inverse[g] @ off
+    spread = state.inverse[k] @ off
     share = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
     outer_DD, shrink_DD, growth = rank_one(share * off, share * spread)
-    # Distances of young classes say more about the class than about the sample.
     samples = _samples(state)[k]
-    met = samples * (off @ spread) / inputs
-    remembered = jnp.where(before >= YOUNG, mass, 0.0)
-    log_met = _log_distance(met * inputs, inputs)
-    bounded = jnp.minimum(met, 10.0)
-    faded = jnp.where(remembered > 0, FADE, 1.0)
+    met = samples * (off @ spread)
+    square, log_square = remember(state.square, state.log_square, met, before, mass, inputs)
     size = state.size.at[k].add(mass)
     off_recent, lately = code - state.recent[k], jnp.minimum(before, RECENT)
-    near = samples * (off_recent @ state.inverse[g] @ off_recent)
-    moved = state.moved[k] + mass * _nearer(near, lately, met * inputs, before, degrees_of_freedom(state), inputs)
+    near = samples * (off_recent @ state.inverse[k] @ off_recent)
+    moved = state.moved[k] + mass * nearer(near, lately, met, before, degrees_of_freedom(state.square, inputs), inputs)
 
-    def if_taught(change: Array) -> Array:
-        return jnp.where(mass > 0, change, -0.0)  # whose addition changes no bit
-
+    if_taught = gated(mass)
     learned = state._replace(
         size=size,
         mean=state.mean.at[k].add(if_taught(off * mass / jnp.maximum(size[k], 1e-30))),
-        scatter=state.scatter.at[g].add(if_taught(outer_DD)),
-        inverse=state.inverse.at[g].add(if_taught(-shrink_DD)),
-        logdet=state.logdet.at[g].add(if_taught(growth)),
-        square=state.square + if_taught(remembered * jnp.stack([jnp.ones(()), bounded, bounded**2])),
-        log_square=faded * state.log_square + if_taught(remembered * jnp.stack([jnp.ones(()), log_met, log_met**2])),
+        scatter=state.scatter.at[k].add(if_taught(outer_DD)),
+        inverse=state.inverse.at[k].add(if_taught(-shrink_DD)),
+        logdet=state.logdet.at[k].add(if_taught(growth)),
+        square=square,
+        log_square=log_square,
         recent=state.recent.at[k].add(if_taught(off_recent * mass / (lately + 1))),
         moved=state.moved.at[k].set(jnp.where(before >= 2 * RECENT, jnp.maximum(moved, 0.0), state.moved[k])),
     )
@@ -174,8 +169,32 @@ def learn(state: Density, message: Message) -> Density:
     return learned._replace(**dict(zip(changing, renewed, strict=True)))
 
 
-def _nearer(
-    recent_square: Array, lately: Array, square: Array, size: Array, freedom: Array, inputs: int
+def gated(mass: Float[Array, ""]) -> Callable[[Array], Array]:
+    """Changes as they are to be added: those by a sample without mass change no bit."""
+    return lambda change: jnp.where(mass > 0, change, -0.0)
+
+
+def remember(
+    square: Float[Array, " 3"],
+    log_square: Float[Array, " 3"],
+    met: Float[Array, ""],
+    before: Float[Array, ""],
+    mass: Float[Array, ""],
+    inputs: int,
+) -> tuple[Float[Array, " 3"], Float[Array, " 3"]]:
+    """The sums of distances after one more, `met` by a sample of a class that had `before` samples."""
+    # Distances of young classes say more about the class than about the sample.
+    remembered = jnp.where(before >= YOUNG, mass, 0.0)
+    log_met, bounded = _log_distance(met, inputs), jnp.minimum(met / inputs, 10.0)
+    faded, if_taught = jnp.where(remembered > 0, FADE, 1.0), gated(mass)
+    return (
+        square + if_taught(remembered * jnp.stack([jnp.ones(()), bounded, bounded**2])),
+        faded * log_square + if_taught(remembered * jnp.stack([jnp.ones(()), log_met, log_met**2])),
+    )
+
+
+def nearer(
+    recent_square: Array, lately: Array, square: Array, size: Array, freedom: Array, inputs: Array | int
 ) -> Float[Array, ""]:
     """Nats by which a sample lies nearer to where its latent was lately than to where it was all along, bounded."""
     zero = jnp.zeros(())
@@ -187,12 +206,10 @@ def _nearer(
 def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
     """Latent k where it was lately, with a share of its samples; all of it for a share of 1."""
     goes, size = keep < 1, state.size[k]
-    own = len(state.scatter) > 1
-    kept = keep if own else 1 - (1 - keep) * size / jnp.maximum(state.size.sum(), 1)
     return state._replace(
         size=state.size.at[k].set(keep * size),
         mean=state.mean.at[k].set(jnp.where(goes, state.recent[k], state.mean[k])),
-        scatter=state.scatter.at[k if own else 0].multiply(kept),
+        scatter=state.scatter.at[k].multiply(keep),
         moved=state.moved.at[k].set(jnp.where(goes, 0.0, state.moved[k])),
     )
 
@@ -200,18 +217,15 @@ def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
 def renew(state: Density) -> Density:
     """The same sums with Sigma, the inverses and the class never seen computed from them."""
     inputs = state.mean.shape[1]
-    identity_DD = jnp.eye(inputs)
     pooled_DD = _pooled(state)
-    # One covariance for all is shrunk towards the prior, covariances of classes towards the pooled one.
-    towards_DD = pooled_DD if len(state.scatter) > 1 else WITHIN * identity_DD
-    inverse, logdet = jax.vmap(_inverted)(state.scatter + inputs * towards_DD)
+    inverse, logdet = jax.vmap(inverted)(state.scatter + inputs * pooled_DD)
     seen_L = (state.size > 0).astype(state.mean.dtype)
     count = seen_L.sum()
     novel_mean = seen_L @ state.mean / jnp.maximum(count, 1)
     off_LD = seen_L[:, None] * (state.mean - novel_mean)
     # As if three more classes had lain as far from each other as samples of one class do.
     between_DD = (off_LD.T @ off_LD + 3 * pooled_DD) / (count + 2)
-    novel_inverse, novel_logdet = _inverted(pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1)))
+    novel_inverse, novel_logdet = inverted(pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1)))
     return state._replace(
         inverse=inverse,
         logdet=logdet,
@@ -232,12 +246,10 @@ def _pooled(state: Density) -> Float[Array, "D D"]:
 
 def _samples(state: Density) -> Float[Array, " L"]:
     """Samples that each covariance rests on, the shrinkage counting for D of them."""
-    own_L = jnp.maximum(state.size - 1, 0)
-    own_L = own_L if len(state.scatter) > 1 else jnp.full_like(own_L, own_L.sum())
-    return own_L + state.mean.shape[1]
+    return jnp.maximum(state.size - 1, 0) + state.mean.shape[1]
 
 
-def _inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Float[Array, ""]]:
+def inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Float[Array, ""]]:
     """Inverse and log determinant; jittered by the rounding of the largest entry."""
     inputs = len(positive_DD)
     jitter = 4 * inputs * jnp.finfo(positive_DD.dtype).eps * jnp.max(jnp.diagonal(positive_DD))
@@ -279,5 +291,4 @@ def learn_flops(latents: int, inputs: int) -> int:
 
     A renewal takes some 3 D^3 a covariance (factor, inverse and their product), every hundredth sample.
     """
-    groups = latents if latents * inputs**2 <= LARGEST else 1
-    return 2 * vote_flops(latents, inputs) + 8 * inputs**2 + 3 * (groups + 1) * inputs**3 // 100
+    return 2 * vote_flops(latents, inputs) + 8 * inputs**2 + 3 * (latents + 1) * inputs**3 // 100

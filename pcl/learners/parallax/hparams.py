@@ -3,17 +3,22 @@
 from flax import struct
 
 from pcl.fields import Traced, static, traced
+from pcl.network.code import CodeHParams
 
+FEATURES = ("raw", "random", "code")
 WITHOUT = ("nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses", "past", "drift")
 
 
 @struct.dataclass
-class HParams:
-    """Numbers of the workspace and of its specialists; evidence is in nats."""
+class HParams(CodeHParams):
+    """Numbers of the workspace and of its specialists, and of a sensory code; evidence is in nats."""
 
+    features: str = static(
+        "random", "what specialists see: all of the input, random directions of it, or a sensory code", choices=FEATURES
+    )
     specialists: int = static(6, "slots for contexts; 1 is a single learner", low=1)
-    code: int = static(64, "entries of the code that specialists see, at most those of the input", low=1)
-    width: int = static(256, "random features of the code that synapses see", low=1)
+    code: int = static(64, "random directions of the input, at most as many as it has entries", low=1)
+    width: int = static(256, "random features of raw or random codes, which synapses see", low=1)
     lag: int = static(40, "unresolved samples that are held back at most", low=1)
     inference_steps: int = static(20, "most steps in which the workspace settles", low=1)
     context: str = static(
@@ -22,7 +27,7 @@ class HParams:
     without: str = static("nothing", "an ablation: the mechanism that is taken away", choices=WITHOUT)
     rate: Traced = traced(0.5, "share of the way to what the evidence says that a step goes", low=0, high=1)
     momentum: Traced = traced(0.2, "share of the last step that is repeated", low=0, high=0.9)
-    stride: Traced = traced(1.5, "most nats by which a step changes a log probability", low=1e-3)
+    leap: Traced = traced(1.5, "most nats by which a step changes a log probability", low=1e-3)
     tolerance: Traced = traced(0.01, "free energy in nats that settling may leave", low=0)
     hazard: Traced = traced(0.01, "expected switches a sample before any was seen", low=1e-6, high=0.5)
     bound: Traced = traced(6.0, "most that one input says for or against a context", low=0)

@@ -1,5 +1,6 @@
 """One sample of parallax at a time: specialists vote, the workspace settles, judges its window, and lets one learn."""
 
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -7,15 +8,16 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax import code, maps, succession, surprise, window, workspace
-from pcl.learners.parallax.density import Density, densities
+from pcl.learners.features import developing
+from pcl.learners.inputs import teaching_rows, vectors
+from pcl.learners.parallax import code, density, maps, shared, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
 from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import Discriminator, discriminators
 from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
+from pcl.network import code as sensory
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 QUERIES = 256  # answered at once
@@ -24,14 +26,17 @@ QUERIES = 256  # answered at once
 class Bank(NamedTuple):
     """The specialists of one sensor, one of each kind."""
 
-    density: Density
-    synapses: Discriminator
+    density: density.Density | shared.Shared
+    synapses: Discriminator | None  # none on a sensory code
+
+
+Votes = tuple[Vote, Vote | None]  # of the generative specialists, and of the discriminative ones
 
 
 class State(NamedTuple):
     """The code, the banks of specialists (leaves lead with S), the workspace, and what it knows of labels in time."""
 
-    eye: code.Eye
+    code: code.Eye | sensory.Code
     banks: Bank
     workspace: Workspace
     succession: Succession
@@ -60,57 +65,68 @@ def make(spec: Spec) -> Learner:
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         code_key, bank_key = jax.random.split(key)
-        inputs = code.size(spec, hp.code)
-        generative, discriminative = _kinds(latents, inputs, hp)
+        inputs = code.size(spec, hp)
         keys = jax.random.split(bank_key, hp.specialists)
-        banks = Bank(jax.vmap(generative.init)(keys), jax.vmap(discriminative.init)(keys))
+        generative, discriminative = _kinds(latents, inputs, hp)
+        synapses = jax.vmap(discriminative.init)(keys) if discriminative else None
+        banks = Bank(jax.vmap(generative.init)(keys), synapses)
         held = window.empty(hp.specialists, hp.lag, latents, labels, inputs)
         space = workspace.init(hp, latents, labels, held)
-        return State(code.init(code_key, spec, hp.code, hp.width), banks, space, succession.init(labels))
+        return State(code.init(code_key, spec, hp), banks, space, succession.init(labels))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        phi_BD = code.encode(state.eye, x)
+        phi_BD = code.encode(state.code, x, hp)
         phi_BD = jnp.where(jnp.isfinite(phi_BD).all(1, keepdims=True), phi_BD, 0.0)
         told_B = jnp.full(len(x), state.workspace.current)
 
         def expected(query: tuple[Array, Array]) -> Settlement:
             return _expect(state, *query, hp)[1]
 
-        # Many queries go through in chunks: each takes S L D numbers on the way.
+        # Many queries go through in chunks: each may take S L D numbers on the way.
         settled = jax.lax.map(expected, (phi_BD, told_B), batch_size=min(len(x), QUERIES))
         return _answer(jax.nn.logsumexp(settled.log_q, axis=1))
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
-        phi_BD = code.encode(state.eye, batch.x)
-        finite_B = jnp.isfinite(phi_BD).all(1)
-        phi_BD = jnp.where(finite_B[:, None] & batch.valid[:, None], phi_BD, 0.0)
+        phi_BD = jnp.where(batch.valid[:, None], code.encode(state.code, batch.x, hp), 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
-        rows = Sample(phi_BD, batch.y, told_B, batch.valid & finite_B, teaching_rows(batch) & finite_B)
-        skipped, refused = (batch.valid & ~finite_B).sum(), state.workspace.refused
+        # What comes while a code develops arrives when it is read out.
+        arrives_B = batch.valid & (state.code.closed if isinstance(state.code, sensory.Code) else True)
+        rows = Sample(phi_BD, batch.y, told_B, arrives_B, teaching_rows(batch) & arrives_B)
+        refused = state.workspace.refused
         if len(phi_BD) == 1:
             state, log, first = _live(state, jax.tree.map(lambda leaf: leaf[0], rows), hp)
             before = jax.tree.map(lambda leaf: leaf[None], first)
         else:  # what is expected of a whole batch is said before any of it is learned
             before = jax.vmap(lambda phi, told: _expect(state, phi, told, hp)[1])(phi_BD, told_B)
             state, log = jax.lax.scan(lambda s, row: _live(s, row, hp)[:2], state, rows)
-        space = state.workspace._replace(skipped=state.workspace.skipped + skipped)
+        space = state.workspace
         count = jnp.maximum(rows.teaches.sum(), 1)
         log_p_BC, past = jax.nn.logsumexp(before.log_q, axis=1), state.succession
         if hp.without != "past":
             foretold = succession.foretell(past, log_p_BC, rows.arrives)
             past = succession.learn(past, foretold, rows.label, rows.arrives, rows.teaches, hp.bound)
             log_p_BC = foretold.log_p
-        return State(state.eye, state.banks, space, past), Info(
+        return State(state.code, state.banks, space, past), Info(
             prediction=_answer(log_p_BC),
             surprise=log.surprise.sum() / count,
             inference_steps=log.steps.sum() / count,
             belief=space.belief,
             contexts=space.slots.astype(jnp.float32),
             refused=(space.refused - refused).astype(jnp.float32),
-            skipped=skipped.astype(jnp.float32),
         )
 
-    return Learner(init, predict, update)
+    rule = developing(Learner(init, predict, update))
+
+    def update_by_finite_rows(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
+        # Whose squares are finite have a code that is.
+        finite_B = jnp.isfinite(jnp.sum(vectors(batch.x) ** 2, axis=1))
+        x = jnp.where(finite_B[:, None], vectors(batch.x), 0.0).reshape(batch.x.shape)
+        skipped = (batch.valid & ~finite_B).sum()
+        state, info = rule.update(state, batch._replace(x=x, valid=batch.valid & finite_B), hp)
+        space = state.workspace._replace(skipped=state.workspace.skipped + skipped)
+        return state._replace(workspace=space), info._replace(skipped=skipped.astype(jnp.float32))
+
+    return Learner(init, predict, update_by_finite_rows)
 
 
 def _answer(log_p_BC: Float[Array, "B C"]) -> Prediction:
@@ -130,23 +146,23 @@ def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HPa
     return said, workspace.expect(space, said, hp)
 
 
-def _votes(state: State, phi: Float[Array, " D"], hp: HParams) -> tuple[Vote, Vote]:
+def _votes(state: State, phi: Float[Array, " D"], hp: HParams) -> Votes:
     """What the specialists of both kinds say (leaves lead with S); banks that no context looks through are silent."""
     space, (latents, inputs) = state.workspace, _bank_shape(state.banks)
     generative, discriminative = _kinds(latents, inputs, hp)
-    features_H = code.features(state.eye, phi)
+    features_H = code.features(state.code, phi)
 
-    def of_bank(slot: Int[Array, ""], votes: tuple[Vote, Vote]) -> tuple[Vote, Vote]:
-        bank = jax.tree.map(lambda leaf: leaf[slot], state.banks)
-        said = generative.vote(bank.density, phi), discriminative.vote(bank.synapses, features_H)
+    def of_bank(slot: Int[Array, ""], votes: Votes) -> Votes:
+        told_apart = discriminative.vote(state.banks.synapses, slot, features_H) if discriminative else None
+        said = generative.vote(state.banks.density, slot, phi), told_apart
         return jax.tree.map(lambda all_S, one: all_S.at[slot].set(one), votes, said)
 
-    def of_slot(slot: Int[Array, ""], votes: tuple[Vote, Vote]) -> tuple[Vote, Vote]:
+    def of_slot(slot: Int[Array, ""], votes: Votes) -> Votes:
         # A map without a sensor of its own has no bank. (A loop of one turn or none skips it under `map`.)
         return jax.lax.fori_loop(slot, slot + (space.owner[slot] == slot), of_bank, votes)
 
     silent = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(space.belief)), silence(latents))
-    return jax.lax.fori_loop(0, space.slots, of_slot, (silent, silent))
+    return jax.lax.fori_loop(0, space.slots, of_slot, (silent, silent if discriminative else None))
 
 
 def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlement]:
@@ -182,7 +198,7 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
 
 def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, int]:
     """Samples of the window, latents, labels, entries of the code."""
-    latents, labels = space.names.votes.shape[1:]
+    labels, latents = space.names.votes.shape[1:]
     return len(space.window.label), latents, labels, len(phi)
 
 
@@ -233,7 +249,7 @@ def _absorb(
 
     def of_row(i: Int[Array, ""], learned: Learned) -> Learned:
         def of_slot(slot: Int[Array, ""], learned: Learned) -> Learned:
-            return _learn(learned, state.eye, space.owner[slot], slot, held.code[i], held.label[i], hp)
+            return _learn(learned, state.code, space.owner[slot], slot, held.code[i], held.label[i], hp)
 
         return jax.lax.fori_loop(0, space.slots, of_slot, learned) if everyone else of_slot(space.current, learned)
 
@@ -242,7 +258,7 @@ def _absorb(
 
 def _learn(
     learned: Learned,
-    eye: code.Eye,
+    eye: code.Eye | sensory.Code,
     owner: Int[Array, ""],
     slot: Int[Array, ""],
     phi: Float[Array, " D"],
@@ -252,32 +268,38 @@ def _learn(
     """One sample, learned by one context: its map names a latent, and the label teaches that one."""
     banks, names, wrong_SL = learned
     generative, discriminative = _kinds(*_bank_shape(banks), hp)
-    bank = jax.tree.map(lambda leaf: leaf[owner], banks)
     features_H = code.features(eye, phi)
-    vote, told_apart = generative.vote(bank.density, phi), discriminative.vote(bank.synapses, features_H)
+    vote = generative.vote(banks.density, owner, phi)
+    told_apart = discriminative.vote(banks.synapses, owner, features_H) if discriminative else None
     share_L = workspace.share(vote, None if hp.without == "synapses" else told_apart)
-    of_slot = jax.tree.map(lambda leaf: leaf[slot], names)
-    naming = maps.name(of_slot, label, share_L, vote.score, vote.novel, bank.density.size)
+    size_L = banks.density.size[owner]
+    naming = maps.name(names, slot, label, share_L, vote.score, vote.novel, size_L)
     moves = (vote.moved[naming.latent] > hp.allocation) & (hp.without != "drift")
     keep = jnp.where(moves, vote.fresh[naming.latent], 1.0)
     message = Message(phi, naming.latent, naming.sure.astype(jnp.float32), keep)
     taught = Bank(
         generative.learn(banks.density, owner, message),
-        discriminative.learn(banks.synapses, owner, message._replace(code=features_H)),
+        discriminative and discriminative.learn(banks.synapses, owner, message._replace(code=features_H)),
     )
-    size, wrong = bank.density.size[naming.latent], wrong_SL[owner, naming.latent]
+    size, wrong = size_L[naming.latent], wrong_SL[owner, naming.latent]
     missed = jnp.argmax(share_L) != naming.latent
     step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
     return (
         taught,
-        jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), names, naming.names),
+        naming.names,
         wrong_SL.at[owner, naming.latent].add(step * (missed - wrong)),
     )
 
 
-def _kinds(latents: int, inputs: int, hp: HParams) -> tuple[Specialist, Specialist]:
+def form(latents: int, inputs: int) -> ModuleType:
+    """Where densities of a bank of that size come from: a covariance of each latent, or else one for all."""
+    return density if latents * inputs**2 <= density.LARGEST else shared
+
+
+def _kinds(latents: int, inputs: int, hp: HParams) -> tuple[Specialist, Specialist | None]:
     """The generative and the discriminative specialist of a bank."""
-    return densities(latents, inputs), discriminators(latents, hp.width, hp.ridge, hp.sharpness)
+    discriminative = None if hp.features == "code" else discriminators(latents, hp.width, hp.ridge, hp.sharpness)
+    return form(latents, inputs).densities(latents, inputs), discriminative
 
 
 def _bank_shape(banks: Bank) -> tuple[int, int]:

@@ -23,37 +23,54 @@ LEAST_ERROR = 0.02  # no label is trusted further than that
 
 
 class Map(NamedTuple):
-    """The names of one context: votes of the samples of each label, and the latent that a label opened (-1: none)."""
+    """The names of one context: what is counted of the samples of each label, one row a label."""
 
-    votes: Float[Array, "L C"]
-    opened: Int[Array, " C"]
+    votes: Float[Array, "C L"]  # where they fell
+    opened: Int[Array, " C"]  # the latent that the label opened (-1: none)
+    tied: Int[Array, " C"]  # the latent of the label
+    met: Float[Array, " C"]  # number of samples
+    voted: Float[Array, " L"]  # votes on each latent
+    named: Float[Array, " L"]  # samples of the labels that are tied to it
 
 
 def empty(latents: int, labels: int) -> Map:
     """A context that knows no name."""
-    return Map(jnp.zeros((latents, labels)), jnp.full(labels, -1, jnp.int32))
+    no_C, zero_L = jnp.zeros(labels, jnp.int32), jnp.zeros(latents)
+    return Map(jnp.zeros((labels, latents)), no_C - 1, no_C, jnp.zeros(labels), zero_L, zero_L)
 
 
-def ties(names: Map) -> Int[Array, " C"]:
-    """The latent of each label."""
-    return jnp.where(names.opened >= 0, names.opened, jnp.argmax(names.votes, axis=0).astype(jnp.int32))
+def read_out(names: Map, share_L: Float[Array, " L"], labels: int) -> Float[Array, " C"]:
+    """p(label | share of each latent), one number a row; `labels` is how many labels there are in all.
 
-
-def read_out(names: Map) -> Float[Array, "L C"]:
-    """p(label | latent); rows sum to one, and a latent without a name has all labels alike."""
-    latents, labels = names.votes.shape
-    tied_LC = jax.nn.one_hot(ties(names), latents, axis=0) * names.votes.sum(0)
-    return (tied_LC + SMOOTHING / labels) / (tied_LC.sum(1, keepdims=True) + SMOOTHING)
+    p(label | latent) is the label's part of the samples of all labels that are tied to the latent; a latent without a
+    name has all labels alike.
+    """
+    weight_L = share_L / (names.named + SMOOTHING)
+    return names.met * weight_L[names.tied] + SMOOTHING / labels * weight_L.sum()
 
 
 def error_rates(names: Map, wrong_L: Float[Array, " L"], least: ArrayLike) -> Float[Array, " C"]:
     """Probability that a sample of each label says nothing about the context; 1 for a label never met."""
-    met_C = names.votes.sum(0)
-    return jnp.clip((DOUBT + wrong_L[ties(names)] * met_C) / (DOUBT + met_C), least, 1.0)
+    return jnp.clip((DOUBT + wrong_L[names.tied] * names.met) / (DOUBT + names.met), least, 1.0)
+
+
+def count(names: Map, slot: Int[Array, ""], label: Int[Array, ""], opened: Int[Array, ""], vote_L: Array) -> Map:
+    """The maps (leaves lead with S) after a sample of one label that fell there; it may have opened a latent."""
+    of_label = names.votes[slot, label] + vote_L
+    met, before = names.met[slot, label], names.tied[slot, label]
+    tied = jnp.where(opened >= 0, opened, jnp.argmax(of_label).astype(jnp.int32))
+    return Map(
+        votes=names.votes.at[slot, label].set(of_label),
+        opened=names.opened.at[slot, label].set(opened),
+        tied=names.tied.at[slot, label].set(tied),
+        met=names.met.at[slot, label].add(1.0),
+        voted=names.voted.at[slot].add(vote_L),
+        named=names.named.at[slot, before].add(-met).at[slot, tied].add(met + 1),
+    )
 
 
 class Naming(NamedTuple):
-    """What one sample of a label does to a map: the map, and the latent that the sample teaches (none while unsure)."""
+    """What one sample of a label does: to the maps, and the latent that the sample teaches (none while unsure)."""
 
     names: Map
     latent: Int[Array, ""]
@@ -62,28 +79,25 @@ class Naming(NamedTuple):
 
 def name(
     names: Map,
+    slot: Int[Array, ""],
     label: Int[Array, ""],
     share_L: Float[Array, " L"],
     score_L: Float[Array, " L"],
     novel: Float[Array, ""],
     size_L: Float[Array, " L"],
 ) -> Naming:
-    """Tie a sample's label to a latent, given the vote on its input and the number of samples of each latent.
+    """Tie a sample's label to a latent in one of the maps, given the vote on its input and the samples of each latent.
 
     A label that its context never met opens an empty latent, unless a known latent that has no name here yet fits
     the input better than a class never seen would.
     """
-    met = names.votes[:, label].sum()
-    nameless_L = names.votes.sum(1) < 0.5 + 0.05 * names.votes.sum() / names.votes.shape[1]
+    met, met_C = names.met[slot, label], names.met[slot]
+    nameless_L = names.voted[slot] < 0.5 + 0.05 * met_C.sum() / len(met_C)
     fits = jnp.max(jnp.where(nameless_L & (size_L >= 20), score_L, -jnp.inf)) >= novel
-    opens = (met < 0.5) & (names.opened[label] < 0) & ~fits & (size_L == 0).any()
-    opened = names.opened.at[label].set(
-        jnp.where(opens, jnp.argmax(size_L == 0).astype(jnp.int32), names.opened[label])
-    )
-    own = opened[label]
-    vote_L = jnp.where(own >= 0, jax.nn.one_hot(own, len(share_L)), share_L)
-    votes = names.votes.at[:, label].add(vote_L)
-    of_label = votes[:, label]
-    leading = jnp.argmax(of_label).astype(jnp.int32)
-    settled = (of_label.sum() > 3) & (of_label[leading] > 0.5 * of_label.sum())
-    return Naming(Map(votes, opened), jnp.where(own >= 0, own, leading), (own >= 0) | settled)
+    opened = names.opened[slot, label]
+    opens = (met < 0.5) & (opened < 0) & ~fits & (size_L == 0).any()
+    own = jnp.where(opens, jnp.argmax(size_L == 0).astype(jnp.int32), opened)
+    names = count(names, slot, label, own, jnp.where(own >= 0, jax.nn.one_hot(own, len(share_L)), share_L))
+    latent = names.tied[slot, label]
+    settled = (met + 1 > 3) & (names.votes[slot, label, latent] > 0.5 * (met + 1))
+    return Naming(names, latent, (own >= 0) | settled)

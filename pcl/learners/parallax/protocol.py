@@ -53,16 +53,21 @@ def silence(latents: int) -> Vote:
 
 
 class Specialist(NamedTuple):
-    """One kind of specialist as three functions of the state of one bank, or of all of them (leaves lead with S).
+    """One kind of specialist as three functions; `init` makes one bank, the others see all (leaves lead with S).
 
     init:  key -> state
-    vote:  (state, code[D]) -> Vote                a query: it never changes the state
+    vote:  (states, slot, code) -> Vote            a query to the bank in `slot`: it never changes the states
     learn: (states, slot, Message) -> states       only the bank in `slot` learns
     """
 
     init: Callable[[PRNGKeyArray], Any]
-    vote: Callable[[Any, Float[Array, " D"]], Vote]
+    vote: Callable[[Any, Int[Array, ""], Float[Array, " D"]], Vote]
     learn: Callable[[Any, Int[Array, ""], Message], Any]
+
+
+def of_slot(vote: Callable[[Any, Float[Array, " D"]], Vote]) -> Callable[[Any, Int[Array, ""], Array], Vote]:
+    """The `vote` of a specialist whose one bank is taken out as a whole."""
+    return lambda states, slot, code: vote(jax.tree.map(lambda leaf: leaf[slot], states), code)
 
 
 def in_slot(learn: Callable[[Any, Message], Any]) -> Callable[[Any, Int[Array, ""], Message], Any]:

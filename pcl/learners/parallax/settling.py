@@ -3,7 +3,7 @@
 The belief q over contexts and classes has the free energy F(q) = sum q (log q - log p), p the product of prior and
 evidence. Its natural gradient is log q - log p, so that a step is
 
-    v <- momentum v + rate (log p - log q), of at most `stride` nats,   log q <- log q + v, normalised
+    v <- momentum v + rate (log p - log q), of at most `leap` nats,   log q <- log q + v, normalised
 
 Settling begins from what was expected and halts once less free energy than a tolerance is left to lose, F(q) - min F
 = KL(q | p) in nats. (The change of the belief is no measure: a belief that is sure of the wrong thing hardly moves at
@@ -34,7 +34,7 @@ def settle(
     target: Float[Array, "..."],
     rate: ArrayLike,
     momentum: ArrayLike,
-    stride: ArrayLike,
+    leap: ArrayLike,
     tolerance: ArrayLike,
     most: int,
 ) -> Settled:
@@ -47,7 +47,7 @@ def settle(
 
     def step(carry: tuple) -> tuple:
         log_q, velocity, _, steps = carry
-        velocity = jnp.clip(momentum * velocity + rate * (target - log_q), -jnp.asarray(stride), stride)
+        velocity = jnp.clip(momentum * velocity + rate * (target - log_q), -jnp.asarray(leap), leap)
         moved = normalised(log_q + velocity)
         return moved, velocity, free_energy(moved, target), steps + 1
 

@@ -14,7 +14,6 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
@@ -50,7 +49,7 @@ def weigh(
 ) -> Evidence:
     """Evidence of one labelled sample, relative to the current context."""
     there_S, now = workspace.alive(state), state.current
-    share_L, seen = said.share[now], jnp.maximum((state.names.votes[now].sum(0) > 0).sum(), 1)
+    share_L, seen = said.share[now], jnp.maximum((state.names.met[now] > 0).sum(), 1)
     as_sensor = window.shadow_density(state.window.shadow, code, label) - jnp.log(seen)
     best = jnp.maximum(jnp.max(jnp.where(there_S, said.input, -jnp.inf)), as_sensor)
     of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S / said.label.shape[1])
@@ -59,11 +58,10 @@ def weigh(
     # Under other names the same latents are no easier to tell, and the label is no surer.
     wrong_L = state.wrong[state.owner[now]]
     doubt = jnp.maximum(doubt_S[now], share_L @ wrong_L)
-    named = share_L @ maps.read_out(state.window.names)[:, label]
+    named = maps.read_out(state.window.names, share_L, said.label.shape[1])[window.place(state.window, label)]
     as_map = jnp.log((1 - doubt) * named + doubt / said.label.shape[1])
-    met_S = state.names.votes[:, :, label].sum(1)
-    names = jax.tree.map(lambda leaf: leaf[now], state.names)
-    known = (met_S[now] >= MATURE) & (wrong_L[maps.ties(names)[label]] < CONFUSED)
+    met_S = state.names.met[:, label]
+    known = (met_S[now] >= MATURE) & (wrong_L[state.names.tied[now, label]] < CONFUSED)
     mature = known | (hp.without == "maturity")
 
     def for_new(gain: Float[Array, ""]) -> Float[Array, ""]:

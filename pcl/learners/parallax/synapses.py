@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, silence
+from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, of_slot, silence
 from pcl.network import synapse
 from pcl.network.covariance import Deferred, deferred, synapse_flops
 
@@ -48,7 +48,7 @@ def discriminators(latents: int, width: int, ridge: ArrayLike, sharpness: ArrayL
         size = states.size.at[slot, message.latent].add(message.gate)
         return Discriminator(states.w.at[slot].set(w), p, size)
 
-    return Specialist(init, vote, learn)
+    return Specialist(init, of_slot(vote), learn)
 
 
 def _process_noise(variance: Array, keep: Float[Array, ""], ridge: ArrayLike) -> Float[Array, ""]:

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax import maps
 from pcl.learners.parallax.maps import Map
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
+from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 
 
 class Shadow(NamedTuple):
@@ -28,7 +28,8 @@ class Shadow(NamedTuple):
 
     size: Float[Array, " C"]
     mean: Float[Array, "C D"]
-    inverse: Float[Array, "D D"]  # of prior plus scatter
+    steps: Float[Array, "W D"]  # rows v of what the inverse of prior plus scatter lost since: I / prior - sum v v^T
+    taken: Int[Array, ""]  # number of these
     logdet: Float[Array, ""]
     samples: Float[Array, ""]
 
@@ -46,7 +47,7 @@ class Window(NamedTuple):
     judged: Float[Array, " S"]  # number of these
     mature: Float[Array, ""]  # samples whose label is mature in the current context
     shadow: Shadow
-    names: Map  # of the new map
+    names: Map  # of the new map: a row for each label, at the place of its first sample
 
 
 class Evidence(NamedTuple):
@@ -67,7 +68,8 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
     shadow = Shadow(
         size=jnp.zeros(labels),
         mean=jnp.zeros((labels, inputs)),
-        inverse=jnp.eye(inputs) / variance,
+        steps=jnp.zeros((size, inputs)),
+        taken=jnp.zeros((), jnp.int32),
         logdet=zero + inputs * math.log(variance),
         samples=zero + PRIOR_SAMPLES,
     )
@@ -82,7 +84,7 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
         judged=zero_S,
         mature=zero,
         shadow=shadow,
-        names=maps.empty(latents, labels),
+        names=maps.empty(latents, size),
     )
 
 
@@ -94,7 +96,8 @@ def hold(
     evidence: Evidence,
 ) -> Window:
     """The window with one more sample, which its shadows have learned; `share` is the current bank's."""
-    votes_LC = window.names.votes.at[:, label].add(share_L)
+    row, none = place(window, label), jnp.full((), -1, jnp.int32)
+    names = maps.count(jax.tree.map(lambda leaf: leaf[None], window.names), jnp.zeros((), int), row, none, share_L)
     return Window(
         code=window.code.at[window.size].set(code),
         label=window.label.at[window.size].set(label),
@@ -106,8 +109,14 @@ def hold(
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
         shadow=_learn(window.shadow, code, label),
-        names=window.names._replace(votes=votes_LC),
+        names=jax.tree.map(lambda leaf: leaf[0], names),
     )
+
+
+def place(window: Window, label: Int[Array, ""]) -> Int[Array, ""]:
+    """The row of a label among the names of the new map: an empty one if the window has no sample of it."""
+    of_label_W = (window.label == label) & (jnp.arange(len(window.label)) < window.size)
+    return jnp.where(of_label_W.any(), jnp.argmax(of_label_W).astype(jnp.int32), window.size)
 
 
 def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Float[Array, ""]:
@@ -116,7 +125,7 @@ def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, "
     met = shadow.size[label] > 0
     centre = shadow.size @ shadow.mean / jnp.maximum(shadow.size.sum(), 1)
     off = code - jnp.where(met, shadow.mean[label], centre)
-    square = shadow.samples * (off @ shadow.inverse @ off)
+    square = shadow.samples * (off @ _spread(shadow, off))
     logdet = shadow.logdet - inputs * jnp.log(shadow.samples)
     widening = 1 + jnp.where(met, 1 / jnp.maximum(shadow.size[label], 1), 1.0)
     return student(square, logdet, widening, jnp.asarray(6.0), inputs)
@@ -125,14 +134,21 @@ def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, "
 def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
     before, off = shadow.size[label], code - shadow.mean[label]
     deviation = jnp.sqrt(before / (before + 1)) * off
-    _, shrink_DD, growth = rank_one(deviation, shadow.inverse @ deviation)
+    spread = _spread(shadow, deviation)
+    grown = 1 + deviation @ spread
     return Shadow(
         size=shadow.size.at[label].add(1.0),
         mean=shadow.mean.at[label].add(off / (before + 1)),
-        inverse=shadow.inverse - shrink_DD,
-        logdet=shadow.logdet + growth,
+        steps=shadow.steps.at[shadow.taken].set(spread / jnp.sqrt(grown)),
+        taken=shadow.taken + 1,
+        logdet=shadow.logdet + jnp.log(grown),
         samples=shadow.samples + (before > 0),
     )
+
+
+def _spread(shadow: Shadow, off: Float[Array, " D"]) -> Float[Array, " D"]:
+    """The inverse of prior plus scatter, times a deviation; O(W D), for the window holds W samples at most."""
+    return off / (PRIOR_SAMPLES * WITHIN) - (shadow.steps @ off) @ shadow.steps
 
 
 def cleared(window: Window, fresh: Window, clear: Bool[Array, ""]) -> Window:

@@ -110,8 +110,9 @@ def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opini
     share_SL = share(votes, discriminating)
     # A class never seen may have any label.
     novelty_S = jnp.exp(novel_S - input_S)[state.owner, None]
-    named_SC = jnp.einsum("sl,slc->sc", share_SL[state.owner], jax.vmap(maps.read_out)(state.names))
-    label_SC = (1 - novelty_S) * named_SC + novelty_S / named_SC.shape[1]
+    labels = state.names.met.shape[1]
+    named_SC = jax.vmap(maps.read_out, (0, 0, None))(state.names, share_SL[state.owner], labels)
+    label_SC = (1 - novelty_S) * named_SC + novelty_S / labels
     typicality_S = jnp.where(votes.calibrated, jnp.clip(votes.typicality, -5.0, 5.0), 0.0)
     of_bank = Opinion(share_SL, input_S, label_SC, typicality_S, votes.calibrated)
     return jax.tree.map(lambda leaf: leaf[state.owner], of_bank)._replace(label=label_SC)
@@ -167,5 +168,5 @@ def believe(state: Workspace, settled: Settlement) -> Float[Array, " S"]:
 
 def _settle(start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
     tolerance = -1.0 if hp.without == "settling" else hp.tolerance
-    settled = settle(start_SC, target_SC, hp.rate, hp.momentum, hp.stride, tolerance, hp.inference_steps)
+    settled = settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, tolerance, hp.inference_steps)
     return Settlement(*settled)

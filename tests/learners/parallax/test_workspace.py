@@ -40,7 +40,7 @@ def space_of(slots, hp, labels=2):
 
 
 def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
-    hp = HParams(specialists=4, tolerance=1e-9, inference_steps=300, stride=1e6, bound=1e6)
+    hp = HParams(specialists=4, tolerance=1e-9, inference_steps=300, leap=1e6, bound=1e6)
     state, rng = space_of(3, hp), np.random.default_rng(0)
     logs = rng.normal(size=(12, 3))
     for log_density in logs:
@@ -61,22 +61,44 @@ def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
     assert state.belief[3] == 0
 
 
+def maps_of(votes):
+    """One map (leaves lead with S) in which a sample of each label (row) fell on latents as `votes` has it."""
+    names = jax.tree.map(lambda leaf: leaf[None], maps.empty(len(votes[0]), len(votes)))
+    for label, vote in enumerate(votes):
+        names = maps.count(names, jnp.asarray(0), jnp.asarray(label), jnp.asarray(-1), jnp.asarray(vote))
+    return names
+
+
 def test_a_label_never_met_says_nothing_and_doubt_fades_to_the_error_of_the_bank():
     names = maps.empty(4, 5)
     assert maps.error_rates(names, jnp.zeros(4), 0.02)[3] == 1
-    many = names._replace(votes=names.votes.at[2, 3].set(1000.0))
+    many = names._replace(met=names.met.at[3].set(1000.0))
     np.testing.assert_allclose(maps.error_rates(many, jnp.full(4, 0.2), 0.02)[3], 0.2, atol=2e-3)
+
+
+def test_labels_are_read_out_by_the_table_of_their_latents():
+    rng = np.random.default_rng(0)
+    votes, share = rng.dirichlet(np.full(4, 0.3), (3, 5)), rng.dirichlet(np.ones(4))
+    names = maps_of(votes[0])
+    for more in votes[1:]:
+        for label, vote in enumerate(more):
+            names = maps.count(names, jnp.asarray(0), jnp.asarray(label), jnp.asarray(-1), jnp.asarray(vote))
+    names = jax.tree.map(lambda leaf: leaf[0], names)
+    table = 3.0 * (votes.sum(0).argmax(1)[:, None] == np.arange(4)).T  # [latents, labels]
+    table = (table + 0.2 / 5) / (table.sum(1, keepdims=True) + 0.2)
+    np.testing.assert_allclose(maps.read_out(names, jnp.asarray(share), 5), share @ table, rtol=1e-5)
+    np.testing.assert_allclose(names.voted, votes.sum((0, 1)), rtol=1e-5)
 
 
 def test_a_new_label_opens_a_latent_unless_a_nameless_one_fits():
     size = jnp.asarray([50.0, 50.0, 0.0])
     share, score = jnp.asarray([0.9, 0.1, 0.0]), jnp.asarray([-1.0, -9.0, -1e30])
-    names = maps.empty(3, 3)
-    known = maps.name(names, jnp.asarray(1), share, score, jnp.asarray(-5.0), size)
-    assert known.names.opened[1] == -1
+    names = jax.tree.map(lambda leaf: leaf[None], maps.empty(3, 3))
+    known = maps.name(names, jnp.asarray(0), jnp.asarray(1), share, score, jnp.asarray(-5.0), size)
+    assert known.names.opened[0, 1] == -1
     assert known.latent == 0
-    opened = maps.name(names, jnp.asarray(1), share, score, jnp.asarray(0.0), size)
-    assert opened.names.opened[1] == opened.latent == 2
+    opened = maps.name(names, jnp.asarray(0), jnp.asarray(1), share, score, jnp.asarray(0.0), size)
+    assert opened.names.opened[0, 1] == opened.latent == 2
 
 
 def foretold(labels, of_input, classes):
@@ -106,7 +128,7 @@ def test_labels_that_stay_are_foretold_and_shuffled_ones_leave_the_input_alone()
     assert state.trust[1] > 0.3
 
 
-SPECIALISTS = ("density", "synapses")
+SPECIALISTS = ("density", "shared", "synapses")
 
 
 @pytest.mark.parametrize("kind", SPECIALISTS)
@@ -115,7 +137,7 @@ def test_specialists_know_the_protocol_and_neither_each_other_nor_the_workspace(
     found = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     found |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     own = {name.rpartition(".")[2] for name in found if name.startswith("pcl.learners")}
-    assert own <= {"protocol", "student"}
+    assert own <= {"protocol", "student"} | ({"density"} if kind == "shared" else set())  # another form of it
 
 
 @pytest.mark.parametrize("place", ["workspace", "window", "surprise", "maps", "settling"])

@@ -1,0 +1,86 @@
+"""Facts of densities that share one covariance: the float64 posterior, and what few samples are worth."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import eigh
+from scipy.stats import multivariate_t
+
+from pcl.learners.parallax import density, learner, shared
+from tests.learners.parallax.test_density import ask, taught
+
+D, L = 6, 8
+
+
+def lived(n, moves=(), seed=0):
+    """Samples of L - 1 latents, and counts, means and scatter within in float64 as they come one by one."""
+    rng = np.random.default_rng(seed)
+    k = rng.integers(0, L - 1, n)  # the last stays empty
+    x = (3 * rng.normal(size=(L, D))[k] + rng.normal(size=(n, D)) @ rng.normal(size=(D, D))).astype(np.float32)
+    size, mean, recent, scatter = np.zeros(L), np.zeros((L, D)), np.zeros((L, D)), np.zeros((D, D))
+    for i in range(n):
+        off = x[i] - mean[k[i]]
+        scatter += size[k[i]] / (size[k[i]] + 1) * np.outer(off, off)
+        recent[k[i]] += (x[i] - recent[k[i]]) / (min(size[k[i]], 100) + 1)
+        mean[k[i]], size[k[i]] = mean[k[i]] + off / (size[k[i]] + 1), size[k[i]] + 1
+        if i in moves:
+            scatter *= 1 - (1 - 0.3) * size[k[i]] / size.sum()
+            mean[k[i]], size[k[i]] = recent[k[i]], 0.3 * size[k[i]]
+    return x, k, size, mean, scatter
+
+
+def test_votes_are_those_of_float64_sums_after_hundreds_of_steps_and_moves():
+    moves = (120, 250)
+    x, k, size, mean, scatter = lived(400, moves)
+    keep = np.where(np.isin(np.arange(400), moves), 0.3, 1.0)
+    kind = shared.densities(L, D)
+    state = taught(kind, x, k, keep=keep)
+    np.testing.assert_allclose(state.size, size, rtol=1e-5)
+    # As if all directions were independent, which makes it a plain multivariate t.
+    state = jax.jit(shared.renew)(state)._replace(alike=jnp.asarray([1, 1 / D]))
+    code = x[7] + 1
+    vote, freedom = ask(kind, state, code), float(density.degrees_of_freedom(state.square, D))
+
+    prior, seen = 20, size > 0
+    samples = np.maximum(size - 1, 0).sum() + prior
+    variance = (np.trace(scatter) + prior * 0.5 * D) / samples / D
+    w = (scatter + prior * variance * np.eye(D)) / samples
+    centre, count = mean[seen].mean(0), seen.sum()
+    apart = (mean[seen] - centre).T @ (mean[seen] - centre)
+    found, v = eigh(apart, w)
+    b = (np.maximum(found - (count - 1) * np.mean(1 / size[seen]), 0) + 3) / (count + 2)
+    between = w @ (v * b) @ v.T @ w
+    for c in np.flatnonzero(seen):
+        gain = between @ np.linalg.inv(between + w / size[c])
+        spread = w + between - gain @ between
+        want = multivariate_t.logpdf(
+            code, centre + gain @ (mean[c] - centre), spread * (freedom - 2) / freedom, df=freedom
+        )
+        np.testing.assert_allclose(vote.score[c], want, rtol=1e-4)
+    want = multivariate_t.logpdf(code, centre, (w + between) * (freedom - 2) / freedom, df=freedom)
+    np.testing.assert_allclose(vote.novel, min(want, vote.score.max() + shared.STRANGEST), rtol=1e-4)
+    assert vote.score[~seen].max() < -1e29
+
+
+def test_between_renewals_a_latent_moves_in_the_same_coordinates():
+    x, k, _, mean, _ = lived(150)
+    state = taught(shared.densities(L, D), x, k)
+    assert 0 < state.size.sum() - state.renewed.sum() < 40
+    s, v = shared._predictive(state.between, state.size[:, None])
+    u = (mean - np.asarray(state.centre)) @ np.asarray(state.turn).T
+    np.testing.assert_allclose(state.precision[:-1], 1 / v[:-1], rtol=1e-4)
+    np.testing.assert_allclose(state.linear[:-1], (s * u / v)[:-1], rtol=1e-3, atol=1e-3)
+
+
+def test_deviations_that_lie_along_few_directions_count_for_as_many():
+    rng = np.random.default_rng(0)
+    sums = jnp.ones(2)
+    for off, latest in jnp.asarray(rng.normal(size=(300, 2, 40)) * (np.arange(40) < 10)):
+        sums = shared._alike(sums, off, latest, jnp.ones(()))
+    np.testing.assert_allclose(shared._directions(sums), 10, rtol=0.3)
+
+
+def test_many_latents_or_a_wide_code_share_one_covariance():
+    assert learner.form(10, 64) is density
+    assert learner.form(10, 1280) is shared
+    assert learner.form(1623, 64) is shared
