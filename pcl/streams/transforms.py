@@ -18,7 +18,7 @@ from pcl.errors import UsageError
 
 Shape = tuple[int, ...]
 STUDIED = 2000  # images that principal axes are taken from
-PRINCIPAL = 32  # of these axes
+PRINCIPAL = 64  # of these axes
 
 
 class Transform(NamedTuple):

@@ -27,6 +27,7 @@ from pcl.learners.parallax.workspace import Opinion, Workspace
 MATURE = 15  # samples of a label in a context from which on it speaks for a new one
 CONFUSED = 0.3  # unless the bank gets more of its latent's samples wrong than this
 STRANGE = 1.0  # mean typicality of a window that is not of the sensor; half of that is doubtful
+UNLIKE = 6.0  # nats of unlikeness from which on it is not either, however little its mean is
 JUDGED = 3  # inputs on which a change of sensor rests at least
 
 
@@ -34,6 +35,7 @@ class Verdict(NamedTuple):
     """What becomes of the window."""
 
     resolved: Bool[Array, ""]  # the window is emptied
+    settled: Bool[Array, ""]  # and its evidence forgotten
     slot: Int[Array, ""]  # into this context
     new_map: Bool[Array, ""]  # which looks through the current sensor and has names of its own
     new_sensor: Bool[Array, ""]  # which has a sensor of its own
@@ -73,10 +75,21 @@ def weigh(
         known=jnp.where(there_S, explains_S - explains_S[now], 0.0),
         new_map=for_new(as_map - of_label_S[now]),
         new_sensor=for_new(as_sensor - explains_S[now]),
+        guess=for_new(-jnp.log(seen) - of_label_S[now]),
         strange=said.typicality,
         judged=said.calibrated & (met_S >= MATURE),
         mature=mature,
     )
+
+
+def unlikeness(strange: Float[Array, ""], judged: Float[Array, ""]) -> Float[Array, ""]:
+    """Evidence of n typicalities with the sum `strange` that their sensor is another one, in nats.
+
+    Those of the own sensor are standard normal; those of another one have a mean of their own, itself of unit variance
+    before anything was seen, and above 0: log of the ratio of both densities.
+    """
+    above = jnp.maximum(strange, 0.0)
+    return above**2 / (2 * (judged + 1)) - 0.5 * jnp.log1p(judged)
 
 
 def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
@@ -84,10 +97,11 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     slots, now = len(state.belief), state.current
     index_S = jnp.arange(slots)
     strangeness_S = held.strange / jnp.maximum(held.judged, 1)
-    strange = (held.judged[now] > 0) & (strangeness_S[now] > STRANGE)
+    unlike = unlikeness(held.strange[now], held.judged[now])
+    strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike > UNLIKE))
     doubtful = (held.judged[now] > 0) & (strangeness_S[now] > 0.5 * STRANGE)
     same_sensor_S = state.owner == state.owner[now]
-    enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.size)
+    enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.counted)
     typical_S = enough_S & (strangeness_S < STRANGE)
     other_S = workspace.alive(state) & (index_S != now)
     fits_S = other_S & (same_sensor_S | (typical_S & doubtful))
@@ -96,16 +110,17 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     # The best known context, the current one counted; whether it fits or not, a new one must explain more.
     explains_S = jnp.where(workspace.alive(state), held.known, -jnp.inf)
     rival = jnp.maximum(jnp.max(explains_S), 0.0)
+    sensor = jnp.maximum(held.new_sensor, held.guess + unlike)
     shadow = jnp.maximum(held.new_map, held.new_sensor)
 
     # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
     waits = strange & (held.new_sensor > -hp.recall)
-    learns = (known_S[best] <= 0) & (shadow <= 0) & ~waits
+    learns = (known_S[best] <= 0) & (jnp.maximum(shadow, sensor) <= 0) & ~waits
     recalls = (known_S[best] > hp.recall) & (known_S[best] >= shadow - 3)
     enough = held.mature >= JUDGED + 1
     new_map = ~learns & ~recalls & enough & ~strange & (held.new_map - rival > hp.allocation)
     no_other = ~(other_S & ~same_sensor_S & typical_S).any()
-    new_sensor = ~learns & ~recalls & enough & strange & no_other & (held.new_sensor - rival > hp.allocation)
+    new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor - rival > hp.allocation)
     allocates = new_map | new_sensor
     refused = allocates & (state.slots >= slots)
     full = held.size >= len(held.label)
@@ -113,9 +128,13 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     slot = jnp.where(allocates, jnp.where(refused, jnp.argmax(explains_S), state.slots), slot)
     if slots == 1:  # a single learner has no choice
         nothing = jnp.zeros((), bool)
-        return Verdict(jnp.ones((), bool), now, nothing, nothing, nothing)
+        return Verdict(~nothing, ~nothing, now, nothing, nothing, nothing)
+    decided = learns | recalls | allocates
+    # What a full window has shown is kept where it is half of what a new context must show, on most of its samples.
+    suspect = (jnp.maximum(held.new_map, sensor) - rival > 0.5 * hp.allocation) & (2 * held.mature >= held.counted)
     return Verdict(
-        resolved=learns | recalls | allocates | full,
+        resolved=decided | full,
+        settled=decided | (full & ((slot != now) | ~suspect)),
         slot=slot.astype(jnp.int32),
         new_map=new_map & ~refused,
         new_sensor=new_sensor & ~refused,

@@ -42,9 +42,11 @@ class Window(NamedTuple):
     known: Float[Array, " S"]  # evidence for each context
     new_map: Float[Array, ""]
     new_sensor: Float[Array, ""]
+    guess: Float[Array, ""]  # for a sensor of which nothing is known: its labels are guessed, its inputs not counted
     strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
     judged: Float[Array, " S"]  # number of these
     mature: Float[Array, ""]  # samples whose label is mature in the current context
+    counted: Int[Array, ""]  # samples that these sums are over: those held, and those of full windows before
     shadow: Shadow
     names: Map  # of the new map
 
@@ -55,6 +57,7 @@ class Evidence(NamedTuple):
     known: Float[Array, " S"]
     new_map: Float[Array, ""]
     new_sensor: Float[Array, ""]
+    guess: Float[Array, ""]
     strange: Float[Array, " S"]
     judged: Bool[Array, " S"]
     mature: Bool[Array, ""]
@@ -78,9 +81,11 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
         known=zero_S,
         new_map=zero,
         new_sensor=zero,
+        guess=zero,
         strange=zero_S,
         judged=zero_S,
         mature=zero,
+        counted=jnp.zeros((), jnp.int32),
         shadow=shadow,
         names=maps.empty(latents, labels),
     )
@@ -102,9 +107,11 @@ def hold(
         known=window.known + evidence.known,
         new_map=window.new_map + evidence.new_map,
         new_sensor=window.new_sensor + evidence.new_sensor,
+        guess=window.guess + evidence.guess,
         strange=window.strange + evidence.strange * evidence.judged,
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
+        counted=window.counted + 1,
         shadow=_learn(window.shadow, code, label),
         names=window.names._replace(votes=votes_LC),
     )
@@ -135,7 +142,11 @@ def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> S
     )
 
 
-def cleared(window: Window, fresh: Window, clear: Bool[Array, ""]) -> Window:
-    """`fresh` where the window is resolved; what it held is left in place, for its size is 0."""
+def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""], settled: Bool[Array, ""]) -> Window:
+    """The window without its samples, where it is emptied, and without evidence, where that is settled too.
+
+    What it held is left in place, for its size is 0.
+    """
     blank = fresh._replace(code=window.code, label=window.label)
-    return jax.tree.map(lambda new, old: jnp.where(clear, new, old), blank, window)
+    kept = jax.tree.map(lambda new, old: jnp.where(settled, new, old), blank, window)
+    return kept._replace(size=jnp.where(emptied, 0, window.size))
