@@ -118,7 +118,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     learns = (known_S[best] <= 0) & (jnp.maximum(shadow, sensor) <= 0) & ~waits
     recalls = (known_S[best] > hp.recall) & (known_S[best] >= shadow - 3)
     enough = held.mature >= JUDGED + 1
-    new_map = ~learns & ~recalls & enough & ~strange & (held.new_map - rival > hp.allocation)
+    new_map = ~learns & ~recalls & enough & ~strange & (held.new_map >= sensor) & (held.new_map - rival > hp.allocation)
     no_other = ~(other_S & ~same_sensor_S & typical_S).any()
     new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor - rival > hp.allocation)
     allocates = new_map | new_sensor
