@@ -20,27 +20,66 @@ rows of `parallax_single`, and the others of `parallax_told`, are from before.
     python -m scripts.make_figures --only=fig_contexts,fig_compute,tab_contexts
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 
 DIGITS = {"source": "digits", "contexts": 3, "visits": 9, "dwell": 400, "batch": 1}
 MNIST = DIGITS | {"source": "mnist", "dwell": 800}
+FASHION = MNIST | {"source": "fashion_mnist"}
+CLASSES = {"contexts": 3, "revisits": 12, "revisit_dwell": 60, "batch": 1}  # and so many samples of two classes:
+DIGITS_CLASSES = CLASSES | {"source": "digits", "dwell": 100}
+MNIST_CLASSES = CLASSES | {"source": "mnist", "dwell": 250}
+FASHION_CLASSES = MNIST_CLASSES | {"source": "fashion_mnist"}
+
+
+def _recurring(settings: Mapping[str, Any], transform: str, contexts: int = 3) -> StreamSpec:
+    """Three visits to each context."""
+    return StreamSpec("contexts", {**settings, "transform": transform, "contexts": contexts, "visits": 3 * contexts})
+
+
+def _classes(settings: Mapping[str, Any], transform: str) -> StreamSpec:
+    return StreamSpec("class_contexts", {**settings, "transform": transform})
+
 
 EXPERIMENT = Experiment(
     name="contexts",
     streams={
-        "digits_visible": StreamSpec("contexts", DIGITS | {"transform": "permutation"}),
-        "digits_rotation": StreamSpec("contexts", DIGITS | {"transform": "rotation"}),
+        "digits_visible": _recurring(DIGITS, "permutation"),
+        "digits_rotation": _recurring(DIGITS, "rotation"),
         "digits_inversion": StreamSpec("contexts", DIGITS | {"transform": "inversion", "contexts": 2}),
-        "digits_invisible": StreamSpec("contexts", DIGITS | {"transform": "labels"}),
-        "mnist_visible": StreamSpec("contexts", MNIST | {"transform": "permutation"}),
-        "mnist_invisible": StreamSpec("contexts", MNIST | {"transform": "labels"}),
+        "digits_weak": _recurring(DIGITS, "weak"),
+        "digits_invisible": _recurring(DIGITS, "labels"),
+        "digits_both": _recurring(DIGITS, "both"),
+        "digits_five_invisible": _recurring(DIGITS, "labels", 5),
+        "digits_five_both": _recurring(DIGITS, "both", 5),
+        "digits_ten_visible": _recurring(DIGITS, "permutation", 10),
+        "digits_ten_invisible": _recurring(DIGITS, "labels", 10),
+        "digits_ten_both": _recurring(DIGITS, "both", 10),
+        "digits_classes_visible": _classes(DIGITS_CLASSES, "permutation"),
+        "digits_classes_invisible": _classes(DIGITS_CLASSES, "labels"),
+        "digits_classes_both": _classes(DIGITS_CLASSES, "both"),
+        "mnist_visible": _recurring(MNIST, "permutation"),
+        "mnist_rotation": _recurring(MNIST, "rotation"),
+        "mnist_weak": _recurring(MNIST, "weak"),
+        "mnist_invisible": _recurring(MNIST, "labels"),
+        "mnist_both": _recurring(MNIST, "both"),
+        "mnist_classes_rotation": _classes(MNIST_CLASSES, "rotation"),
+        "mnist_classes_invisible": _classes(MNIST_CLASSES, "labels"),
+        "fashion_visible": _recurring(FASHION, "permutation"),
+        "fashion_rotation": _recurring(FASHION, "rotation"),
+        "fashion_invisible": _recurring(FASHION, "labels"),
+        "fashion_both": _recurring(FASHION, "both"),
+        "fashion_classes_visible": _classes(FASHION_CLASSES, "permutation"),
+        "fashion_classes_invisible": _classes(FASHION_CLASSES, "labels"),
     },
     learners={"parallax": {}, "parallax_told": {}, "parallax_single": {}, "er": {}},
     seeds=10,
     evaluation=Evaluation(probe_every=1000, probe_size=100, end_every=0, log_bins=720, revisit_steps=60),
-    # All streams shrink to one, which runs once.
+    # All streams of a kind shrink to one, which runs once.
     smoke={
-        "source": "digits", "transform": "labels", "contexts": 2, "dwell": 40, "revisit_steps": 6,
-        "width": 8, "depth": 1, "code": 8,
+        "source": "digits", "transform": "labels", "contexts": 2, "dwell": 40, "visits": 3, "revisits": 2,
+        "revisit_dwell": 20, "revisit_steps": 6, "width": 8, "depth": 1, "code": 8,
     },
 )  # fmt: skip

@@ -9,6 +9,7 @@ The samples of a group of classes are drawn anew in each context, in random orde
 so are those of a visit that returns.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -65,7 +66,7 @@ def make(config: ClassContexts, source: Source, probe_on: str) -> tuple[Stream, 
         contexts * groups * first_steps + np.arange(config.revisits) * later_steps,
     )
 
-    def arrivals(keys: PRNGKeyArray, y: Int[Array, " N"]) -> Arrivals:
+    def arrivals(keys: Sequence[PRNGKeyArray], y: Int[Array, " N"]) -> Arrivals:
         visit_key, class_key, first_key, later_key = keys
         visit_context = visit_contexts(visit_key, contexts, contexts + config.revisits)
         group = jax.random.permutation(class_key, classes) // config.classes_per_task

@@ -25,7 +25,7 @@ stream, in time and in memory for its inputs: bound it by `probe_size` and probe
 as many as contexts, neither spread nor fade) all held-out samples are shown at each end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -97,7 +97,7 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
     _check(config, source.x_train.shape[1:])
     steps = len(valid)
 
-    def arrivals(keys: PRNGKeyArray, y: Int[Array, " N"]) -> Arrivals:
+    def arrivals(keys: Sequence[PRNGKeyArray], y: Int[Array, " N"]) -> Arrivals:
         visit_key, dwell_key, fade_key, sample_key = keys
         visit_context = visit_contexts(visit_key, n_contexts, config.visits)
         visit_start = _visit_starts(dwell_key, config, steps)
@@ -114,7 +114,7 @@ def in_contexts(
     source: Source,
     probe_on: str,
     valid: np.ndarray,
-    arrivals: Callable[[PRNGKeyArray, Int[Array, " N"]], Arrivals],
+    arrivals: Callable[[Sequence[PRNGKeyArray], Int[Array, " N"]], Arrivals],
     task_ends: tuple[int, ...],
 ) -> tuple[Stream, dict[str, Any]]:
     """A stream whose contexts are those of `config` (transform, contexts, labelled, labelling, batch).
@@ -133,7 +133,7 @@ def in_contexts(
         labels = transform.names(label_key, n_contexts, source.num_classes)
         again = jax.random.permutation(again_key, len(data["probe_y"]))
         world = World(transform.draw(map_key, n_contexts, shape, data["studied"]), labels, again)
-        sample, context, visit_start, visit_task = arrivals(jnp.stack(when_keys), data["y"])
+        sample, context, visit_start, visit_task = arrivals(when_keys, data["y"])
         # Every sample is transformed here once more: a map may change the moments of a sample.
         of_rows = jax.lax.map(lambda rows: pixel_moments(rows_of(world, data, *rows), 1.0), (sample, context))
         moments = running_moments(of_rows, jnp.asarray(valid))
