@@ -82,7 +82,7 @@ def weigh(
     )
 
 
-def unlikeness(strange: Float[Array, ""], judged: Float[Array, ""]) -> Float[Array, ""]:
+def unlikeness(strange: Float[Array, "..."], judged: Float[Array, "..."]) -> Float[Array, "..."]:
     """Evidence of n typicalities with the sum `strange` that their sensor is another one, in nats.
 
     Those of the own sensor are standard normal; those of another one have a mean of their own, itself of unit variance
@@ -97,8 +97,8 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     slots, now = len(state.belief), state.current
     index_S = jnp.arange(slots)
     strangeness_S = held.strange / jnp.maximum(held.judged, 1)
-    unlike = unlikeness(held.strange[now], held.judged[now])
-    strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike > UNLIKE))
+    unlike_S = unlikeness(held.strange, held.judged)
+    strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike_S[now] > UNLIKE))
     doubtful = (held.judged[now] > 0) & (strangeness_S[now] > 0.5 * STRANGE)
     same_sensor_S = state.owner == state.owner[now]
     enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.counted)
@@ -110,17 +110,23 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     # The best known context, the current one counted; whether it fits or not, a new one must explain more.
     explains_S = jnp.where(workspace.alive(state), held.known, -jnp.inf)
     rival = jnp.maximum(jnp.max(explains_S), 0.0)
-    sensor = jnp.maximum(held.new_sensor, held.guess + unlike)
+    # A sensor of which nothing is known must be unlike all known ones.
+    told_S = workspace.alive(state) & (held.judged >= JUDGED)
+    stranger = held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
+    renamed = jnp.maximum(jnp.max(jnp.where(same_sensor_S, explains_S, -jnp.inf)), 0.0)
+    sensor = jnp.maximum(held.new_sensor - rival, stranger - renamed)
     shadow = jnp.maximum(held.new_map, held.new_sensor)
 
     # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
     waits = strange & (held.new_sensor > -hp.recall)
-    learns = (known_S[best] <= 0) & (jnp.maximum(shadow, sensor) <= 0) & ~waits
+    learns = (known_S[best] <= 0) & (jnp.maximum(shadow, stranger) <= 0) & ~waits
     recalls = (known_S[best] > hp.recall) & (known_S[best] >= shadow - 3)
     enough = held.mature >= JUDGED + 1
-    new_map = ~learns & ~recalls & enough & ~strange & (held.new_map >= sensor) & (held.new_map - rival > hp.allocation)
+    new_map = (
+        ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)
+    )
     no_other = ~(other_S & ~same_sensor_S & typical_S).any()
-    new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor - rival > hp.allocation)
+    new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor > hp.allocation)
     allocates = new_map | new_sensor
     refused = allocates & (state.slots >= slots)
     full = held.size >= len(held.label)
@@ -131,7 +137,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
         return Verdict(~nothing, ~nothing, now, nothing, nothing, nothing)
     decided = learns | recalls | allocates
     # What a full window has shown is kept where it is half of what a new context must show, on most of its samples.
-    suspect = (jnp.maximum(held.new_map, sensor) - rival > 0.5 * hp.allocation) & (2 * held.mature >= held.counted)
+    suspect = (jnp.maximum(held.new_map - rival, sensor) > 0.5 * hp.allocation) & (2 * held.mature >= held.counted)
     return Verdict(
         resolved=decided | full,
         settled=decided | (full & ((slot != now) | ~suspect)),
