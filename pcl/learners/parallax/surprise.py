@@ -55,7 +55,7 @@ def weigh(
     share_L, seen = said.share[now], jnp.maximum((state.names.votes[now].sum(0) > 0).sum(), 1)
     as_sensor = window.shadow_density(state.window.shadow, code, label) - jnp.log(seen)
     best = jnp.maximum(jnp.max(jnp.where(there_S, said.input, -jnp.inf)), as_sensor)
-    of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S / said.label.shape[1])
+    of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S * _unknown(state, said, label))
     explains_S = workspace.bounded(said.input, best, hp) + of_label_S
     as_sensor = workspace.bounded(as_sensor, best, hp)
     # Under other names the same latents are no easier to tell, and the label is no surer.
@@ -80,6 +80,20 @@ def weigh(
         judged=said.calibrated & (met_S >= MATURE),
         mature=mature,
     )
+
+
+def _unknown(state: Workspace, said: Opinion, label: Int[Array, ""]) -> Float[Array, " S"]:
+    """Probability of the label in each context where its own samples say nothing of it.
+
+    A label never met belongs to a latent without a name, and such a latent to one of these labels: the fewer are left,
+    the surer. Else it might be any.
+    """
+    votes_SLC = state.names.votes
+    latents, labels = votes_SLC.shape[1:]
+    unmet_SC = votes_SLC.sum(1) < 0.5
+    nameless_SL = votes_SLC.sum(2) < 0.5 + 0.05 * votes_SLC.sum((1, 2))[:, None] / latents
+    left_S = jnp.sum(said.share * nameless_SL, axis=1) / jnp.maximum(unmet_SC.sum(1), 1)
+    return jnp.where(unmet_SC[:, label], jnp.maximum(left_S, 1 / labels), 1 / labels)
 
 
 def unlikeness(strange: Float[Array, "..."], judged: Float[Array, "..."]) -> Float[Array, "..."]:
