@@ -15,37 +15,45 @@ ORACLE = "parallax_told"
 INFERS = ("parallax",)  # the others are told, or have one context
 ROW = 5  # hits in a row that count as recovered
 METRICS = (
-    "prequential_acc", "revisit_acc", "oracle_acc", "revisit_share_of_oracle", "samples_to_recover", "specialists",
-    "right_number", "mean_k_quiet", "spearman_k_surprise",
+    "prequential_acc", "revisit_acc", "oracle_acc", "revisit_share_of_oracle", "revisit_acc_behind_first",
+    "oracle_acc_behind_first", "samples_to_recover", "specialists", "right_number", "refused", "mean_k_quiet",
+    "mean_k_predicted", "spearman_k_surprise",
 )  # fmt: skip
 
 
 def main(results_dir: Path) -> list[Path]:
     """Write the table from `<results_dir>/contexts`; returns the files written."""
     records = list(Store(results_dir, "contexts").records())
-    oracle = {(r["stream"], r["seed"]): _revisit(r) for r in records if r["learner"] == ORACLE}
+    oracle = {(r["stream"], r["seed"]): r for r in records if r["learner"] == ORACLE}
 
-    def told(record: Record) -> float:
-        return oracle.get((record["stream"], record["seed"]), np.nan)
+    def told(record: Record, first: int = 0) -> float:
+        found = oracle.get((record["stream"], record["seed"]))
+        return np.nan if found is None else _revisit(found, first)
 
     rows = list(summarise(records))
     for name, measure in {
         "oracle_acc": told,
         "revisit_share_of_oracle": lambda record: 100 * _revisit(record) / told(record),
+        "revisit_acc_behind_first": lambda record: _revisit(record, 1),
+        "oracle_acc_behind_first": lambda record: told(record, 1),
         "samples_to_recover": samples_to_recover,
         "specialists": contexts_found,
         "right_number": lambda record: rightly_found(record) if record["learner"] in INFERS else np.nan,
         "refused": refusals,
         "mean_k_quiet": mean_k_quiet,
+        "mean_k_predicted": mean_k_predicted,
         "spearman_k_surprise": spearman_k_surprise,
     }.items():
         rows += [row for row in measured_rows(records, name, measure) if np.isfinite(row.mean)]
     return save_table(rows, results_dir, "tab_contexts", METRICS)
 
 
-def _revisit(record: Record) -> float:
-    """Accuracy in % over the episodes lived after the stream."""
-    return 100 * float(np.mean(record["revisit_accuracy"]))
+def _revisit(record: Record, first: int = 0) -> float:
+    """Accuracy in % over the episodes lived after the stream, from their sample `first` on.
+
+    Where labels alone tell the context, nobody can know of the switch at the first one.
+    """
+    return 100 * float(np.mean(np.asarray(record["revisit_accuracy"])[:, first:]))
 
 
 def samples_to_recover(record: Record) -> float:
@@ -68,6 +76,15 @@ def mean_k_quiet(record: Record) -> float:
     for start in (0, *found.bins):
         quiet[start : start + found.quarter] = False
     return float(steps[quiet].sum() / taught[quiet].sum())
+
+
+def mean_k_predicted(record: Record) -> float:
+    """Settling steps a sample over the bins of the log in which every sample was a hit."""
+    if record["inference_steps"] is None:
+        return np.nan
+    steps, taught, hits, seen = (np.asarray(record[name]) for name in ("inference_steps", "taught", "hits", "seen"))
+    right = (hits == seen) & (taught > 0)
+    return float(steps[right].sum() / taught[right].sum()) if right.any() else np.nan
 
 
 def spearman_k_surprise(record: Record) -> float:

@@ -9,6 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from pcl.evaluation.checks import Vector
 from pcl.evaluation.summary import Record
 
+OF_CONTEXTS = ("contexts", "class_contexts")  # kinds of streams
+
 
 def true_contexts(record: Record) -> NDArray[np.integer]:
     """The context of each bin of the log: that of the visit which its first step belongs to."""
@@ -40,7 +42,7 @@ def contexts_found(record: Record) -> float:
 
 def rightly_found(record: Record) -> float:
     """100 where there are as many as the stream has (one, unless it is a stream of contexts), else 0."""
-    of_contexts = json.loads(record["config"])["stream"]["kind"] == "contexts"
+    of_contexts = json.loads(record["config"])["stream"]["kind"] in OF_CONTEXTS
     there = len(set(record["visit_task"])) if of_contexts else 1
     return np.nan if record["contexts"] is None else 100.0 * (record["contexts"][-1] == there)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import unknown
 from pcl.fields import replace
-from pcl.streams import contexts, drift, load, recorded, regression, sequence, split
+from pcl.streams import class_contexts, contexts, drift, load, recorded, regression, sequence, split
 from pcl.streams.sources import SOURCES, Source, source
 from pcl.types import Data, Stream
 
@@ -22,6 +22,9 @@ REGISTRY = {
     "split": Entry(split.make, split.Split(), "a few classes at a time: class-, domain-, task-incremental or iid"),
     "contexts": Entry(
         contexts.make, contexts.Contexts(), "permuted, rotated, inverted or relabelled, once or recurring"
+    ),
+    "class_contexts": Entry(
+        class_contexts.make, class_contexts.ClassContexts(), "contexts that come a few classes at a time, then return"
     ),
     "recorded": Entry(recorded.make, recorded.Recorded(), "a source once in the order of its file"),
     "drift": Entry(drift.make, drift.Drift(), "synthetic concepts that jump, rotate or wander, no source"),

@@ -4,7 +4,10 @@
                arXiv:1312.6211)
   rotation     a fixed angle a context (rotated MNIST: Lopez-Paz and Ranzato (2017), arXiv:1706.08840)
   inversion    dark and light change places in the second of two contexts
+  weak         whitened principal coordinates change places, which leaves mean and covariance of the inputs as they are
   labels       a fixed permutation of the labels a context, which no input tells
+  both         pixels and labels: contexts are the cells of a square, by row a permutation of the pixels, by column one
+               of the labels, so that some share their sensor, others their names
 
 Context 0 is the source as it is, and contexts are numbered by their first visit: what each of the others
 looks like is drawn from the key. The first visits show every context once; each later one is drawn uniformly
@@ -22,6 +25,7 @@ stream, in time and in memory for its inputs: bound it by `probe_size` and probe
 as many as contexts, neither spread nor fade) all held-out samples are shown at each end.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -36,7 +40,7 @@ from pcl.fields import static
 from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
-from pcl.streams.transforms import TRANSFORMS, n_pixels, permutations, side
+from pcl.streams.transforms import STUDIED, TRANSFORMS, n_pixels, side
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
 
@@ -74,36 +78,67 @@ class Step(NamedTuple):
     moments: Moments  # of every pixel that has arrived up to and including this step
 
 
+class Arrivals(NamedTuple):
+    """Who comes when, and in which visits."""
+
+    sample: Int[Array, "steps B"]
+    context: Int[Array, "steps B"]
+    visit_start: Int[Array, " V"]
+    visit_task: Int[Array, " V"]
+
+
 def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
     """The stream and its device arrays; `probe_on` names the held-out split that probes look at.
 
     Raises:
       UsageError: settings contradict each other or do not fit the source.
     """
-    x, y, probe_x, probe_y = samples(source, probe_on)
-    shape, n_contexts = x.shape[1:], config.contexts
-    _check(config, shape)
-    transform = TRANSFORMS[config.transform]
-    valid = _valid(config)
+    n_contexts, valid = config.contexts, _valid(config)
+    _check(config, source.x_train.shape[1:])
     steps = len(valid)
-    data = {"x": x, "y": y, "probe_x": probe_x, "probe_y": probe_y}
 
-    def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
-        map_key, label_key, visit_key, dwell_key, fade_key, sample_key, again_key, taught_key = jax.random.split(key, 8)
-        labels = jnp.tile(jnp.arange(source.num_classes), (n_contexts, 1))
-        if config.transform == "labels":
-            labels = permutations(label_key, n_contexts, source.num_classes)
-        again = jax.random.permutation(again_key, len(data["probe_y"]))
-        world = World(transform.draw(map_key, n_contexts, shape), labels, again)
+    def arrivals(keys: Sequence[PRNGKeyArray], y: Int[Array, " N"]) -> Arrivals:
+        visit_key, dwell_key, fade_key, sample_key = keys
         visit_context = visit_contexts(visit_key, n_contexts, config.visits)
         visit_start = _visit_starts(dwell_key, config, steps)
         context = _contexts_of_rows(fade_key, config, visit_context, visit_start, steps)
-        sample = _reshuffled(sample_key, len(data["y"]), valid)
+        return Arrivals(_reshuffled(sample_key, len(y), valid), context, visit_start, visit_context)
+
+    in_turn = config.visits == n_contexts and config.dwell_spread == config.fade == 0
+    ends = tuple(range(steps // n_contexts, steps + 1, steps // n_contexts)) if in_turn else ()
+    return in_contexts(config, source, probe_on, valid, arrivals, ends)
+
+
+def in_contexts(
+    config: Any,
+    source: Source,
+    probe_on: str,
+    valid: np.ndarray,
+    arrivals: Callable[[Sequence[PRNGKeyArray], Int[Array, " N"]], Arrivals],
+    task_ends: tuple[int, ...],
+) -> tuple[Stream, dict[str, Any]]:
+    """A stream whose contexts are those of `config` (transform, contexts, labelled, labelling, batch).
+
+    `arrivals` draws who comes when from four keys and the classes of the training samples, for the rows that are
+    `valid` [steps, B].
+    """
+    x, y, probe_x, probe_y = samples(source, probe_on)
+    shape, n_contexts = x.shape[1:], config.contexts
+    transform = TRANSFORMS[config.transform]
+    studied = transform.study(x[:STUDIED] * np.float32(source.scale))
+    data = {"x": x, "y": y, "probe_x": probe_x, "probe_y": probe_y, "studied": studied}
+
+    def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
+        map_key, label_key, *when_keys, again_key, taught_key = jax.random.split(key, 8)
+        labels = transform.names(label_key, n_contexts, source.num_classes)
+        again = jax.random.permutation(again_key, len(data["probe_y"]))
+        world = World(transform.draw(map_key, n_contexts, shape, data["studied"]), labels, again)
+        sample, context, visit_start, visit_task = arrivals(when_keys, data["y"])
         # Every sample is transformed here once more: a map may change the moments of a sample.
         of_rows = jax.lax.map(lambda rows: pixel_moments(rows_of(world, data, *rows), 1.0), (sample, context))
         moments = running_moments(of_rows, jnp.asarray(valid))
         labelled = labelled_rows(taught_key, config.labelled, config.labelling, valid.shape)
-        layout = Layout(group_task=jnp.arange(n_contexts), visit_start=visit_start, visit_task=visit_context)
+        layout = Layout(group_task=jnp.arange(n_contexts), visit_start=visit_start, visit_task=visit_task)
         return Schedule(world, Step(sample, context, labelled, jnp.asarray(valid), moments), layout)
 
     def view(world: World, x: Array, context: Int[Array, ""]) -> Float[Array, "..."]:
@@ -144,11 +179,10 @@ def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[
         rows = held_out(world, step, data["probe_x"][sample], data["probe_y"][sample], group[None])
         return jax.tree.map(lambda leaf: leaf.reshape(steps, config.batch, *leaf.shape[1:]), rows)
 
-    in_turn = config.visits == n_contexts and config.dwell_spread == config.fade == 0
     stream = Stream(
         spec=Spec(shape, source.num_classes),
-        steps=steps,
-        task_ends=tuple(range(steps // n_contexts, steps + 1, steps // n_contexts)) if in_turn else (),
+        steps=len(valid),
+        task_ends=task_ends,
         chance=1 / source.num_classes,
         schedule=schedule,
         observe=observe,
@@ -163,12 +197,7 @@ def _check(config: Contexts, shape: tuple[int, ...]) -> None:
     spread = config.dwell_spread
     if config.visits < config.contexts:
         raise UsageError(f"visits={config.visits}: every context is visited, so at least contexts={config.contexts}")
-    if config.transform == "inversion" and config.contexts != 2:
-        raise UsageError(
-            f"contexts={config.contexts}: transform=inversion has two, upright and inverted; set contexts=2"
-        )
-    if config.transform == "rotation":
-        side(shape)
+    check_transform(config.transform, config.contexts, shape)
     if spread >= 1:
         raise UsageError(f"dwell_spread={spread}: must be below 1, so that no visit is empty")
     # Dwell times are normalised to fill the stream: the shortest is drawn while all others are the longest.
@@ -178,6 +207,18 @@ def _check(config: Contexts, shape: tuple[int, ...]) -> None:
             f"batch={config.batch}: larger than the shortest visit of dwell={config.dwell} may be;"
             f" lower batch or set dwell to at least {least:.0f}"
         )
+
+
+def check_transform(transform: str, contexts: int, shape: tuple[int, ...]) -> None:
+    """One line where contexts of this kind cannot be made.
+
+    Raises:
+      UsageError: so many of them there are not, or not of images of this shape.
+    """
+    if transform == "inversion" and contexts != 2:
+        raise UsageError(f"contexts={contexts}: transform=inversion has two, upright and inverted; set contexts=2")
+    if transform == "rotation":
+        side(shape)
 
 
 def _valid(config: Contexts) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""What a context does to an image: a map of pixels, drawn once a context and applied to one image at a time.
+"""What a context does to an image and to its label: a map of pixels, drawn once a context and applied to one image at
+a time, and a permutation of the labels.
 
 Maps lead with the context axis; context 0 is the identity. Images are [P, channels], P pixels in rows.
 """
@@ -9,19 +10,27 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 
 Shape = tuple[int, ...]
+STUDIED = 2000  # images that principal axes are taken from
+PRINCIPAL = 64  # of these axes
 
 
 class Transform(NamedTuple):
-    """How the maps of all contexts are drawn for images of one shape, and how one of them is applied."""
+    """How the maps of all contexts are drawn for images of one shape, and how one of them is applied.
 
-    draw: Callable[[PRNGKeyArray, int, Shape], Any]
+    `study` is what they take from `STUDIED` training images [N, ...] of a source, which `draw` is given back.
+    """
+
+    draw: Callable[[PRNGKeyArray, int, Shape, Any], Any]
     apply: Callable[[Any, Float[Array, "P channels"]], Float[Array, "P channels"]]
+    names: Callable[[PRNGKeyArray, int, int], Int[Array, "contexts C"]]
+    study: Callable[[np.ndarray], Any] = lambda x: None
 
 
 class Bilinear(NamedTuple):
@@ -29,6 +38,22 @@ class Bilinear(NamedTuple):
 
     pixel: Int[Array, "... P 4"]
     weight: Float[Array, "... P 4"]
+
+
+class Axes(NamedTuple):
+    """Principal axes of a source's images: k coordinates of unit variance, and the way back from them."""
+
+    mean: Float[Array, " I"]
+    whiten: Float[Array, "I k"]
+    colour: Float[Array, "I k"]
+
+
+class Exchange(NamedTuple):
+    """Each context adds `change` times the whitened coordinates of the image."""
+
+    mean: Float[Array, "... I"]
+    whiten: Float[Array, "... I k"]
+    change: Float[Array, "... I k"]
 
 
 def n_pixels(shape: Shape) -> int:
@@ -87,11 +112,63 @@ def _invert(inverted: Bool[Array, ""], x: Float[Array, "P channels"]) -> Float[A
     return jnp.where(inverted, 1 - x, x)
 
 
+def principal_axes(x: np.ndarray) -> Axes:
+    """Those of some images: at most `PRINCIPAL`, none with next to no variance."""
+    images = x.reshape(len(x), -1).astype(np.float64)
+    mean = images.mean(0)
+    _, spread, axes_kI = np.linalg.svd(images - mean, full_matrices=False)
+    kept = spread[:PRINCIPAL] > 1e-3 * spread[0]
+    axes_Ik = axes_kI[:PRINCIPAL][kept].T
+    axes_Ik *= np.sign(axes_Ik[abs(axes_Ik).argmax(0), np.arange(axes_Ik.shape[1])])  # the same on every machine
+    deviation = spread[:PRINCIPAL][kept] / np.sqrt(len(images))
+    return Axes(*(jnp.asarray(a, jnp.float32) for a in (mean, axes_Ik / deviation, axes_Ik * deviation)))
+
+
+def exchanges(key: PRNGKeyArray, contexts: int, shape: Shape, axes: Axes) -> Exchange:
+    """Whitened principal coordinates change places; each takes over the variance of its new place.
+
+    So neither mean nor covariance of the images tells the context: a weak cue.
+    """
+    place = permutations(key, contexts, axes.colour.shape[1])
+    change = jax.vmap(lambda place: axes.colour[:, place] - axes.colour)(place)
+    return Exchange(jnp.stack([axes.mean] * contexts), jnp.stack([axes.whiten] * contexts), change)
+
+
+def _exchange(by: Exchange, x: Float[Array, "P channels"]) -> Float[Array, "P channels"]:
+    image = x.reshape(-1)
+    return (image + by.change @ ((image - by.mean) @ by.whiten)).reshape(x.shape)
+
+
+def _as_it_is(by: Any, x: Float[Array, "P channels"]) -> Float[Array, "P channels"]:
+    return x
+
+
+def _own_names(key: PRNGKeyArray, contexts: int, labels: int) -> Int[Array, "contexts C"]:
+    return jnp.tile(jnp.arange(labels), (contexts, 1))
+
+
+def _permute(key: PRNGKeyArray, contexts: int, shape: Shape, studied: Any) -> Int[Array, "contexts P"]:
+    return permutations(key, contexts, n_pixels(shape))
+
+
+def _grid(contexts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which sensor and which names each context has: the first so many cells of a square, row by row."""
+    return np.divmod(np.arange(contexts), math.isqrt(max(contexts - 1, 0)) + 1)
+
+
+def _sensors_in_grid(key: PRNGKeyArray, contexts: int, shape: Shape, studied: Any) -> Int[Array, "contexts P"]:
+    return permutations(key, contexts, n_pixels(shape))[_grid(contexts)[0]]
+
+
+def _names_in_grid(key: PRNGKeyArray, contexts: int, labels: int) -> Int[Array, "contexts C"]:
+    return permutations(key, contexts, labels)[_grid(contexts)[1]]
+
+
 TRANSFORMS = {
-    "permutation": Transform(
-        lambda key, contexts, shape: permutations(key, contexts, n_pixels(shape)), lambda by, x: x[by]
-    ),
-    "rotation": Transform(rotations, _rotate),
-    "inversion": Transform(lambda key, contexts, shape: jnp.arange(contexts) > 0, _invert),
-    "labels": Transform(lambda key, contexts, shape: None, lambda by, x: x),
+    "permutation": Transform(_permute, lambda by, x: x[by], _own_names),
+    "rotation": Transform(lambda key, contexts, shape, studied: rotations(key, contexts, shape), _rotate, _own_names),
+    "inversion": Transform(lambda key, contexts, shape, studied: jnp.arange(contexts) > 0, _invert, _own_names),
+    "weak": Transform(exchanges, _exchange, _own_names, principal_axes),
+    "labels": Transform(lambda key, contexts, shape, studied: None, _as_it_is, permutations),
+    "both": Transform(_sensors_in_grid, lambda by, x: x[by], _names_in_grid),
 }

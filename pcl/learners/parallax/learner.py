@@ -189,9 +189,13 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     first = held.size - 1 if at_once else 0
     last = jnp.where(row.teaches & (verdict.resolved | at_once), held.size, 0)
     banks, names, wrong = _absorb(state, space, held, first, last, hp)
+    # How often a bank is wrong is not learned from samples of which nobody knows whose they are.
+    wrong = jnp.where(verdict.settled | at_once, wrong, space.wrong)
     fresh = window.empty(len(space.belief), *_sizes(space, row.code))
     space = space._replace(
-        names=names, wrong=wrong, window=window.cleared(space.window, fresh, row.teaches & verdict.resolved)
+        names=names,
+        wrong=wrong,
+        window=window.cleared(space.window, fresh, row.teaches & verdict.resolved, row.teaches & verdict.settled),
     )
     return state._replace(banks=banks, workspace=space), log, expected
 

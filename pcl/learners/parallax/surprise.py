@@ -6,8 +6,11 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
   learn     the current context explains the window best, and its inputs are not strange: it learns all of it
   recall    another known context explains it better, by more than two samples could: that one learns it
   allocate  a shadow explains it better than any context: a new map where the inputs are typical of the current
-            sensor (the same things have other names), a new sensor where they are strange
-  hold      none of these yet; a window that is full goes to the best known context
+            sensor (the same things have other names), a new sensor where they are strange. A sensor whose density is
+            not learned yet is credited with guessing the labels, and with how unlike its inputs are to those of every
+            sensor known: that tells contexts whose inputs differ little long before a density could
+  hold      none of these yet; a window that is full goes to the best known context, and what it has shown counts on
+            where that was half of what allocates
   refuse    a new context without a slot for it, which is counted; the known context that explains the window best
             learns it, and moves if it must
 """
@@ -26,6 +29,7 @@ from pcl.learners.parallax.workspace import Opinion, Workspace
 MATURE = 15  # samples of a label in a context from which on it speaks for a new one
 CONFUSED = 0.3  # unless the bank gets more of its latent's samples wrong than this
 STRANGE = 1.0  # mean typicality of a window that is not of the sensor; half of that is doubtful
+UNLIKE = 6.0  # nats of unlikeness from which on it is not either, however little its mean is
 JUDGED = 3  # inputs on which a change of sensor rests at least
 
 
@@ -33,6 +37,7 @@ class Verdict(NamedTuple):
     """What becomes of the window."""
 
     resolved: Bool[Array, ""]  # the window is emptied
+    settled: Bool[Array, ""]  # and its evidence forgotten
     slot: Int[Array, ""]  # into this context
     new_map: Bool[Array, ""]  # which looks through the current sensor and has names of its own
     new_sensor: Bool[Array, ""]  # which has a sensor of its own
@@ -52,7 +57,7 @@ def weigh(
     share_L, seen = said.share[now], jnp.maximum((state.names.met[now] > 0).sum(), 1)
     as_sensor = window.shadow_density(state.window.shadow, code, label) - jnp.log(seen)
     best = jnp.maximum(jnp.max(jnp.where(there_S, said.input, -jnp.inf)), as_sensor)
-    of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S / said.label.shape[1])
+    of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S * _unknown(state, said, label))
     explains_S = workspace.bounded(said.input, best, hp) + of_label_S
     as_sensor = workspace.bounded(as_sensor, best, hp)
     # Under other names the same latents are no easier to tell, and the label is no surer.
@@ -71,10 +76,35 @@ def weigh(
         known=jnp.where(there_S, explains_S - explains_S[now], 0.0),
         new_map=for_new(as_map - of_label_S[now]),
         new_sensor=for_new(as_sensor - explains_S[now]),
+        guess=for_new(-jnp.log(seen) - of_label_S[now]),
         strange=said.typicality,
         judged=said.calibrated & (met_S >= MATURE),
         mature=mature,
     )
+
+
+def _unknown(state: Workspace, said: Opinion, label: Int[Array, ""]) -> Float[Array, " S"]:
+    """Probability of the label in each context where its own samples say nothing of it.
+
+    A label never met belongs to a latent without a name, and such a latent to one of these labels: the fewer are left,
+    the surer. Else it might be any.
+    """
+    names = state.names
+    labels, latents = names.met.shape[1], names.voted.shape[1]
+    unmet_SC = names.met < 0.5
+    nameless_SL = names.voted < 0.5 + 0.05 * names.met.sum(1, keepdims=True) / latents
+    left_S = jnp.sum(said.share * nameless_SL, axis=1) / jnp.maximum(unmet_SC.sum(1), 1)
+    return jnp.where(unmet_SC[:, label], jnp.maximum(left_S, 1 / labels), 1 / labels)
+
+
+def unlikeness(strange: Float[Array, "..."], judged: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Evidence of n typicalities with the sum `strange` that their sensor is another one, in nats.
+
+    Those of the own sensor are standard normal; those of another one have a mean of their own, itself of unit variance
+    before anything was seen, and above 0: log of the ratio of both densities.
+    """
+    above = jnp.maximum(strange, 0.0)
+    return above**2 / (2 * (judged + 1)) - 0.5 * jnp.log1p(judged)
 
 
 def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
@@ -82,10 +112,11 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     slots, now = len(state.belief), state.current
     index_S = jnp.arange(slots)
     strangeness_S = held.strange / jnp.maximum(held.judged, 1)
-    strange = (held.judged[now] > 0) & (strangeness_S[now] > STRANGE)
+    unlike_S = unlikeness(held.strange, held.judged)
+    strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike_S[now] > UNLIKE))
     doubtful = (held.judged[now] > 0) & (strangeness_S[now] > 0.5 * STRANGE)
     same_sensor_S = state.owner == state.owner[now]
-    enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.size)
+    enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.counted)
     typical_S = enough_S & (strangeness_S < STRANGE)
     other_S = workspace.alive(state) & (index_S != now)
     fits_S = other_S & (same_sensor_S | (typical_S & doubtful))
@@ -94,16 +125,23 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     # The best known context, the current one counted; whether it fits or not, a new one must explain more.
     explains_S = jnp.where(workspace.alive(state), held.known, -jnp.inf)
     rival = jnp.maximum(jnp.max(explains_S), 0.0)
+    # A sensor of which nothing is known must be unlike all known ones.
+    told_S = workspace.alive(state) & (held.judged >= JUDGED)
+    stranger = held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
+    renamed = jnp.maximum(jnp.max(jnp.where(same_sensor_S, explains_S, -jnp.inf)), 0.0)
+    sensor = jnp.maximum(held.new_sensor - rival, stranger - renamed)
     shadow = jnp.maximum(held.new_map, held.new_sensor)
 
     # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
     waits = strange & (held.new_sensor > -hp.recall)
-    learns = (known_S[best] <= 0) & (shadow <= 0) & ~waits
+    learns = (known_S[best] <= 0) & (jnp.maximum(shadow, stranger) <= 0) & ~waits
     recalls = (known_S[best] > hp.recall) & (known_S[best] >= shadow - 3)
     enough = held.mature >= JUDGED + 1
-    new_map = ~learns & ~recalls & enough & ~strange & (held.new_map - rival > hp.allocation)
+    new_map = (
+        ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)
+    )
     no_other = ~(other_S & ~same_sensor_S & typical_S).any()
-    new_sensor = ~learns & ~recalls & enough & strange & no_other & (held.new_sensor - rival > hp.allocation)
+    new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor > hp.allocation)
     allocates = new_map | new_sensor
     refused = allocates & (state.slots >= slots)
     full = held.size >= len(held.label)
@@ -111,9 +149,13 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     slot = jnp.where(allocates, jnp.where(refused, jnp.argmax(explains_S), state.slots), slot)
     if slots == 1:  # a single learner has no choice
         nothing = jnp.zeros((), bool)
-        return Verdict(jnp.ones((), bool), now, nothing, nothing, nothing)
+        return Verdict(~nothing, ~nothing, now, nothing, nothing, nothing)
+    decided = learns | recalls | allocates
+    # What a full window has shown is kept where it is half of what a new context must show, on most of its samples.
+    suspect = (jnp.maximum(held.new_map - rival, sensor) > 0.5 * hp.allocation) & (2 * held.mature >= held.counted)
     return Verdict(
-        resolved=learns | recalls | allocates | full,
+        resolved=decided | full,
+        settled=decided | (full & ((slot != now) | ~suspect | (held.counted + len(held.label) > len(held.kinds)))),
         slot=slot.astype(jnp.int32),
         new_map=new_map & ~refused,
         new_sensor=new_sensor & ~refused,

@@ -22,13 +22,15 @@ from pcl.learners.parallax import maps
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 
+WINDOWS = 4  # full ones in a row whose evidence is added up, at most: R = 4 W samples
+
 
 class Shadow(NamedTuple):
     """A new sensor: means of labels and one covariance from an isotropic prior."""
 
     size: Float[Array, " C"]
     mean: Float[Array, "C D"]
-    steps: Float[Array, "W D"]  # rows v of what the inverse of prior plus scatter lost since: I / prior - sum v v^T
+    steps: Float[Array, "R D"]  # rows v of what the inverse of prior plus scatter lost since: I / prior - sum v v^T
     taken: Int[Array, ""]  # number of these
     logdet: Float[Array, ""]
     samples: Float[Array, ""]
@@ -43,10 +45,13 @@ class Window(NamedTuple):
     known: Float[Array, " S"]  # evidence for each context
     new_map: Float[Array, ""]
     new_sensor: Float[Array, ""]
+    guess: Float[Array, ""]  # for a sensor of which nothing is known: its labels are guessed, its inputs not counted
     strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
     judged: Float[Array, " S"]  # number of these
     mature: Float[Array, ""]  # samples whose label is mature in the current context
+    counted: Int[Array, ""]  # samples that these sums are over: those held, and those of full windows before
     shadow: Shadow
+    kinds: Int[Array, " R"]  # labels of the samples counted
     names: Map  # of the new map: a row for each label, at the place of its first sample
 
 
@@ -56,6 +61,7 @@ class Evidence(NamedTuple):
     known: Float[Array, " S"]
     new_map: Float[Array, ""]
     new_sensor: Float[Array, ""]
+    guess: Float[Array, ""]
     strange: Float[Array, " S"]
     judged: Bool[Array, " S"]
     mature: Bool[Array, ""]
@@ -63,12 +69,12 @@ class Evidence(NamedTuple):
 
 def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Window:
     """Nothing is held back, nothing speaks against the current context."""
-    zero, zero_S = jnp.zeros(()), jnp.zeros(slots)
+    zero, zero_S, rows = jnp.zeros(()), jnp.zeros(slots), WINDOWS * size
     variance = PRIOR_SAMPLES * WITHIN
     shadow = Shadow(
         size=jnp.zeros(labels),
         mean=jnp.zeros((labels, inputs)),
-        steps=jnp.zeros((size, inputs)),
+        steps=jnp.zeros((rows, inputs)),
         taken=jnp.zeros((), jnp.int32),
         logdet=zero + inputs * math.log(variance),
         samples=zero + PRIOR_SAMPLES,
@@ -80,11 +86,14 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
         known=zero_S,
         new_map=zero,
         new_sensor=zero,
+        guess=zero,
         strange=zero_S,
         judged=zero_S,
         mature=zero,
+        counted=jnp.zeros((), jnp.int32),
         shadow=shadow,
-        names=maps.empty(latents, size),
+        kinds=jnp.zeros(rows, jnp.int32),
+        names=maps.empty(latents, rows),
     )
 
 
@@ -97,7 +106,9 @@ def hold(
 ) -> Window:
     """The window with one more sample, which its shadows have learned; `share` is the current bank's."""
     row, none = place(window, label), jnp.full((), -1, jnp.int32)
-    names = maps.count(jax.tree.map(lambda leaf: leaf[None], window.names), jnp.zeros((), int), row, none, share_L)
+    left_L = jnp.where(window.names.met[row] > 0, window.names.votes[row], 0.0)  # by an earlier window
+    names = window.names._replace(votes=window.names.votes.at[row].set(left_L))
+    names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, share_L)
     return Window(
         code=window.code.at[window.size].set(code),
         label=window.label.at[window.size].set(label),
@@ -105,18 +116,21 @@ def hold(
         known=window.known + evidence.known,
         new_map=window.new_map + evidence.new_map,
         new_sensor=window.new_sensor + evidence.new_sensor,
+        guess=window.guess + evidence.guess,
         strange=window.strange + evidence.strange * evidence.judged,
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
+        counted=window.counted + 1,
         shadow=_learn(window.shadow, code, label),
+        kinds=window.kinds.at[window.counted].set(label),
         names=jax.tree.map(lambda leaf: leaf[0], names),
     )
 
 
 def place(window: Window, label: Int[Array, ""]) -> Int[Array, ""]:
-    """The row of a label among the names of the new map: an empty one if the window has no sample of it."""
-    of_label_W = (window.label == label) & (jnp.arange(len(window.label)) < window.size)
-    return jnp.where(of_label_W.any(), jnp.argmax(of_label_W).astype(jnp.int32), window.size)
+    """The row of a label among the names of the new map: an empty one if no sample of it was counted."""
+    of_label_R = (window.kinds == label) & (jnp.arange(len(window.kinds)) < window.counted)
+    return jnp.where(of_label_R.any(), jnp.argmax(of_label_R).astype(jnp.int32), window.counted)
 
 
 def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Float[Array, ""]:
@@ -132,13 +146,15 @@ def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, "
 
 
 def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
-    before, off = shadow.size[label], code - shadow.mean[label]
+    before = shadow.size[label]
+    mean = jnp.where(before > 0, shadow.mean[label], 0.0)  # else by an earlier window
+    off = code - mean
     deviation = jnp.sqrt(before / (before + 1)) * off
     spread = _spread(shadow, deviation)
     grown = 1 + deviation @ spread
     return Shadow(
         size=shadow.size.at[label].add(1.0),
-        mean=shadow.mean.at[label].add(off / (before + 1)),
+        mean=shadow.mean.at[label].set(mean + off / (before + 1)),
         steps=shadow.steps.at[shadow.taken].set(spread / jnp.sqrt(grown)),
         taken=shadow.taken + 1,
         logdet=shadow.logdet + jnp.log(grown),
@@ -147,11 +163,19 @@ def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> S
 
 
 def _spread(shadow: Shadow, off: Float[Array, " D"]) -> Float[Array, " D"]:
-    """The inverse of prior plus scatter, times a deviation; O(W D), for the window holds W samples at most."""
-    return off / (PRIOR_SAMPLES * WITHIN) - (shadow.steps @ off) @ shadow.steps
+    """The inverse of prior plus scatter, times a deviation; O(R D), for it has learned R samples at most."""
+    along_R = jnp.where(jnp.arange(len(shadow.steps)) < shadow.taken, shadow.steps @ off, 0.0)
+    return off / (PRIOR_SAMPLES * WITHIN) - along_R @ shadow.steps
 
 
-def cleared(window: Window, fresh: Window, clear: Bool[Array, ""]) -> Window:
-    """`fresh` where the window is resolved; what it held is left in place, for its size is 0."""
+def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""], settled: Bool[Array, ""]) -> Window:
+    """The window without its samples, where it is emptied, and without evidence, where that is settled too.
+
+    What it held is left in place, for sizes of 0 say that it is not there.
+    """
+    names = fresh.names._replace(votes=window.names.votes)
+    shadow = fresh.shadow._replace(mean=window.shadow.mean, steps=window.shadow.steps)
+    blank = fresh._replace(code=window.code, label=window.label, kinds=window.kinds, names=names, shadow=shadow)
     blank = fresh._replace(code=window.code, label=window.label)
-    return jax.tree.map(lambda new, old: jnp.where(clear, new, old), blank, window)
+    kept = jax.tree.map(lambda new, old: jnp.where(settled, new, old), blank, window)
+    return kept._replace(size=jnp.where(emptied, 0, window.size))

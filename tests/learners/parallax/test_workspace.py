@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
-from pcl.learners.parallax import maps, succession, window, workspace
+from pcl.learners.parallax import maps, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.settling import free_energy, settle
 from pcl.learners.parallax.workspace import Opinion
@@ -126,6 +127,51 @@ def test_labels_that_stay_are_foretold_and_shuffled_ones_leave_the_input_alone()
     assert (log_p.argmax(1) == sticky)[100:].mean() > 0.88  # nine of ten stay
     np.testing.assert_allclose(succession.after(state, jnp.asarray([0.5, 0.2, 0.0])).sum(), 1, rtol=1e-5)
     assert state.trust[1] > 0.3
+
+
+def test_unlikeness_is_the_odds_of_a_mean_of_their_own_and_of_nothing_below_zero():
+    z = np.array([1.5, 0.4, 2.2, 0.9])
+    odds = stats.multivariate_normal.logpdf(z, cov=np.eye(4) + 1) - stats.norm.logpdf(z).sum()
+    np.testing.assert_allclose(surprise.unlikeness(jnp.asarray(z.sum()), jnp.asarray(4.0)), odds, rtol=1e-5)
+    assert surprise.unlikeness(jnp.asarray(-9.0), jnp.asarray(4.0)) == surprise.unlikeness(
+        jnp.zeros(()), jnp.asarray(4.0)
+    )
+
+
+def judged(counted=10, size=10, mature=10.0, strange=0.0, **evidence):
+    """The verdict of one context of a possible four on a window of ten."""
+    hp = HParams(specialists=4)
+    state = workspace.init(hp, 2, 2, window.empty(4, 10, 2, 2, 3))
+    held = state.window._replace(
+        counted=jnp.asarray(counted),
+        size=jnp.asarray(size),
+        mature=jnp.asarray(mature),
+        strange=jnp.zeros(4).at[0].set(strange),
+        judged=jnp.zeros(4).at[0].set(counted),
+        **{name: jnp.asarray(nats) for name, nats in evidence.items()},
+    )
+    verdict = surprise.judge(state, held, hp)
+    return {name: bool(value) for name, value in verdict._asdict().items() if name != "slot"}
+
+
+def test_labels_that_conflict_are_other_names_where_inputs_are_alike_and_another_sensor_where_not():
+    alike = judged(size=5, counted=5, new_map=25.0, guess=22.0)
+    assert (alike["new_map"], alike["new_sensor"]) == (True, False)
+    strange = judged(size=9, new_map=25.0, guess=14.0, strange=15.0)  # no density of the new sensor is better yet
+    assert (strange["new_map"], strange["new_sensor"]) == (False, True)
+    undecided = judged(size=9, new_map=21.0, guess=20.0, strange=8.0)  # both would do, neither is the clear one
+    assert not undecided["resolved"]
+    assert not judged(size=9, guess=-20.0, strange=20.0)["new_sensor"]  # strange inputs alone conflict with nothing
+
+
+def test_a_full_window_is_emptied_and_keeps_its_evidence_where_that_is_suspicious():
+    assert judged(new_map=12.0, guess=12.0) | {"resolved": True, "settled": False} == judged(new_map=12.0, guess=12.0)
+    assert judged(new_map=5.0)["settled"]
+    assert judged(new_map=12.0, mature=4.0)["settled"]  # rests on few of its samples
+    lag = window.empty(4, 10, 2, 2, 3)
+    held = lag._replace(size=jnp.asarray(10), new_map=jnp.asarray(12.0))
+    kept = window.cleared(held, lag, jnp.asarray(True), jnp.asarray(False))
+    assert (kept.size, kept.new_map) == (0, 12.0)
 
 
 SPECIALISTS = ("density", "shared", "synapses")
