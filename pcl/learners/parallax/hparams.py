@@ -4,7 +4,19 @@ from flax import struct
 
 from pcl.fields import Traced, static, traced
 
-WITHOUT = ("nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses", "past", "drift")
+WITHOUT = (
+    "nothing",
+    "persistence",
+    "gating",
+    "bound",
+    "lag",
+    "settling",
+    "maturity",
+    "synapses",
+    "past",
+    "drift",
+    "sleep",
+)
 
 
 @struct.dataclass

@@ -8,24 +8,18 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax import code, maps, succession, surprise, window, workspace
-from pcl.learners.parallax.density import Density, densities
+from pcl.learners.parallax import code, maps, sleep, succession, surprise, window, workspace
+from pcl.learners.parallax.density import densities
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.merging import Bank
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
 from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
-from pcl.learners.parallax.synapses import Discriminator, discriminators
+from pcl.learners.parallax.synapses import discriminators
 from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 QUERIES = 256  # answered at once
-
-
-class Bank(NamedTuple):
-    """The specialists of one sensor, one of each kind."""
-
-    density: Density
-    synapses: Discriminator
 
 
 class State(NamedTuple):
@@ -166,13 +160,14 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     verdict = surprise.judge(space, held, hp)
     belief_S = workspace.believe(space, jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), settled, expected))
     unlabelled = space._replace(belief=jnp.where(row.arrives, belief_S, space.belief))
+    banks, unlabelled, verdict = _sleep(state.banks, unlabelled, verdict, row.teaches, hp)
     resolved = _resolve(unlabelled, held, verdict)
     space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), resolved, unlabelled)
     # Without a lag memory every sample is learned at once, by whoever is current by then.
     at_once = hp.without == "lag"
     first = held.size - 1 if at_once else 0
     last = jnp.where(row.teaches & (verdict.resolved | at_once), held.size, 0)
-    banks, names, wrong = _absorb(state, space, held, first, last, hp)
+    banks, names, wrong = _absorb(state._replace(banks=banks), space, held, first, last, hp)
     fresh = window.empty(len(space.belief), *_sizes(space, row.code))
     space = space._replace(
         names=names, wrong=wrong, window=window.cleared(space.window, fresh, row.teaches & verdict.resolved)
@@ -188,7 +183,7 @@ def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, in
 
 def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspace:
     """The workspace after a verdict, before anything is learned."""
-    allocates = verdict.new_map | verdict.new_sensor
+    allocates = verdict.new
     owner = jnp.where(verdict.new_sensor, verdict.slot, space.owner[space.current])
     changes = verdict.slot != space.current
     return space._replace(
@@ -201,6 +196,23 @@ def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspa
         window=held,
         refused=space.refused + verdict.refused,
     )
+
+
+def _sleep(
+    banks: Bank, space: Workspace, verdict: Verdict, teaches: Bool[Array, ""], hp: HParams
+) -> tuple[Bank, Workspace, Verdict]:
+    """Banks and contexts after a sleep, where one is due or a slot is wanted, and the verdict in terms of them."""
+    slots = len(space.belief)
+    if slots == 1 or hp.without == "sleep":
+        return banks, space, verdict
+    blank = Bank(*(kind.init(jax.random.key(0)) for kind in _kinds(*_bank_shape(banks), hp)))
+    least = jnp.where(verdict.refused, -hp.allocation, 0.0)
+    tired = teaches & verdict.resolved & (verdict.refused | sleep.due(space, hp))
+    night = sleep.Night(banks, space, jnp.arange(slots))
+    night = sleep.once(tired, lambda night: sleep.sleep(night.banks, night.space, blank, least, hp), night)
+    wanted, refused = verdict.new_map | verdict.new_sensor, verdict.refused & (night.space.slots >= slots)
+    slot = jnp.where(wanted & ~refused, night.space.slots, night.moved[verdict.slot])
+    return night.banks, night.space, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)
 
 
 def _obey(state: State, row: Sample, hp: HParams) -> State:

@@ -35,9 +35,14 @@ class Verdict(NamedTuple):
 
     resolved: Bool[Array, ""]  # the window is emptied
     slot: Int[Array, ""]  # into this context
-    new_map: Bool[Array, ""]  # which looks through the current sensor and has names of its own
-    new_sensor: Bool[Array, ""]  # which has a sensor of its own
-    refused: Bool[Array, ""]  # a new one would have been, but there is no slot for it
+    new_map: Bool[Array, ""]  # wanted: one that looks through the current sensor and has names of its own
+    new_sensor: Bool[Array, ""]  # wanted: one that has a sensor of its own
+    refused: Bool[Array, ""]  # there is no slot for a new one
+
+    @property
+    def new(self) -> Bool[Array, ""]:
+        """Whether a new context is wanted, and has a slot."""
+        return (self.new_map | self.new_sensor) & ~self.refused
 
 
 def weigh(
@@ -117,7 +122,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     return Verdict(
         resolved=learns | recalls | allocates | full,
         slot=slot.astype(jnp.int32),
-        new_map=new_map & ~refused,
-        new_sensor=new_sensor & ~refused,
+        new_map=new_map,
+        new_sensor=new_sensor,
         refused=refused,
     )

@@ -1,0 +1,184 @@
+"""Two specialists that become one: the evidence that they are, and what both have learned in one.
+
+    evidence = log p(what both learned | one) - log p(what both learned | two)
+
+in closed form, for what specialists and maps learn are sufficient statistics. Of two maps over one sensor these are the
+samples of each label on each latent (Dirichlet and multinomial, with the prior that `maps.read_out` has); of two
+sensors, count, mean and scatter of each latent (normal and inverse Wishart, with the shrinkage that the densities
+have), latents matched by the labels that name them. A merger is exact: votes, counts and precisions add, and scatters
+with what lies between the means.
+
+Source: Murphy (2012), Machine Learning, sections 4.6.3 (normal and inverse Wishart) and 5.3.2 (marginal likelihoods).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.special import gammaln, multigammaln
+from jax.typing import ArrayLike
+from jaxtyping import Float, Int
+
+from pcl.learners.parallax import density, maps
+from pcl.learners.parallax.density import Density
+from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN
+from pcl.learners.parallax.synapses import Discriminator
+
+
+class Bank(NamedTuple):
+    """The specialists of one sensor, one of each kind."""
+
+    density: Density
+    synapses: Discriminator
+
+
+def maps_alike(one: Map, other: Map) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Samples on latents that both name, and the evidence that two maps over one bank are one.
+
+    What a latent is called is drawn for each map from a Dirichlet distribution. Samples count where their label is
+    tied: votes beside it are errors of the bank, which differ by the classes that were about.
+    """
+
+    def log_p(called_LC: Float[Array, "L C"]) -> Float[Array, ""]:
+        alpha = maps.SMOOTHING / called_LC.shape[1]
+        of_labels_L = (gammaln(alpha + called_LC) - gammaln(alpha)).sum(1)
+        return jnp.sum(of_labels_L + gammaln(maps.SMOOTHING) - gammaln(maps.SMOOTHING + called_LC.sum(1)))
+
+    called_2LC = jnp.stack([jax.nn.one_hot(maps.ties(m), len(m.votes), axis=0) * m.votes.sum(0) for m in (one, other)])
+    shared = jnp.min(called_2LC.sum(2), axis=0).sum()
+    return shared, log_p(called_2LC.sum(0)) - log_p(called_2LC[0]) - log_p(called_2LC[1])
+
+
+def sensors_alike(one: Density, other: Density) -> Float[Array, ""]:
+    """Evidence that two banks, whose latents are in the same places, are one.
+
+    Before anything is seen, a covariance has the mean Sigma and the worth of D samples as in `density`, and class
+    means lie about as far apart as samples of a class do.
+    """
+    inputs = one.mean.shape[1]
+    samples = one.size.sum() + other.size.sum()
+    within_DD = one.scatter.sum(0) + other.scatter.sum(0) + PRIOR_SAMPLES * WITHIN * jnp.eye(inputs)
+    within_DD = within_DD / (samples + PRIOR_SAMPLES)
+    within_DD = within_DD + density.RIDGE * jnp.trace(within_DD) / inputs * jnp.eye(inputs)
+    centre = (one.size @ one.mean + other.size @ other.mean) / jnp.maximum(samples, 1)
+    freedom = 2 * inputs + 1.0  # of an inverse Wishart with the matrix D Sigma and the mean Sigma
+
+    def log_p(size_L: Float[Array, " L"], mean_LD: Float[Array, "L D"], scatter_GDD: Float[Array, "G D D"]) -> Array:
+        off_LD = jnp.sqrt(size_L / (size_L + 1))[:, None] * (mean_LD - centre)
+        own = len(scatter_GDD) > 1
+        between_GDD = off_LD[:, :, None] * off_LD[:, None] if own else (off_LD.T @ off_LD)[None]
+        size_G = size_L if own else size_L.sum()[None]
+        prior_GDD = jnp.broadcast_to(inputs * within_DD, scatter_GDD.shape)
+        before_G, after_G = _logdet(prior_GDD), _logdet(prior_GDD + scatter_GDD + between_GDD)
+        of_covariance_G = (freedom * before_G - (freedom + size_G) * after_G) / 2
+        gamma_G = multigammaln((freedom + size_G) / 2, inputs) - multigammaln(freedom / 2, inputs)
+        return jnp.sum(of_covariance_G + gamma_G) - inputs / 2 * jnp.log1p(size_L).sum()
+
+    apart = log_p(one.size, one.mean, one.scatter) + log_p(other.size, other.mean, other.scatter)
+    return log_p(*_joined(one, other)) - apart
+
+
+def _logdet(positive_GDD: Float[Array, "G D D"]) -> Float[Array, " G"]:
+    diagonal_GD = jnp.diagonal(jnp.linalg.cholesky(positive_GDD), axis1=1, axis2=2)
+    return 2 * jnp.log(diagonal_GD).sum(1)
+
+
+def _joined(one: Density, other: Density) -> tuple[Float[Array, " L"], Float[Array, "L D"], Float[Array, "G D D"]]:
+    """Counts, means and scatters of the samples of both."""
+    size_L = one.size + other.size
+    share_L = other.size / jnp.maximum(size_L, 1e-30)
+    off_LD = other.mean - one.mean
+    apart_LD = jnp.sqrt(one.size * share_L)[:, None] * off_LD
+    own = len(one.scatter) > 1
+    between_GDD = apart_LD[:, :, None] * apart_LD[:, None] if own else (apart_LD.T @ apart_LD)[None]
+    return size_L, one.mean + share_L[:, None] * off_LD, one.scatter + other.scatter + between_GDD
+
+
+def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Float[Array, " L"]) -> Int[Array, " L"]:
+    """Where among the latents of one bank those of another belong: where their labels are, the others elsewhere.
+
+    Labels that both have met often come first; latents that none of them names are placed by size, large ones where
+    there is most room. A permutation: every latent has one place.
+    """
+    latents = len(size_L)
+    met_C = jnp.minimum(one.votes.sum(0), other.votes.sum(0))
+    here_C, there_C = maps.ties(one), maps.ties(other)
+
+    def of_label(label: Int[Array, ""], place: Int[Array, " L"]) -> Int[Array, " L"]:
+        free = (place[there_C[label]] < 0) & ~(place == here_C[label]).any() & (met_C[label] > 0)
+        return place.at[there_C[label]].set(jnp.where(free, here_C[label], place[there_C[label]]))
+
+    by_label = jnp.argsort(-met_C)
+    place = jax.lax.fori_loop(0, len(met_C), lambda i, p: of_label(by_label[i], p), jnp.full(latents, -1, jnp.int32))
+    taken = jnp.zeros(latents, bool).at[place].max(place >= 0)  # the last is marked by none: -1 counts from the end
+    theirs, ours = jnp.argsort(jnp.where(place < 0, -other_size_L, 1.0)), jnp.argsort(jnp.where(taken, jnp.inf, size_L))
+    rest = jnp.arange(latents) < (place < 0).sum()
+    return place.at[theirs].set(jnp.where(rest, ours, place[theirs]))
+
+
+def renamed(names: Map, place: Int[Array, " L"]) -> Map:
+    """The map once the latents that it names are in other places."""
+    opened = jnp.where(names.opened >= 0, place[names.opened], -1).astype(jnp.int32)
+    return Map(names.votes[jnp.argsort(place)], opened)
+
+
+def placed(sensor: Density, place: Int[Array, " L"]) -> Density:
+    """The sums of a bank with its latents in other places."""
+    came_from = jnp.argsort(place)
+    changes = ("size", "mean", "recent", "moved", *(("scatter",) if len(sensor.scatter) > 1 else ()))
+    return sensor._replace(**{name: getattr(sensor, name)[came_from] for name in changes})
+
+
+def merged_maps(one: Map, other: Map) -> Map:
+    """Votes add; a label that opened a latent in either has opened it."""
+    return Map(one.votes + other.votes, jnp.where(one.opened >= 0, one.opened, other.opened))
+
+
+def merged_densities(one: Density, other: Density) -> Density:
+    """The bank that has seen the samples of both, whose latents are in the same places."""
+    size_L, mean_LD, scatter_GDD = _joined(one, other)
+    lately_L, other_lately_L = (jnp.minimum(bank.size, density.RECENT) for bank in (one, other))
+    share_L = other_lately_L / jnp.maximum(lately_L + other_lately_L, 1e-30)
+    return density.renew(
+        one._replace(
+            size=size_L,
+            mean=mean_LD,
+            scatter=scatter_GDD,
+            square=one.square + other.square,
+            log_square=one.log_square + other.log_square,
+            recent=one.recent + share_L[:, None] * (other.recent - one.recent),
+            moved=jnp.zeros_like(one.moved),  # these sums were about other means
+        )
+    )
+
+
+def merged_synapses(
+    states: Discriminator, first: Int[Array, ""], second: Int[Array, ""], place: Int[Array, " L"], ridge: ArrayLike
+) -> Discriminator:
+    """The first of two layers has learned the samples of both: precisions, and what they say of weights, add.
+
+    Without inverses of P, whose small variances rounding would blur: of A = P_a, B = P_b and the prior's precision r,
+
+        P = (1/A + 1/B - r)^-1 = A M^-1 B,   M = A + B - r B A,   w = w_a + A M^-1 (w_b - w_a) + r P w_a
+    """
+    came_from = jnp.argsort(place)
+    inputs = states.w.shape[1]
+    a_HH, b_HH = (states.p.base[at] - states.p.steps[at].T @ states.p.steps[at] for at in (first, second))
+    # Where latents moved, variances may exceed the prior's; it is taken off no further than leaves them positive.
+    widest = jnp.maximum(jnp.linalg.eigvalsh(a_HH)[-1], jnp.linalg.eigvalsh(b_HH)[-1])
+    prior = jnp.minimum(jnp.asarray(ridge), 1 / widest)
+    weights_HL, off_HL = states.w[first], states.w[second][:, came_from] - states.w[first]
+    mixed_HH = a_HH + b_HH - prior * b_HH @ a_HH
+    solved = a_HH @ jnp.linalg.solve(mixed_HH, jnp.concatenate([b_HH, off_HL], axis=1))
+    p_HH = 0.5 * (solved[:, :inputs] + solved[:, :inputs].T)
+    return states._replace(
+        w=states.w.at[first].set(weights_HL + solved[:, inputs:] + prior * p_HH @ weights_HL),
+        p=states.p._replace(
+            base=states.p.base.at[first].set(p_HH),
+            steps=states.p.steps.at[first].set(0.0),
+            waiting=states.p.waiting.at[first].set(0),
+        ),
+        size=states.size.at[first].add(states.size[second][came_from]),
+    )

@@ -1,0 +1,166 @@
+"""Sleep: contexts that one explains as well as two become one, and leave a slot free.
+
+While it is awake the workspace splits: what no context explains gets one of its own, and may have been a run of odd
+samples. Asleep it compares all that any two contexts have learned, and merges the two closest where the evidence says
+that they are one (`merging`).
+
+Mergers are priced as allocations are. Unasked, two become one where this raises the evidence at all. When a new
+context is wanted and no slot is free, the window gains at least `allocation` nats by having it, and the two closest
+become one where that loses less. Otherwise the request is refused and counted, as without sleep: nothing is ever
+overwritten. Contexts that have named nothing in common are left alone.
+
+There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
+next conflict parts again, at the price of learning one of them anew.
+
+Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Float, Int
+
+from pcl.learners.parallax import maps, merging
+from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.merging import Bank
+from pcl.learners.parallax.workspace import Workspace
+
+OFTEN = 1 / 8  # share of its age after which the workspace sleeps again
+
+
+class Pair(NamedTuple):
+    """Two contexts of which the second may become part of the first."""
+
+    first: Int[Array, ""]
+    second: Int[Array, ""]
+    evidence: Float[Array, ""]  # that they are one, in nats
+    place: Int[Array, " L"]  # of each latent of the second's bank among those of the first's
+
+
+class Night(NamedTuple):
+    """What sleep may change."""
+
+    banks: Bank
+    space: Workspace
+    moved: Int[Array, " S"]  # the slot that each context is in now
+
+
+def once(true: Bool[Array, ""], change: Callable[[Any], Any], state: Any) -> Any:
+    """The state after a change that is seldom due: a loop of one turn or none.
+
+    It is skipped under `map`, and under `vmap` unless a member needs it, where `cond` would take both branches.
+    """
+    return jax.lax.fori_loop(0, true.astype(jnp.int32), lambda _, state: change(state), state)
+
+
+def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
+    """Whether there is something to compare, and enough was learned since it was compared last."""
+    return (space.slots > 1) & (space.taught >= (1 + OFTEN) * space.slept + hp.lag)
+
+
+def sleep(banks: Bank, space: Workspace, blank: Bank, least: ArrayLike, hp: HParams) -> Night:
+    """The two closest contexts are one afterwards, if the evidence for it is above `least`; slots stay contiguous.
+
+    The window is left as it is: whoever sleeps has resolved it. An emptied slot holds the bank `blank`.
+    """
+    pair = closest(banks, space)
+    merges = pair.evidence > least
+    awake = Night(
+        banks, space._replace(slept=jnp.where(merges, space.slept, space.taught)), jnp.arange(len(space.belief))
+    )
+    return once(merges, lambda night: _merged(night, pair, blank, hp), awake)
+
+
+def closest(banks: Bank, space: Workspace) -> Pair:
+    """The two contexts with the most evidence that they are one; minus infinity where there are no two."""
+    latents = banks.density.size.shape[1]
+    none = jnp.zeros((), jnp.int32)
+    nobody = Pair(none, none, jnp.full((), -jnp.inf), jnp.arange(latents))
+
+    def of_second(second: Int[Array, ""], carry: tuple[Int[Array, ""], Pair]) -> tuple[Int[Array, ""], Pair]:
+        first, best = carry
+        pair = compared(banks, space, first, second)
+        better = pair.evidence > best.evidence
+        return first, jax.tree.map(lambda new, old: jnp.where(better, new, old), pair, best)
+
+    def of_first(first: Int[Array, ""], best: Pair) -> Pair:
+        return jax.lax.fori_loop(first + 1, space.slots, of_second, (first, best))[1]
+
+    return jax.lax.fori_loop(0, space.slots, of_first, nobody)
+
+
+def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Array, ""]) -> Pair:
+    """Evidence that two contexts are one. The second is none that owns the first's bank."""
+    swaps = space.owner[one] == other
+    first, second = jnp.where(swaps, other, one), jnp.where(swaps, one, other)
+    names, others = _slot(space.names, first), _slot(space.names, second)
+    ours, theirs = space.owner[first], space.owner[second]
+    sensor, another = _slot(banks.density, ours), _slot(banks.density, theirs)
+    place = merging.matched(names, others, sensor.size, another.size)
+    place = jnp.where(ours == theirs, jnp.arange(len(place)), place)
+    shared, of_maps = merging.maps_alike(names, merging.renamed(others, place))
+
+    def of_sensors(of_maps: Float[Array, ""]) -> Float[Array, ""]:
+        # Names have chosen which latents are compared: that they agree says nothing then.
+        return jnp.minimum(of_maps, 0.0) + merging.sensors_alike(sensor, merging.placed(another, place))
+
+    evidence = once(ours != theirs, of_sensors, of_maps)
+    return Pair(first, second, jnp.where(shared >= 1, evidence, -jnp.inf), place)
+
+
+def _merged(night: Night, pair: Pair, blank: Bank, hp: HParams) -> Night:
+    """The second context is part of the first, a second bank of the first's, and the last slot fills the hole."""
+    banks, space = night.banks, night.space
+    first, second, _, place = pair
+    ours, theirs = space.owner[first], space.owner[second]
+
+    def one_sensor(known: tuple[Bank, Workspace]) -> tuple[Bank, Workspace]:
+        banks, space = known
+        here, there = _slot(banks.density, ours), merging.placed(_slot(banks.density, theirs), place)
+        wrong_L, other_wrong_L = space.wrong[ours], space.wrong[theirs][jnp.argsort(place)]
+        share_L = there.size / jnp.maximum(here.size + there.size, 1e-30)
+        through_S = space.owner == theirs
+        replaced = jax.vmap(merging.renamed, (0, None))(space.names, place)
+        names = jax.tree.map(lambda new, old: jax.vmap(jnp.where)(through_S, new, old), replaced, space.names)
+        space = space._replace(
+            names=names,
+            owner=jnp.where(through_S, ours, space.owner),
+            wrong=space.wrong.at[ours].add(share_L * (other_wrong_L - wrong_L)).at[theirs].set(1.0),
+        )
+        sensor = merging.merged_densities(here, there)
+        synapses = merging.merged_synapses(banks.synapses, ours, theirs, place, hp.ridge)
+        return _put(Bank(_put(banks.density, sensor, ours), synapses), blank, theirs), space
+
+    banks, space = once(ours != theirs, one_sensor, (banks, space))
+    both = merging.merged_maps(_slot(space.names, first), _slot(space.names, second))
+    belief = space.belief.at[first].add(space.belief[second])
+    last, nameless = space.slots - 1, maps.empty(*both.votes.shape)
+
+    def filled(leaf: Array, empty: ArrayLike) -> Array:
+        return leaf.at[second].set(leaf[last]).at[last].set(empty)
+
+    index_S = jnp.arange(len(belief))
+    fills = (index_S == last) & (last != second)
+    went_S = jnp.where(fills, second, jnp.where(index_S == second, jnp.where(first == last, second, first), index_S))
+    space = space._replace(
+        belief=filled(belief, 0.0),
+        slots=last,
+        owner=filled(went_S[space.owner], 0),
+        names=jax.tree.map(filled, _put(space.names, both, first), nameless),
+        wrong=filled(space.wrong, 1.0),
+        current=went_S[space.current],
+        merged=space.merged + 1,
+    )
+    return Night(jax.tree.map(filled, banks, blank), space, went_S[night.moved])
+
+
+def _slot(states: Any, slot: Int[Array, ""]) -> Any:
+    return jax.tree.map(lambda leaf: leaf[slot], states)
+
+
+def _put(states: Any, state: Any, slot: Int[Array, ""]) -> Any:
+    return jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), states, state)
