@@ -193,6 +193,7 @@ def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspa
         current=verdict.slot,
         switches=space.switches + changes,
         taught=space.taught + 1,
+        slept=jnp.where(allocates, space.taught, space.slept),
         window=held,
         refused=space.refused + verdict.refused,
     )
@@ -206,7 +207,7 @@ def _sleep(
     if slots == 1 or hp.without == "sleep":
         return banks, space, verdict
     blank = Bank(*(kind.init(jax.random.key(0)) for kind in _kinds(*_bank_shape(banks), hp)))
-    least = jnp.where(verdict.refused, -hp.allocation, 0.0)
+    least = -jnp.where(verdict.refused, hp.allocation, jnp.minimum(hp.recall, hp.allocation))
     tired = teaches & verdict.resolved & (verdict.refused | sleep.due(space, hp))
     night = sleep.Night(banks, space, jnp.arange(slots))
     night = sleep.once(tired, lambda night: sleep.sleep(night.banks, night.space, blank, least, hp), night)

@@ -3,20 +3,21 @@
     evidence = log p(what both learned | one) - log p(what both learned | two)
 
 in closed form, for what specialists and maps learn are sufficient statistics. Of two maps over one sensor these are the
-samples of each label on each latent (Dirichlet and multinomial, with the prior that `maps.read_out` has); of two
-sensors, count, mean and scatter of each latent (normal and inverse Wishart, with the shrinkage that the densities
-have), latents matched by the labels that name them. A merger is exact: votes, counts and precisions add, and scatters
-with what lies between the means.
+samples of each label on each latent (one name a latent, drawn at random, and samples with others as often as the bank
+gets them wrong); of two sensors, count, mean and scatter of each latent (normal and inverse Wishart, with the shrinkage
+that the densities have), latents matched by the labels that name them. A merger is exact: votes, counts and precisions
+add, and scatters with what lies between the means.
 
 Source: Murphy (2012), Machine Learning, sections 4.6.3 (normal and inverse Wishart) and 5.3.2 (marginal likelihoods).
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import gammaln, multigammaln
+from jax.scipy.special import multigammaln
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
@@ -34,17 +35,20 @@ class Bank(NamedTuple):
     synapses: Discriminator
 
 
-def maps_alike(one: Map, other: Map) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Samples on latents that both name, and the evidence that two maps over one bank are one.
 
-    What a latent is called is drawn for each map from a Dirichlet distribution. Samples count where their label is
-    tied: votes beside it are errors of the bank, which differ by the classes that were about.
+    A map draws the name of each latent, any label alike; a sample on it bears that name, or, as often as the bank gets
+    samples of the latent wrong, any other. Samples count where their label is tied: votes beside it are errors too, and
+    differ by the classes that were about.
     """
+    labels = one.votes.shape[1]
+    wrong_L1 = jnp.clip(wrong_L, maps.LEAST_ERROR, 0.5)[:, None]
 
     def log_p(called_LC: Float[Array, "L C"]) -> Float[Array, ""]:
-        alpha = maps.SMOOTHING / called_LC.shape[1]
-        of_labels_L = (gammaln(alpha + called_LC) - gammaln(alpha)).sum(1)
-        return jnp.sum(of_labels_L + gammaln(maps.SMOOTHING) - gammaln(maps.SMOOTHING + called_LC.sum(1)))
+        others_LC = called_LC.sum(1, keepdims=True) - called_LC
+        of_name_LC = called_LC * jnp.log1p(-wrong_L1) + others_LC * jnp.log(wrong_L1 / (labels - 1))
+        return jnp.sum(jax.nn.logsumexp(of_name_LC, axis=1) - math.log(labels))
 
     called_2LC = jnp.stack([jax.nn.one_hot(maps.ties(m), len(m.votes), axis=0) * m.votes.sum(0) for m in (one, other)])
     shared = jnp.min(called_2LC.sum(2), axis=0).sum()

@@ -4,10 +4,11 @@ While it is awake the workspace splits: what no context explains gets one of its
 samples. Asleep it compares all that any two contexts have learned, and merges the two closest where the evidence says
 that they are one (`merging`).
 
-Mergers are priced as allocations are. Unasked, two become one where this raises the evidence at all. When a new
-context is wanted and no slot is free, the window gains at least `allocation` nats by having it, and the two closest
-become one where that loses less. Otherwise the request is refused and counted, as without sleep: nothing is ever
-overwritten. Contexts that have named nothing in common are left alone.
+Mergers are priced as allocations are. A context that was worth `allocation` nats to the window that asked for it has
+to stay worth some: two that all they have learned tells apart by less than `recall`, what one window needs to change
+between them, become one. When a new context is wanted and no slot is free, the window gains at least `allocation` by
+having it, and the two closest become one where that loses less. Otherwise the request is refused and counted, as
+without sleep: nothing is ever overwritten. Contexts that have named nothing in common are left alone.
 
 There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
 next conflict parts again, at the price of learning one of them anew.
@@ -102,7 +103,7 @@ def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Arra
     sensor, another = _slot(banks.density, ours), _slot(banks.density, theirs)
     place = merging.matched(names, others, sensor.size, another.size)
     place = jnp.where(ours == theirs, jnp.arange(len(place)), place)
-    shared, of_maps = merging.maps_alike(names, merging.renamed(others, place))
+    shared, of_maps = merging.maps_alike(names, merging.renamed(others, place), space.wrong[ours])
 
     def of_sensors(of_maps: Float[Array, ""]) -> Float[Array, ""]:
         # Names have chosen which latents are compared: that they agree says nothing then.

@@ -43,7 +43,7 @@ class Workspace(NamedTuple):
     refused: Int[Array, ""]  # contexts for which there was no slot left
     skipped: Int[Array, ""]  # samples that were not finite
     merged: Int[Array, ""]  # contexts that became part of another in sleep
-    slept: Float[Array, ""]  # `taught` when sleep last found nothing to merge
+    slept: Float[Array, ""]  # `taught` when the last context was new, or sleep last found nothing to merge
 
 
 class Opinion(NamedTuple):

@@ -1,0 +1,228 @@
+"""Facts of sleep: mergers are exact, evidence is a product of predictive probabilities, and slots stay contiguous."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import multivariate_t
+
+from pcl.learners.parallax import density, merging, sleep, window, workspace
+from pcl.learners.parallax.density import densities
+from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax.merging import Bank
+from pcl.learners.parallax.protocol import Message
+from pcl.learners.parallax.synapses import discriminators
+
+S, L, D, H, N = 4, 3, 4, 6, 40
+HP = HParams(specialists=S, width=H)
+KINDS = densities(L, D), discriminators(L, H, HP.ridge, HP.sharpness)
+PLACE = jnp.asarray([2, 0, 1])  # what the other bank calls 0 is 2 here
+
+
+@functools.cache
+def blank():
+    return Bank(*(kind.init(jax.random.key(0)) for kind in KINDS))
+
+
+def learned(slot, codes, features, latents):
+    """Four banks, of which the one in `slot` has learned."""
+    return _learned(jax.tree.map(lambda leaf: jnp.stack([leaf] * S), blank()), slot, codes, features, latents)
+
+
+@jax.jit
+def _learned(banks, slot, codes, features, latents):
+    ones = jnp.ones(len(codes))
+
+    def step(banks, row):
+        code, feature, latent, one = row
+        message = Message(code, latent, one, one)
+        return Bank(
+            KINDS[0].learn(banks.density, slot, message),
+            KINDS[1].learn(banks.synapses, slot, message._replace(code=feature)),
+        ), None
+
+    return jax.lax.scan(step, banks, (codes, features, latents, ones))[0]
+
+
+def samples(seed=0, n=2 * N):
+    rng = np.random.default_rng(seed)
+    k = rng.integers(0, L, n)
+    codes = 2 * np.eye(L, D)[k] + rng.normal(size=(n, D))
+    return jnp.asarray(codes, jnp.float32), jnp.asarray(rng.normal(size=(n, H)), jnp.float32), jnp.asarray(k)
+
+
+def at(states, slot):
+    return jax.tree.map(lambda leaf: leaf[slot], states)
+
+
+def put(states, state, slot):
+    return jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), states, state)
+
+
+def named(votes):
+    return Map(jnp.asarray(votes, jnp.float32), jnp.full(np.shape(votes)[1], -1, jnp.int32))
+
+
+def space_of(banks, owner, votes):
+    """A workspace whose contexts look through these banks; the last one is current."""
+    slots = len(owner)
+    held = window.empty(S, 4, L, L, D)
+    space = workspace.init(HP, L, L, held)
+    return space._replace(
+        belief=jnp.zeros(S).at[:slots].set(1 / slots),
+        slots=jnp.asarray(slots),
+        owner=jnp.zeros(S, jnp.int32).at[:slots].set(jnp.asarray(owner)),
+        names=space.names._replace(votes=space.names.votes.at[:slots].set(jnp.asarray(votes, jnp.float32))),
+        wrong=jnp.full((S, L), 0.1),
+        current=jnp.asarray(slots - 1),
+    )
+
+
+def test_two_halves_of_a_stream_merge_into_the_bank_that_learned_both():
+    codes, features, k = samples()
+    came_from = jnp.argsort(PLACE)
+    whole = at(learned(0, codes, features, k), 0)
+    # Twice the first half, so that both programs have one shape: only ever one half of each.
+    first, second = slice(0, N), slice(N, 2 * N)
+    half = learned(0, codes[first], features[first], k[first])
+    other = at(learned(1, codes[second], features[second], came_from[k[second]]), 1)
+    banks = put(half, other, 1)
+    ours, theirs = at(banks.density, 0), merging.placed(at(banks.density, 1), PLACE)
+    merged = merging.merged_densities(ours, theirs)
+    wanted = density.renew(whole.density)
+    for name in ("size", "mean", "scatter", "inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet"):
+        np.testing.assert_allclose(getattr(merged, name), getattr(wanted, name), rtol=2e-4, atol=2e-4, err_msg=name)
+    synapses = at(merging.merged_synapses(banks.synapses, jnp.asarray(0), jnp.asarray(1), PLACE, HP.ridge), 0)
+    np.testing.assert_allclose(synapses.w, whole.synapses.w, atol=2e-5)
+    p, joint = (s.p.base - s.p.steps.T @ s.p.steps for s in (synapses, whole.synapses))
+    np.testing.assert_allclose(p, joint, atol=2e-5)
+    np.testing.assert_array_equal(synapses.size, whole.synapses.size)
+
+
+WRONG = jnp.asarray([0.1, 0.2, 0.3])
+
+
+def test_maps_learned_from_one_table_are_one_and_renamed_ones_are_two():
+    votes = np.diag([30.0, 20.0, 40.0])
+    shared, alike = merging.maps_alike(named(votes), named(0.5 * votes), WRONG)
+    assert shared == 45
+    np.testing.assert_allclose(alike, L * np.log(L), atol=1e-3)
+    assert merging.maps_alike(named(votes), named(np.roll(votes, 1, axis=1)), WRONG)[1] < -50
+    # What only one of them has met says nothing.
+    shared, alike = merging.maps_alike(named(np.diag([9.0, 0, 0])), named(np.diag([0, 9.0, 0])), WRONG)
+    assert shared == 0
+    np.testing.assert_allclose(alike, 0, atol=1e-5)
+
+
+def test_evidence_for_one_map_sums_over_all_names_that_it_may_have():
+    def log_p(labels_of_latents):
+        total = 0.0
+        for wrong, labels in zip(WRONG, labels_of_latents, strict=True):
+            hits = labels[:, None] == np.arange(L)
+            total += np.log(np.mean(np.prod(np.where(hits, 1 - wrong, wrong / (L - 1)), axis=0)))
+        return total
+
+    tables = [np.array([[5, 0, 0], [0, 7, 0], [0, 0, 2]]), np.array([[0, 3, 0], [0, 0, 6], [4, 0, 0]])]
+    rows = [[np.repeat(np.arange(L), counts) for counts in table] for table in tables]
+    both = [np.concatenate(pair) for pair in zip(*rows, strict=True)]
+    want = log_p(both) - log_p(rows[0]) - log_p(rows[1])
+    np.testing.assert_allclose(merging.maps_alike(*map(named, tables), WRONG)[1], want, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_evidence_for_one_sensor_is_that_of_its_samples_foretold_in_turn():
+    rng = np.random.default_rng(2)
+    parts = [rng.normal(size=(n, D)) + shift for n, shift in ((12, 0.0), (9, 0.8))]
+    scatters = [(x - x.mean(0)).T @ (x - x.mean(0)) for x in parts]
+    within = (sum(scatters) + 20 * 0.5 * np.eye(D)) / (sum(map(len, parts)) + 20)
+    within += 0.02 * np.trace(within) / D * np.eye(D)
+    centre = np.concatenate(parts).mean(0)
+
+    def log_p(x):
+        """Student t after Student t, from the prior of one more sample at the centre (Murphy, 4.6.3.6)."""
+        mean, kappa, freedom, scale, total = centre, 1.0, 2 * D + 1.0, D * within, 0.0
+        for row in x:
+            left = freedom - D + 1
+            total += multivariate_t.logpdf(row, mean, scale * (kappa + 1) / (kappa * left), df=left)
+            off = row - mean
+            scale = scale + kappa / (kappa + 1) * np.outer(off, off)
+            mean, kappa, freedom = mean + off / (kappa + 1), kappa + 1, freedom + 1
+        return total
+
+    want = log_p(np.concatenate(parts)) - log_p(parts[0]) - log_p(parts[1])
+    with jax.enable_x64(True):
+        banks = [
+            blank().density._replace(
+                size=jnp.asarray([len(x), 0.0, 0.0]),
+                mean=jnp.zeros((L, D)).at[0].set(x.mean(0)),
+                scatter=jnp.zeros((L, D, D)).at[0].set(scatter),
+            )
+            for x, scatter in zip(parts, scatters, strict=True)
+        ]
+        np.testing.assert_allclose(merging.sensors_alike(*banks), want, rtol=1e-8)
+
+
+def test_latents_are_matched_by_their_labels_and_every_one_has_a_place():
+    ours, theirs = named(np.diag([9.0, 9, 0])), named(np.roll(np.diag([9.0, 9, 9]), 1, axis=0))
+    # Labels 0 and 1 are latents 0 and 1 of one bank, 1 and 2 of the other; what is left goes where nothing is.
+    place = merging.matched(ours, theirs, jnp.asarray([9.0, 9, 0]), jnp.asarray([9.0, 9, 9]))
+    assert place.tolist() == [2, 0, 1]
+    moved = merging.renamed(theirs, place)
+    np.testing.assert_array_equal(moved.votes, np.diag([9.0, 9, 9]))
+
+
+@functools.cache
+def asleep():
+    return jax.jit(lambda banks, space, least: sleep.sleep(banks, space, blank(), least, HP))
+
+
+def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous():
+    codes, features, k = samples()
+    first, second = slice(0, N), slice(N, 2 * N)
+    banks = learned(0, codes[first], features[first], k[first])
+    # Bank 1 is the first again, with its latents in other places; bank 3 sees something else.
+    same = at(learned(1, codes[second], features[second], jnp.argsort(PLACE)[k[second]]), 1)
+    alien = at(learned(3, 8 - 2 * codes[first], features[second], k[second]), 3)
+    banks = put(put(banks, same, 1), alien, 3)
+    table = 13.0 * np.eye(L)
+    votes = [table, table[np.asarray(PLACE)], np.roll(table, 1, axis=1), table]
+    space = space_of(banks, [0, 1, 0, 3], votes)
+    night = asleep()(banks, space, 0.0)
+    after = night.space
+    assert after.slots == 3
+    assert after.merged == 1
+    assert night.moved.tolist() == [0, 0, 2, 1]  # the last one fills the hole
+    assert after.owner[:3].tolist() == [0, 1, 0]
+    assert after.current == 1
+    np.testing.assert_allclose(after.belief, [0.5, 0.25, 0.25, 0])
+    np.testing.assert_array_equal(after.names.votes[0], 2 * table)
+    np.testing.assert_array_equal(after.names.votes[2], votes[2])
+    np.testing.assert_allclose(night.banks.density.size.sum(1), [2 * N, N, 0, 0], rtol=1e-6)
+    # Whoever did not merge is what it was, bit for bit, and a free slot is as new.
+    jax.tree.map(np.testing.assert_array_equal, at(night.banks, 1), alien)
+    jax.tree.map(np.testing.assert_array_equal, at(night.banks, 3), blank())
+    # Nothing is left that evidence favours, nor for the price of a window.
+    again = asleep()(night.banks, after, -HP.allocation)
+    jax.tree.map(np.testing.assert_array_equal, again.banks, night.banks)
+    assert again.space.slots == 3
+    assert again.space.slept == after.taught
+
+
+def test_two_maps_over_one_bank_merge_and_leave_the_bank_as_it_was():
+    codes, features, k = samples()
+    banks = learned(0, codes[:N], features[:N], k[:N])
+    table = 13.0 * np.eye(L)
+    space = space_of(banks, [0, 0, 0], [table, np.roll(table, 1, axis=1), table])
+    night = asleep()(banks, space, 0.0)
+    assert night.space.slots == 2
+    assert night.space.current == night.moved[2] == 0
+    jax.tree.map(np.testing.assert_array_equal, night.banks, banks)
+    # A founder that stands behind its maps keeps its bank, and takes their place.
+    space = space_of(put(banks, at(banks, 0), 2), [2, 2, 2], [table, np.roll(table, 1, axis=1), table])
+    behind = asleep()(put(put(banks, blank(), 0), at(banks, 0), 2), space, 0.0)
+    assert behind.space.owner[:2].tolist() == [0, 0]
+    assert behind.moved.tolist() == [0, 1, 0, 3]
+    jax.tree.map(np.testing.assert_array_equal, at(behind.banks, 0), at(banks, 0))
