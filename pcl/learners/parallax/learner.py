@@ -206,11 +206,10 @@ def _sleep(
     slots = len(space.belief)
     if slots == 1 or hp.without == "sleep":
         return banks, space, verdict
-    blank = Bank(*(kind.init(jax.random.key(0)) for kind in _kinds(*_bank_shape(banks), hp)))
     least = -jnp.where(verdict.refused, hp.allocation, jnp.minimum(hp.recall, hp.allocation))
     tired = teaches & verdict.resolved & (verdict.refused | sleep.due(space, hp))
     night = sleep.Night(banks, space, jnp.arange(slots))
-    night = sleep.once(tired, lambda night: sleep.sleep(night.banks, night.space, blank, least, hp), night)
+    night = sleep.once(tired, lambda night: sleep.sleep(night.banks, night.space, least, hp), night)
     wanted, refused = verdict.new_map | verdict.new_sensor, verdict.refused & (night.space.slots >= slots)
     slot = jnp.where(wanted & ~refused, night.space.slots, night.moved[verdict.slot])
     return night.banks, night.space, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)

@@ -19,13 +19,14 @@ import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import multigammaln
 from jax.typing import ArrayLike
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from pcl.learners.parallax import density, maps
 from pcl.learners.parallax.density import Density
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN
 from pcl.learners.parallax.synapses import Discriminator
+from pcl.network.covariance import Deferred
 
 
 class Bank(NamedTuple):
@@ -47,7 +48,7 @@ def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float
 
     def log_p(called_LC: Float[Array, "L C"]) -> Float[Array, ""]:
         others_LC = called_LC.sum(1, keepdims=True) - called_LC
-        of_name_LC = called_LC * jnp.log1p(-wrong_L1) + others_LC * jnp.log(wrong_L1 / (labels - 1))
+        of_name_LC = called_LC * jnp.log1p(-wrong_L1) + others_LC * jnp.log(wrong_L1 / max(labels - 1, 1))
         return jnp.sum(jax.nn.logsumexp(of_name_LC, axis=1) - math.log(labels))
 
     called_2LC = jnp.stack([jax.nn.one_hot(maps.ties(m), len(m.votes), axis=0) * m.votes.sum(0) for m in (one, other)])
@@ -80,8 +81,16 @@ def sensors_alike(one: Density, other: Density) -> Float[Array, ""]:
         gamma_G = multigammaln((freedom + size_G) / 2, inputs) - multigammaln(freedom / 2, inputs)
         return jnp.sum(of_covariance_G + gamma_G) - inputs / 2 * jnp.log1p(size_L).sum()
 
-    apart = log_p(one.size, one.mean, one.scatter) + log_p(other.size, other.mean, other.scatter)
-    return log_p(*_joined(one, other)) - apart
+    both, first, second = jax.vmap(log_p)(*map(_stacked, _joined(one, other), _sums(one), _sums(other)))
+    return both - first - second
+
+
+def _stacked(*leaves: Array) -> Array:
+    return jnp.stack(leaves)
+
+
+def _sums(state: Density) -> tuple[Float[Array, " L"], Float[Array, "L D"], Float[Array, "G D D"]]:
+    return state.size, state.mean, state.scatter
 
 
 def _logdet(positive_GDD: Float[Array, "G D D"]) -> Float[Array, " G"]:
@@ -106,33 +115,42 @@ def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Floa
     Labels that both have met often come first; latents that none of them names are placed by size, large ones where
     there is most room. A permutation: every latent has one place.
     """
-    latents = len(size_L)
     met_C = jnp.minimum(one.votes.sum(0), other.votes.sum(0))
     here_C, there_C = maps.ties(one), maps.ties(other)
 
-    def of_label(label: Int[Array, ""], place: Int[Array, " L"]) -> Int[Array, " L"]:
-        free = (place[there_C[label]] < 0) & ~(place == here_C[label]).any() & (met_C[label] > 0)
-        return place.at[there_C[label]].set(jnp.where(free, here_C[label], place[there_C[label]]))
+    def of_label(_: Int[Array, ""], known: tuple[Array, Array]) -> tuple[Array, Array]:
+        place, met_C = known
+        label = jnp.argmax(met_C)
+        here, there = here_C[label], there_C[label]
+        free = (met_C[label] > 0) & (place[there] < 0) & (place != here).all()
+        return place.at[there].set(jnp.where(free, here, place[there])), met_C.at[label].set(0.0)
 
-    by_label = jnp.argsort(-met_C)
-    place = jax.lax.fori_loop(0, len(met_C), lambda i, p: of_label(by_label[i], p), jnp.full(latents, -1, jnp.int32))
-    taken = jnp.zeros(latents, bool).at[place].max(place >= 0)  # the last is marked by none: -1 counts from the end
-    theirs, ours = jnp.argsort(jnp.where(place < 0, -other_size_L, 1.0)), jnp.argsort(jnp.where(taken, jnp.inf, size_L))
-    rest = jnp.arange(latents) < (place < 0).sum()
-    return place.at[theirs].set(jnp.where(rest, ours, place[theirs]))
+    def of_latent(_: Int[Array, ""], place: Int[Array, " L"]) -> Int[Array, " L"]:
+        there = jnp.argmax(jnp.where(place < 0, other_size_L, -1.0))
+        taken_L = jnp.zeros(len(place), bool).at[jnp.where(place < 0, len(place), place)].set(True, mode="drop")
+        here = jnp.argmin(jnp.where(taken_L, jnp.inf, size_L)).astype(jnp.int32)
+        return place.at[there].set(jnp.where(place[there] < 0, here, place[there]))
+
+    nowhere = jnp.full(len(size_L), -1, jnp.int32)
+    place, _ = jax.lax.fori_loop(0, len(met_C), of_label, (nowhere, met_C))
+    return jax.lax.fori_loop(0, (place < 0).sum(), of_latent, place)
+
+
+def by_place(leaf_L: Shaped[Array, "L ..."], place: Int[Array, " L"]) -> Shaped[Array, "L ..."]:
+    """What belongs to latents, once these are in other places."""
+    return leaf_L.at[place].set(leaf_L)
 
 
 def renamed(names: Map, place: Int[Array, " L"]) -> Map:
     """The map once the latents that it names are in other places."""
     opened = jnp.where(names.opened >= 0, place[names.opened], -1).astype(jnp.int32)
-    return Map(names.votes[jnp.argsort(place)], opened)
+    return Map(by_place(names.votes, place), opened)
 
 
 def placed(sensor: Density, place: Int[Array, " L"]) -> Density:
     """The sums of a bank with its latents in other places."""
-    came_from = jnp.argsort(place)
     changes = ("size", "mean", "recent", "moved", *(("scatter",) if len(sensor.scatter) > 1 else ()))
-    return sensor._replace(**{name: getattr(sensor, name)[came_from] for name in changes})
+    return sensor._replace(**{name: by_place(getattr(sensor, name), place) for name in changes})
 
 
 def merged_maps(one: Map, other: Map) -> Map:
@@ -141,48 +159,49 @@ def merged_maps(one: Map, other: Map) -> Map:
 
 
 def merged_densities(one: Density, other: Density) -> Density:
-    """The bank that has seen the samples of both, whose latents are in the same places."""
+    """The sums of the samples of both banks, whose latents are in the same places; what follows is to be renewed."""
     size_L, mean_LD, scatter_GDD = _joined(one, other)
     lately_L, other_lately_L = (jnp.minimum(bank.size, density.RECENT) for bank in (one, other))
     share_L = other_lately_L / jnp.maximum(lately_L + other_lately_L, 1e-30)
-    return density.renew(
-        one._replace(
-            size=size_L,
-            mean=mean_LD,
-            scatter=scatter_GDD,
-            square=one.square + other.square,
-            log_square=one.log_square + other.log_square,
-            recent=one.recent + share_L[:, None] * (other.recent - one.recent),
-            moved=jnp.zeros_like(one.moved),  # these sums were about other means
-        )
+    return one._replace(
+        size=size_L,
+        mean=mean_LD,
+        scatter=scatter_GDD,
+        square=one.square + other.square,
+        log_square=one.log_square + other.log_square,
+        recent=one.recent + share_L[:, None] * (other.recent - one.recent),
+        moved=jnp.zeros_like(one.moved),  # these sums were about other means
     )
 
 
 def merged_synapses(
     states: Discriminator, first: Int[Array, ""], second: Int[Array, ""], place: Int[Array, " L"], ridge: ArrayLike
 ) -> Discriminator:
-    """The first of two layers has learned the samples of both: precisions, and what they say of weights, add.
+    """The first of two layers has learned the samples of both, and the second nothing.
 
-    Without inverses of P, whose small variances rounding would blur: of A = P_a, B = P_b and the prior's precision r,
+    Precisions, and what they say of weights, add. Without inverses of P, whose small variances rounding would blur: of
+    A = P_a, B = P_b and the prior's precision r,
 
         P = (1/A + 1/B - r)^-1 = A M^-1 B,   M = A + B - r B A,   w = w_a + A M^-1 (w_b - w_a) + r P w_a
     """
-    came_from = jnp.argsort(place)
-    inputs = states.w.shape[1]
+    inputs, latents = states.w.shape[1:]
     a_HH, b_HH = (states.p.base[at] - states.p.steps[at].T @ states.p.steps[at] for at in (first, second))
     # Where latents moved, variances may exceed the prior's; it is taken off no further than leaves them positive.
     widest = jnp.maximum(jnp.linalg.eigvalsh(a_HH)[-1], jnp.linalg.eigvalsh(b_HH)[-1])
     prior = jnp.minimum(jnp.asarray(ridge), 1 / widest)
-    weights_HL, off_HL = states.w[first], states.w[second][:, came_from] - states.w[first]
+    weights_HL, others_HL = states.w[first], by_place(states.w[second].T, place).T
     mixed_HH = a_HH + b_HH - prior * b_HH @ a_HH
-    solved = a_HH @ jnp.linalg.solve(mixed_HH, jnp.concatenate([b_HH, off_HL], axis=1))
+    solved = a_HH @ jnp.linalg.solve(mixed_HH, jnp.concatenate([b_HH, others_HL - weights_HL], axis=1))
     p_HH = 0.5 * (solved[:, :inputs] + solved[:, :inputs].T)
-    return states._replace(
-        w=states.w.at[first].set(weights_HL + solved[:, inputs:] + prior * p_HH @ weights_HL),
-        p=states.p._replace(
-            base=states.p.base.at[first].set(p_HH),
-            steps=states.p.steps.at[first].set(0.0),
-            waiting=states.p.waiting.at[first].set(0),
+    w_HL = weights_HL + solved[:, inputs:] + prior * p_HH @ weights_HL
+    size_L = states.size[first] + by_place(states.size[second], place)
+    places = jnp.stack([first, second])
+    return Discriminator(
+        w=states.w.at[places].set(jnp.stack([w_HL, jnp.zeros_like(w_HL)])),
+        p=Deferred(
+            base=states.p.base.at[places].set(jnp.stack([p_HH, jnp.eye(inputs) / ridge])),
+            steps=states.p.steps.at[places].set(0.0),
+            waiting=states.p.waiting.at[places].set(0),
         ),
-        size=states.size.at[first].add(states.size[second][came_from]),
+        size=states.size.at[places].set(jnp.stack([size_L, jnp.zeros(latents)])),
     )

@@ -25,7 +25,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import maps, merging
+from pcl.learners.parallax import density, maps, merging
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.merging import Bank
 from pcl.learners.parallax.workspace import Workspace
@@ -63,17 +63,17 @@ def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
     return (space.slots > 1) & (space.taught >= (1 + OFTEN) * space.slept + hp.lag)
 
 
-def sleep(banks: Bank, space: Workspace, blank: Bank, least: ArrayLike, hp: HParams) -> Night:
+def sleep(banks: Bank, space: Workspace, least: ArrayLike, hp: HParams) -> Night:
     """The two closest contexts are one afterwards, if the evidence for it is above `least`; slots stay contiguous.
 
-    The window is left as it is: whoever sleeps has resolved it. An emptied slot holds the bank `blank`.
+    The window is left as it is: whoever sleeps has resolved it. A slot that is emptied is as it was at first.
     """
     pair = closest(banks, space)
     merges = pair.evidence > least
     awake = Night(
         banks, space._replace(slept=jnp.where(merges, space.slept, space.taught)), jnp.arange(len(space.belief))
     )
-    return once(merges, lambda night: _merged(night, pair, blank, hp), awake)
+    return once(merges, lambda night: _merged(night, pair, hp), awake)
 
 
 def closest(banks: Bank, space: Workspace) -> Pair:
@@ -113,55 +113,49 @@ def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Arra
     return Pair(first, second, jnp.where(shared >= 1, evidence, -jnp.inf), place)
 
 
-def _merged(night: Night, pair: Pair, blank: Bank, hp: HParams) -> Night:
+def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
     """The second context is part of the first, a second bank of the first's, and the last slot fills the hole."""
-    banks, space = night.banks, night.space
-    first, second, _, place = pair
+    (banks, space, moved), (first, second, _, place) = night, pair
     ours, theirs = space.owner[first], space.owner[second]
 
     def one_sensor(known: tuple[Bank, Workspace]) -> tuple[Bank, Workspace]:
         banks, space = known
+        places, through_S = jnp.stack([ours, theirs]), space.owner == theirs
         here, there = _slot(banks.density, ours), merging.placed(_slot(banks.density, theirs), place)
-        wrong_L, other_wrong_L = space.wrong[ours], space.wrong[theirs][jnp.argsort(place)]
         share_L = there.size / jnp.maximum(here.size + there.size, 1e-30)
-        through_S = space.owner == theirs
-        replaced = jax.vmap(merging.renamed, (0, None))(space.names, place)
-        names = jax.tree.map(lambda new, old: jax.vmap(jnp.where)(through_S, new, old), replaced, space.names)
+        mixed_L = (1 - share_L) * space.wrong[ours] + share_L * merging.by_place(space.wrong[theirs], place)
+        renamed = jax.vmap(merging.renamed, (0, None))(space.names, place)
+        names = jax.tree.map(lambda new, old: jax.vmap(jnp.where)(through_S, new, old), renamed, space.names)
         space = space._replace(
             names=names,
             owner=jnp.where(through_S, ours, space.owner),
-            wrong=space.wrong.at[ours].add(share_L * (other_wrong_L - wrong_L)).at[theirs].set(1.0),
+            wrong=space.wrong.at[places].set(jnp.stack([mixed_L, jnp.ones_like(mixed_L)])),
         )
-        sensor = merging.merged_densities(here, there)
-        synapses = merging.merged_synapses(banks.synapses, ours, theirs, place, hp.ridge)
-        return _put(Bank(_put(banks.density, sensor, ours), synapses), blank, theirs), space
+        both = merging.merged_densities(here, there)
+        sensors = jax.vmap(density.renew)(jax.tree.map(lambda leaf: jnp.stack([leaf, jnp.zeros_like(leaf)]), both))
+        return Bank(
+            jax.tree.map(lambda leaf, new: leaf.at[places].set(new), banks.density, sensors),
+            merging.merged_synapses(banks.synapses, ours, theirs, place, hp.ridge),
+        ), space
 
     banks, space = once(ours != theirs, one_sensor, (banks, space))
     both = merging.merged_maps(_slot(space.names, first), _slot(space.names, second))
-    belief = space.belief.at[first].add(space.belief[second])
-    last, nameless = space.slots - 1, maps.empty(*both.votes.shape)
-
-    def filled(leaf: Array, empty: ArrayLike) -> Array:
-        return leaf.at[second].set(leaf[last]).at[last].set(empty)
-
-    index_S = jnp.arange(len(belief))
-    fills = (index_S == last) & (last != second)
-    went_S = jnp.where(fills, second, jnp.where(index_S == second, jnp.where(first == last, second, first), index_S))
+    empty = maps.empty(*both.votes.shape)
+    places, last, index_S = jnp.stack([first, second]), space.slots - 1, jnp.arange(len(space.belief))
+    # A bank of the second, if it had one, is empty by now: what the last slot holds and it change places.
+    swap_S = index_S.at[second].set(last).at[last].set(second)
+    went_S = swap_S.at[second].set(swap_S[first])
     space = space._replace(
-        belief=filled(belief, 0.0),
+        belief=space.belief.at[first].add(space.belief[second]).at[second].set(0.0)[swap_S],
         slots=last,
-        owner=filled(went_S[space.owner], 0),
-        names=jax.tree.map(filled, _put(space.names, both, first), nameless),
-        wrong=filled(space.wrong, 1.0),
+        owner=went_S[space.owner].at[second].set(0)[swap_S],
+        names=jax.tree.map(lambda leaf, *two: leaf.at[places].set(jnp.stack(two))[swap_S], space.names, both, empty),
+        wrong=space.wrong[swap_S],
         current=went_S[space.current],
         merged=space.merged + 1,
     )
-    return Night(jax.tree.map(filled, banks, blank), space, went_S[night.moved])
+    return Night(jax.tree.map(lambda leaf: leaf[swap_S], banks), space, went_S[moved])
 
 
 def _slot(states: Any, slot: Int[Array, ""]) -> Any:
     return jax.tree.map(lambda leaf: leaf[slot], states)
-
-
-def _put(states: Any, state: Any, slot: Int[Array, ""]) -> Any:
-    return jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), states, state)
