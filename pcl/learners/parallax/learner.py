@@ -80,7 +80,7 @@ def make(spec: Spec) -> Learner:
         phi_BD = jnp.where(finite_B[:, None] & batch.valid[:, None], phi_BD, 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
         rows = Sample(phi_BD, batch.y, told_B, batch.valid & finite_B, teaching_rows(batch) & finite_B)
-        skipped, refused = (batch.valid & ~finite_B).sum(), state.workspace.refused
+        skipped, before_it = (batch.valid & ~finite_B).sum(), state.workspace
         if len(phi_BD) == 1:
             state, log, first = _live(state, jax.tree.map(lambda leaf: leaf[0], rows), hp)
             before = jax.tree.map(lambda leaf: leaf[None], first)
@@ -100,7 +100,8 @@ def make(spec: Spec) -> Learner:
             inference_steps=log.steps.sum() / count,
             belief=space.belief,
             contexts=space.slots.astype(jnp.float32),
-            refused=(space.refused - refused).astype(jnp.float32),
+            refused=(space.refused - before_it.refused).astype(jnp.float32),
+            merged=(space.merged - before_it.merged).astype(jnp.float32),
             skipped=skipped.astype(jnp.float32),
         )
 
@@ -206,7 +207,7 @@ def _sleep(
     slots = len(space.belief)
     if slots == 1 or hp.without == "sleep":
         return banks, space, verdict
-    least = -jnp.where(verdict.refused, hp.allocation, jnp.minimum(hp.recall, hp.allocation))
+    least = -jnp.where(verdict.refused, verdict.gain, jnp.minimum(hp.recall, hp.allocation))
     tired = teaches & verdict.resolved & (verdict.refused | sleep.due(space, hp))
     night = sleep.Night(banks, space, jnp.arange(slots))
     night = sleep.once(tired, lambda night: sleep.sleep(night.banks, night.space, least, hp), night)

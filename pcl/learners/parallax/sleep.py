@@ -6,9 +6,9 @@ that they are one (`merging`).
 
 Mergers are priced as allocations are. A context that was worth `allocation` nats to the window that asked for it has
 to stay worth some: two that all they have learned tells apart by less than `recall`, what one window needs to change
-between them, become one. When a new context is wanted and no slot is free, the window gains at least `allocation` by
-having it, and the two closest become one where that loses less. Otherwise the request is refused and counted, as
-without sleep: nothing is ever overwritten. Contexts that have named nothing in common are left alone.
+between them, become one. When a new context is wanted and no slot is free, the two closest become one if that loses
+less than the window gains by having the new one. Otherwise the request is refused and counted, as without sleep:
+nothing is ever overwritten. Contexts that have named nothing in common are left alone.
 
 There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
 next conflict parts again, at the price of learning one of them anew.

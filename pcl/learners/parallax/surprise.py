@@ -37,7 +37,8 @@ class Verdict(NamedTuple):
     slot: Int[Array, ""]  # into this context
     new_map: Bool[Array, ""]  # wanted: one that looks through the current sensor and has names of its own
     new_sensor: Bool[Array, ""]  # wanted: one that has a sensor of its own
-    refused: Bool[Array, ""]  # there is no slot for a new one
+    gain: Float[Array, ""]  # nats by which it explains the window better than any context does
+    refused: Bool[Array, ""]  # there is no slot for it
 
     @property
     def new(self) -> Bool[Array, ""]:
@@ -118,11 +119,12 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     slot = jnp.where(allocates, jnp.where(refused, jnp.argmax(explains_S), state.slots), slot)
     if slots == 1:  # a single learner has no choice
         nothing = jnp.zeros((), bool)
-        return Verdict(jnp.ones((), bool), now, nothing, nothing, nothing)
+        return Verdict(jnp.ones((), bool), now, nothing, nothing, jnp.zeros(()), nothing)
     return Verdict(
         resolved=learns | recalls | allocates | full,
         slot=slot.astype(jnp.int32),
         new_map=new_map,
         new_sensor=new_sensor,
+        gain=jnp.where(new_map, held.new_map, held.new_sensor) - rival,
         refused=refused,
     )
