@@ -5,18 +5,8 @@ from flax import struct
 from pcl.fields import Traced, static, traced
 
 WITHOUT = (
-    "nothing",
-    "persistence",
-    "gating",
-    "bound",
-    "lag",
-    "settling",
-    "maturity",
-    "synapses",
-    "past",
-    "drift",
-    "sleep",
-)
+    "nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses", "past", "drift", "sleep",
+)  # fmt: skip
 
 
 @struct.dataclass

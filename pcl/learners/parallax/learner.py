@@ -161,7 +161,7 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     verdict = surprise.judge(space, held, hp)
     belief_S = workspace.believe(space, jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), settled, expected))
     unlabelled = space._replace(belief=jnp.where(row.arrives, belief_S, space.belief))
-    banks, unlabelled, verdict = _sleep(state.banks, unlabelled, verdict, row.teaches, hp)
+    banks, unlabelled, verdict = sleep.rest(state.banks, unlabelled, verdict, row.teaches, hp)
     resolved = _resolve(unlabelled, held, verdict)
     space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), resolved, unlabelled)
     # Without a lag memory every sample is learned at once, by whoever is current by then.
@@ -198,22 +198,6 @@ def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspa
         window=held,
         refused=space.refused + verdict.refused,
     )
-
-
-def _sleep(
-    banks: Bank, space: Workspace, verdict: Verdict, teaches: Bool[Array, ""], hp: HParams
-) -> tuple[Bank, Workspace, Verdict]:
-    """Banks and contexts after a sleep, where one is due or a slot is wanted, and the verdict in terms of them."""
-    slots = len(space.belief)
-    if slots == 1 or hp.without == "sleep":
-        return banks, space, verdict
-    least = -jnp.where(verdict.refused, verdict.gain, jnp.minimum(hp.recall, hp.allocation))
-    tired = teaches & verdict.resolved & (verdict.refused | sleep.due(space, hp))
-    night = sleep.Night(banks, space, jnp.arange(slots))
-    night = sleep.once(tired, lambda night: sleep.sleep(night.banks, night.space, least, hp), night)
-    wanted, refused = verdict.new_map | verdict.new_sensor, verdict.refused & (night.space.slots >= slots)
-    slot = jnp.where(wanted & ~refused, night.space.slots, night.moved[verdict.slot])
-    return night.banks, night.space, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)
 
 
 def _obey(state: State, row: Sample, hp: HParams) -> State:

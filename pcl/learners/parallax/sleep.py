@@ -8,7 +8,8 @@ Mergers are priced as allocations are. A context that was worth `allocation` nat
 to stay worth some: two that all they have learned tells apart by less than `recall`, what one window needs to change
 between them, become one. When a new context is wanted and no slot is free, the two closest become one if that loses
 less than the window gains by having the new one. Otherwise the request is refused and counted, as without sleep:
-nothing is ever overwritten. Contexts that have named nothing in common are left alone.
+nothing is ever overwritten. Contexts that have named nothing in common, and so cannot disagree, are left alone unless
+their slot is asked for.
 
 There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
 next conflict parts again, at the price of learning one of them anew.
@@ -28,6 +29,7 @@ from jaxtyping import Bool, Float, Int
 from pcl.learners.parallax import density, maps, merging
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.merging import Bank
+from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.workspace import Workspace
 
 OFTEN = 1 / 8  # share of its age after which the workspace sleeps again
@@ -58,6 +60,22 @@ def once(true: Bool[Array, ""], change: Callable[[Any], Any], state: Any) -> Any
     return jax.lax.fori_loop(0, true.astype(jnp.int32), lambda _, state: change(state), state)
 
 
+def rest(
+    banks: Bank, space: Workspace, verdict: Verdict, teaches: Bool[Array, ""], hp: HParams
+) -> tuple[Bank, Workspace, Verdict]:
+    """Banks and contexts after a sleep, where one is due or a slot is wanted, and the verdict in terms of them."""
+    slots = len(space.belief)
+    if slots == 1 or hp.without == "sleep":
+        return banks, space, verdict
+    least = -jnp.where(verdict.refused, verdict.gain, enough(hp))
+    tired = teaches & verdict.resolved & (verdict.refused | due(space, hp))
+    night = Night(banks, space, jnp.arange(slots))
+    night = once(tired, lambda night: sleep(night.banks, night.space, least, hp), night)
+    wanted, refused = verdict.new_map | verdict.new_sensor, verdict.refused & (night.space.slots >= slots)
+    slot = jnp.where(wanted & ~refused, night.space.slots, night.moved[verdict.slot])
+    return night.banks, night.space, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)
+
+
 def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
     """Whether there is something to compare, and enough was learned since it was compared last."""
     return (space.slots > 1) & (space.taught >= (1 + OFTEN) * space.slept + hp.lag)
@@ -68,7 +86,7 @@ def sleep(banks: Bank, space: Workspace, least: ArrayLike, hp: HParams) -> Night
 
     The window is left as it is: whoever sleeps has resolved it. A slot that is emptied is as it was at first.
     """
-    pair = closest(banks, space)
+    pair = closest(banks, space, hp)
     merges = pair.evidence > least
     awake = Night(
         banks, space._replace(slept=jnp.where(merges, space.slept, space.taught)), jnp.arange(len(space.belief))
@@ -76,7 +94,12 @@ def sleep(banks: Bank, space: Workspace, least: ArrayLike, hp: HParams) -> Night
     return once(merges, lambda night: _merged(night, pair, hp), awake)
 
 
-def closest(banks: Bank, space: Workspace) -> Pair:
+def enough(hp: HParams) -> Array:
+    """Nats by which two contexts have to be told apart by all that they have learned, where nobody asks for a slot."""
+    return jnp.minimum(hp.recall, hp.allocation)
+
+
+def closest(banks: Bank, space: Workspace, hp: HParams) -> Pair:
     """The two contexts with the most evidence that they are one; minus infinity where there are no two."""
     latents = banks.density.size.shape[1]
     none = jnp.zeros((), jnp.int32)
@@ -84,7 +107,7 @@ def closest(banks: Bank, space: Workspace) -> Pair:
 
     def of_second(second: Int[Array, ""], carry: tuple[Int[Array, ""], Pair]) -> tuple[Int[Array, ""], Pair]:
         first, best = carry
-        pair = compared(banks, space, first, second)
+        pair = compared(banks, space, first, second, hp)
         better = pair.evidence > best.evidence
         return first, jax.tree.map(lambda new, old: jnp.where(better, new, old), pair, best)
 
@@ -94,7 +117,7 @@ def closest(banks: Bank, space: Workspace) -> Pair:
     return jax.lax.fori_loop(0, space.slots, of_first, nobody)
 
 
-def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Array, ""]) -> Pair:
+def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Array, ""], hp: HParams) -> Pair:
     """Evidence that two contexts are one. The second is none that owns the first's bank."""
     swaps = space.owner[one] == other
     first, second = jnp.where(swaps, other, one), jnp.where(swaps, one, other)
@@ -110,7 +133,7 @@ def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Arra
         return jnp.minimum(of_maps, 0.0) + merging.sensors_alike(sensor, merging.placed(another, place))
 
     evidence = once(ours != theirs, of_sensors, of_maps)
-    return Pair(first, second, jnp.where(shared >= 1, evidence, -jnp.inf), place)
+    return Pair(first, second, jnp.where(shared >= 1, evidence, jnp.minimum(evidence, -enough(hp))), place)
 
 
 def _merged(night: Night, pair: Pair, hp: HParams) -> Night:

@@ -8,8 +8,8 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
   allocate  a shadow explains it better than any context: a new map where the inputs are typical of the current
             sensor (the same things have other names), a new sensor where they are strange
   hold      none of these yet; a window that is full goes to the best known context
-  refuse    a new context without a slot for it, which is counted; the known context that explains the window best
-            learns it, and moves if it must
+  refuse    a new context for which there is no slot, not even after a sleep (`sleep`), which is counted; the known
+            context that explains the window best learns it, and moves if it must
 """
 
 from typing import NamedTuple
