@@ -67,7 +67,7 @@ def rest(
     slots = len(space.belief)
     if slots == 1 or hp.without == "sleep":
         return banks, space, verdict
-    least = -jnp.where(verdict.refused, verdict.gain, enough(hp))
+    least = -jnp.where(verdict.refused, verdict.gain, hp.recall)
     tired = teaches & verdict.resolved & (verdict.refused | due(space, hp))
     night = Night(banks, space, jnp.arange(slots))
     night = once(tired, lambda night: sleep(night.banks, night.space, least, hp), night)
@@ -92,11 +92,6 @@ def sleep(banks: Bank, space: Workspace, least: ArrayLike, hp: HParams) -> Night
         banks, space._replace(slept=jnp.where(merges, space.slept, space.taught)), jnp.arange(len(space.belief))
     )
     return once(merges, lambda night: _merged(night, pair, hp), awake)
-
-
-def enough(hp: HParams) -> Array:
-    """Nats by which two contexts have to be told apart by all that they have learned, where nobody asks for a slot."""
-    return jnp.minimum(hp.recall, hp.allocation)
 
 
 def closest(banks: Bank, space: Workspace, hp: HParams) -> Pair:
@@ -133,7 +128,7 @@ def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Arra
         return jnp.minimum(of_maps, 0.0) + merging.sensors_alike(sensor, merging.placed(another, place))
 
     evidence = once(ours != theirs, of_sensors, of_maps)
-    return Pair(first, second, jnp.where(shared >= 1, evidence, jnp.minimum(evidence, -enough(hp))), place)
+    return Pair(first, second, jnp.where(shared >= 1, evidence, jnp.minimum(evidence, -hp.recall)), place)
 
 
 def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
