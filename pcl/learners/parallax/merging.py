@@ -4,9 +4,9 @@
 
 in closed form, for what specialists and maps learn are sufficient statistics. Of two maps over one sensor these are the
 samples of each label on each latent (one name a latent, drawn at random, and samples with others as often as the bank
-gets them wrong); of two sensors, count, mean and scatter of each latent (normal and inverse Wishart, with the shrinkage
-that the densities have), latents matched by the labels that name them. A merger is exact: votes, counts and precisions
-add, and scatters with what lies between the means.
+gets them wrong); of two sensors, count and mean of each latent and their common scatter (normal and inverse Wishart),
+latents matched by the labels that name them. A merger is exact: votes, counts and precisions add, and scatters with
+what lies between the means.
 
 Source: Murphy (2012), Machine Learning, sections 4.6.3 (normal and inverse Wishart) and 5.3.2 (marginal likelihoods).
 """

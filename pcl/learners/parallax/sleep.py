@@ -11,7 +11,9 @@ less than the window gains by having the new one. Otherwise the request is refus
 nothing is ever overwritten. Contexts that have named nothing in common, and so cannot disagree, are left alone unless
 their slot is asked for.
 
-There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
+On digits, whose contexts are right without it, sleep changes nothing. Where a fifth of their labels are wrong and
+`allocation` is 5, odd labels leave a fourth map to eight lives of ten, and sleep takes it back in five of these (seeds 0
+to 9). There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
 next conflict parts again, at the price of learning one of them anew.
 
 Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5.
