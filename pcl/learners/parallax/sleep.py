@@ -12,8 +12,9 @@ nothing is ever overwritten. Contexts that have named nothing in common, and so 
 their slot is asked for.
 
 On digits, whose contexts are right without it, sleep changes nothing. Where a fifth of their labels are wrong and
-`allocation` is 5, odd labels leave a fourth map to eight lives of ten, and sleep takes it back in five of these (seeds 0
-to 9). There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
+`allocation` is 5, odd labels leave a fourth map to eight lives of ten, and sleep takes it back in five (seeds 0 to 9).
+
+There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
 next conflict parts again, at the price of learning one of them anew.
 
 Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5.

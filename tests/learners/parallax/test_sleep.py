@@ -19,6 +19,7 @@ from pcl.network.covariance import Deferred
 S, L, D, H, N = 4, 3, 4, 6, 40
 HP = HParams(specialists=S, width=H)
 RIDGE = HP.ridge
+renew = jax.jit(density.renew)
 PLACE = [2, 0, 1]  # of the latents of another bank: its 0 is 2 here
 
 
@@ -40,7 +41,7 @@ def taught(rows, place=(0, 1, 2)):
     known = {"size": size, "mean": mean, "scatter": scatter, "recent": mean + 1}
     empty = at(untaught(), 0)
     bank = Bank(
-        density.renew(empty.density._replace(**{name: jnp.asarray(value, float) for name, value in known.items()})),
+        renew(empty.density._replace(**{name: jnp.asarray(value, float) for name, value in known.items()})),
         Discriminator(
             w=jnp.asarray(p @ features.T @ there, float),
             p=Deferred(jnp.asarray(p + steps.T @ steps, float), jnp.asarray(steps, float), jnp.asarray(8)),
@@ -88,7 +89,8 @@ def space_of(owner, votes):
 
 def test_two_halves_of_a_stream_merge_into_the_bank_that_learned_both():
     whole, half, other = taught(ALL), taught(FIRST), taught(SECOND, PLACE)
-    merged = density.renew(merging.merged_densities(half.density, merging.placed(other.density, jnp.asarray(PLACE))))
+    there = jax.jit(merging.placed)(other.density, jnp.asarray(PLACE))
+    merged = renew(jax.jit(merging.merged_densities)(half.density, there))
     for name in ("size", "mean", "scatter", "inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet"):
         np.testing.assert_allclose(getattr(merged, name), getattr(whole.density, name), rtol=1e-4, atol=1e-4)
     synapses = put(put(untaught(), half, 0), other, 1).synapses
@@ -103,14 +105,17 @@ def test_two_halves_of_a_stream_merge_into_the_bank_that_learned_both():
 WRONG = jnp.asarray([0.1, 0.2, 0.3])
 
 
+maps_alike = jax.jit(merging.maps_alike)
+
+
 def test_maps_learned_from_one_table_are_one_and_renamed_ones_are_two():
     votes = np.diag([30.0, 20.0, 40.0])
-    shared, alike = merging.maps_alike(named(votes), named(0.5 * votes), WRONG)
+    shared, alike = maps_alike(named(votes), named(0.5 * votes), WRONG)
     assert shared == 45
     np.testing.assert_allclose(alike, L * np.log(L), atol=1e-3)
-    assert merging.maps_alike(named(votes), named(np.roll(votes, 1, axis=1)), WRONG)[1] < -50
+    assert maps_alike(named(votes), named(np.roll(votes, 1, axis=1)), WRONG)[1] < -50
     # What only one of them has met says nothing.
-    shared, alike = merging.maps_alike(named(np.diag([9.0, 0, 0])), named(np.diag([0, 9.0, 0])), WRONG)
+    shared, alike = maps_alike(named(np.diag([9.0, 0, 0])), named(np.diag([0, 9.0, 0])), WRONG)
     assert shared == 0
     np.testing.assert_allclose(alike, 0, atol=1e-5)
 
@@ -127,7 +132,7 @@ def test_evidence_for_one_map_sums_over_all_names_that_it_may_have():
     rows = [[np.repeat(np.arange(L), counts) for counts in table] for table in tables]
     both = [np.concatenate(pair) for pair in zip(*rows, strict=True)]
     want = log_p(both) - log_p(rows[0]) - log_p(rows[1])
-    np.testing.assert_allclose(merging.maps_alike(*map(named, tables), WRONG)[1], want, rtol=1e-5)
+    np.testing.assert_allclose(maps_alike(*map(named, tables), WRONG)[1], want, rtol=1e-5)
 
 
 @pytest.mark.slow
@@ -160,7 +165,7 @@ def test_evidence_for_one_sensor_is_that_of_its_samples_foretold_in_turn():
             )
             for x, scatter in zip(parts, scatters, strict=True)
         ]
-        np.testing.assert_allclose(merging.sensors_alike(*banks), want, rtol=1e-8)
+        np.testing.assert_allclose(jax.jit(merging.sensors_alike)(*banks), want, rtol=1e-8)
 
 
 def test_latents_are_matched_by_their_labels_and_every_one_has_a_place():
@@ -180,7 +185,7 @@ def asleep():
 def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous():
     # Bank 1 is of the stream that bank 0 is of, with its latents in other places; bank 3 sees something else.
     alien = taught(FIRST)
-    alien = alien._replace(density=density.renew(alien.density._replace(mean=4 - alien.density.mean)))
+    alien = alien._replace(density=renew(alien.density._replace(mean=4 - alien.density.mean)))
     banks = put(put(put(untaught(), taught(FIRST), 0), taught(SECOND, PLACE), 1), alien, 3)
     table = 13.0 * np.eye(L)
     votes = [table, table[PLACE], np.roll(table, 1, axis=1), table]
