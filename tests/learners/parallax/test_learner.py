@@ -96,7 +96,8 @@ def test_a_full_bank_with_two_contexts_that_are_one_merges_them_and_has_room_for
     live, state = made(specialists=2)
     state, _ = live(state, rows(150))
     space = state.workspace
-    halves = space.names._replace(votes=jnp.stack([space.names.votes[0] / 2] * 2), opened=space.names.opened[[0, 0]])
+    halves = jax.tree.map(lambda leaf: jnp.stack([leaf[0]] * 2), space.names)
+    halves = halves._replace(votes=halves.votes / 2)
     twice = space._replace(names=halves, slots=jnp.asarray(2, jnp.int32), current=jnp.asarray(1, jnp.int32))
     state, (_, current, slots) = live(state._replace(workspace=twice), rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
     assert state.workspace.merged == 1
