@@ -67,6 +67,7 @@ class Info(NamedTuple):
     belief: Float[Array, " S"] | None = None  # probability of each context that the learner may tell apart, afterwards
     contexts: Float[Array, ""] | None = None  # contexts found so far
     refused: Float[Array, ""] | None = None  # times that this batch asked for a context for which there was no room
+    merged: Float[Array, ""] | None = None  # contexts that became part of another meanwhile
     skipped: Float[Array, ""] | None = None  # rows of this batch that were not finite
 
 

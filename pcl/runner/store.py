@@ -51,6 +51,7 @@ COLUMNS = pa.schema(
         "belief": pa.list_(CURVE),
         "contexts": CURVE,
         "refused": CURVE,
+        "merged": CURVE,
         "skipped": CURVE,
         "revisit_accuracy": pa.list_(CURVE),
         "timing": pa.struct({"compile_s": pa.float64(), "run_s": pa.float64(), "ms_per_step": pa.float64()}),
@@ -71,7 +72,7 @@ COLUMNS = pa.schema(
     }
 )
 # Columns that older parts do not have: what they would say is not known, and reads as None.
-OPTIONAL = ("residual", "belief", "contexts", "refused", "skipped")
+OPTIONAL = ("residual", "belief", "contexts", "refused", "merged", "skipped")
 # Columns that may differ between two executions of the same run on one machine.
 CIRCUMSTANCES = ("timing", "provenance")
 

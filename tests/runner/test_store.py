@@ -101,7 +101,7 @@ def test_a_part_made_before_there_were_optional_columns_reads_as_none(tmp_path):
     assert store.ids() == {"a", "b"}
     first, second = store.records()
     assert all(first[name] is None for name in OPTIONAL)
-    assert (second["belief"], second["contexts"], second["skipped"]) == ([[0.25, 0.75]], [2.0], None)
+    assert (second["belief"], second["contexts"], second["merged"]) == ([[0.25, 0.75]], [2.0], None)
 
 
 def test_folder_that_cannot_be_written(tmp_path):

@@ -15,6 +15,7 @@ that look as always (other names for the same things: a new map over the same ba
   workspace   belief over contexts and classes, sticky prior, opinions read from votes
   window      samples that nobody has learned yet, and two shadows that compete for them
   surprise    evidence and verdict: learn, recall, allocate, hold, refuse
+  sleep       contexts that have turned out to be one become one                 `merging` evidence and sums
   succession  what labels follow each other: the place in time that the next observation has and a query has not
   learner     init, predict and update; a batch is lived through row by row
 
@@ -32,8 +33,9 @@ never seen before is taken for new classes of the current one until a label conf
 from typing import Any
 
 from pcl.learners.parallax import code, synapses
+from pcl.learners.parallax.bank import form
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.learner import form, make
+from pcl.learners.parallax.learner import make
 from pcl.types import Spec
 
 __all__ = ["HParams", "flops", "make"]

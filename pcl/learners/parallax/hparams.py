@@ -6,7 +6,9 @@ from pcl.fields import Traced, static, traced
 from pcl.network.code import CodeHParams
 
 FEATURES = ("raw", "random", "code")
-WITHOUT = ("nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses", "past", "drift")
+WITHOUT = (
+    "nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses", "past", "drift", "sleep",
+)  # fmt: skip
 
 
 @struct.dataclass

@@ -1,6 +1,5 @@
 """One sample of parallax at a time: specialists vote, the workspace settles, judges its window, and lets one learn."""
 
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -10,24 +9,18 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.learners.features import developing
 from pcl.learners.inputs import teaching_rows, vectors
-from pcl.learners.parallax import code, density, maps, shared, succession, surprise, window, workspace
+from pcl.learners.parallax import bank, code, maps, sleep, succession, surprise, window, workspace
+from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
 from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
-from pcl.learners.parallax.synapses import Discriminator, discriminators
+from pcl.learners.parallax.synapses import discriminators
 from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
 from pcl.network import code as sensory
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 QUERIES = 256  # answered at once
-
-
-class Bank(NamedTuple):
-    """The specialists of one sensor, one of each kind."""
-
-    density: density.Density | shared.Shared
-    synapses: Discriminator | None  # none on a sensory code
 
 
 Votes = tuple[Vote, Vote | None]  # of the generative specialists, and of the discriminative ones
@@ -92,7 +85,7 @@ def make(spec: Spec) -> Learner:
         # What comes while a code develops arrives when it is read out.
         arrives_B = batch.valid & (state.code.closed if isinstance(state.code, sensory.Code) else True)
         rows = Sample(phi_BD, batch.y, told_B, arrives_B, teaching_rows(batch) & arrives_B)
-        refused = state.workspace.refused
+        before_it = state.workspace
         if len(phi_BD) == 1:
             state, log, first = _live(state, jax.tree.map(lambda leaf: leaf[0], rows), hp)
             before = jax.tree.map(lambda leaf: leaf[None], first)
@@ -112,7 +105,8 @@ def make(spec: Spec) -> Learner:
             inference_steps=log.steps.sum() / count,
             belief=space.belief,
             contexts=space.slots.astype(jnp.float32),
-            refused=(space.refused - refused).astype(jnp.float32),
+            refused=(space.refused - before_it.refused).astype(jnp.float32),
+            merged=(space.merged - before_it.merged).astype(jnp.float32),
         )
 
     rule = developing(Learner(init, predict, update))
@@ -182,13 +176,14 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     verdict = surprise.judge(space, held, hp)
     belief_S = workspace.believe(space, jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), settled, expected))
     unlabelled = space._replace(belief=jnp.where(row.arrives, belief_S, space.belief))
+    banks, unlabelled, verdict = sleep.rest(state.banks, unlabelled, verdict, row.teaches, hp)
     resolved = _resolve(unlabelled, held, verdict)
     space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), resolved, unlabelled)
     # Without a lag memory every sample is learned at once, by whoever is current by then.
     at_once = hp.without == "lag"
     first = held.size - 1 if at_once else 0
     last = jnp.where(row.teaches & (verdict.resolved | at_once), held.size, 0)
-    banks, names, wrong = _absorb(state, space, held, first, last, hp)
+    banks, names, wrong = _absorb(state._replace(banks=banks), space, held, first, last, hp)
     # How often a bank is wrong is not learned from samples of which nobody knows whose they are.
     wrong = jnp.where(verdict.settled | at_once, wrong, space.wrong)
     fresh = window.empty(len(space.belief), *_sizes(space, row.code))
@@ -208,7 +203,7 @@ def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, in
 
 def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspace:
     """The workspace after a verdict, before anything is learned."""
-    allocates = verdict.new_map | verdict.new_sensor
+    allocates = verdict.new
     owner = jnp.where(verdict.new_sensor, verdict.slot, space.owner[space.current])
     changes = verdict.slot != space.current
     return space._replace(
@@ -218,6 +213,7 @@ def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspa
         current=verdict.slot,
         switches=space.switches + changes,
         taught=space.taught + 1,
+        slept=jnp.where(allocates, space.taught, space.slept),
         window=held,
         refused=space.refused + verdict.refused,
     )
@@ -295,15 +291,10 @@ def _learn(
     )
 
 
-def form(latents: int, inputs: int) -> ModuleType:
-    """Where densities of a bank of that size come from: a covariance of each latent, or else one for all."""
-    return density if latents * inputs**2 <= density.LARGEST else shared
-
-
 def _kinds(latents: int, inputs: int, hp: HParams) -> tuple[Specialist, Specialist | None]:
     """The generative and the discriminative specialist of a bank."""
     discriminative = None if hp.features == "code" else discriminators(latents, hp.width, hp.ridge, hp.sharpness)
-    return form(latents, inputs).densities(latents, inputs), discriminative
+    return bank.form(latents, inputs).densities(latents, inputs), discriminative
 
 
 def _bank_shape(banks: Bank) -> tuple[int, int]:

@@ -39,6 +39,13 @@ def empty(latents: int, labels: int) -> Map:
     return Map(jnp.zeros((labels, latents)), no_C - 1, no_C, jnp.zeros(labels), zero_L, zero_L)
 
 
+def of(votes_CL: Float[Array, "C L"], opened_C: Int[Array, " C"], met_C: Float[Array, " C"]) -> Map:
+    """The map with these votes, for samples of each label that are `met` in number."""
+    tied_C = jnp.where(opened_C >= 0, opened_C, jnp.argmax(votes_CL, axis=1).astype(jnp.int32))
+    named_L = jnp.zeros(votes_CL.shape[1]).at[tied_C].add(met_C)
+    return Map(votes_CL, opened_C, tied_C, met_C, votes_CL.sum(0), named_L)
+
+
 def read_out(names: Map, share_L: Float[Array, " L"], labels: int) -> Float[Array, " C"]:
     """p(label | share of each latent), one number a row; `labels` is how many labels there are in all.
 

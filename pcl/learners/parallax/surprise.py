@@ -11,8 +11,8 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
             sensor known: that tells contexts whose inputs differ little long before a density could
   hold      none of these yet; a window that is full goes to the best known context, and what it has shown counts on
             where that was half of what allocates
-  refuse    a new context without a slot for it, which is counted; the known context that explains the window best
-            learns it, and moves if it must
+  refuse    a new context for which there is no slot, not even after a sleep (`sleep`), which is counted; the known
+            context that explains the window best learns it, and moves if it must
 """
 
 from typing import NamedTuple
@@ -39,9 +39,15 @@ class Verdict(NamedTuple):
     resolved: Bool[Array, ""]  # the window is emptied
     settled: Bool[Array, ""]  # and its evidence forgotten
     slot: Int[Array, ""]  # into this context
-    new_map: Bool[Array, ""]  # which looks through the current sensor and has names of its own
-    new_sensor: Bool[Array, ""]  # which has a sensor of its own
-    refused: Bool[Array, ""]  # a new one would have been, but there is no slot for it
+    new_map: Bool[Array, ""]  # wanted: one that looks through the current sensor and has names of its own
+    new_sensor: Bool[Array, ""]  # wanted: one that has a sensor of its own
+    gain: Float[Array, ""]  # nats by which it explains the window better than any context does
+    refused: Bool[Array, ""]  # there is no slot for it
+
+    @property
+    def new(self) -> Bool[Array, ""]:
+        """Whether a new context is wanted, and has a slot."""
+        return (self.new_map | self.new_sensor) & ~self.refused
 
 
 def weigh(
@@ -149,7 +155,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     slot = jnp.where(allocates, jnp.where(refused, jnp.argmax(explains_S), state.slots), slot)
     if slots == 1:  # a single learner has no choice
         nothing = jnp.zeros((), bool)
-        return Verdict(~nothing, ~nothing, now, nothing, nothing, nothing)
+        return Verdict(~nothing, ~nothing, now, nothing, nothing, jnp.zeros(()), nothing)
     decided = learns | recalls | allocates
     # What a full window has shown is kept where it is half of what a new context must show, on most of its samples.
     suspect = (jnp.maximum(held.new_map - rival, sensor) > 0.5 * hp.allocation) & (2 * held.mature >= held.counted)
@@ -157,7 +163,8 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
         resolved=decided | full,
         settled=decided | (full & ((slot != now) | ~suspect | (held.counted + len(held.label) > len(held.kinds)))),
         slot=slot.astype(jnp.int32),
-        new_map=new_map & ~refused,
-        new_sensor=new_sensor & ~refused,
+        new_map=new_map,
+        new_sensor=new_sensor,
+        gain=jnp.where(new_map, held.new_map - rival, sensor),
         refused=refused,
     )

@@ -42,6 +42,8 @@ class Workspace(NamedTuple):
     window: Window
     refused: Int[Array, ""]  # contexts for which there was no slot left
     skipped: Int[Array, ""]  # samples that were not finite
+    merged: Int[Array, ""]  # contexts that became part of another in sleep
+    slept: Float[Array, ""]  # `taught` when the last context was new, or sleep last found nothing to merge
 
 
 class Opinion(NamedTuple):
@@ -86,6 +88,8 @@ def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
         window=window,
         refused=jnp.zeros((), jnp.int32),
         skipped=jnp.zeros((), jnp.int32),
+        merged=jnp.zeros((), jnp.int32),
+        slept=zero,
     )
 
 

@@ -92,6 +92,23 @@ def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_
     jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(lambda a: a[1], s.banks) for s in (state, before)))
 
 
+def test_a_full_bank_with_two_contexts_that_are_one_merges_them_and_has_room_for_another():
+    live, state = made(specialists=2)
+    state, _ = live(state, rows(150))
+    space = state.workspace
+    halves = jax.tree.map(lambda leaf: jnp.stack([leaf[0]] * 2), space.names)
+    halves = halves._replace(votes=halves.votes / 2)
+    twice = space._replace(names=halves, slots=jnp.asarray(2, jnp.int32), current=jnp.asarray(1, jnp.int32))
+    state, (_, current, slots) = live(state._replace(workspace=twice), rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
+    assert state.workspace.merged == 1
+    assert state.workspace.refused == 0
+    assert slots.tolist() == [2] * 150  # two became one in the moment in which the third was new
+    assert state.workspace.owner.tolist() == [0, 1]
+    assert current[0] == current[-1] == 1
+    _, (_, home, _) = live(state, rows(150, 5))
+    assert home[-1] == 0
+
+
 def test_rows_that_are_not_finite_are_skipped_and_counted():
     live, state = made()
     state, _ = live(state, rows(60))
