@@ -22,7 +22,8 @@ from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 # The code's 2 x 2 cells: drawings of a character differ in place, and fewer, wider cells forgive that. Class Gaussians
 # on validation drawings of all classes, 12 of 15 drawings learned, one seed, D of about 1,250: 3 x 3 cells and 28,42
 # atoms 79.6, 2 x 2 cells and 63,93 atoms 81.1; 90,130 atoms, D = 1,760, 81.4. Ridges of 0.03 and 0.1 are as good, 0.3
-# loses 0.8. Random features are as many as the code's units.
+# loses 0.8. Random features are as many as the code's units. What `parallax` has on top, with the same code and sums of
+# 18,000 drawings of the stream, asked for the other 6,345: a prior over where classes lie, 83.3 instead of 78.9.
 CODE = {"width": 1250, "atoms": "63,93", "grid": 2}
 
 EXPERIMENT = Experiment(
