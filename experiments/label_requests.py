@@ -8,7 +8,6 @@ most, and loses 5 to 7 points by it: what tells most about the weights does not 
     python -m scripts.make_figures --only=tab_label_requests
 """
 
-from experiments.contexts import MNIST
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 
 EXPERIMENT = Experiment(
@@ -16,11 +15,11 @@ EXPERIMENT = Experiment(
     streams={
         "split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5}),
         "mnist_iid": StreamSpec("split", {"source": "mnist", "order": "iid"}),
-        "mnist_visible": StreamSpec("contexts", MNIST | {"transform": "permutation"}),
+        "fashion_iid": StreamSpec("split", {"source": "fashion_mnist", "order": "iid"}),
     },
-    learners={"backprop": {}, "pcn": {}, "bpc": {}, "ncm": {}, "parallax": {}},
+    learners={"backprop": {}, "pcn": {}, "bpc": {}, "ncm": {}},
     seeds=10,
     evaluation=Evaluation(probe_every=100_000, probe_size=500, log_bins=50),
     sweep=("labelling=random,request", "labelled=0.02,0.05,0.1,0.2,0.5"),
-    smoke={"labelled": 0.3, "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    smoke={"source": "digits", "labelled": 0.3, "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
 )

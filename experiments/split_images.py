@@ -11,16 +11,15 @@ On features that do not change `rls` is recursive least squares and `generative`
 class-incremental learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823; SLDA,
 arXiv:1909.01520. What is ours is the code below them, and that all of them stand on the same one.
 
-    python -m experiments.run --experiment=split_images --learners=bpc,rls,generative,nlms,ncm,er,backprop \
-        --data_dir=FOLDER
+    python -m experiments.run --experiment=split_images --data_dir=FOLDER
     python -m experiments.run --experiment=split_images --learners=parallax --streams=split_mnist \
-        --set features=code --data_dir=FOLDER
+        --set features=code --set atoms=16+24 --data_dir=FOLDER
     python -m experiments.run --experiment=split_images --learners=parallax --streams=split_fashion \
-        --set features=code --set mirror=yes --data_dir=FOLDER
+        --set features=code --set atoms=16+24 --set mirror=yes --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_split_images,fig_width
 
 `parallax` is run on the sensory code alone; that the stream has one context it must find out. Codes of about 1,280
-units have `--set mirror=yes` on Fashion-MNIST, and on CIFAR-10 also `--set patch=6 --set atoms=72 --set grid=3`. Rows
+units have `--set mirror=yes` on Fashion-MNIST, and on CIFAR-10 also `--set patch=6 --set atoms=64 --set grid=3`. Rows
 of one seed say so.
 
 Wide codes are solved for by sums (`precision=sums`, 5,000 samples at a time: what came last may not be known yet,
@@ -74,7 +73,6 @@ EXPERIMENT = Experiment(
         "generative": SYNAPSES,
         "nlms": CODE | {"lr": 3.0},
         "ncm": CODE,
-        "parallax": {"atoms": CODE["atoms"]},
         "er": NETWORK,
         "backprop": NETWORK,
     },

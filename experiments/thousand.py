@@ -12,8 +12,9 @@ is the code, which is that of the first 1,000 drawings.
 The first two are known on a frozen code: SLDA, arXiv:1909.01520; ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251.
 Settings were chosen on validation drawings: `--set probe_on=validation`.
 
-    python -m experiments.run --experiment=thousand --learners=generative,rls,ncm --data_dir=FOLDER
-    python -m experiments.run --experiment=thousand --learners=parallax --set features=code --data_dir=FOLDER
+    python -m experiments.run --experiment=thousand --data_dir=FOLDER
+    python -m experiments.run --experiment=thousand --learners=parallax --streams=omniglot --set features=code \
+        --set atoms=63+93 --set grid=2 --data_dir=FOLDER
     python -m scripts.make_figures --only=fig_thousand,tab_thousand
 """
 
@@ -36,7 +37,6 @@ EXPERIMENT = Experiment(
         "generative": CODE | {"ridge": 0.1},
         "rls": CODE | {"ridge": 0.1},
         "ncm": CODE,
-        "parallax": {name: CODE[name] for name in ("atoms", "grid")},
     },
     seeds=4,
     evaluation=Evaluation(probe_every=100_000, log_bins=100, end_every=100),

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.stats import multivariate_t
 
-from pcl.learners.parallax import density, learner, shared
+from pcl.learners.parallax import bank, density, shared
 from tests.learners.parallax.test_density import ask, taught
 
 D, L = 6, 8
@@ -81,6 +81,6 @@ def test_deviations_that_lie_along_few_directions_count_for_as_many():
 
 
 def test_many_latents_or_a_wide_code_share_one_covariance():
-    assert learner.form(10, 64) is density
-    assert learner.form(10, 1280) is shared
-    assert learner.form(1623, 64) is shared
+    assert bank.form(10, 64) is density
+    assert bank.form(10, 1280) is shared
+    assert bank.form(1623, 64) is shared
