@@ -181,7 +181,7 @@ def test_latents_are_matched_by_their_labels_and_every_one_has_a_place():
 
 @functools.cache
 def asleep():
-    return jax.jit(lambda banks, space, least: sleep.sleep(banks, space, least, HP))
+    return jax.jit(lambda banks, space, least, asked=True: sleep.sleep(banks, space, least, asked, HP))
 
 
 def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous():
@@ -192,6 +192,8 @@ def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous()
     table = 13.0 * np.eye(L)
     votes = [table, table[PLACE], np.roll(table, 1, axis=1), table]
     space = space_of([0, 1, 0, 3], votes)
+    # Nobody asks for a slot: sensors are left alone, and no two maps over one are alike.
+    assert asleep()(banks, space, -HP.allocation, False).space.slots == 4
     night = asleep()(banks, space, 0.0)
     after = night.space
     assert after.slots == 3
@@ -217,7 +219,7 @@ def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous()
 def test_two_maps_over_one_bank_merge_and_leave_the_bank_as_it_was():
     bank, table = taught(ALL), 13.0 * np.eye(L)
     votes = [table, np.roll(table, 1, axis=1), table]
-    night = asleep()(put(untaught(), bank, 0), space_of([0, 0, 0], votes), 0.0)
+    night = asleep()(put(untaught(), bank, 0), space_of([0, 0, 0], votes), 0.0, False)
     assert night.space.slots == 2
     assert night.space.current == night.moved[2] == 0
     jax.tree.map(np.testing.assert_array_equal, night.banks, put(untaught(), bank, 0))
