@@ -8,7 +8,8 @@ operations those steps are 2 %. On permuted pixels, which tell their context the
 
 Records: seeds 10 to 14 of permuted labels and pixels; and seeds 10 to 109 of plain Split-Digits, nothing taken away,
 for the question whether classes that come in turn are ever taken for contexts. Settings as in `contexts`.
-All are from before labels had a place in time and latents could move, which is ablated in `electricity`.
+All are of an older commit: labels had no place in time and latents could not move, which is ablated in `electricity`,
+contexts were never merged in sleep, and those that differ little were not found.
 
     python -m experiments.run --experiment=ablations --first_seed=10 --seeds=5 --streams=digits_invisible \
         --set without=nothing,persistence,gating,bound,settling,lag,maturity,synapses

@@ -1,4 +1,4 @@
-"""Contexts are inferred: parallax beside an oracle that is told them, a single learner, and replay.
+"""Contexts are inferred: parallax beside an oracle that is told them, one context for everything, and replay.
 
 Contexts come, go and come back, one sample a step and unannounced. `visible` permutes the pixels, `rotation` and
 `inversion` leave many inputs looking like others, `weak` exchanges principal coordinates, so that mean and covariance
@@ -6,20 +6,32 @@ stay; `invisible` permutes the labels, so that nothing but errors tells; `both` 
 square. In `classes` every context comes two classes at a time before it returns with all of them. After the stream a
 copy of each learner lives through 60 more samples of every context.
 
-Where pixels tell, parallax is as good as the oracle, which has a bank for each context. Where labels alone tell, it
-loses the first sample or two of each visit, and while living is better than the oracle all the same, for its contexts
-share one bank. No learner can know of such a switch before its first error: with ten labels that costs 0.9 samples of
-60, 1.5 points (`revisit_acc_behind_first` leaves the first sample out, of the oracle too). On permuted digits one
-context for everything is hardly worse, and on inverted ones it is better while living: there contexts are hardly
-needed.
+On coming back parallax is as right as an oracle that has a bank for each context and is told them (99.9 % of its
+accuracy and more), with the right number of contexts in every life, on digits permuted, rotated, inverted and with
+exchanged coordinates, with ten permutations of them and on permuted MNIST; within a point of it on both kinds of context at once, on renamed MNIST,
+and on renamed MNIST and Fashion-MNIST that come two classes at a time. Renamed digits keep 98.3 %, 1.7 points less, one
+of which is the first sample of each visit, at which nobody can know of the switch (`revisit_acc_behind_first` leaves
+it out, of the oracle too). While living it is above the oracle there, for its contexts share one bank.
 
-Records: seeds 10 to 19 on digits and 10 to 14 elsewhere (on MNIST and Fashion-MNIST without the single learner and
-replay). Thresholds of parallax were tried on digits and MNIST with seeds below 10; Fashion-MNIST was looked at with
-these, and nothing was changed for it. `er` has the rates of its defaults.
+Where it falls short: ten sets of names on digits keep 97.0 % (95.5 of 98.5), all ten found; renamed Fashion-MNIST
+keeps 95.0 % (78.2 of 82.3), and MNIST with exchanged coordinates 93.1 %
+(84.4 of 90.7), for two contexts are found of three. A context too many is found in a tenth of all lives on both kinds
+at once, in a fifth on permuted digits in pairs of classes and permuted Fashion-MNIST, and in two of five on renamed
+Fashion-MNIST in pairs; on coming back none of these costs more than a point. On permuted digits one context for
+everything is hardly worse, and on inverted ones it is better while living: there contexts are hardly needed.
 
-    python -m experiments.run --experiment=contexts --first_seed=10 --data_dir=FOLDER
-    python -m experiments.run --experiment=contexts --first_seed=10 --streams=digits_ten_visible,digits_ten_invisible,\
-        digits_ten_both --learners=parallax,parallax_told --set specialists=12
+Records: seeds 10 to 19 on digits, 10 to 14 elsewhere and for ten contexts (`parallax_single` and `er` are of older
+commits). Thresholds of parallax were tried on digits and MNIST with seeds below 10. Fashion-MNIST was looked at with
+these, and nothing was changed for it, though one mechanism was tried there and dropped. That sleep leaves sensors alone
+was decided on the official seeds of `digits_weak`, where it had merged all of them. `er` has the rates of its defaults.
+
+    C="--experiment=contexts --first_seed=10 --data_dir=FOLDER --learners=parallax,parallax_told"
+    python -m experiments.run $C --streams=digits_visible,digits_rotation,digits_inversion,digits_weak,\
+        digits_invisible,digits_both,digits_classes_visible,digits_classes_invisible,digits_classes_both
+    python -m experiments.run $C --seeds=5 --streams=mnist_visible,mnist_weak,mnist_invisible,\
+        mnist_classes_invisible,fashion_visible,fashion_invisible,fashion_classes_invisible
+    python -m experiments.run $C --seeds=5 --set specialists=12 --streams=digits_ten_visible,digits_ten_invisible,\
+        digits_ten_both
     python -m scripts.make_figures --only=fig_contexts,fig_compute,tab_contexts
 """
 

@@ -1,15 +1,16 @@
 """What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking saves."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from pcl.evaluation.summary import Record, measure
-from pcl.figures.curves import Curve, over_seeds
+from pcl.figures.curves import Curve, ragged
 from pcl.figures.panels import line, points
 from pcl.figures.style import save_figure
 from pcl.runner.store import Store
@@ -17,55 +18,65 @@ from pcl.runner.store import Store
 STREAMS = {
     "split_digits_iid_5": "digits, five passes",
     "mnist_iid": "MNIST, one pass",
-    "mnist_visible": "MNIST, three permutations",
 }
 LEARNERS = {"parallax": ("parallax", "C0"), "ncm": ("nearest class mean", "C2"), "backprop": ("backpropagation", "C1")}
+
+TICKS = (1, 2, 5, 10, 20, 50)  # per cent of labels
+NUMBERS = ("series", "x", "mean", "low", "high", "labels_saved")
 
 
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/label_requests`; returns the files written."""
     records = list(Store(results_dir, "label_requests").records())
     streams = [stream for stream in STREAMS if any(r["stream"] == stream for r in records)]
-    figure, axes = plt.subplots(2, len(streams), figsize=(7.2, 4.4), sharex=True, sharey="row", squeeze=False)
-    plotted = []
+    figure, axes = plt.subplots(
+        2, len(streams), figsize=(3 * len(streams), 4.4), sharex=True, sharey="row", squeeze=False
+    )
+    plotted: list[dict[str, object]] = []
     for (above, below), stream in zip(axes.T, streams, strict=True):
         for learner, (name, colour) in LEARNERS.items():
             runs = [r for r in records if (r["stream"], r["learner"]) == (stream, learner)]
             asked, handed = _curve(runs, "request", f"{name}, asks"), _curve(runs, "random", f"{name}, random")
-            if asked is None or handed is None:
-                continue
-            line(above, asked, colour, 1.2)
-            _dashed(above, handed, colour)
-            share, saved = _saved(asked, handed)
-            below.plot(share, saved, "o-", color=colour, markersize=2.5, linewidth=1.2)
-            curves = (asked, handed)
-            plotted += [p | {"labels_saved": ""} for c in curves for p in points(c, stream=stream, learner=learner)]
-            for x, value in zip(share, saved, strict=True):
-                row = {"series": "labels saved", "x": f"{x:.6g}", "mean": "", "low": "", "high": ""}
-                plotted.append({"stream": stream, "learner": learner, **row, "labels_saved": f"{value:.6g}"})
+            if asked:
+                line(above, asked, colour, 1.2)
+            if handed:
+                _dashed(above, handed, colour)
+            plotted += [_row(stream, learner, p) for curve in (asked, handed) if curve for p in points(curve)]
+            if asked and handed:
+                share, saved, reached = _saved(asked, handed)
+                below.plot(share, saved, color=colour, linewidth=1.2)
+                below.plot(share[reached], saved[reached], "o", color=colour, markersize=2.5)
+                below.plot(share[~reached], saved[~reached], "^", color=colour, markersize=4)
+                plotted += [
+                    _row(stream, learner, {"series": series, "x": f"{x:.6g}", "labels_saved": f"{value:.6g}"})
+                    for x, value, series in zip(share, saved, np.where(reached, "saved", "saved at least"), strict=True)
+                ]
         above.set(title=STREAMS[stream], xscale="log")
         below.axhline(1, color="0.8", linewidth=0.8, zorder=0)
-        below.set(xlabel="share of labels (%)", yscale="log")
+        below.set(xlabel="share of labels (%)", ylim=(0, None))
+        below.xaxis.set_major_locator(FixedLocator(TICKS))
         below.xaxis.set_major_formatter("{x:g}")
-        below.yaxis.set_major_formatter("{x:g}")
-        below.yaxis.set_minor_formatter("{x:g}")
+        below.xaxis.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("final accuracy (%)")
-    axes[1, 0].set_ylabel("random labels for the\naccuracy of one asked for")
+    axes[1, 0].set_ylabel("times as many random\nlabels for the same")
     figure.align_ylabels(axes[:, 0])
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.1))
     return save_figure(figure, results_dir, "fig_active", plotted)
 
 
+def _row(stream: str, learner: str, numbers: Mapping[str, object]) -> dict[str, object]:
+    return {"stream": stream, "learner": learner} | {name: numbers.get(name, "") for name in NUMBERS}
+
+
 def _curve(runs: Sequence[Record], labelling: str, name: str) -> Curve | None:
-    """Final accuracy in % by the share of labels in %, which every seed has been run with."""
-    by_share: dict[float, list[float]] = {}
+    """Final accuracy in % by the share of labels in %; each share over the seeds that have it."""
+    by_seed: dict[int, dict[float, float]] = {}
     for run in runs:
         stream = json.loads(run["config"])["stream"]
         if stream["labelling"] == labelling and stream["labelled"] < 1:
-            by_share.setdefault(100 * stream["labelled"], []).append(measure(run)["acc"])
-    shares = sorted(by_share)
-    return over_seeds(name, shares, np.transpose([by_share[s] for s in shares])) if shares else None
+            by_seed.setdefault(run["seed"], {})[100 * stream["labelled"]] = measure(run)["acc"]
+    return ragged(name, list(by_seed.values())) if by_seed else None
 
 
 def _dashed(axis: Axes, curve: Curve, colour: str) -> None:
@@ -73,12 +84,13 @@ def _dashed(axis: Axes, curve: Curve, colour: str) -> None:
     axis.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.1, linewidth=0)
 
 
-def _saved(asked: Curve, handed: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """Times as many random labels as asked for with which the mean accuracy is the same, where it is reached at all.
+def _saved(asked: Curve, handed: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times as many random labels as asked for with which the mean accuracy is the same; and whether any reached it.
 
-    Between two measured shares accuracy is taken to rise in a straight line over the logarithm of the share.
+    Between two measured shares accuracy is taken to rise in a straight line over the logarithm of the share. Where no
+    share of random labels was as good, what the largest of them makes is the least that it can be.
     """
     risen = np.maximum.accumulate(handed.mean)
-    within = (asked.mean >= risen[0]) & (asked.mean <= risen[-1])
+    within = asked.mean >= risen[0]
     equal = np.exp(np.interp(asked.mean[within], risen, np.log(handed.x)))
-    return asked.x[within], equal / asked.x[within]
+    return asked.x[within], equal / asked.x[within], asked.mean[within] <= risen[-1]

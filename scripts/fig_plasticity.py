@@ -16,7 +16,8 @@ def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/plasticity`; returns the files written."""
     records = Store(results_dir, "plasticity").records()
     cells = sorted(
-        {(r["learner"], setting_text(r["variant"])) for r in records}, key=lambda cell: list(LEARNERS).index(cell[0])
+        {(r["learner"], setting_text(r["variant"])) for r in records},
+        key=lambda cell: (list(LEARNERS).index(cell[0]), cell[1]),
     )
     figure, axis = plt.subplots(figsize=(7.2, 2.8))
     plotted = []
