@@ -8,14 +8,15 @@ copy of each learner lives through 60 more samples of every context.
 
 On coming back parallax is as right as an oracle that has a bank for each context and is told them (99.9 % of its
 accuracy and more), with the right number of contexts in every life, on digits permuted, rotated, inverted and with
-exchanged coordinates, with ten permutations of them and on permuted MNIST; within a point of it on both kinds of context at once, on renamed MNIST,
-and on renamed MNIST and Fashion-MNIST that come two classes at a time. Renamed digits keep 98.3 %, 1.7 points less, one
-of which is the first sample of each visit, at which nobody can know of the switch (`revisit_acc_behind_first` leaves
-it out, of the oracle too). While living it is above the oracle there, for its contexts share one bank.
+exchanged coordinates, on ten permutations of them and on permuted MNIST; within a point of it on both kinds of context
+at once, on renamed MNIST, and on renamed MNIST and Fashion-MNIST that come two classes at a time. Renamed digits keep
+98.3 %, 1.7 points less, one of which is the first sample of each visit, at which nobody can know of the switch
+(`revisit_acc_behind_first` leaves it out, of the oracle too). While living it is above the oracle there, for its
+contexts share one bank.
 
 Where it falls short: ten sets of names on digits keep 97.0 % (95.5 of 98.5), all ten found; renamed Fashion-MNIST
-keeps 95.0 % (78.2 of 82.3), and MNIST with exchanged coordinates 93.1 %
-(84.4 of 90.7), for two contexts are found of three. A context too many is found in a tenth of all lives on both kinds
+keeps 95.0 % (78.2 of 82.3), and MNIST with exchanged coordinates 93.1 % (84.4 of 90.7), for two contexts are found of
+three. A context too many is found in a tenth of all lives on both kinds
 at once, in a fifth on permuted digits in pairs of classes and permuted Fashion-MNIST, and in two of five on renamed
 Fashion-MNIST in pairs; on coming back none of these costs more than a point. On permuted digits one context for
 everything is hardly worse, and on inverted ones it is better while living: there contexts are hardly needed.
