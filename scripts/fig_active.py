@@ -1,4 +1,7 @@
-"""What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking saves."""
+"""What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking saves.
+
+A triangle says that no share of random labels that was measured was as good: it is the least that asking saves.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -58,7 +61,7 @@ def main(results_dir: Path) -> list[Path]:
         below.xaxis.set_major_formatter("{x:g}")
         below.xaxis.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("final accuracy (%)")
-    axes[1, 0].set_ylabel("times as many random\nlabels for the same")
+    axes[1, 0].set_ylabel("random labels that do\nas much as one asked for")
     figure.align_ylabels(axes[:, 0])
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.1))
