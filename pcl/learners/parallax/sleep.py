@@ -23,7 +23,6 @@ next conflict parts again, at the price of learning one of them anew.
 Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -37,6 +36,7 @@ from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.workspace import Workspace
+from pcl.network.code import when
 
 OFTEN = 1 / 8  # share of its age after which the workspace sleeps again
 
@@ -58,14 +58,6 @@ class Night(NamedTuple):
     moved: Int[Array, " S"]  # the slot that each context is in now
 
 
-def once(true: Bool[Array, ""], change: Callable[[Any], Any], state: Any) -> Any:
-    """The state after a change that is seldom due: a loop of one turn or none.
-
-    It is skipped under `map`, and under `vmap` unless a member needs it, where `cond` would take both branches.
-    """
-    return jax.lax.fori_loop(0, true.astype(jnp.int32), lambda _, state: change(state), state)
-
-
 def rest(
     banks: Bank, space: Workspace, verdict: Verdict, teaches: Bool[Array, ""], hp: HParams
 ) -> tuple[Bank, Workspace, Verdict]:
@@ -74,9 +66,10 @@ def rest(
     if slots == 1 or hp.without == "sleep":
         return banks, space, verdict
     least = -jnp.where(verdict.refused, verdict.gain, hp.recall)
-    tired = teaches & verdict.resolved & (verdict.refused | due(space, hp))
+    # A full window that is suspicious keeps evidence for each context: nobody changes places then.
+    tired = teaches & verdict.settled & (verdict.refused | due(space, hp))
     night = Night(banks, space, jnp.arange(slots))
-    night = once(tired, lambda night: sleep(night.banks, night.space, least, verdict.refused, hp), night)
+    night = when(tired, lambda night: sleep(night.banks, night.space, least, verdict.refused, hp), night)
     wanted, refused = verdict.new_map | verdict.new_sensor, verdict.refused & (night.space.slots >= slots)
     slot = jnp.where(wanted & ~refused, night.space.slots, night.moved[verdict.slot])
     return night.banks, night.space, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)
@@ -90,7 +83,7 @@ def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
 def sleep(banks: Bank, space: Workspace, least: ArrayLike, asked: ArrayLike, hp: HParams) -> Night:
     """The two closest contexts are one afterwards, if the evidence for it is above `least`; slots stay contiguous.
 
-    Those of two sensors are compared if a slot is `asked` for. The window is left as it is: whoever sleeps has resolved
+    Those of two sensors are compared if a slot is `asked` for. The window is left as it is: whoever sleeps has settled
     it. A slot that is emptied is as it was at first.
     """
     pair = closest(banks, space, asked, hp)
@@ -98,7 +91,7 @@ def sleep(banks: Bank, space: Workspace, least: ArrayLike, asked: ArrayLike, hp:
     awake = Night(
         banks, space._replace(slept=jnp.where(merges, space.slept, space.taught)), jnp.arange(len(space.belief))
     )
-    return once(merges, lambda night: _merged(night, pair, hp), awake)
+    return when(merges, lambda night: _merged(night, pair, hp), awake)
 
 
 def closest(banks: Bank, space: Workspace, asked: ArrayLike, hp: HParams) -> Pair:
@@ -136,7 +129,7 @@ def compared(
         # Names have chosen which latents are compared: that they agree says nothing then.
         return jnp.minimum(of_maps, 0.0) + merging.sensors_alike(sensor, merging.placed(another, place))
 
-    evidence = once((ours != theirs) & asked, of_sensors, of_maps)
+    evidence = when((ours != theirs) & asked, of_sensors, of_maps)
     evidence = jnp.where((ours == theirs) | asked, evidence, -jnp.inf)
     return Pair(first, second, jnp.where(shared >= 1, evidence, jnp.minimum(evidence, -hp.recall)), place)
 
@@ -168,7 +161,7 @@ def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
             synapses and merging.merged_synapses(synapses, ours, theirs, place, hp.ridge),
         ), space
 
-    banks, space = once(ours != theirs, one_sensor, (banks, space))
+    banks, space = when(ours != theirs, one_sensor, (banks, space))
     both = merging.merged_maps(_slot(space.names, first), _slot(space.names, second))
     empty = maps.empty(*both.votes.shape[::-1])
     places, last, index_S = jnp.stack([first, second]), space.slots - 1, jnp.arange(len(space.belief))

@@ -176,6 +176,5 @@ def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""], settled: Bo
     names = fresh.names._replace(votes=window.names.votes)
     shadow = fresh.shadow._replace(mean=window.shadow.mean, steps=window.shadow.steps)
     blank = fresh._replace(code=window.code, label=window.label, kinds=window.kinds, names=names, shadow=shadow)
-    blank = fresh._replace(code=window.code, label=window.label)
     kept = jax.tree.map(lambda new, old: jnp.where(settled, new, old), blank, window)
     return kept._replace(size=jnp.where(emptied, 0, window.size))

@@ -12,6 +12,7 @@ from pcl.learners.parallax import density, maps, merging, sleep, window, workspa
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.density import densities
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import Discriminator, discriminators
 from pcl.network.covariance import Deferred
 
@@ -158,9 +159,10 @@ def test_evidence_for_one_sensor_is_that_of_its_samples_foretold_in_turn():
         return total
 
     want = log_p(np.concatenate(parts)) - log_p(parts[0]) - log_p(parts[1])
+    empty = at(untaught(), 0).density  # made before float64 is on, for other tests share it
     with jax.enable_x64(True):
         banks = [
-            at(untaught(), 0).density._replace(
+            empty._replace(
                 size=jnp.asarray([len(x), 0.0, 0.0]),
                 mean=jnp.zeros((L, D)).at[0].set(x.mean(0)),
                 scatter=jnp.zeros((L, D, D)).at[0].set(scatter),
@@ -228,3 +230,17 @@ def test_two_maps_over_one_bank_merge_and_leave_the_bank_as_it_was():
     assert behind.space.owner[:2].tolist() == [0, 0]
     assert behind.moved.tolist() == [0, 1, 0, 3]
     jax.tree.map(np.testing.assert_array_equal, at(behind.banks, 0), bank)
+
+
+def test_nobody_sleeps_while_the_window_keeps_evidence_for_each_context():
+    banks = put(untaught(), taught(ALL), 0)
+    space = space_of([0, 0], [13.0 * np.eye(L)] * 2)._replace(taught=jnp.asarray(100.0))
+    yes, no, zero = jnp.asarray(True), jnp.asarray(False), jnp.zeros(())
+    rest = jax.jit(lambda verdict: sleep.rest(banks, space, verdict, yes, HP))
+
+    def slots_after(settled):
+        verdict = Verdict(yes, settled, jnp.asarray(1, jnp.int32), no, no, zero, no)
+        return rest(verdict)[1].slots
+
+    assert slots_after(no) == 2
+    assert slots_after(yes) == 1

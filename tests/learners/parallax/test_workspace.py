@@ -174,6 +174,33 @@ def test_a_full_window_is_emptied_and_keeps_its_evidence_where_that_is_suspiciou
     assert (kept.size, kept.new_map) == (0, 12.0)
 
 
+def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
+    rng = np.random.default_rng(0)
+    codes, shares = jnp.asarray(rng.normal(size=(9, 3)), jnp.float32), jnp.asarray(rng.dirichlet(np.ones(2), 9))
+    labels = jnp.asarray([0, 1, 1, 0, 1, 1, 0, 0, 1])
+    zero, no_S = jnp.zeros(()), jnp.zeros(4)
+    nothing = window.Evidence(no_S, zero, zero, zero, no_S, no_S > 0, zero > 0)
+
+    def held(start, rows):
+        for i in rows:
+            start = window.hold(start, codes[i], labels[i], shares[i], nothing)
+        return start
+
+    fresh, yes = window.empty(4, 10, 2, 2, 3), jnp.asarray(True)
+    before = held(fresh, range(5))
+    again = window.cleared(before, fresh, yes, yes)
+    np.testing.assert_array_equal(again.shadow.steps, before.shadow.steps)
+    for late, new in ((again, fresh), (held(again, range(5, 8)), held(fresh, range(5, 8)))):
+        for label in (0, 1):
+            late_p, new_p = (window.shadow_density(w.shadow, codes[8], jnp.asarray(label)) for w in (late, new))
+            np.testing.assert_allclose(late_p, new_p, rtol=1e-6)
+            late_row, new_row = (window.place(w, jnp.asarray(label)) for w in (late, new))
+            assert late_row == new_row
+            read_out = [maps.read_out(w.names, shares[8], 2)[new_row] for w in (late, new)]
+            np.testing.assert_allclose(*read_out, rtol=1e-6)
+            assert late.names.tied[late_row] == new.names.tied[new_row]
+
+
 SPECIALISTS = ("density", "shared", "synapses")
 
 
