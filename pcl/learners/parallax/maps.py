@@ -17,6 +17,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
+from pcl.learners.parallax.rows import read
+
 SMOOTHING = 0.2  # samples that a latent without a name counts for, spread over all labels
 DOUBT = 2.0  # wrong samples of a label that are feared before any was met
 LEAST_ERROR = 0.02  # no label is trusted further than that
@@ -63,7 +65,7 @@ def error_rates(names: Map, wrong_L: Float[Array, " L"], least: ArrayLike) -> Fl
 
 def count(names: Map, slot: Int[Array, ""], label: Int[Array, ""], opened: Int[Array, ""], vote_L: Array) -> Map:
     """The maps (leaves lead with S) after a sample of one label that fell there; it may have opened a latent."""
-    of_label = names.votes[slot, label] + vote_L
+    of_label = read(names.votes, slot, label) + vote_L
     met, before = names.met[slot, label], names.tied[slot, label]
     tied = jnp.where(opened >= 0, opened, jnp.argmax(of_label).astype(jnp.int32))
     return Map(

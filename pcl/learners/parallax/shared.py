@@ -26,6 +26,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gated, nearer, remember, typical
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
+from pcl.learners.parallax.rows import read
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 from pcl.network.code import when
 
@@ -115,7 +116,7 @@ def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
     """The banks after a sample of one latent of the bank in `slot`."""
     code, k, mass, keep = message
     inputs, if_taught = len(code), gated(mass)
-    before, mean_D, recent_D = states.size[slot, k], states.mean[slot, k], states.recent[slot, k]
+    before, mean_D, recent_D = states.size[slot, k], read(states.mean, slot, k), read(states.recent, slot, k)
     off, off_recent, centre_D = code - mean_D, code - recent_D, states.centre[slot]
     seen_from = [code - centre_D, mean_D - centre_D, off_recent, states.latest[slot]]
     t_D, u_D, recently_D, latest_D = product(states.turn, slot, jnp.stack(seen_from, axis=1)).T

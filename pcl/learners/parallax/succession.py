@@ -25,6 +25,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
+from pcl.learners.parallax.rows import once_seen
+
 SURE = 10.0  # precision of the trust at first
 SHARED = 10.0  # samples a label that the prior of each row of transitions is worth
 
@@ -109,7 +111,7 @@ def learn(
         change = _solve(precision, off_2C[:, label])
         pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ shares(state)])
         return Succession(
-            follows=state.follows.at[:, label].add(heard * state.latest),
+            follows=state.follows.at[:, once_seen(label, len(known_C), log_p_C)].add(heard * state.latest),
             met=state.met + heard * known_C,
             stays=state.stays + heard * pair,
             latest=jnp.where(arrives, jnp.where(teaches, known_C, p_C), state.latest),

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax import maps
 from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax.rows import once_seen, read
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 
 WINDOWS = 4  # full ones in a row whose evidence is added up, at most: R = 4 W samples
@@ -121,7 +122,7 @@ def hold(
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
         counted=window.counted + 1,
-        shadow=_learn(window.shadow, code, label),
+        shadow=_learn(window.shadow, code, once_seen(label, len(window.shadow.size), evidence.known, evidence.new_sensor)),
         kinds=window.kinds.at[window.counted].set(label),
         names=jax.tree.map(lambda leaf: leaf[0], names),
     )
@@ -138,7 +139,7 @@ def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, "
     inputs = len(code)
     met = shadow.size[label] > 0
     centre = shadow.size @ shadow.mean / jnp.maximum(shadow.size.sum(), 1)
-    off = code - jnp.where(met, shadow.mean[label], centre)
+    off = code - jnp.where(met, read(shadow.mean, label), centre)
     square = shadow.samples * (off @ _spread(shadow, off))
     logdet = shadow.logdet - inputs * jnp.log(shadow.samples)
     widening = 1 + jnp.where(met, 1 / jnp.maximum(shadow.size[label], 1), 1.0)
@@ -147,7 +148,7 @@ def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, "
 
 def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
     before = shadow.size[label]
-    mean = jnp.where(before > 0, shadow.mean[label], 0.0)  # else by an earlier window
+    mean = jnp.where(before > 0, read(shadow.mean, label), 0.0)  # else by an earlier window
     off = code - mean
     deviation = jnp.sqrt(before / (before + 1)) * off
     spread = _spread(shadow, deviation)
