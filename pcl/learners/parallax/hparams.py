@@ -8,6 +8,7 @@ from pcl.network.code import CodeHParams
 FEATURES = ("raw", "random", "code")
 WITHOUT = (
     "nothing", "persistence", "gating", "bound", "lag", "settling", "maturity", "synapses", "past", "drift", "sleep",
+    "decomposition", "replay", "retention",
 )  # fmt: skip
 
 

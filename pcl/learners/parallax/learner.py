@@ -181,7 +181,7 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), resolved, unlabelled)
     # Without a lag memory every sample is learned at once, by whoever is current by then.
     at_once = hp.without == "lag"
-    first = held.size - 1 if at_once else 0
+    first = held.size - 1 if at_once or hp.without == "replay" else 0
     last = jnp.where(row.teaches & (verdict.resolved | at_once), held.size, 0)
     banks, names, wrong = _absorb(state._replace(banks=banks), space, held, first, last, hp)
     # How often a bank is wrong is not learned from samples of which nobody knows whose they are.
@@ -277,9 +277,11 @@ def _learn(
     moves = (vote.moved[naming.latent] > hp.allocation) & (hp.without != "drift")
     keep = jnp.where(moves, vote.fresh[naming.latent], 1.0)
     message = Message(phi, naming.latent, naming.sure.astype(jnp.float32), keep)
+    density = generative.learn(banks.density, owner, message)
+    if hp.without == "retention":
+        density, message = bank.faded(density, owner, message.gate), message._replace(keep=bank.FADING * keep)
     taught = Bank(
-        generative.learn(banks.density, owner, message),
-        discriminative and discriminative.learn(banks.synapses, owner, message._replace(code=features_H)),
+        density, discriminative and discriminative.learn(banks.synapses, owner, message._replace(code=features_H))
     )
     size, wrong = size_L[naming.latent], wrong_SL[owner, naming.latent]
     missed = jnp.argmax(share_L) != naming.latent

@@ -124,6 +124,9 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     same_sensor_S = state.owner == state.owner[now]
     enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.counted)
     typical_S = enough_S & (strangeness_S < STRANGE)
+    if hp.without == "decomposition":  # one sum of evidence: whatever explains the window best has it
+        strange = doubtful = held.new_sensor > held.new_map
+        typical_S = jnp.ones(slots, bool)
     other_S = workspace.alive(state) & (index_S != now)
     fits_S = other_S & (same_sensor_S | (typical_S & doubtful))
     known_S = jnp.where(fits_S, held.known, -jnp.inf)
@@ -146,7 +149,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     new_map = (
         ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)
     )
-    no_other = ~(other_S & ~same_sensor_S & typical_S).any()
+    no_other = ~(other_S & ~same_sensor_S & typical_S).any() | (hp.without == "decomposition")
     new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor > hp.allocation)
     allocates = new_map | new_sensor
     refused = allocates & (state.slots >= slots)

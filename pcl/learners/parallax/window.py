@@ -110,6 +110,7 @@ def hold(
     left_L = jnp.where(window.names.met[row] > 0, window.names.votes[row], 0.0)  # by an earlier window
     names = window.names._replace(votes=window.names.votes.at[row].set(left_L))
     names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, share_L)
+    label_seen = once_seen(label, len(window.shadow.size), evidence.known, evidence.new_sensor)
     return Window(
         code=window.code.at[window.size].set(code),
         label=window.label.at[window.size].set(label),
@@ -122,7 +123,7 @@ def hold(
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
         counted=window.counted + 1,
-        shadow=_learn(window.shadow, code, once_seen(label, len(window.shadow.size), evidence.known, evidence.new_sensor)),
+        shadow=_learn(window.shadow, code, label_seen),
         kinds=window.kinds.at[window.counted].set(label),
         names=jax.tree.map(lambda leaf: leaf[0], names),
     )
