@@ -119,13 +119,13 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
     half = hp.critical // 2
 
     def develop(code: Code, batch: Batch) -> Code:
-        memory, stored = _store(code, batch)
+        memory, stored = store(code.memory, code.stored, batch)
         young, ripe = code.stored < half, stored >= half
-        x_BHWC = _images(jnp.where(_along(batch.valid, batch.x), batch.x, 0.0))
+        x_BHWC = images(jnp.where(_along(batch.valid, batch.x), batch.x, 0.0))
         keys = jax.random.split(jax.random.fold_in(code.key, code.stored), (len(code.scales), 2))
         scales = []
         for scale, (look_key, imprint_key) in zip(code.scales, keys, strict=True):
-            p_NP = _glimpses(look_key, scale, x_BHWC, hp.glimpses)
+            p_NP = glimpses_of(look_key, scale, x_BHWC, hp.glimpses)
             weight_N = jnp.repeat(batch.valid.astype(p_NP.dtype), len(p_NP) // rows)
             scale = when(young, add_patches, scale, p_NP, weight_N)
             scale = when(~young, compete, scale, p_NP, weight_N)
@@ -199,7 +199,7 @@ def _image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
     return input_shape[0], input_shape[1], math.prod(input_shape[2:])
 
 
-def _images(x: Float[Array, "B ..."]) -> Float[Array, "B rows columns channels"]:
+def images(x: Float[Array, "B ..."]) -> Float[Array, "B rows columns channels"]:
     """Inputs as images of mean 0 and variance 1; vectors as they come."""
     x_BHWC = x.reshape(-1, *_image_shape(x.shape[1:]))
     if x.ndim == 2:
@@ -224,7 +224,7 @@ def _cell_number(size: tuple[int, int], side: int, hp: CodeHParams) -> int:
     return min(hp.grid, down) * min(hp.grid, right)
 
 
-def _glimpses(
+def glimpses_of(
     key: PRNGKeyArray, scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], number: int
 ) -> Float[Array, "N P"]:
     """Normalised patches at `number` random places (all places, where there are fewer), the same in every image."""
@@ -246,7 +246,7 @@ def _glimpses(
 def _imprint(scale: Dictionary, x: Float[Array, "N ..."], key: PRNGKeyArray) -> Dictionary:
     """Atoms taken from a few times as many patches of the images `x`."""
     look_key, choice_key = jax.random.split(key)
-    candidates = _glimpses(look_key, scale, _images(x), -(-4 * len(scale.usage) // len(x)))
+    candidates = glimpses_of(look_key, scale, images(x), -(-4 * len(scale.usage) // len(x)))
     return imprint(choice_key, scale, candidates)
 
 
@@ -280,7 +280,7 @@ def _pooled(scales: tuple[Dictionary, ...], x: Float[Array, "B ..."], hp: CodeHP
         return jnp.sqrt(sum(pooled[1:], pooled[0]) / len(views))
 
     # The matches of one image fit a core's cache; those of a batch do not, which takes a CPU six times as long.
-    return jax.lax.map(one_image, _images(x), batch_size=1 if jax.default_backend() == "cpu" else 256)
+    return jax.lax.map(one_image, images(x), batch_size=1 if jax.default_backend() == "cpu" else 256)
 
 
 def _activity(scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], hp: CodeHParams) -> Array:
@@ -330,15 +330,15 @@ def _cells(down: int, right: int, rows: int, columns: int) -> Float[Array, "G L"
     return both.reshape(rows * columns, down * right)
 
 
-def _store(code: Code, batch: Batch) -> tuple[Batch, Int[Array, ""]]:
+def store(memory: Batch, stored: Int[Array, ""], batch: Batch) -> tuple[Batch, Int[Array, ""]]:
     """Memory with the valid rows of a batch, and how many it then holds; padding goes last and is overwritten."""
     order = jnp.argsort(~batch.valid, stable=True)
 
     def write(memory: Array, new: Array) -> Array:
         rows = jnp.where(_along(batch.valid, new), new, 0)[order].astype(memory.dtype)
-        return jax.lax.dynamic_update_slice_in_dim(memory, rows, code.stored, 0)
+        return jax.lax.dynamic_update_slice_in_dim(memory, rows, stored, 0)
 
-    return jax.tree.map(write, code.memory, batch), code.stored + batch.valid.sum()
+    return jax.tree.map(write, memory, batch), stored + batch.valid.sum()
 
 
 def _along(mask_B: Bool[Array, " B"], x: Array) -> Bool[Array, "B ..."]:
