@@ -1,4 +1,4 @@
-"""A sensory code that is learned from the stream, and frozen for good after a critical period.
+"""A sensory code that is learned from the stream, and frozen after a critical period.
 
 Each scale of the code cuts images into overlapping patches p and tells which features each of them holds:
 
@@ -12,9 +12,9 @@ the second, whitening stays put, and atoms, imprinted with patches seen so far, 
 the mean and deviation of its activity over the period, a homeostasis without which the mean that all images share
 would be most of a code, and drown what tells them apart in the rounding of float32. Nothing here looks at a label.
 After the period the code is the same to the last bit; samples of the period wait in memory, and are read out with
-the code that stays (`read_out`), so that every sample is read out once and all with one code. There is no re-opening:
-it would need the readout's statistics rebuilt in the same way, from a memory of all that it has learned. A stream
-that is shorter than the period never closes it, and its readout learns nothing.
+the code that stays (`read_out`), so that every sample is read out once and all with one code. It opens again only as
+another code, for which the readout's statistics are rebuilt in the same way (`pcl.learners.reopening`). A stream that
+is shorter than the period never closes it, and its readout learns nothing.
 
 What is learned on the code does not depend on the order of samples, the code itself does: it is that of those who
 came first.
