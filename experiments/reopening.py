@@ -2,14 +2,15 @@
 
 CIFAR-10, 10,000 images without colours, then 10,000 with them, unannounced, each image with its label. The sensory
 code of the first 1,000 is nearly blind to colour. `generative` keeps that code; `reopening` notices that inputs do not
-fit it, develops another on both worlds, and is read out anew from what it remembers: everything with a `memory` of
-10,000, else the less of what came before the period the smaller it is. On `colour_mixed` both worlds take turns every
-50 images: there `generative` has the code of both and all samples, which bounds what opening again can reach.
+fit it, develops another on both worlds, and is read out anew from what it remembers: all but a hundred images with a
+`memory` of 10,000, else the less of what came before the period the smaller it is. On `colour_mixed` both worlds take
+turns every 50 images: there `generative` has the code of both and all samples, which bounds what opening again can
+reach.
 
-With all samples remembered it reaches that bound, 1.3 points above the code kept; with 3,000 of 10,000 it is level with
-the code kept, and with 1,000 it sees colours as well and has lost more of the colourless world than that is worth. On
-MNIST whose pixels are permuted after 10,000 images it opens too, for nothing: a code of whitened patches reads the new
-world as well as one that was made for it, and what is not remembered is lost. Opening pays where the code is blind to
+With the largest memory it reaches that bound, 1.3 points above the code kept; with 3,000 it is level with the code
+kept, and with 1,000 it sees colours as well and has lost more of the colourless world than that is worth. On MNIST
+whose pixels are permuted after 10,000 images it opens too, for nothing: a code of whitened patches reads the new world
+as well as one that was made for it, and what is not remembered is lost. Opening pays where the code is blind to
 something, not wherever inputs are strange; to tell the two apart would need the labels. It stays closed where worlds
 take turns from the start.
 

@@ -163,7 +163,7 @@ def _by_turns(state: State, held: Int[Array, ""], hp: HParams) -> Batch:
     at = jnp.arange(hp.rule.critical)
     draw = jax.random.uniform(jax.random.fold_in(state.past.key, ~state.openings), (hp.memory,))
     order = jnp.argsort(jnp.where(jnp.arange(hp.memory) < held, draw, 2.0))
-    old = order[(at // 2) % jnp.maximum(jnp.minimum(held, hp.memory), 1)]
+    old = order[(at // 2) % jnp.maximum(held, 1)]
     from_past = (at % 2 == 1) & (held > 0)
 
     def mixed(past: Array, period: Array) -> Array:
