@@ -66,7 +66,7 @@ class State(NamedTuple):
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample between two openings."""
-    return generative.flops(spec, hp.rule, inference_steps, batch)
+    return generative.flops(spec, hp.rule, inference_steps, batch) + fit.flops(spec, hp.rule)
 
 
 def make(spec: Spec) -> Learner:

@@ -17,10 +17,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, PRNGKeyArray
 
 from pcl.network.code import Code, CodeHParams, glimpses_of, images
+from pcl.network.code import init as init_code
 from pcl.network.dictionary import misfit
+from pcl.types import Spec
 
 MOST = 3.0  # deviations that one input may say
 LEAST = 0.01  # nats below which a deviation is none
@@ -62,3 +64,15 @@ def observe(watch: Watch, s_B: Float[Array, " B"], counts_B: Bool[Array, " B"], 
     excess_B = jnp.clip((s_B - watch.mean) / watch.deviation, -MOST, MOST) - slack
     sum_B = jnp.cumsum(jnp.where(counts_B, excess_B, 0.0))
     return watch._replace(total=sum_B[-1] - jnp.minimum(sum_B.min(), -watch.total))
+
+
+def flops(spec: Spec, hp: CodeHParams) -> int:
+    """Floating-point operations of the surprise about an input: whitening and matching what is looked at."""
+
+    def looked_at(key: PRNGKeyArray) -> list[tuple[Array, Array]]:
+        x_BHWC = images(jnp.zeros((1, *spec.input_shape)))
+        scales = init_code(key, spec, hp).scales
+        return [(glimpses_of(key, scale, x_BHWC, hp.glimpses), scale.atoms) for scale in scales]
+
+    shapes = jax.eval_shape(looked_at, jax.random.key(0))
+    return sum(2 * p_NP.size * (p_NP.shape[1] + len(atoms_KP)) for p_NP, atoms_KP in shapes)

@@ -131,6 +131,11 @@ def test_what_the_code_was_made_for_is_no_surprise():
     assert surprise(strange).min() > s.max()
 
 
+def test_surprise_costs_whitening_and_matching():
+    """Ten patches of nine pixels, whitened (9 x 9) and matched with five atoms."""
+    assert fit.flops(SPEC, HP.rule) == 2 * 10 * 9 * (9 + 5)
+
+
 def test_what_cannot_open_is_refused():
     with pytest.raises(UsageError, match="features=code has a critical period"):
         LEARNER.init(jax.random.key(0), HParams(rule=generative.HParams()))
