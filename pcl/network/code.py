@@ -17,7 +17,7 @@ another code, for which the readout's statistics are rebuilt in the same way (`p
 is shorter than the period never closes it, and its readout learns nothing.
 
 What is learned on the code does not depend on the order of samples, the code itself does: it is that of those who
-came first.
+came first. There is no second level: at as many units it was no better than more scales (`experiments.split_images`).
 
 An input that is no image, a vector, is one patch of as many channels, without local contrast and without a grid.
 
