@@ -57,6 +57,20 @@ SOURCES = {"split_mnist": "mnist", "split_fashion": "fashion_mnist", "split_cifa
 # both as samples of their own, at twice the cost, 76.0). With 8,000: thresholds of 0.1 and 0.5 cost 0.3 and 0.5;
 # instead of ridge regression, 74.3: class Gaussians 74.4; 4,000 rectified, cosine or product features of the code
 # besides 72.6, 75.4 and 73.9; ridge in a Gaussian kernel, which must keep every sample, 76.4.
+#
+# A second level does not pay. It is a code of the first one's activity, averaged over 3 x 3 places on CIFAR-10, 2 x 2
+# on the others, its root taken and every unit evened: patches of 2 x 2 (else 3 x 3) such averages in all channels, with
+# contrast, whitening and competing atoms as in the first, developed on the same 1,000 images of two classes, all of
+# them for both halves, and pooled beside the first level to as many units in all. 10,000 images learned, 5,000 asked,
+# two seeds of images and code, for each the best of the ridges tried, means: CIFAR-10, mirror images, D = 3,600, 200
+# atoms 76.0; 150 and 50 of the second level 75.4; 100 and 100 74.4; 100 and 225 in 2 x 2 cells 75.2; 100, and 100 that
+# see 16 alike channels each, 74.0. Fashion-MNIST, mirror images, D = 2,560, patches of 5 and 9 with 32 and 48 atoms
+# 91.5, of 3, 5 and 9 with 24, 32 and 24 91.7; 32 of 5, 24 of 9 and 24 of the second level 91.8. MNIST, the same three,
+# 98.7, 98.8 and 98.8. Class Gaussians in the same order: 76.5, 76.1, 75.7, 76.2, 75.0; 91.1, 91.0, 91.4; 98.7, 98.7,
+# 98.8. So it costs 0.2 to 2 points on CIFAR-10, is worth nothing on MNIST, and on clothes 0.1 by ridge regression and
+# 0.3 by class Gaussians. One seed of Fashion-MNIST without mirror images, 32 atoms of 5 and 48 of the second level:
+# thresholds of 0.25 and 1 90.8 and 90.5, 32 principal channels 91.0, a floor of whitening of 1 90.7, the second level
+# alone 90.5, patches of 5 and 9 without it 91.1.
 CODE = {"width": 1280, "atoms": "16,24"}
 SYNAPSES = CODE | {"ridge": 0.01}
 NETWORK = {"width": 256, "lr": 0.0003}

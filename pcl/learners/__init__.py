@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import UsageError, unknown
 from pcl.fields import as_dict
-from pcl.learners import backprop, bpc, generative, ncm, nlms, parallax, pcn, replay, rls, tpc
+from pcl.learners import backprop, bpc, generative, ncm, nlms, parallax, pcn, reopening, replay, rls, tpc
 from pcl.types import HParams, Learner, Spec
 
 
@@ -71,6 +71,12 @@ REGISTRY = {
     ),
     "generative": Entry(
         generative.make, generative.HParams(), "class Gaussians on a code, one covariance for all", generative.flops
+    ),
+    "reopening": Entry(
+        reopening.make,
+        reopening.HParams(),
+        "class Gaussians on a sensory code that develops anew when the world no longer fits it",
+        reopening.flops,
     ),
     "parallax": Entry(
         parallax.make,

@@ -60,7 +60,12 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 
 
 def make(spec: Spec) -> Learner:
-    """Gaussians for inputs and labels as announced in `spec`."""
+    """Gaussians for inputs and labels as announced in `spec`, on a code that develops if it can."""
+    return features.developing(gaussians(spec))
+
+
+def gaussians(spec: Spec) -> Learner:
+    """Gaussians on a code that stays as it is."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         inputs = features.size(spec, hp) - 1
@@ -90,7 +95,7 @@ def make(spec: Spec) -> Learner:
         )
         return learned, Info(Prediction(logits=log_posterior(state, phi_BD)))
 
-    return features.developing(Learner(init, predict, update))
+    return Learner(init, predict, update)
 
 
 def arrive(

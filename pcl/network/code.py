@@ -1,4 +1,4 @@
-"""A sensory code that is learned from the stream, and frozen for good after a critical period.
+"""A sensory code that is learned from the stream, and frozen after a critical period.
 
 Each scale of the code cuts images into overlapping patches p and tells which features each of them holds:
 
@@ -12,12 +12,12 @@ the second, whitening stays put, and atoms, imprinted with patches seen so far, 
 the mean and deviation of its activity over the period, a homeostasis without which the mean that all images share
 would be most of a code, and drown what tells them apart in the rounding of float32. Nothing here looks at a label.
 After the period the code is the same to the last bit; samples of the period wait in memory, and are read out with
-the code that stays (`read_out`), so that every sample is read out once and all with one code. There is no re-opening:
-it would need the readout's statistics rebuilt in the same way, from a memory of all that it has learned. A stream
-that is shorter than the period never closes it, and its readout learns nothing.
+the code that stays (`read_out`), so that every sample is read out once and all with one code. It opens again only as
+another code, for which the readout's statistics are rebuilt in the same way (`pcl.learners.reopening`). A stream that
+is shorter than the period never closes it, and its readout learns nothing.
 
 What is learned on the code does not depend on the order of samples, the code itself does: it is that of those who
-came first.
+came first. There is no second level: at as many units it was no better than more scales (`experiments.split_images`).
 
 An input that is no image, a vector, is one patch of as many channels, without local contrast and without a grid.
 
@@ -119,13 +119,13 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
     half = hp.critical // 2
 
     def develop(code: Code, batch: Batch) -> Code:
-        memory, stored = _store(code, batch)
+        memory, stored = store(code.memory, code.stored, batch)
         young, ripe = code.stored < half, stored >= half
-        x_BHWC = _images(jnp.where(_along(batch.valid, batch.x), batch.x, 0.0))
+        x_BHWC = images(jnp.where(_along(batch.valid, batch.x), batch.x, 0.0))
         keys = jax.random.split(jax.random.fold_in(code.key, code.stored), (len(code.scales), 2))
         scales = []
         for scale, (look_key, imprint_key) in zip(code.scales, keys, strict=True):
-            p_NP = _glimpses(look_key, scale, x_BHWC, hp.glimpses)
+            p_NP = glimpses_of(look_key, scale, x_BHWC, hp.glimpses)
             weight_N = jnp.repeat(batch.valid.astype(p_NP.dtype), len(p_NP) // rows)
             scale = when(young, add_patches, scale, p_NP, weight_N)
             scale = when(~young, compete, scale, p_NP, weight_N)
@@ -199,7 +199,7 @@ def _image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
     return input_shape[0], input_shape[1], math.prod(input_shape[2:])
 
 
-def _images(x: Float[Array, "B ..."]) -> Float[Array, "B rows columns channels"]:
+def images(x: Float[Array, "B ..."]) -> Float[Array, "B rows columns channels"]:
     """Inputs as images of mean 0 and variance 1; vectors as they come."""
     x_BHWC = x.reshape(-1, *_image_shape(x.shape[1:]))
     if x.ndim == 2:
@@ -224,7 +224,7 @@ def _cell_number(size: tuple[int, int], side: int, hp: CodeHParams) -> int:
     return min(hp.grid, down) * min(hp.grid, right)
 
 
-def _glimpses(
+def glimpses_of(
     key: PRNGKeyArray, scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], number: int
 ) -> Float[Array, "N P"]:
     """Normalised patches at `number` random places (all places, where there are fewer), the same in every image."""
@@ -246,7 +246,7 @@ def _glimpses(
 def _imprint(scale: Dictionary, x: Float[Array, "N ..."], key: PRNGKeyArray) -> Dictionary:
     """Atoms taken from a few times as many patches of the images `x`."""
     look_key, choice_key = jax.random.split(key)
-    candidates = _glimpses(look_key, scale, _images(x), -(-4 * len(scale.usage) // len(x)))
+    candidates = glimpses_of(look_key, scale, images(x), -(-4 * len(scale.usage) // len(x)))
     return imprint(choice_key, scale, candidates)
 
 
@@ -280,7 +280,7 @@ def _pooled(scales: tuple[Dictionary, ...], x: Float[Array, "B ..."], hp: CodeHP
         return jnp.sqrt(sum(pooled[1:], pooled[0]) / len(views))
 
     # The matches of one image fit a core's cache; those of a batch do not, which takes a CPU six times as long.
-    return jax.lax.map(one_image, _images(x), batch_size=1 if jax.default_backend() == "cpu" else 256)
+    return jax.lax.map(one_image, images(x), batch_size=1 if jax.default_backend() == "cpu" else 256)
 
 
 def _activity(scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"], hp: CodeHParams) -> Array:
@@ -330,15 +330,15 @@ def _cells(down: int, right: int, rows: int, columns: int) -> Float[Array, "G L"
     return both.reshape(rows * columns, down * right)
 
 
-def _store(code: Code, batch: Batch) -> tuple[Batch, Int[Array, ""]]:
+def store(memory: Batch, stored: Int[Array, ""], batch: Batch) -> tuple[Batch, Int[Array, ""]]:
     """Memory with the valid rows of a batch, and how many it then holds; padding goes last and is overwritten."""
     order = jnp.argsort(~batch.valid, stable=True)
 
     def write(memory: Array, new: Array) -> Array:
         rows = jnp.where(_along(batch.valid, new), new, 0)[order].astype(memory.dtype)
-        return jax.lax.dynamic_update_slice_in_dim(memory, rows, code.stored, 0)
+        return jax.lax.dynamic_update_slice_in_dim(memory, rows, stored, 0)
 
-    return jax.tree.map(write, code.memory, batch), code.stored + batch.valid.sum()
+    return jax.tree.map(write, memory, batch), stored + batch.valid.sum()
 
 
 def _along(mask_B: Bool[Array, " B"], x: Array) -> Bool[Array, "B ..."]:

@@ -75,6 +75,13 @@ def compete(d: Dictionary, p_NP: Float[Array, "N P"], weight_N: Float[Array, " N
     return d._replace(atoms=jnp.where((usage > d.usage)[:, None], _unit(moved), d.atoms), usage=usage)
 
 
+def misfit(d: Dictionary, p_NP: Float[Array, "N P"]) -> Float[Array, " N"]:
+    """Squared error of whitened patches that their winners leave."""
+    z_NP = (p_NP - d.mean) @ d.whiten
+    explained_N = jnp.max((z_NP @ d.atoms.T) ** 2, axis=1)
+    return jnp.maximum(jnp.sum(z_NP**2, axis=1) - explained_N, 0)
+
+
 def filters(d: Dictionary) -> tuple[Float[Array, "P K"], Float[Array, " K"]]:
     """F and c such that F^T p - c are the matches d_j z of all atoms with a patch."""
     f_PK = d.whiten @ d.atoms.T

@@ -4,14 +4,16 @@
                arXiv:1312.6211)
   rotation     a fixed angle a context (rotated MNIST: Lopez-Paz and Ranzato (2017), arXiv:1706.08840)
   inversion    dark and light change places in the second of two contexts
+  colour       colours come with the second of two contexts; in the first all channels are their mean, as to newborns
+               nearly: Vogelsang et al. (2024), doi:10.1126/science.adk9587
   weak         whitened principal coordinates change places, which leaves mean and covariance of the inputs as they are
   labels       a fixed permutation of the labels a context, which no input tells
   both         pixels and labels: contexts are the cells of a square, by row a permutation of the pixels, by column one
                of the labels, so that some share their sensor, others their names
 
-Context 0 is the source as it is, and contexts are numbered by their first visit: what each of the others
-looks like is drawn from the key. The first visits show every context once; each later one is drawn uniformly
-among the contexts other than the current one.
+Context 0 is the source as it is (without its colours, if these come later), and contexts are numbered by their first
+visit: what each of the others looks like is drawn from the key. The first visits show every context once; each later
+one is drawn uniformly among the contexts other than the current one.
 
 Visits of equal length are padded to whole steps, so that every visit holds exactly `dwell` samples. Those of
 varying length are drawn per visit, then scaled so that all of them fill the same number of steps for every key.
@@ -215,8 +217,9 @@ def check_transform(transform: str, contexts: int, shape: tuple[int, ...]) -> No
     Raises:
       UsageError: so many of them there are not, or not of images of this shape.
     """
-    if transform == "inversion" and contexts != 2:
-        raise UsageError(f"contexts={contexts}: transform=inversion has two, upright and inverted; set contexts=2")
+    pairs = {"inversion": "upright and inverted", "colour": "without colours and with them"}
+    if transform in pairs and contexts != 2:
+        raise UsageError(f"contexts={contexts}: transform={transform} has two, {pairs[transform]}; set contexts=2")
     if transform == "rotation":
         side(shape)
 

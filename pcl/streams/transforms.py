@@ -1,7 +1,7 @@
 """What a context does to an image and to its label: a map of pixels, drawn once a context and applied to one image at
 a time, and a permutation of the labels.
 
-Maps lead with the context axis; context 0 is the identity. Images are [P, channels], P pixels in rows.
+Maps lead with the context axis; context 0 is the identity, but for colours. Images are [P, channels], P pixels in rows.
 """
 
 import math
@@ -112,6 +112,10 @@ def _invert(inverted: Bool[Array, ""], x: Float[Array, "P channels"]) -> Float[A
     return jnp.where(inverted, 1 - x, x)
 
 
+def _fade(colourless: Bool[Array, ""], x: Float[Array, "P channels"]) -> Float[Array, "P channels"]:
+    return jnp.where(colourless, x.mean(1, keepdims=True), x)
+
+
 def principal_axes(x: np.ndarray) -> Axes:
     """Those of some images: at most `PRINCIPAL`, none with next to no variance."""
     images = x.reshape(len(x), -1).astype(np.float64)
@@ -168,6 +172,7 @@ TRANSFORMS = {
     "permutation": Transform(_permute, lambda by, x: x[by], _own_names),
     "rotation": Transform(lambda key, contexts, shape, studied: rotations(key, contexts, shape), _rotate, _own_names),
     "inversion": Transform(lambda key, contexts, shape, studied: jnp.arange(contexts) > 0, _invert, _own_names),
+    "colour": Transform(lambda key, contexts, shape, studied: jnp.arange(contexts) == 0, _fade, _own_names),
     "weak": Transform(exchanges, _exchange, _own_names, principal_axes),
     "labels": Transform(lambda key, contexts, shape, studied: None, _as_it_is, permutations),
     "both": Transform(_sensors_in_grid, lambda by, x: x[by], _names_in_grid),

@@ -13,7 +13,7 @@ from pcl.errors import UsageError
 from pcl.streams import contexts
 from pcl.streams.contexts import Contexts
 from pcl.streams.sources import make_source
-from pcl.streams.transforms import rotations
+from pcl.streams.transforms import TRANSFORMS, rotations
 
 pytestmark = pytest.mark.slow
 
@@ -196,6 +196,15 @@ def test_inversion_by_hand():
     np.testing.assert_allclose(x, jnp.where(batches.task[..., None] == 1, 1 - pixels, pixels), atol=1e-5)
 
 
+def test_colours_come_with_the_second_context():
+    colour, x = TRANSFORMS["colour"], jnp.arange(12.0).reshape(4, 3)
+    colourless = colour.draw(jax.random.key(0), 2, (2, 2, 3), None)
+    np.testing.assert_array_equal(
+        colour.apply(colourless[0], x), jnp.repeat(jnp.asarray([1.0, 4, 7, 10]), 3).reshape(4, 3)
+    )
+    np.testing.assert_array_equal(colour.apply(colourless[1], x), x)
+
+
 @pytest.mark.parametrize(("side", "n_contexts"), [(5, 2), (8, 3), (9, 6)])
 def test_rotations_are_those_of_scipy(side, n_contexts):
     image = np.random.default_rng(0).uniform(size=(side, side)).astype(np.float32)
@@ -293,6 +302,7 @@ def test_schedules_of_many_keys_in_one_program(transform):
         ({"batch": 20, "dwell": 15}, "batch=20: larger than the shortest visit of dwell=15 .* dwell to at least 20"),
         ({"batch": 20, "dwell": 50, "dwell_spread": 0.5}, "batch=20: larger .* dwell to at least 60"),
         ({"transform": "inversion"}, "contexts=5: transform=inversion has two"),
+        ({"transform": "colour"}, "contexts=5: transform=colour has two"),
         ({"transform": "mirror"}, "choose one of permutation, rotation"),
     ],
 )

@@ -1,0 +1,59 @@
+"""The world gets its colours: a code that opens again sees them, if it remembers enough to be read out anew.
+
+CIFAR-10, 10,000 images without colours, then 10,000 with them, unannounced, each image with its label. The sensory
+code of the first 1,000 is nearly blind to colour. `generative` keeps that code; `reopening` notices that inputs do not
+fit it, develops another on both worlds, and is read out anew from what it remembers: all but a hundred images with a
+`memory` of 10,000, else the less of what came before the period the smaller it is. On `colour_mixed` both worlds take
+turns every 50 images: there `generative` has the code of both and all samples, which bounds what opening again can
+reach.
+
+With the largest memory it reaches that bound, 1.3 points above the code kept; with 3,000 it is level with the code
+kept, and with 1,000 it sees colours as well and has lost more of the colourless world than that is worth. On MNIST
+whose pixels are permuted after 10,000 images it opens too, for nothing: a code of whitened patches reads the new world
+as well as one that was made for it, and what is not remembered is lost. Opening pays where the code is blind to
+something, not wherever inputs are strange; to tell the two apart would need the labels. It stays closed where worlds
+take turns from the start.
+
+    python -m experiments.run --experiment=reopening --data_dir=FOLDER
+    python -m scripts.make_figures --only=tab_reopening
+"""
+
+from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+
+COLOUR = {"source": "cifar10", "transform": "colour", "contexts": 2, "batch": 50}
+PERMUTED = COLOUR | {"source": "mnist", "transform": "permutation"}
+IN_TURN, MIXED = {"visits": 2, "dwell": 10_000}, {"visits": 400, "dwell": 50}
+# Code and ridge are those of `split_images`, nothing was swept here. The test of `reopening` by training images: where
+# the code is that of two classes of MNIST, Fashion-MNIST or CIFAR-10 (two pairs each), the surprise of every other
+# class is at most 0.8 deviations higher, that of inverted and turned images too; where MNIST gives way to Fashion-MNIST
+# it is 1.9 higher, when colours come 2.8, when pixels are permuted 3.0, the most that counts. So a slack of 1 keeps
+# quiet where classes come in turn. Codes that follow, by ridge regression of 5,000 images of each world, 2,500 asked,
+# mean of three seeds and of both worlds: the first code kept 64.4; developed on the new world alone 65.1, on both by
+# turns 65.5; its more used half kept and the rest developed on both 65.2.
+CODE = {"patch": "6", "atoms": "64", "grid": 3, "ridge": 0.01}
+
+EXPERIMENT = Experiment(
+    name="reopening",
+    streams={
+        "colour": StreamSpec("contexts", COLOUR | IN_TURN),
+        "colour_mixed": StreamSpec("contexts", COLOUR | MIXED),
+        "permuted": StreamSpec("contexts", PERMUTED | IN_TURN),
+        "permuted_mixed": StreamSpec("contexts", PERMUTED | MIXED),
+    },
+    learners={"generative": CODE | {"features": "code"}, "reopening": CODE},
+    seeds=3,
+    evaluation=Evaluation(probe_every=100, probe_size=500),
+    sweep=("memory=1000,3000,10000",),
+    smoke={
+        "source": "digits",
+        "transform": "permutation",
+        "visits": 2,
+        "dwell": 200,
+        "patch": "3",
+        "atoms": "4",
+        "critical": 50,
+        "memory": 40,
+        "probe_every": 4,
+        "probe_size": 0,
+    },
+)

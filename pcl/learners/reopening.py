@@ -1,0 +1,173 @@
+"""A sensory code whose critical period opens again when the world no longer fits it.
+
+A rule on a code (class Gaussians), as `developing` teaches it, with a reservoir of labelled samples of the past
+beside it and a test whether inputs still fit the code (`pcl.network.fit`): surprise about them, no label, no task.
+Once that calls for another code, a critical period begins. While it lasts the rule goes on with the code that it has,
+and the samples that come are kept apart. Then
+
+  a new code develops on as many samples as the first did, by turns one of the period and one of the past
+  the rule forgets everything and is read out anew, with the new code, from the reservoir and from the period
+  the period's samples are offered to the reservoir, and surprise is measured by the new code
+
+so that everything known is known through one code, and sums of it stay free of order. What is lost are the samples
+that were neither in the reservoir nor in the period: with a reservoir that holds all of them nothing is, and the rule
+ends where it would have ended had it lived with the new code from the start. Without an alarm it is the rule itself.
+
+The first critical period is an opening like the others, with no past yet. Source of the reservoir: Vitter (1985),
+doi:10.1145/3147.3165.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from pcl.errors import UsageError
+from pcl.fields import Traced, nested, static, traced
+from pcl.learners import generative
+from pcl.learners.inputs import masked_vectors, no_targets, teaching_rows
+from pcl.learners.replay import reservoir_slots
+from pcl.network import code, fit
+from pcl.types import Batch, Info, Learner, Prediction, Spec
+
+
+@struct.dataclass
+class HParams:
+    """Numbers of the reservoir and of the test."""
+
+    rule: Any = nested(generative.HParams(features="code"))
+    memory: int = static(2000, "labelled samples of the past that a new code is read out with", low=1)
+    slack: Traced = traced(1.0, "rise of surprise that is put up with, in deviations of an input", low=0)
+    alarm: Traced = traced(50.0, "sum of what exceeds it that calls for a new code", low=0)
+
+
+class Past(NamedTuple):
+    """A reservoir of labelled samples; `seen` counts those that were offered."""
+
+    samples: Batch
+    seen: Int[Array, ""]
+    key: PRNGKeyArray
+
+
+class State(NamedTuple):
+    """The rule and its code; the past; the samples of a period that is open; the test."""
+
+    rule: Any
+    past: Past
+    period: Batch
+    stored: Int[Array, ""]  # rows of `period` that hold a sample
+    open: Bool[Array, ""]
+    openings: Int[Array, ""]  # that have come to their end
+    watch: fit.Watch
+
+
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    """Floating-point operations a learned sample between two openings."""
+    return generative.flops(spec, hp.rule, inference_steps, batch) + fit.flops(spec, hp.rule)
+
+
+def make(spec: Spec) -> Learner:
+    """Class Gaussians for inputs and labels as announced in `spec`, on a code that opens again."""
+    return around(generative.gaussians(spec), spec)
+
+
+def around(rule: Learner, spec: Spec) -> Learner:
+    """The learner `rule`, whose state has a field `code`, with codes that follow each other."""
+
+    def init(key: PRNGKeyArray, hp: HParams) -> State:
+        if hp.rule.features != "code":
+            raise UsageError(f"features={hp.rule.features}: only features=code has a critical period to open again")
+        # The rule starts as it would on its own, so that learners with and without a memory are paired.
+        past = Past(_no_samples(spec, hp.memory), jnp.zeros((), jnp.int32), jax.random.fold_in(key, 1))
+        period, none = _no_samples(spec, hp.rule.critical), jnp.zeros((), jnp.int32)
+        return State(rule.init(key, hp.rule), past, period, none, jnp.ones((), bool), none, fit.init())
+
+    def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        return rule.predict(state.rule, x, hp.rule)
+
+    def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
+        """Raises UsageError where a period is shorter than a batch."""
+        rows, critical = len(batch.valid), hp.rule.critical
+        if rows > critical:
+            raise UsageError(f"critical={critical}: must hold at least one batch, here of {rows} samples")
+        now, closed = state.rule.code, state.rule.code.closed
+        learned, info = rule.update(state.rule, batch._replace(labelled=batch.labelled & closed), hp.rule)
+        x = masked_vectors(batch).reshape(batch.x.shape)
+        watch = fit.observe(state.watch, fit.surprise(now, x, hp.rule), batch.valid & ~state.open, hp.slack)
+        apart = batch._replace(valid=batch.valid & state.open)
+        period, stored = code.store(state.period, state.stored, apart)
+        state = State(
+            rule=learned,
+            past=remember(state.past, batch._replace(valid=batch.valid & ~state.open)),
+            period=period,
+            stored=stored,
+            open=state.open | (watch.total > hp.alarm),
+            openings=state.openings,
+            watch=watch,
+        )
+        return code.when(state.open & (stored + rows > critical), lambda s: _reopened(s, rows, hp), state), info
+
+    def _reopened(state: State, rows: int, hp: HParams) -> State:
+        """The state with a new code, read out from all that is remembered."""
+        held = jnp.minimum(state.past.seen, hp.memory)
+        shown = _by_turns(state, held, hp)
+        fresh = code.init(state.rule.code.key, spec, hp.rule)
+
+        def look(i: Array, young: code.Code) -> code.Code:
+            at = i * rows + jnp.arange(rows)
+            return code.learn(young, jax.tree.map(lambda leaf: leaf[at], shown), hp.rule)
+
+        grown = jax.lax.fori_loop(0, hp.rule.critical // rows, look, fresh)
+        known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.past.samples, state.period)
+        number = len(known.valid)
+
+        def teach(i: Array, taught: Any) -> Any:
+            at = i * rows + jnp.arange(rows)
+            some = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, number - 1)], known)
+            return rule.update(taught, some._replace(valid=some.valid & (at < number)), hp.rule)[0]
+
+        taught = rule.init(state.rule.code.key, hp.rule)._replace(code=grown)
+        taught = jax.lax.fori_loop(0, -(-number // rows), teach, taught)
+        return State(
+            rule=taught,
+            past=remember(state.past, state.period),
+            period=jax.tree.map(jnp.zeros_like, state.period),
+            stored=jnp.zeros_like(state.stored),
+            open=jnp.zeros_like(state.open),
+            openings=state.openings + 1,
+            watch=fit.begin(grown, hp.rule),
+        )
+
+    return Learner(init, predict, update)
+
+
+def remember(past: Past, batch: Batch) -> Past:
+    """The reservoir after the rows of a batch that teach were offered to it one by one."""
+    offered, memory = teaching_rows(batch), len(past.samples.valid)
+    bits = jax.random.bits(jax.random.fold_in(past.key, past.seen), offered.shape)
+    slot = reservoir_slots(bits, offered, past.seen, memory)
+    samples = jax.tree.map(lambda kept, new: kept.at[slot].set(new, mode="drop"), past.samples, batch)
+    return past._replace(samples=samples, seen=past.seen + offered.sum())
+
+
+def _no_samples(spec: Spec, n: int) -> Batch:
+    no = jnp.zeros(n, bool)
+    return Batch(jnp.zeros((n, *spec.input_shape)), no_targets(spec, n), no, no, jnp.zeros(n, jnp.int32))
+
+
+def _by_turns(state: State, held: Int[Array, ""], hp: HParams) -> Batch:
+    """As many samples as a critical period has: of the period and, where there is any, of the past in random order."""
+    at = jnp.arange(hp.rule.critical)
+    draw = jax.random.uniform(jax.random.fold_in(state.past.key, ~state.openings), (hp.memory,))
+    order = jnp.argsort(jnp.where(jnp.arange(hp.memory) < held, draw, 2.0))
+    old = order[(at // 2) % jnp.maximum(held, 1)]
+    from_past = (at % 2 == 1) & (held > 0)
+
+    def mixed(past: Array, period: Array) -> Array:
+        chosen = from_past.reshape(-1, *[1] * (past.ndim - 1))
+        return jnp.where(chosen, past[old], period[jnp.minimum(at, state.stored - 1)])
+
+    return jax.tree.map(mixed, state.past.samples, state.period)

@@ -1,0 +1,78 @@
+"""Whether inputs still fit a sensory code: surprise about them, and a sum of it that calls for another code.
+
+    s = sum over scales of log mean of |z|^2 - max_j (d_j z)^2      over the same patches z of each input
+    g <- max(0, g + min(max((s - m) / d, -3), 3) - slack)            m and d by the inputs of the critical period
+
+What winners leave of whitened patches is the code's own prediction error. It grows where patches have variance along
+directions that had none, which whitening enlarges, as well as where no atom is like them. No label, no task.
+Page's test: the sum begins anew at 0, so that what is strange now and then is forgotten, and what stays strange by
+more than `slack` deviations is not. Each input says at most three deviations, so that some that are very strange are
+not taken for another world.
+Source: Page (1954), doi:10.1093/biomet/41.1-2.100.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from pcl.network.code import Code, CodeHParams, glimpses_of, images
+from pcl.network.code import init as init_code
+from pcl.network.dictionary import misfit
+from pcl.types import Spec
+
+MOST = 3.0  # deviations that one input may say
+LEAST = 0.01  # nats below which a deviation is none
+
+
+class Watch(NamedTuple):
+    """What inputs of the period were like, and the sum over those behind it."""
+
+    mean: Float[Array, ""]
+    deviation: Float[Array, ""]
+    total: Float[Array, ""]
+
+
+def init() -> Watch:
+    """Nothing seen yet."""
+    return Watch(jnp.zeros(()), jnp.ones(()), jnp.zeros(()))
+
+
+def surprise(code: Code, x: Float[Array, "B ..."], hp: CodeHParams) -> Float[Array, " B"]:
+    """What the code's winners leave of each input, in nats."""
+    x_BHWC, total_B = images(x), jnp.zeros(len(x))
+    for key, scale in zip(jax.random.split(code.key, len(code.scales)), code.scales, strict=True):
+        error_N = misfit(scale, glimpses_of(key, scale, x_BHWC, hp.glimpses))
+        total_B += jnp.log(error_N.reshape(len(x), -1).mean(1) + 1e-9)
+    return total_B
+
+
+def begin(code: Code, hp: CodeHParams) -> Watch:
+    """A watch over a code that has just closed, by the samples in its memory."""
+    counts_N = jnp.arange(len(code.memory.x)) < code.stored
+    s_N = jnp.where(counts_N, surprise(code, code.memory.x, hp), 0.0)
+    mean = s_N.sum() / code.stored
+    variance = jnp.sum(jnp.where(counts_N, (s_N - mean) ** 2, 0.0)) / code.stored
+    return Watch(mean, jnp.sqrt(variance) + LEAST, jnp.zeros(()))
+
+
+def observe(watch: Watch, s_B: Float[Array, " B"], counts_B: Bool[Array, " B"], slack: ArrayLike) -> Watch:
+    """The watch after a batch's surprises came one by one; rows that do not count are passed over."""
+    excess_B = jnp.clip((s_B - watch.mean) / watch.deviation, -MOST, MOST) - slack
+    sum_B = jnp.cumsum(jnp.where(counts_B, excess_B, 0.0))
+    return watch._replace(total=sum_B[-1] - jnp.minimum(sum_B.min(), -watch.total))
+
+
+def flops(spec: Spec, hp: CodeHParams) -> int:
+    """Floating-point operations of the surprise about an input: whitening and matching what is looked at."""
+
+    def looked_at(key: PRNGKeyArray) -> list[tuple[Array, Array]]:
+        x_BHWC = images(jnp.zeros((1, *spec.input_shape)))
+        scales = init_code(key, spec, hp).scales
+        return [(glimpses_of(key, scale, x_BHWC, hp.glimpses), scale.atoms) for scale in scales]
+
+    shapes = jax.eval_shape(looked_at, jax.random.key(0))
+    return sum(2 * p_NP.size * (p_NP.shape[1] + len(atoms_KP)) for p_NP, atoms_KP in shapes)

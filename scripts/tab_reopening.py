@@ -1,0 +1,15 @@
+"""Opening again: accuracy on both worlds at the end, on each right after it was lived in, and what was lost of it."""
+
+from pathlib import Path
+
+from pcl.evaluation.summary import summarise
+from pcl.figures.style import save_table
+from pcl.runner.store import Store
+
+METRICS = ("acc", "learning_acc", "forgetting", "prequential_acc", "state_bytes", "ms_per_step")
+
+
+def main(results_dir: Path) -> list[Path]:
+    """Write the table from `<results_dir>/reopening`; returns the files written."""
+    rows = summarise(Store(results_dir, "reopening").records())
+    return save_table(rows, results_dir, "tab_reopening", METRICS)
