@@ -30,7 +30,6 @@ VARIANTS = [
     ("bpc", {"depth": 1, "drift": 0.01}),
     ("rls", {"precision": "low_rank", "block": 4, "features": "random"}),
     ("rls", {"precision": "sums", "block": 16}),
-    ("rls", {"features": "code"} | PERIOD),
     ("reopening", PERIOD),
 ]
 

@@ -100,7 +100,8 @@ def vote(state: Density, code: Float[Array, " D"]) -> Vote:
     novel = student(off @ state.novel_inverse @ off, state.novel_logdet, 1.0, freedom, inputs)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(state.log_square, nearest, inputs)
-    return Vote(score_L, novel, typicality, calibrated, state.moved, jnp.minimum(RECENT / state.size, 1.0))
+    fresh_L = jnp.minimum(RECENT / state.size, 1.0)
+    return Vote(score_L, novel, typicality, calibrated, jnp.ones_like(seen_L), state.moved, fresh_L)
 
 
 def typical(

@@ -32,6 +32,7 @@ class Vote(NamedTuple):
     novel: log p(code | a class never seen), on the scale of `score`.
     typicality: how much farther the code is from the nearest latent than this specialist's samples were, in their
       standard deviations; `calibrated` says whether there were enough of them.
+    known: latents of which enough is known for their samples to speak of a change of context.
     moved, fresh: evidence in nats that the latest samples of a latent lie elsewhere than all of them do, and the share
       that these are of all.
     A specialist that has no opinion on the input votes a novelty of `UNSEEN` and is never calibrated.
@@ -41,6 +42,7 @@ class Vote(NamedTuple):
     novel: Float[Array, ""]
     typicality: Float[Array, ""]
     calibrated: Bool[Array, ""]
+    known: Bool[Array, " L"]
     moved: Float[Array, " L"]
     fresh: Float[Array, " L"]
 
@@ -48,8 +50,8 @@ class Vote(NamedTuple):
 def silence(latents: int) -> Vote:
     """The vote of a specialist that is not there."""
     unseen = jnp.full((), UNSEEN)
-    nowhere_L = jnp.zeros(latents)
-    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), jnp.zeros((), bool), nowhere_L, nowhere_L + 1)
+    nowhere_L, known_L = jnp.zeros(latents), jnp.ones(latents, bool)
+    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), ~known_L.any(), known_L, nowhere_L, nowhere_L + 1)
 
 
 class Specialist(NamedTuple):

@@ -109,7 +109,9 @@ def vote(states: Shared, slot: Int[Array, ""], code: Float[Array, " D"]) -> Vote
     novel = jnp.where(seen_L.any(), jnp.minimum(novel, score_L.max() + STRANGEST), novel)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(states.log_square[slot], nearest, inputs)
-    return Vote(score_L, novel, typicality, calibrated, states.moved[slot], jnp.minimum(RECENT / size_L, 1.0))
+    # Coordinates that were found without a class have no room for what sets its samples apart: they all look strange.
+    known_L, fresh_L = states.renewed[slot] > 0, jnp.minimum(RECENT / size_L, 1.0)
+    return Vote(score_L, novel, typicality, calibrated, known_L, states.moved[slot], fresh_L)
 
 
 def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:

@@ -71,9 +71,9 @@ def weigh(
     doubt = jnp.maximum(doubt_S[now], share_L @ wrong_L)
     named = maps.read_out(state.window.names, share_L, said.label.shape[1])[window.place(state.window, label)]
     as_map = jnp.log((1 - doubt) * named + doubt / said.label.shape[1])
-    met_S = state.names.met[:, label]
-    known = (met_S[now] >= MATURE) & (wrong_L[state.names.tied[now, label]] < CONFUSED)
-    mature = known | (hp.without == "maturity")
+    tied_S = state.names.tied[:, label]
+    ripe_S = (state.names.met[:, label] >= MATURE) & said.known[jnp.arange(len(tied_S)), tied_S]
+    mature = (ripe_S[now] & (wrong_L[tied_S[now]] < CONFUSED)) | (hp.without == "maturity")
 
     def for_new(gain: Float[Array, ""]) -> Float[Array, ""]:
         return jnp.where(mature, gain, jnp.minimum(gain, 0.0))
@@ -84,7 +84,7 @@ def weigh(
         new_sensor=for_new(as_sensor - explains_S[now]),
         guess=for_new(-jnp.log(seen) - of_label_S[now]),
         strange=said.typicality,
-        judged=said.calibrated & (met_S >= MATURE),
+        judged=said.calibrated & ripe_S,
         mature=mature,
     )
 

@@ -54,6 +54,7 @@ class Opinion(NamedTuple):
     label: Float[Array, "S C"]  # p(label | code, context)
     typicality: Float[Array, " S"]  # of the input, in standard deviations; 0 where it cannot be told
     calibrated: Bool[Array, " S"]
+    known: Bool[Array, "S L"]
 
 
 class Settlement(NamedTuple):
@@ -118,7 +119,7 @@ def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opini
     named_SC = jax.vmap(maps.read_out, (0, 0, None))(state.names, share_SL[state.owner], labels)
     label_SC = (1 - novelty_S) * named_SC + novelty_S / labels
     typicality_S = jnp.where(votes.calibrated, jnp.clip(votes.typicality, -5.0, 5.0), 0.0)
-    of_bank = Opinion(share_SL, input_S, label_SC, typicality_S, votes.calibrated)
+    of_bank = Opinion(share_SL, input_S, label_SC, typicality_S, votes.calibrated, votes.known)
     return jax.tree.map(lambda leaf: leaf[state.owner], of_bank)._replace(label=label_SC)
 
 

@@ -80,6 +80,22 @@ def test_deviations_that_lie_along_few_directions_count_for_as_many():
     np.testing.assert_allclose(shared._directions(sums), 10, rtol=0.3)
 
 
+def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with_it():
+    x, k, *_ = lived(200)
+    kind = shared.densities(L, D)
+    state = taught(kind, [*x, x[0]], [*k, L - 1])  # one sample of the last, too few for other coordinates
+    np.testing.assert_array_equal(ask(kind, state, x[0]).known, np.arange(L) < L - 1)
+    assert ask(kind, jax.jit(shared.renew)(state), x[0]).known.all()
+
+
+def test_sums_fade_in_the_bank_of_a_sample_that_teaches_and_only_there():
+    states = jax.tree.map(lambda leaf: jnp.stack([leaf + 1] * 2), shared.densities(L, D).init(jax.random.key(0)))
+    faded = bank.faded(states, jnp.asarray(1), jnp.ones(()))
+    np.testing.assert_allclose(faded.size, [[1] * L, [bank.FADING] * L])
+    np.testing.assert_allclose(faded.scatter[:, 0, 0], [1, bank.FADING])
+    jax.tree.map(np.testing.assert_array_equal, bank.faded(states, jnp.asarray(1), jnp.zeros(())), states)
+
+
 def test_many_latents_or_a_wide_code_share_one_covariance():
     assert bank.form(10, 64) is density
     assert bank.form(10, 1280) is shared

@@ -51,6 +51,7 @@ def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
             label=jnp.full((4, 2), 0.5),
             typicality=jnp.zeros(4),
             calibrated=jnp.zeros(4, bool),
+            known=jnp.ones((4, 2), bool),
         )
         state = state._replace(belief=workspace.believe(state, workspace.expect(state, said, hp)))
     hazard, weight = 1 / (1 / hp.hazard), np.full(3, 1 / 3)
