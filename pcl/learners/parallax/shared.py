@@ -22,7 +22,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gated, nearer, remember, typical
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
@@ -109,9 +109,8 @@ def vote(states: Shared, slot: Int[Array, ""], code: Float[Array, " D"]) -> Vote
     novel = jnp.where(seen_L.any(), jnp.minimum(novel, score_L.max() + STRANGEST), novel)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(states.log_square[slot], nearest, inputs)
-    # Coordinates that were found without a class have no room for what sets its samples apart: they all look strange.
-    known_L, fresh_L = states.renewed[slot] > 0, jnp.minimum(RECENT / size_L, 1.0)
-    return Vote(score_L, novel, typicality, calibrated, known_L, states.moved[slot], fresh_L)
+    fresh_L = jnp.minimum(RECENT / size_L, 1.0)
+    return Vote(score_L, novel, typicality, calibrated, _known(states.renewed[slot]), states.moved[slot], fresh_L)
 
 
 def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
@@ -207,6 +206,15 @@ def _alike(
     counts = (mass > 0) & (lengths > 0)
     cosine = (off_D @ latest_D) ** 2 / jnp.maximum(lengths, jnp.finfo(off_D.dtype).tiny)
     return jnp.where(counts, FADE * sums + jnp.stack([jnp.ones(()), cosine]), sums)
+
+
+def _known(renewed_L: Float[Array, " L"]) -> Bool[Array, " L"]:
+    """Latents that coordinates found with so many samples of each know: with few of all, or half of the mean.
+
+    Those found without a class have no room for what its samples have in common, which all look strange then.
+    """
+    total, met = renewed_L.sum(), jnp.maximum((renewed_L > 0).sum(), 1)
+    return renewed_L >= jnp.maximum(total * jnp.minimum(FEW, 0.5 / met), 1)
 
 
 def _predictive(between_D: Float[Array, " D"], size: Float[Array, "..."]) -> tuple[Array, Array]:

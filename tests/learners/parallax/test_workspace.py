@@ -211,7 +211,7 @@ def test_specialists_know_the_protocol_and_neither_each_other_nor_the_workspace(
     found = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     found |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     own = {name.rpartition(".")[2] for name in found if name.startswith("pcl.learners")}
-    assert own <= {"protocol", "student"} | ({"density"} if kind == "shared" else set())  # another form of it
+    assert own <= {"protocol", "student", "rows"} | ({"density"} if kind == "shared" else set())  # another form of it
 
 
 @pytest.mark.parametrize("place", ["workspace", "window", "surprise", "maps", "settling"])
