@@ -5,6 +5,7 @@ that the input tells the context; `contexts_invisible` permutes the labels, so t
 After the stream a copy of each learner lives through ten more batches of every context.
 
     python -m experiments.run --experiment=recurring_contexts
+    python -m experiments.run --experiment=recurring_contexts --learners=parallax
     python -m scripts.make_figures --only=fig_recurring_contexts,tab_recurring_contexts
 """
 
