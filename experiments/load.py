@@ -3,7 +3,7 @@
 Ten groups of 20 Gaussian inputs with random labels, each group shown ten times before the next; all 200 pairs
 are recalled at the end of every group. Bits gained, lost and held, and bits held per byte of state.
 
-Sums of one sample each are as good as a table: `parallax` takes all labels in and loses none, with the most bytes.
+`parallax` takes all labels in and loses none, with the most bytes.
 
     python -m experiments.run --experiment=load
     python -m experiments.run --experiment=load --learners=parallax
