@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.linalg import eigh
 from scipy.stats import multivariate_t
 
@@ -80,12 +81,14 @@ def test_deviations_that_lie_along_few_directions_count_for_as_many():
     np.testing.assert_allclose(shared._directions(sums), 10, rtol=0.3)
 
 
-def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with_it():
+@pytest.mark.parametrize(("samples", "known"), [(1, False), (10, True)])
+def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with_a_share_of_it(samples, known):
     x, k, *_ = lived(200)
     kind = shared.densities(L, D)
-    state = taught(kind, [*x, x[0]], [*k, L - 1])  # one sample of the last, too few for other coordinates
-    np.testing.assert_array_equal(ask(kind, state, x[0]).known, np.arange(L) < L - 1)
-    assert ask(kind, jax.jit(shared.renew)(state), x[0]).known.all()
+    state = taught(kind, [*x, *x[:samples]], [*k, *[L - 1] * samples])
+    renewed = jax.jit(shared.renew)(state)
+    np.testing.assert_array_equal(ask(kind, renewed, x[0]).known, [True] * (L - 1) + [known])
+    assert not ask(kind, renewed._replace(renewed=jnp.zeros(L)), x[0]).known.any()
 
 
 def test_sums_fade_in_the_bank_of_a_sample_that_teaches_and_only_there():
