@@ -12,7 +12,7 @@ class-incremental learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; Ra
 arXiv:1909.01520. What is ours is the code below them, and that all of them stand on the same one.
 
     python -m experiments.run --experiment=split_images --data_dir=FOLDER
-    python -m experiments.run --experiment=split_images --learners=parallax --streams=split_mnist \
+    python -m experiments.run --experiment=split_images --learners=parallax --streams=split_mnist,split_mnist_iid \
         --set features=code --set atoms=16+24 --data_dir=FOLDER
     python -m experiments.run --experiment=split_images --learners=parallax --streams=split_fashion \
         --set features=code --set atoms=16+24 --set mirror=yes --data_dir=FOLDER
