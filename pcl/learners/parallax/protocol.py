@@ -50,8 +50,8 @@ class Vote(NamedTuple):
 def silence(latents: int) -> Vote:
     """The vote of a specialist that is not there."""
     unseen = jnp.full((), UNSEEN)
-    nowhere_L, known_L = jnp.zeros(latents), jnp.ones(latents, bool)
-    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), ~known_L.any(), known_L, nowhere_L, nowhere_L + 1)
+    nowhere_L, known_L, no = jnp.zeros(latents), jnp.ones(latents, bool), jnp.zeros((), bool)
+    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), no, known_L, nowhere_L, nowhere_L + 1)
 
 
 class Specialist(NamedTuple):

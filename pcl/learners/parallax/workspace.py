@@ -54,7 +54,7 @@ class Opinion(NamedTuple):
     label: Float[Array, "S C"]  # p(label | code, context)
     typicality: Float[Array, " S"]  # of the input, in standard deviations; 0 where it cannot be told
     calibrated: Bool[Array, " S"]
-    known: Bool[Array, "S L"]
+    known: Bool[Array, "S L"]  # latents that may speak of a change of context
 
 
 class Settlement(NamedTuple):
