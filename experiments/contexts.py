@@ -29,12 +29,13 @@ official seeds of `digits_weak`, where it had merged all of them. `er` has the r
 
     C="--experiment=contexts --first_seed=10 --data_dir=FOLDER --learners=parallax,parallax_told"
     D=digits_visible,digits_rotation,digits_inversion,digits_weak,digits_invisible,digits_both
-    M=mnist_visible,mnist_rotation,mnist_weak,mnist_invisible,mnist_both,mnist_classes_rotation,mnist_classes_invisible
-    F=fashion_visible,fashion_rotation,fashion_invisible,fashion_both
+    M=mnist_visible,mnist_rotation,mnist_inversion,mnist_weak,mnist_invisible,mnist_both
+    F=fashion_visible,fashion_rotation,fashion_inversion,fashion_weak,fashion_invisible,fashion_both
     python -m experiments.run $C,parallax_single,er \
-        --streams=$D,digits_classes_visible,digits_classes_invisible,digits_classes_both
-    python -m experiments.run $C,parallax_single,er --seeds=5 \
-        --streams=$M,$F,fashion_classes_visible,fashion_classes_invisible
+        --streams=$D,digits_classes_visible,digits_classes_invisible,digits_classes_both,digits_classes_weak
+    python -m experiments.run $C,parallax_single,er --seeds=5 --streams=$M,$F
+    python -m experiments.run $C,parallax_single,er --seeds=5 --streams=\
+        mnist_classes_rotation,mnist_classes_invisible,mnist_classes_weak,fashion_classes_visible,fashion_classes_invisible
     python -m experiments.run $C --seeds=5 --streams=digits_five_invisible,digits_five_both
     python -m experiments.run $C --seeds=5 --set specialists=12 \
         --streams=digits_ten_visible,digits_ten_invisible,digits_ten_both
@@ -81,15 +82,20 @@ EXPERIMENT = Experiment(
         "digits_classes_visible": _classes(DIGITS_CLASSES, "permutation"),
         "digits_classes_invisible": _classes(DIGITS_CLASSES, "labels"),
         "digits_classes_both": _classes(DIGITS_CLASSES, "both"),
+        "digits_classes_weak": _classes(DIGITS_CLASSES, "weak"),
         "mnist_visible": _recurring(MNIST, "permutation"),
         "mnist_rotation": _recurring(MNIST, "rotation"),
+        "mnist_inversion": StreamSpec("contexts", MNIST | {"transform": "inversion", "contexts": 2}),
         "mnist_weak": _recurring(MNIST, "weak"),
         "mnist_invisible": _recurring(MNIST, "labels"),
         "mnist_both": _recurring(MNIST, "both"),
         "mnist_classes_rotation": _classes(MNIST_CLASSES, "rotation"),
         "mnist_classes_invisible": _classes(MNIST_CLASSES, "labels"),
+        "mnist_classes_weak": _classes(MNIST_CLASSES, "weak"),
         "fashion_visible": _recurring(FASHION, "permutation"),
         "fashion_rotation": _recurring(FASHION, "rotation"),
+        "fashion_inversion": StreamSpec("contexts", FASHION | {"transform": "inversion", "contexts": 2}),
+        "fashion_weak": _recurring(FASHION, "weak"),
         "fashion_invisible": _recurring(FASHION, "labels"),
         "fashion_both": _recurring(FASHION, "both"),
         "fashion_classes_visible": _classes(FASHION_CLASSES, "permutation"),

@@ -68,6 +68,7 @@ class Info(NamedTuple):
     contexts: Float[Array, ""] | None = None  # contexts found so far
     refused: Float[Array, ""] | None = None  # times that this batch asked for a context for which there was no room
     merged: Float[Array, ""] | None = None  # contexts that became part of another meanwhile
+    split: Float[Array, ""] | None = None  # contexts that became two
     skipped: Float[Array, ""] | None = None  # rows of this batch that were not finite
 
 

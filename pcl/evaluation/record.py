@@ -37,6 +37,7 @@ class Record(NamedTuple):
     contexts: Float[Array, " N"] | None  # found by the end of a bin
     refused: Float[Array, " N"] | None  # times that a context was asked for and there was no room for it
     merged: Float[Array, " N"] | None  # contexts that became part of another
+    split: Float[Array, " N"] | None  # contexts that became two
     skipped: Float[Array, " N"] | None  # samples that were not finite
     revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
     diverged_at: Int[Array, ""]  # first step that raised the energy or is not finite; `steps`: the last state; -1: none

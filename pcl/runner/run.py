@@ -169,6 +169,7 @@ def make_run(
             contexts=None if contexts is None else bin_last(contexts, every),
             refused=sums.get("refused"),
             merged=sums.get("merged"),
+            split=sums.get("split"),
             skipped=sums.get("skipped"),
             revisit_accuracy=jax.lax.map(revisit, jnp.arange(n_groups)) if revisit_steps else None,
             diverged_at=diverged_at,
@@ -188,7 +189,8 @@ def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout
     log = {"seen": batch.valid.sum().astype(jnp.float32), "taught": taught, "hits": hits}
     means = {name: getattr(info, name) for name in ("surprise", "energy", "inference_steps", "residual")}
     log |= {name: value * taught for name, value in means.items() if value is not None}
-    as_it_is = {name: getattr(info, name) for name in ("risen", "belief", "contexts", "refused", "merged", "skipped")}
+    told = ("risen", "belief", "contexts", "refused", "merged", "split", "skipped")
+    as_it_is = {name: getattr(info, name) for name in told}
     return log | {name: value for name, value in as_it_is.items() if value is not None}
 
 

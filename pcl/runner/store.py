@@ -52,6 +52,7 @@ COLUMNS = pa.schema(
         "contexts": CURVE,
         "refused": CURVE,
         "merged": CURVE,
+        "split": CURVE,
         "skipped": CURVE,
         "revisit_accuracy": pa.list_(CURVE),
         "timing": pa.struct({"compile_s": pa.float64(), "run_s": pa.float64(), "ms_per_step": pa.float64()}),
@@ -72,7 +73,7 @@ COLUMNS = pa.schema(
     }
 )
 # Columns that older parts do not have: what they would say is not known, and reads as None.
-OPTIONAL = ("residual", "belief", "contexts", "refused", "merged", "skipped")
+OPTIONAL = ("residual", "belief", "contexts", "refused", "merged", "split", "skipped")
 # Columns that may differ between two executions of the same run on one machine.
 CIRCUMSTANCES = ("timing", "provenance")
 

@@ -15,7 +15,7 @@ that look as always (other names for the same things: a new map over the same ba
   workspace   belief over contexts and classes, sticky prior, opinions read from votes
   window      samples that nobody has learned yet, and two shadows that compete for them
   surprise    evidence and verdict: learn, recall, allocate, hold, refuse
-  sleep       contexts that have turned out to be one become one                 `merging` evidence and sums
+  sleep       contexts that turn out to be one become one, and one that is two, two    `merging` evidence and sums
   succession  what labels follow each other: the place in time that the next observation has and a query has not
   learner     init, predict and update; a batch is lived through row by row
 

@@ -22,7 +22,7 @@ class HParams(CodeHParams):
     specialists: int = static(6, "slots for contexts; 1 is a single learner", low=1)
     code: int = static(64, "random directions of the input, at most as many as it has entries", low=1)
     width: int = static(256, "random features of raw or random codes, which synapses see", low=1)
-    lag: int = static(40, "unresolved samples that are held back at most", low=1)
+    lag: int = static(40, "unresolved samples that are held back, or four times as many in suspicion", low=1)
     inference_steps: int = static(20, "most steps in which the workspace settles", low=1)
     context: str = static(
         "inferred", "the context of a sample: inferred, or told (an oracle)", choices=("inferred", "told")

@@ -27,11 +27,12 @@ Votes = tuple[Vote, Vote | None]  # of the generative specialists, and of the di
 
 
 class State(NamedTuple):
-    """The code, the banks of specialists (leaves lead with S), the workspace, and what it knows of labels in time."""
+    """The code, the banks of specialists (leaves lead with S), the workspace, its last eve, and labels in time."""
 
     code: code.Eye | sensory.Code
     banks: Bank
     workspace: Workspace
+    eve: sleep.Eve
     succession: Succession
 
 
@@ -65,7 +66,7 @@ def make(spec: Spec) -> Learner:
         banks = Bank(jax.vmap(generative.init)(keys), synapses)
         held = window.empty(hp.specialists, hp.lag, latents, labels, inputs)
         space = workspace.init(hp, latents, labels, held)
-        return State(code.init(code_key, spec, hp), banks, space, succession.init(labels))
+        return State(code.init(code_key, spec, hp), banks, space, sleep.eve(banks, space), succession.init(labels))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         phi_BD = code.encode(state.code, x, hp)
@@ -99,7 +100,7 @@ def make(spec: Spec) -> Learner:
             foretold = succession.foretell(past, log_p_BC, rows.arrives)
             past = succession.learn(past, foretold, rows.label, rows.arrives, rows.teaches, hp.bound)
             log_p_BC = foretold.log_p
-        return State(state.code, state.banks, space, past), Info(
+        return state._replace(succession=past), Info(
             prediction=_answer(log_p_BC),
             surprise=log.surprise.sum() / count,
             inference_steps=log.steps.sum() / count,
@@ -107,6 +108,7 @@ def make(spec: Spec) -> Learner:
             contexts=space.slots.astype(jnp.float32),
             refused=(space.refused - before_it.refused).astype(jnp.float32),
             merged=(space.merged - before_it.merged).astype(jnp.float32),
+            split=(space.split - before_it.split).astype(jnp.float32),
         )
 
     rule = developing(Learner(init, predict, update))
@@ -176,29 +178,27 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     verdict = surprise.judge(space, held, hp)
     belief_S = workspace.believe(space, jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), settled, expected))
     unlabelled = space._replace(belief=jnp.where(row.arrives, belief_S, space.belief))
-    banks, unlabelled, verdict = sleep.rest(state.banks, unlabelled, verdict, row.teaches, hp)
+    rested, unlabelled, eve, verdict = sleep.rest(state.banks, unlabelled, state.eve, verdict, row.teaches, hp)
     resolved = _resolve(unlabelled, held, verdict)
     space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), resolved, unlabelled)
     # Without a lag memory every sample is learned at once, by whoever is current by then.
     at_once = hp.without == "lag"
     first = held.size - 1 if at_once or hp.without == "replay" else 0
     last = jnp.where(row.teaches & (verdict.resolved | at_once), held.size, 0)
-    banks, names, wrong = _absorb(state._replace(banks=banks), space, held, first, last, hp)
-    # How often a bank is wrong is not learned from samples of which nobody knows whose they are.
-    wrong = jnp.where(verdict.settled | at_once, wrong, space.wrong)
+    banks, names, wrong = _absorb(state._replace(banks=rested), space, held, first, last, hp)
     fresh = window.empty(len(space.belief), *_sizes(space, row.code))
     space = space._replace(
         names=names,
         wrong=wrong,
-        window=window.cleared(space.window, fresh, row.teaches & verdict.resolved, row.teaches & verdict.settled),
+        window=window.cleared(space.window, fresh, row.teaches & verdict.resolved),
     )
-    return state._replace(banks=banks, workspace=space), log, expected
+    return state._replace(banks=banks, workspace=space, eve=sleep.unless_moved(eve, rested, banks)), log, expected
 
 
 def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, int]:
     """Samples of the window, latents, labels, entries of the code."""
     labels, latents = space.names.votes.shape[1:]
-    return len(space.window.label), latents, labels, len(phi)
+    return len(space.window.label) // window.LONGEST, latents, labels, len(phi)
 
 
 def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspace:

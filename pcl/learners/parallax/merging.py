@@ -1,14 +1,14 @@
-"""Two specialists that become one: the evidence that they are, and what both have learned in one.
+"""Two specialists that become one, or one that becomes two: the evidence that they are, and what each has learned.
 
     evidence = log p(what both learned | one) - log p(what both learned | two)
 
 in closed form, for what specialists and maps learn are sufficient statistics. Of two maps over one sensor these are the
 samples of each label on each latent (one name a latent, drawn at random, and samples with others as often as the bank
-gets them wrong); of two sensors, count and mean of each latent and their common scatter (normal and inverse Wishart),
-latents matched by the labels that name them. A merger is exact: votes, counts and precisions add, and scatters with
-what lies between the means.
+gets them wrong); of two sensors, count and mean of each latent and their common scatter, latents matched by the labels
+that name them. A merger is exact: votes, counts and precisions add, and scatters with what lies between the means. So
+is its reverse (`parted`), up to rounding.
 
-Source: Murphy (2012), Machine Learning, sections 4.6.3 (normal and inverse Wishart) and 5.3.2 (marginal likelihoods).
+Source: Murphy (2012), Machine Learning, sections 4.6 (normal and Student densities) and 5.3.2 (marginal likelihoods).
 """
 
 import math
@@ -17,7 +17,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import multigammaln
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int, Shaped
 
@@ -25,9 +24,11 @@ from pcl.learners.parallax import density, maps, shared
 from pcl.learners.parallax.density import Density
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.shared import Shared
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN
+from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 from pcl.learners.parallax.synapses import Discriminator
 from pcl.network.covariance import Deferred
+
+APART = (1.0, 0.1, 0.01)  # variance between two means of a latent, in those of its samples
 
 
 class Sums(NamedTuple):
@@ -71,35 +72,35 @@ def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float
     return both, log_p(called_2LC.sum(0)) - log_p(called_2LC[0]) - log_p(called_2LC[1])
 
 
-def sensors_alike(one: Density | Shared, other: Density | Shared) -> Float[Array, ""]:
+def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[Array, ""]:
     """Evidence that two banks, whose latents are in the same places, are one.
 
-    Latents of a bank have a covariance in common here. With one each, a few dozen samples would leave so much open that
-    a latent in two places passes for a long one. Before anything is seen the covariance has the mean Sigma and the
-    worth of D samples as in `density`, and means lie about as far apart as samples of a latent do.
+    What tells them apart is where the means of latents lie that both have met, in units of one covariance that all
+    latents have in common either way. (With covariances of their own hundreds of samples leave so much open that two
+    sensors pass for one, and even one for each bank says more of which classes were about than of sensors.) In two
+    banks means differ like two samples of a latent do, or by a tenth or a hundredth of that variance (`APART`), which
+    are as likely. Means of few samples have tails as samples have, those of a t-density with so much `freedom`; means
+    of many are normal. The latent that differs most is left out: a sensor moves all of them, strays lie in one.
     """
-    ours, theirs, inputs = sums(one), sums(other), one.mean.shape[1]
-    samples = one.size.sum() + other.size.sum()
-    within_DD = ours.within + theirs.within + PRIOR_SAMPLES * WITHIN * jnp.eye(inputs)
-    within_DD = within_DD / (samples + PRIOR_SAMPLES)
-    within_DD = within_DD + density.RIDGE * jnp.trace(within_DD) / inputs * jnp.eye(inputs)
-    centre = (one.size @ one.mean + other.size @ other.mean) / jnp.maximum(samples, 1)
-    freedom = 2 * inputs + 1.0  # of an inverse Wishart with the matrix D Sigma and the mean Sigma
+    inputs = ours.mean.shape[1]
+    samples = jnp.maximum(ours.size - 1, 0).sum() + jnp.maximum(theirs.size - 1, 0).sum()
+    prior_DD = PRIOR_SAMPLES * WITHIN * jnp.eye(inputs)
+    sigma_DD = (ours.within + theirs.within + prior_DD) / (samples + PRIOR_SAMPLES)
+    sigma_DD = sigma_DD + density.RIDGE * jnp.trace(sigma_DD) / inputs * jnp.eye(inputs)
+    # The inverse of a covariance of few samples is too large by this (the mean of an inverse Wishart density).
+    unbiased = jnp.maximum(samples - inputs - 1, 0) / jnp.maximum(samples, 1)
+    share_L = ours.size * theirs.size / jnp.maximum(ours.size + theirs.size, 1e-30)
+    off_LD = ours.mean - theirs.mean
+    square_L = unbiased * share_L * jnp.sum(off_LD * jnp.linalg.solve(sigma_DD, off_LD.T).T, axis=1)
+    freedom_L, same = 4 + (freedom - 4) * jnp.maximum(share_L, 1.0), jnp.zeros(())  # excess kurtosis goes with 1 / n
 
-    def log_p(size_L: Float[Array, " L"], mean_LD: Float[Array, "L D"], scatter_DD: Float[Array, "D D"]) -> Array:
-        off_LD = jnp.sqrt(size_L / (size_L + 1))[:, None] * (mean_LD - centre)
-        prior_DD, seen = inputs * within_DD, size_L.sum()
-        before, after = _logdet(prior_DD), _logdet(prior_DD + scatter_DD + off_LD.T @ off_LD)
-        gamma = multigammaln((freedom + seen) / 2, inputs) - multigammaln(freedom / 2, inputs)
-        return (freedom * before - (freedom + seen) * after) / 2 + gamma - inputs / 2 * jnp.log1p(size_L).sum()
+    def apart(variance: float) -> Float[Array, ""]:
+        one_L = student(square_L, same, 1.0, freedom_L, inputs)
+        two_L = student(square_L, same, 1 + variance * share_L, freedom_L, inputs)
+        gain_L = jnp.where(share_L > 0, two_L - one_L, 0.0)
+        return gain_L.sum() - jnp.maximum(gain_L.max(), 0.0)
 
-    three = [(s.size, s.mean, s.within) for s in (joined(ours, theirs), ours, theirs)]
-    both, first, second = jax.vmap(log_p)(*(jnp.stack(leaves) for leaves in zip(*three, strict=True)))
-    return both - first - second
-
-
-def _logdet(positive_DD: Float[Array, "D D"]) -> Float[Array, ""]:
-    return 2 * jnp.log(jnp.diagonal(jnp.linalg.cholesky(positive_DD))).sum()
+    return math.log(len(APART)) - jax.nn.logsumexp(jnp.stack([apart(variance) for variance in APART]))
 
 
 def joined(one: Sums, other: Sums) -> Sums:
@@ -110,6 +111,16 @@ def joined(one: Sums, other: Sums) -> Sums:
     apart_LD = jnp.sqrt(one.size * share_L)[:, None] * off_LD
     between = apart_LD[:, :, None] * apart_LD[:, None] if one.scatter.ndim > 2 else apart_LD.T @ apart_LD
     return Sums(size_L, one.mean + share_L[:, None] * off_LD, one.scatter + other.scatter + between)
+
+
+def parted(whole: Sums, part: Sums) -> Sums:
+    """The sums of the samples of a whole that are not of its part."""
+    size_L = jnp.maximum(whole.size - part.size, 0.0)
+    rest_LD = whole.mean + (part.size / jnp.maximum(size_L, 1e-30))[:, None] * (whole.mean - part.mean)
+    rest_LD = jnp.where((size_L > 0.5)[:, None], rest_LD, 0.0)
+    apart_LD = jnp.sqrt(part.size * size_L / jnp.maximum(whole.size, 1e-30))[:, None] * (rest_LD - part.mean)
+    between = apart_LD[:, :, None] * apart_LD[:, None] if whole.scatter.ndim > 2 else apart_LD.T @ apart_LD
+    return Sums(size_L, rest_LD, whole.scatter - part.scatter - between)
 
 
 def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Float[Array, " L"]) -> Int[Array, " L"]:
@@ -162,6 +173,22 @@ def merged_maps(one: Map, other: Map) -> Map:
     return maps.of(one.votes + other.votes, opened, one.met + other.met)
 
 
+def parted_maps(whole: Map, part: Map) -> Map:
+    """The map of the votes that are not of its part. Latents that labels have opened stay theirs."""
+    return maps.of(whole.votes - part.votes, whole.opened, whole.met - part.met)
+
+
+def parted_densities(whole: Density | Shared, part: Density | Shared, blank: Density | Shared) -> Density | Shared:
+    """A bank with the samples of a whole that are not of its part."""
+    size_L, mean_LD, scatter = parted(sums(whole), sums(part))
+    return renewed(blank._replace(size=size_L, mean=mean_LD, scatter=scatter, recent=mean_LD))
+
+
+def renewed(state: Density | Shared) -> Density | Shared:
+    """The bank with all that follows from its sums."""
+    return density.renew(state) if isinstance(state, Density) else shared.renew(state)
+
+
 def merged_densities(one: Density | Shared, other: Density | Shared) -> Density | Shared:
     """The bank with the samples of both, whose latents are in the same places."""
     lately_L, other_lately_L = (jnp.minimum(bank.size, density.RECENT) for bank in (one, other))
@@ -173,10 +200,9 @@ def merged_densities(one: Density | Shared, other: Density | Shared) -> Density 
         recent=one.recent + share_L[:, None] * (other.recent - one.recent),
         moved=jnp.zeros_like(one.moved),  # these sums were about other means
     )
-    if isinstance(both, Density):
-        return density.renew(both)
-    # What waited is in the scatter by now.
-    return shared.renew(both._replace(waiting=jnp.zeros_like(both.waiting), waits=jnp.zeros_like(both.waits)))
+    if isinstance(both, Shared):  # what waited is in the scatter by now
+        both = both._replace(waiting=jnp.zeros_like(both.waiting), waits=jnp.zeros_like(both.waits))
+    return renewed(both)
 
 
 def merged_synapses(

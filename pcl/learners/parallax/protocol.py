@@ -1,8 +1,8 @@
 """What specialists and the workspace say to each other; nothing else passes between them.
 
 Shape letters of this package, beside those of `pcl.types`:
-  S slots for contexts (and banks of specialists)   L latent classes of a bank   D entries of the code   W samples of
-  the lag window
+  S slots for contexts (and banks of specialists)   L latent classes of a bank   D entries of the code   R samples of
+  the longest window
 """
 
 from collections.abc import Callable

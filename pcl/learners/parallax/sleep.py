@@ -1,26 +1,24 @@
-"""Sleep: contexts that one explains as well as two become one, and leave a slot free.
+"""Sleep: contexts that one explains as well as two become one, and one that has changed unnoticed becomes two.
 
-While it is awake the workspace splits: what no context explains gets one of its own, and may have been a run of odd
-samples. Asleep it compares all that any two contexts have learned, and merges the two closest where the evidence says
-that they are one (`merging`).
+Awake, the workspace decides by a few dozen samples. Asleep it compares all that contexts have learned (`merging`), of
+any two, and of the present one what it has learned since it last slept with what it knew then.
 
 Mergers are priced as allocations are. A context that was worth `allocation` nats to the window that asked for it has
 to stay worth some: two that all they have learned tells apart by less than `recall`, what one window needs to change
-between them, become one. When a new context is wanted and no slot is free, the two closest become one if that loses
-less than the window gains by having the new one. Otherwise the request is refused and counted, as without sleep:
-nothing is ever overwritten.
+between them, become one, unless they have named nothing in common and so cannot disagree. When a new context is wanted
+and no slot is free, the two closest become one if that loses less than the window gains by having the new one.
+Otherwise the request is refused and counted, as without sleep: nothing is ever overwritten.
 
-Two are left alone unless a slot is asked for: contexts that have named nothing in common, and so cannot disagree, and
-sensors. Densities of two sensors have so many numbers that hundreds of samples of each seem better spent on one, even
-where labels have told them apart (`weak` digits of `experiments.contexts`: of three true contexts one was left).
+The present context splits where its day differs from the days before by `allocation` nats. The bank of the evening
+before stays as it was then, bit for bit, and what the day has added is a context of its own, to which the present
+moment belongs: sums that add can be taken off again. Its synapses begin anew. A switch that no window has noticed, for
+the inputs of both contexts lie in the same region and many labels agree, is so undone the night after.
 
 On digits, whose contexts are right without it, sleep changes nothing. Where a fifth of their labels are wrong and
 `allocation` is 5, odd labels leave a fourth map to eight lives of ten, and sleep takes it back in five (seeds 0 to 9).
 
-There is no phase that splits. Sums do not tell in which order their samples came; what a merger joined wrongly the
-next conflict parts again, at the price of learning one of them anew.
-
-Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5.
+Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5. That a change is
+told by what lies before and after a moment is as in ADWIN, Bifet and Gavalda (2007), SIAM Conference on Data Mining.
 """
 
 from typing import Any, NamedTuple
@@ -31,9 +29,11 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import bank, maps, merging
+from pcl.learners.parallax import bank, maps, merging, workspace
 from pcl.learners.parallax.bank import Bank
+from pcl.learners.parallax.density import degrees_of_freedom
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.workspace import Workspace
 from pcl.network.code import when
@@ -50,51 +50,93 @@ class Pair(NamedTuple):
     place: Int[Array, " L"]  # of each latent of the second's bank among those of the first's
 
 
+class Eve(NamedTuple):
+    """The context that was current when the workspace last slept, as it was then."""
+
+    slot: Int[Array, ""]
+    bank: Bank  # the one that it looks through
+    names: Map
+
+
 class Night(NamedTuple):
     """What sleep may change."""
 
     banks: Bank
     space: Workspace
-    moved: Int[Array, " S"]  # the slot that each context is in now
+    eve: Eve
+    moved: Int[Array, " S"]  # the slot in which each context goes on
+
+
+def eve(banks: Bank, space: Workspace) -> Eve:
+    """That of the present moment."""
+    bank = _slot(banks, space.owner[space.current])
+    return Eve(space.current, bank, _slot(space.names, space.current))
+
+
+def unless_moved(before: Eve, banks: Bank, taught: Bank) -> Eve:
+    """The eve as long as no latent has left a part of its samples behind, with which days can no longer be told."""
+    moved = (taught.density.size < banks.density.size).any()
+    return before._replace(slot=jnp.where(moved, -1, before.slot))
 
 
 def rest(
-    banks: Bank, space: Workspace, verdict: Verdict, teaches: Bool[Array, ""], hp: HParams
-) -> tuple[Bank, Workspace, Verdict]:
+    banks: Bank, space: Workspace, before: Eve, verdict: Verdict, teaches: Bool[Array, ""], hp: HParams
+) -> tuple[Bank, Workspace, Eve, Verdict]:
     """Banks and contexts after a sleep, where one is due or a slot is wanted, and the verdict in terms of them."""
     slots = len(space.belief)
     if slots == 1 or hp.without == "sleep":
-        return banks, space, verdict
+        return banks, space, before, verdict
     least = -jnp.where(verdict.refused, verdict.gain, hp.recall)
-    # A full window that is suspicious keeps evidence for each context: nobody changes places then.
-    tired = teaches & verdict.settled & (verdict.refused | due(space, hp))
-    night = Night(banks, space, jnp.arange(slots))
-    night = when(tired, lambda night: sleep(night.banks, night.space, least, verdict.refused, hp), night)
-    wanted, refused = verdict.new_map | verdict.new_sensor, verdict.refused & (night.space.slots >= slots)
+    tired = teaches & verdict.resolved & (verdict.refused | due(space, hp))
+    wanted = verdict.new_map | verdict.new_sensor
+    night = Night(banks, space, before, jnp.arange(slots))
+    night = when(tired, lambda night: sleep(night, least, ~wanted, hp), night)
+    refused = verdict.refused & (night.space.slots >= slots)
     slot = jnp.where(wanted & ~refused, night.space.slots, night.moved[verdict.slot])
-    return night.banks, night.space, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)
+    return night.banks, night.space, night.eve, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)
 
 
 def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
     """Whether there is something to compare, and enough was learned since it was compared last."""
-    return (space.slots > 1) & (space.taught >= (1 + OFTEN) * space.slept + hp.lag)
+    return space.taught >= (1 + OFTEN) * space.slept + hp.lag
 
 
-def sleep(banks: Bank, space: Workspace, least: ArrayLike, asked: ArrayLike, hp: HParams) -> Night:
+def sleep(night: Night, least: ArrayLike, splits: ArrayLike, hp: HParams) -> Night:
     """The two closest contexts are one afterwards, if the evidence for it is above `least`; slots stay contiguous.
 
-    Those of two sensors are compared if a slot is `asked` for. The window is left as it is: whoever sleeps has settled
-    it. A slot that is emptied is as it was at first.
+    Else the context that is awake splits, if it may and has changed. The window is left as it is: whoever sleeps has
+    settled it. A slot that is emptied is as it was at first.
     """
-    pair = closest(banks, space, asked, hp)
+    pair = closest(night.banks, night.space, hp)
     merges = pair.evidence > least
-    awake = Night(
-        banks, space._replace(slept=jnp.where(merges, space.slept, space.taught)), jnp.arange(len(space.belief))
+    changed = splits & ~merges & (unchanged(night) < -hp.allocation)
+    space = night.space._replace(slept=jnp.where(merges, night.space.slept, night.space.taught))
+    night = when(merges, lambda night: _merged(night, pair, hp), night._replace(space=space))
+    night = when(changed, lambda night: _split(night, hp), night)
+    return night._replace(eve=eve(night.banks, night.space))
+
+
+def unchanged(night: Night) -> Float[Array, ""]:
+    """Evidence that what the present context has learned since the last sleep is like what it had learned before.
+
+    Infinite where that cannot be told: it was not the present one then, shares its bank, or a latent has moved; and
+    where there is no slot for another.
+    """
+    banks, space, (slot, before, _), _ = night
+    now, known = _slot(banks.density, slot), merging.sums(before.density)
+    learned = merging.sums(now)
+    day = merging.parted(learned, known)
+    inputs = known.mean.shape[1]
+    told = (
+        (slot == space.current)
+        & ((space.owner == slot) & workspace.alive(space) == (jnp.arange(len(space.owner)) == slot)).all()
+        & (space.slots < len(space.owner))
     )
-    return when(merges, lambda night: _merged(night, pair, hp), awake)
+    freedom = degrees_of_freedom(now.square, inputs)
+    return jnp.where(told, merging.sensors_alike(day, known, freedom), jnp.inf)
 
 
-def closest(banks: Bank, space: Workspace, asked: ArrayLike, hp: HParams) -> Pair:
+def closest(banks: Bank, space: Workspace, hp: HParams) -> Pair:
     """The two contexts with the most evidence that they are one; minus infinity where there are no two."""
     latents = banks.density.size.shape[1]
     none = jnp.zeros((), jnp.int32)
@@ -102,7 +144,7 @@ def closest(banks: Bank, space: Workspace, asked: ArrayLike, hp: HParams) -> Pai
 
     def of_second(second: Int[Array, ""], carry: tuple[Int[Array, ""], Pair]) -> tuple[Int[Array, ""], Pair]:
         first, best = carry
-        pair = compared(banks, space, first, second, asked, hp)
+        pair = compared(banks, space, first, second, hp)
         better = pair.evidence > best.evidence
         return first, jax.tree.map(lambda new, old: jnp.where(better, new, old), pair, best)
 
@@ -112,9 +154,7 @@ def closest(banks: Bank, space: Workspace, asked: ArrayLike, hp: HParams) -> Pai
     return jax.lax.fori_loop(0, space.slots, of_first, nobody)
 
 
-def compared(
-    banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Array, ""], asked: ArrayLike, hp: HParams
-) -> Pair:
+def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Array, ""], hp: HParams) -> Pair:
     """Evidence that two contexts are one. The second is none that owns the first's bank."""
     swaps = space.owner[one] == other
     first, second = jnp.where(swaps, other, one), jnp.where(swaps, one, other)
@@ -127,16 +167,17 @@ def compared(
 
     def of_sensors(of_maps: Float[Array, ""]) -> Float[Array, ""]:
         # Names have chosen which latents are compared: that they agree says nothing then.
-        return jnp.minimum(of_maps, 0.0) + merging.sensors_alike(sensor, merging.placed(another, place))
+        there, inputs = merging.sums(merging.placed(another, place)), sensor.mean.shape[1]
+        freedom = degrees_of_freedom(sensor.square + another.square, inputs)
+        return jnp.minimum(of_maps, 0.0) + merging.sensors_alike(merging.sums(sensor), there, freedom)
 
-    evidence = when((ours != theirs) & asked, of_sensors, of_maps)
-    evidence = jnp.where((ours == theirs) | asked, evidence, -jnp.inf)
+    evidence = when(ours != theirs, of_sensors, of_maps)
     return Pair(first, second, jnp.where(shared >= 1, evidence, jnp.minimum(evidence, -hp.recall)), place)
 
 
 def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
     """The second context is part of the first, a second bank of the first's, and the last slot fills the hole."""
-    (banks, space, moved), (first, second, _, place) = night, pair
+    (banks, space, before, moved), (first, second, _, place) = night, pair
     ours, theirs = space.owner[first], space.owner[second]
 
     def one_sensor(known: tuple[Bank, Workspace]) -> tuple[Bank, Workspace]:
@@ -177,7 +218,33 @@ def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
         current=went_S[space.current],
         merged=space.merged + 1,
     )
-    return Night(jax.tree.map(lambda leaf: leaf[swap_S], banks), space, went_S[moved])
+    return Night(jax.tree.map(lambda leaf: leaf[swap_S], banks), space, before, went_S[moved])
+
+
+def _split(night: Night, hp: HParams) -> Night:
+    """The present context is what it was before the day, and another one, now present, what the day has shown."""
+    banks, space, (slot, before, names), moved = night
+    new, (latents, inputs) = space.slots, before.density.mean.shape
+    places = jnp.stack([slot, new])
+    blank = bank.form(latents, inputs).densities(latents, inputs).init(jax.random.key(0))
+    density = merging.parted_densities(_slot(banks.density, slot), before.density, blank)
+    synapses = banks.synapses and _slot(banks.synapses, new)._replace(size=density.size)
+
+    def put(leaves: Any, *two: Any) -> Any:
+        return jax.tree.map(lambda leaf, *ones: leaf.at[places].set(jnp.stack(ones)), leaves, *two)
+
+    index_S = jnp.arange(len(space.belief))
+    space = space._replace(
+        belief=jnp.where(index_S == new, 1.0, 0.0),
+        slots=new + 1,
+        owner=space.owner.at[new].set(new),
+        names=put(space.names, names, merging.parted_maps(_slot(space.names, slot), names)),
+        wrong=space.wrong.at[new].set(space.wrong[slot]),
+        current=new,
+        switches=space.switches + 1,
+        split=space.split + 1,
+    )
+    return Night(put(banks, before, Bank(density, synapses)), space, night.eve, jnp.where(moved == slot, new, moved))
 
 
 def _slot(states: Any, slot: Int[Array, ""]) -> Any:

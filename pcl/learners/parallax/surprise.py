@@ -9,8 +9,8 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
             sensor (the same things have other names), a new sensor where they are strange. A sensor whose density is
             not learned yet is credited with guessing the labels, and with how unlike its inputs are to those of every
             sensor known: that tells contexts whose inputs differ little long before a density could
-  hold      none of these yet; a window that is full goes to the best known context, and what it has shown counts on
-            where that was half of what allocates
+  hold      none of these yet; a window that is full goes to the best known context, but one with strange inputs that
+            has shown half of what allocates another sensor is held on to, as long as there is room
   refuse    a new context for which there is no slot, not even after a sleep (`sleep`), which is counted; the known
             context that explains the window best learns it, and moves if it must
 """
@@ -37,7 +37,6 @@ class Verdict(NamedTuple):
     """What becomes of the window."""
 
     resolved: Bool[Array, ""]  # the window is emptied
-    settled: Bool[Array, ""]  # and its evidence forgotten
     slot: Int[Array, ""]  # into this context
     new_map: Bool[Array, ""]  # wanted: one that looks through the current sensor and has names of its own
     new_sensor: Bool[Array, ""]  # wanted: one that has a sensor of its own
@@ -61,7 +60,7 @@ def weigh(
     """Evidence of one labelled sample, relative to the current context."""
     there_S, now = workspace.alive(state), state.current
     share_L, seen = said.share[now], jnp.maximum((state.names.met[now] > 0).sum(), 1)
-    as_sensor = window.shadow_density(state.window.shadow, code, label) - jnp.log(seen)
+    as_sensor = window.shadow_density(state.window, code, label) - jnp.log(seen)
     best = jnp.maximum(jnp.max(jnp.where(there_S, said.input, -jnp.inf)), as_sensor)
     of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S * _unknown(state, said, label))
     explains_S = workspace.bounded(said.input, best, hp) + of_label_S
@@ -122,7 +121,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike_S[now] > UNLIKE))
     doubtful = (held.judged[now] > 0) & (strangeness_S[now] > 0.5 * STRANGE)
     same_sensor_S = state.owner == state.owner[now]
-    enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.counted)
+    enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.size)
     typical_S = enough_S & (strangeness_S < STRANGE)
     if hp.without == "decomposition":  # one sum of evidence: whatever explains the window best has it
         strange = doubtful = held.new_sensor > held.new_map
@@ -149,22 +148,20 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     new_map = (
         ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)
     )
-    no_other = ~(other_S & ~same_sensor_S & typical_S).any() | (hp.without == "decomposition")
+    familiar_S = other_S & ~same_sensor_S & typical_S & (unlike_S < UNLIKE)
+    no_other = ~familiar_S.any() | (hp.without == "decomposition")
     new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor > hp.allocation)
     allocates = new_map | new_sensor
     refused = allocates & (state.slots >= slots)
-    full = held.size >= len(held.label)
+    suspected = strange & (sensor > 0.5 * hp.allocation) & (2 * held.mature >= held.size)
+    full = held.size >= jnp.where(suspected, len(held.label), hp.lag)
     slot = jnp.where(recalls | (~allocates & full & (known_S[best] > 0)), best, now)
     slot = jnp.where(allocates, jnp.where(refused, jnp.argmax(explains_S), state.slots), slot)
     if slots == 1:  # a single learner has no choice
         nothing = jnp.zeros((), bool)
-        return Verdict(~nothing, ~nothing, now, nothing, nothing, jnp.zeros(()), nothing)
-    decided = learns | recalls | allocates
-    # What a full window has shown is kept where it is half of what a new context must show, on most of its samples.
-    suspect = (jnp.maximum(held.new_map - rival, sensor) > 0.5 * hp.allocation) & (2 * held.mature >= held.counted)
+        return Verdict(~nothing, now, nothing, nothing, jnp.zeros(()), nothing)
     return Verdict(
-        resolved=decided | full,
-        settled=decided | (full & ((slot != now) | ~suspect | (held.counted + len(held.label) > len(held.kinds)))),
+        resolved=learns | recalls | allocates | full,
         slot=slot.astype(jnp.int32),
         new_map=new_map,
         new_sensor=new_sensor,

@@ -8,6 +8,9 @@ exceeds e^h by chance with a probability of at most e^-h (Ville's inequality), w
 
 Only labels that are mature in the current context speak for a shadow: an unseen or young label is a new class, and a
 stream without conflicts cannot allocate.
+
+A window of `lag` samples is full, and is learned by somebody, but for one that makes another sensor suspected: that one
+is held on to for some times as long (`LONGEST`), for a bank that learns what is not its own gets used to it.
 """
 
 import math
@@ -23,7 +26,7 @@ from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.rows import once_seen, read
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 
-WINDOWS = 4  # full ones in a row whose evidence is added up, at most: R = 4 W samples
+LONGEST = 4  # full windows that the longest one is as long as: R = 4 lag samples
 
 
 class Shadow(NamedTuple):
@@ -31,8 +34,7 @@ class Shadow(NamedTuple):
 
     size: Float[Array, " C"]
     mean: Float[Array, "C D"]
-    steps: Float[Array, "R D"]  # rows v of what the inverse of prior plus scatter lost since: I / prior - sum v v^T
-    taken: Int[Array, ""]  # number of these
+    steps: Float[Array, "R D"]  # rows v of what the inverse of prior plus scatter lost: I / prior - sum v v^T
     logdet: Float[Array, ""]
     samples: Float[Array, ""]
 
@@ -40,8 +42,8 @@ class Shadow(NamedTuple):
 class Window(NamedTuple):
     """Samples held back, and sums over them; evidence is relative to the current context, in nats."""
 
-    code: Float[Array, "W D"]
-    label: Int[Array, " W"]
+    code: Float[Array, "R D"]
+    label: Int[Array, " R"]
     size: Int[Array, ""]
     known: Float[Array, " S"]  # evidence for each context
     new_map: Float[Array, ""]
@@ -50,9 +52,7 @@ class Window(NamedTuple):
     strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
     judged: Float[Array, " S"]  # number of these
     mature: Float[Array, ""]  # samples whose label is mature in the current context
-    counted: Int[Array, ""]  # samples that these sums are over: those held, and those of full windows before
     shadow: Shadow
-    kinds: Int[Array, " R"]  # labels of the samples counted
     names: Map  # of the new map: a row for each label, at the place of its first sample
 
 
@@ -70,19 +70,18 @@ class Evidence(NamedTuple):
 
 def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Window:
     """Nothing is held back, nothing speaks against the current context."""
-    zero, zero_S, rows = jnp.zeros(()), jnp.zeros(slots), WINDOWS * size
+    zero, zero_S, rows = jnp.zeros(()), jnp.zeros(slots), LONGEST * size
     variance = PRIOR_SAMPLES * WITHIN
     shadow = Shadow(
         size=jnp.zeros(labels),
         mean=jnp.zeros((labels, inputs)),
         steps=jnp.zeros((rows, inputs)),
-        taken=jnp.zeros((), jnp.int32),
         logdet=zero + inputs * math.log(variance),
         samples=zero + PRIOR_SAMPLES,
     )
     return Window(
-        code=jnp.zeros((size, inputs)),
-        label=jnp.zeros(size, jnp.int32),
+        code=jnp.zeros((rows, inputs)),
+        label=jnp.zeros(rows, jnp.int32),
         size=jnp.zeros((), jnp.int32),
         known=zero_S,
         new_map=zero,
@@ -91,9 +90,7 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
         strange=zero_S,
         judged=zero_S,
         mature=zero,
-        counted=jnp.zeros((), jnp.int32),
         shadow=shadow,
-        kinds=jnp.zeros(rows, jnp.int32),
         names=maps.empty(latents, rows),
     )
 
@@ -122,61 +119,57 @@ def hold(
         strange=window.strange + evidence.strange * evidence.judged,
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
-        counted=window.counted + 1,
-        shadow=_learn(window.shadow, code, label_seen),
-        kinds=window.kinds.at[window.counted].set(label),
+        shadow=_learn(window.shadow, window.size, code, label_seen),
         names=jax.tree.map(lambda leaf: leaf[0], names),
     )
 
 
 def place(window: Window, label: Int[Array, ""]) -> Int[Array, ""]:
-    """The row of a label among the names of the new map: an empty one if no sample of it was counted."""
-    of_label_R = (window.kinds == label) & (jnp.arange(len(window.kinds)) < window.counted)
-    return jnp.where(of_label_R.any(), jnp.argmax(of_label_R).astype(jnp.int32), window.counted)
+    """The row of a label among the names of the new map: an empty one if no sample of it is held."""
+    of_label_R = (window.label == label) & (jnp.arange(len(window.label)) < window.size)
+    return jnp.where(of_label_R.any(), jnp.argmax(of_label_R).astype(jnp.int32), window.size)
 
 
-def shadow_density(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Float[Array, ""]:
+def shadow_density(window: Window, code: Float[Array, " D"], label: Int[Array, ""]) -> Float[Array, ""]:
     """log p(code | label) under the new sensor; a label without samples lies anywhere among the means."""
-    inputs = len(code)
+    inputs, shadow = len(code), window.shadow
     met = shadow.size[label] > 0
     centre = shadow.size @ shadow.mean / jnp.maximum(shadow.size.sum(), 1)
     off = code - jnp.where(met, read(shadow.mean, label), centre)
-    square = shadow.samples * (off @ _spread(shadow, off))
+    square = shadow.samples * (off @ _spread(shadow, window.size, off))
     logdet = shadow.logdet - inputs * jnp.log(shadow.samples)
     widening = 1 + jnp.where(met, 1 / jnp.maximum(shadow.size[label], 1), 1.0)
     return student(square, logdet, widening, jnp.asarray(6.0), inputs)
 
 
-def _learn(shadow: Shadow, code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
+def _learn(shadow: Shadow, held: Int[Array, ""], code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
     before = shadow.size[label]
-    mean = jnp.where(before > 0, read(shadow.mean, label), 0.0)  # else by an earlier window
+    mean = jnp.where(before > 0, read(shadow.mean, label), 0.0)  # else an earlier window's
     off = code - mean
     deviation = jnp.sqrt(before / (before + 1)) * off
-    spread = _spread(shadow, deviation)
+    spread = _spread(shadow, held, deviation)
     grown = 1 + deviation @ spread
     return Shadow(
         size=shadow.size.at[label].add(1.0),
         mean=shadow.mean.at[label].set(mean + off / (before + 1)),
-        steps=shadow.steps.at[shadow.taken].set(spread / jnp.sqrt(grown)),
-        taken=shadow.taken + 1,
+        steps=shadow.steps.at[held].set(spread / jnp.sqrt(grown)),
         logdet=shadow.logdet + jnp.log(grown),
         samples=shadow.samples + (before > 0),
     )
 
 
-def _spread(shadow: Shadow, off: Float[Array, " D"]) -> Float[Array, " D"]:
+def _spread(shadow: Shadow, held: Int[Array, ""], off: Float[Array, " D"]) -> Float[Array, " D"]:
     """The inverse of prior plus scatter, times a deviation; O(R D), for it has learned R samples at most."""
-    along_R = jnp.where(jnp.arange(len(shadow.steps)) < shadow.taken, shadow.steps @ off, 0.0)
+    along_R = jnp.where(jnp.arange(len(shadow.steps)) < held, shadow.steps @ off, 0.0)
     return off / (PRIOR_SAMPLES * WITHIN) - along_R @ shadow.steps
 
 
-def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""], settled: Bool[Array, ""]) -> Window:
-    """The window without its samples, where it is emptied, and without evidence, where that is settled too.
+def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""]) -> Window:
+    """The window without samples and evidence, where it is emptied.
 
     What it held is left in place, for sizes of 0 say that it is not there.
     """
     names = fresh.names._replace(votes=window.names.votes)
     shadow = fresh.shadow._replace(mean=window.shadow.mean, steps=window.shadow.steps)
-    blank = fresh._replace(code=window.code, label=window.label, kinds=window.kinds, names=names, shadow=shadow)
-    kept = jax.tree.map(lambda new, old: jnp.where(settled, new, old), blank, window)
-    return kept._replace(size=jnp.where(emptied, 0, window.size))
+    blank = fresh._replace(code=window.code, label=window.label, names=names, shadow=shadow)
+    return jax.tree.map(lambda new, old: jnp.where(emptied, new, old), blank, window)

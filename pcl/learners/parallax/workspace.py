@@ -43,6 +43,7 @@ class Workspace(NamedTuple):
     refused: Int[Array, ""]  # contexts for which there was no slot left
     skipped: Int[Array, ""]  # samples that were not finite
     merged: Int[Array, ""]  # contexts that became part of another in sleep
+    split: Int[Array, ""]  # and those that became two
     slept: Float[Array, ""]  # `taught` when the last context was new, or sleep last found nothing to merge
 
 
@@ -90,6 +91,7 @@ def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
         refused=jnp.zeros((), jnp.int32),
         skipped=jnp.zeros((), jnp.int32),
         merged=jnp.zeros((), jnp.int32),
+        split=jnp.zeros((), jnp.int32),
         slept=zero,
     )
 

@@ -5,7 +5,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from scipy.stats import multivariate_t
 
 from pcl.learners.parallax import density, maps, merging, sleep, window, workspace
@@ -138,38 +137,36 @@ def test_evidence_for_one_map_sums_over_all_names_that_it_may_have():
     np.testing.assert_allclose(maps_alike(*map(named, tables), WRONG)[1], want, rtol=1e-5)
 
 
-@pytest.mark.slow
-def test_evidence_for_one_sensor_is_that_of_its_samples_foretold_in_turn():
+def test_evidence_for_one_sensor_is_that_of_means_which_strays_in_one_latent_do_not_move():
     rng = np.random.default_rng(2)
-    parts = [rng.normal(size=(n, D)) + shift for n, shift in ((12, 0.0), (9, 0.8))]
-    scatters = [(x - x.mean(0)).T @ (x - x.mean(0)) for x in parts]
-    within = (sum(scatters) + 20 * 0.5 * np.eye(D)) / (sum(map(len, parts)) + 20)
-    within += 0.02 * np.trace(within) / D * np.eye(D)
-    centre = np.concatenate(parts).mean(0)
-
-    def log_p(x):
-        """Student t after Student t, from the prior of one more sample at the centre (Murphy, 4.6.3.6)."""
-        mean, kappa, freedom, scale, total = centre, 1.0, 2 * D + 1.0, D * within, 0.0
-        for row in x:
-            left = freedom - D + 1
-            total += multivariate_t.logpdf(row, mean, scale * (kappa + 1) / (kappa * left), df=left)
-            off = row - mean
-            scale = scale + kappa / (kappa + 1) * np.outer(off, off)
-            mean, kappa, freedom = mean + off / (kappa + 1), kappa + 1, freedom + 1
-        return total
-
-    want = log_p(np.concatenate(parts)) - log_p(parts[0]) - log_p(parts[1])
-    empty = at(untaught(), 0).density  # made before float64 is on, for other tests share it
-    with jax.enable_x64(True):
-        banks = [
-            empty._replace(
-                size=jnp.asarray([len(x), 0.0, 0.0]),
-                mean=jnp.zeros((L, D)).at[0].set(x.mean(0)),
-                scatter=jnp.zeros((L, D, D)).at[0].set(scatter),
-            )
-            for x, scatter in zip(parts, scatters, strict=True)
-        ]
-        np.testing.assert_allclose(jax.jit(merging.sensors_alike)(*banks), want, rtol=1e-8)
+    sizes = [np.array(n) for n in ((30, 40, 50, 60), (20, 30, 5, 0))]
+    means = [rng.normal(size=(L + 1, D)) for _ in sizes]
+    scatter = 150 * np.eye(D)
+    ours, theirs = (merging.Sums(*map(jnp.asarray, (n, m, scatter))) for n, m in zip(sizes, means, strict=True))
+    dof = sizes[0].sum() - 4 + sizes[1].sum() - 3
+    sigma = (2 * scatter + 20 * 0.5 * np.eye(D)) / (dof + 20)
+    sigma += 0.02 * np.trace(sigma) / D * np.eye(D)
+    sigma /= (dof - D - 1) / dof
+    gains = []
+    for variance in (1.0, 0.1, 0.01):
+        of_latents = []
+        for n, m, off in zip(*sizes, means[0] - means[1], strict=True):
+            share = n * m / (n + m)
+            if share:  # a mean of so many: heavy tails of 10 degrees of freedom wear off
+                freedom = 4 + 6 * share
+                one, two = (
+                    multivariate_t.logpdf(np.sqrt(share) * off, None, w * sigma * (freedom - 2) / freedom, df=freedom)
+                    for w in (1, 1 + variance * share)
+                )
+                of_latents.append(two - one)
+        gains.append(sum(of_latents) - max(0, *of_latents))
+    want = np.log(3) - np.logaddexp.reduce(gains)
+    alike = jax.jit(merging.sensors_alike)
+    np.testing.assert_allclose(alike(ours, theirs, jnp.asarray(10.0)), want, rtol=1e-4)
+    same = theirs._replace(mean=ours.mean)
+    stray = same._replace(mean=same.mean.at[2].add(50.0))
+    assert min(alike(ours, bank, jnp.asarray(10.0)) for bank in (same, stray)) > 1
+    assert alike(ours, same._replace(mean=same.mean + 2.0), jnp.asarray(10.0)) < -20
 
 
 def test_latents_are_matched_by_their_labels_and_every_one_has_a_place():
@@ -183,7 +180,11 @@ def test_latents_are_matched_by_their_labels_and_every_one_has_a_place():
 
 @functools.cache
 def asleep():
-    return jax.jit(lambda banks, space, least, asked=True: sleep.sleep(banks, space, least, asked, HP))
+    def night(banks, space, least, before=None):
+        before = sleep.eve(banks, space) if before is None else before
+        return sleep.sleep(sleep.Night(banks, space, before, jnp.arange(S)), least, True, HP)
+
+    return jax.jit(night)
 
 
 def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous():
@@ -194,8 +195,6 @@ def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous()
     table = 13.0 * np.eye(L)
     votes = [table, table[PLACE], np.roll(table, 1, axis=1), table]
     space = space_of([0, 1, 0, 3], votes)
-    # Nobody asks for a slot: sensors are left alone, and no two maps over one are alike.
-    assert asleep()(banks, space, -HP.allocation, False).space.slots == 4
     night = asleep()(banks, space, 0.0)
     after = night.space
     assert after.slots == 3
@@ -221,7 +220,7 @@ def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous()
 def test_two_maps_over_one_bank_merge_and_leave_the_bank_as_it_was():
     bank, table = taught(ALL), 13.0 * np.eye(L)
     votes = [table, np.roll(table, 1, axis=1), table]
-    night = asleep()(put(untaught(), bank, 0), space_of([0, 0, 0], votes), 0.0, False)
+    night = asleep()(put(untaught(), bank, 0), space_of([0, 0, 0], votes), 0.0)
     assert night.space.slots == 2
     assert night.space.current == night.moved[2] == 0
     jax.tree.map(np.testing.assert_array_equal, night.banks, put(untaught(), bank, 0))
@@ -232,15 +231,38 @@ def test_two_maps_over_one_bank_merge_and_leave_the_bank_as_it_was():
     jax.tree.map(np.testing.assert_array_equal, at(behind.banks, 0), bank)
 
 
-def test_nobody_sleeps_while_the_window_keeps_evidence_for_each_context():
+def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_as_it_was():
+    evening, day = taught(FIRST), taught(SECOND)
+    table, others = 13.0 * np.eye(L), 12.0 * np.eye(L)
+    before = sleep.eve(put(untaught(), evening, 0), space_of([0], [table]))
+    for shift, slots in ((0.0, 1), (9.0, 2)):
+        moved = renew(day.density._replace(mean=day.density.mean + shift))
+        both = evening._replace(density=jax.jit(merging.merged_densities)(evening.density, moved))
+        banks, space = put(untaught(), both, 0), space_of([0], [table + others])
+        night = asleep()(banks, space, 0.0, before)
+        assert night.space.slots == slots
+    assert (night.space.split, night.space.current, night.moved[0]) == (1, 1, 1)
+    assert night.space.owner[:2].tolist() == [0, 1]
+    assert night.space.belief.tolist() == [0, 1, 0, 0]
+    jax.tree.map(np.testing.assert_array_equal, at(night.banks, 0), evening)
+    jax.tree.map(np.testing.assert_array_equal, at(night.space.names, 0), before.names)
+    for name in ("size", "mean", "scatter", "inverse", "logdet"):
+        np.testing.assert_allclose(getattr(night.banks.density, name)[1], getattr(moved, name), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(night.space.names.votes[1], others, atol=1e-5)
+    assert night.eve.slot == 1
+    # An evening of another context, or one since which a latent has moved, says nothing of the day.
+    lost = sleep.unless_moved(before, banks, put(banks, evening, 0))
+    assert asleep()(banks, space, 0.0, lost).space.slots == 1
+
+
+def test_nobody_sleeps_while_the_window_is_unresolved():
     banks = put(untaught(), taught(ALL), 0)
     space = space_of([0, 0], [13.0 * np.eye(L)] * 2)._replace(taught=jnp.asarray(100.0))
     yes, no, zero = jnp.asarray(True), jnp.asarray(False), jnp.zeros(())
-    rest = jax.jit(lambda verdict: sleep.rest(banks, space, verdict, yes, HP))
+    rest = jax.jit(lambda verdict: sleep.rest(banks, space, sleep.eve(banks, space), verdict, yes, HP))
 
-    def slots_after(settled):
-        verdict = Verdict(yes, settled, jnp.asarray(1, jnp.int32), no, no, zero, no)
-        return rest(verdict)[1].slots
+    def slots_after(resolved):
+        return rest(Verdict(resolved, jnp.asarray(1, jnp.int32), no, no, zero, no))[1].slots
 
     assert slots_after(no) == 2
     assert slots_after(yes) == 1

@@ -139,16 +139,15 @@ def test_unlikeness_is_the_odds_of_a_mean_of_their_own_and_of_nothing_below_zero
     )
 
 
-def judged(counted=10, size=10, mature=10.0, strange=0.0, **evidence):
-    """The verdict of one context of a possible four on a window of ten."""
-    hp = HParams(specialists=4)
+def judged(size=10, mature=10.0, strange=0.0, **evidence):
+    """The verdict of one context of a possible four on a window that is full with ten."""
+    hp = HParams(specialists=4, lag=10)
     state = workspace.init(hp, 2, 2, window.empty(4, 10, 2, 2, 3))
     held = state.window._replace(
-        counted=jnp.asarray(counted),
         size=jnp.asarray(size),
         mature=jnp.asarray(mature),
         strange=jnp.zeros(4).at[0].set(strange),
-        judged=jnp.zeros(4).at[0].set(counted),
+        judged=jnp.zeros(4).at[0].set(size),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
     verdict = surprise.judge(state, held, hp)
@@ -156,7 +155,7 @@ def judged(counted=10, size=10, mature=10.0, strange=0.0, **evidence):
 
 
 def test_labels_that_conflict_are_other_names_where_inputs_are_alike_and_another_sensor_where_not():
-    alike = judged(size=5, counted=5, new_map=25.0, guess=22.0)
+    alike = judged(size=5, new_map=25.0, guess=22.0)
     assert (alike["new_map"], alike["new_sensor"]) == (True, False)
     strange = judged(size=9, new_map=25.0, guess=14.0, strange=15.0)  # no density of the new sensor is better yet
     assert (strange["new_map"], strange["new_sensor"]) == (False, True)
@@ -165,14 +164,34 @@ def test_labels_that_conflict_are_other_names_where_inputs_are_alike_and_another
     assert not judged(size=9, guess=-20.0, strange=20.0)["new_sensor"]  # strange inputs alone conflict with nothing
 
 
-def test_a_full_window_is_emptied_and_keeps_its_evidence_where_that_is_suspicious():
-    assert judged(new_map=12.0, guess=12.0) | {"resolved": True, "settled": False} == judged(new_map=12.0, guess=12.0)
-    assert judged(new_map=5.0)["settled"]
-    assert judged(new_map=12.0, mature=4.0)["settled"]  # rests on few of its samples
+def test_a_full_window_is_emptied_but_for_one_in_which_another_sensor_is_suspected():
+    assert judged(new_map=12.0)["resolved"]
+    suspected = {"guess": 2.0, "strange": 15.0}  # of 20 nats that a new sensor takes it has 12.0
+    assert not judged(**suspected)["resolved"]
+    assert judged(**suspected, mature=4.0)["resolved"]  # rests on few of its samples
+    assert judged(size=40, strange=26.0, guess=8.0, mature=40.0)["resolved"]  # nor for ever
     lag = window.empty(4, 10, 2, 2, 3)
     held = lag._replace(size=jnp.asarray(10), new_map=jnp.asarray(12.0))
-    kept = window.cleared(held, lag, jnp.asarray(True), jnp.asarray(False))
-    assert (kept.size, kept.new_map) == (0, 12.0)
+    assert [window.cleared(held, lag, jnp.asarray(emptied)).size for emptied in (True, False)] == [0, 10]
+
+
+def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_from_being_found():
+    hp = HParams(specialists=4)
+    state = workspace.init(hp, 2, 2, window.empty(4, 40, 2, 2, 3))
+    state = state._replace(slots=jnp.asarray(2), owner=jnp.arange(4))
+
+    def finds_sensor(strange):
+        held = state.window._replace(
+            size=jnp.asarray(30),
+            mature=jnp.asarray(30.0),
+            strange=jnp.asarray([40.0, strange, 0, 0]),
+            judged=jnp.asarray([30.0, 30.0, 0, 0]),
+            guess=jnp.asarray(18.0),
+        )
+        return bool(surprise.judge(state, held, hp).new_sensor)
+
+    assert finds_sensor(27.0)  # a mean below 1, of thirty: 10 nats
+    assert not finds_sensor(3.0)
 
 
 def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
@@ -189,11 +208,11 @@ def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
 
     fresh, yes = window.empty(4, 10, 2, 2, 3), jnp.asarray(True)
     before = held(fresh, range(5))
-    again = window.cleared(before, fresh, yes, yes)
+    again = window.cleared(before, fresh, yes)
     np.testing.assert_array_equal(again.shadow.steps, before.shadow.steps)
     for late, new in ((again, fresh), (held(again, range(5, 8)), held(fresh, range(5, 8)))):
         for label in (0, 1):
-            late_p, new_p = (window.shadow_density(w.shadow, codes[8], jnp.asarray(label)) for w in (late, new))
+            late_p, new_p = (window.shadow_density(w, codes[8], jnp.asarray(label)) for w in (late, new))
             np.testing.assert_allclose(late_p, new_p, rtol=1e-6)
             late_row, new_row = (window.place(w, jnp.asarray(label)) for w in (late, new))
             assert late_row == new_row
