@@ -6,26 +6,29 @@ stay; `invisible` permutes the labels, so that nothing but errors tells; `both` 
 square. In `classes` every context comes two classes at a time before it returns with all of them. After the stream a
 copy of each learner lives through 60 more samples of every context.
 
-On coming back parallax is as right as an oracle that has a bank for each context and is told them (99.9 % of its
-accuracy and more), with the right number of contexts in every life, on digits permuted, rotated, inverted and with
-exchanged coordinates, on ten permutations of them, on MNIST permuted and rotated and on rotated Fashion-MNIST. It is
-within a point of it on three contexts of both kinds at once, on renamed MNIST, on permuted Fashion-MNIST, and on all
-streams of MNIST and Fashion-MNIST that come two classes at a time. Renamed digits keep 98.3 %, 1.7 points less, one of
-which is the first sample of each visit, at which nobody can know of the switch (`revisit_acc_behind_first` leaves it
-out, of the oracle too); five and ten sets of names keep 97.4 and 97.0 %, five and ten contexts of both kinds 98.4 and
-98.5 %, all of them found. While living it is above the oracle where names change, for its contexts share one bank.
+Where inputs tell the contexts apart, parallax finds the right number of them in every life, on digits, MNIST and
+Fashion-MNIST permuted, rotated, inverted and with exchanged coordinates, on ten permutations of digits, and where
+classes come in pairs, permuted or rotated. On coming back it is as right there as an oracle that has a bank for each
+context and is told them: 99.4 % of its accuracy on MNIST with exchanged coordinates, 99.6 and more elsewhere. Exchanged
+coordinates of MNIST and Fashion-MNIST are found asleep: without sleep (`without=sleep`) it ends at 85.6 and 79.3
+instead of 90.1 and 82.6, with the right number in none and one of five lives.
 
-Where it falls short: renamed Fashion-MNIST keeps 95.0 % (78.2 of 82.3), and MNIST with exchanged coordinates 93.2 %
-(84.4 of 90.7), for two contexts are found of three in four lives of five. A context too many is found in a tenth of all
-lives on digits of both kinds, in a fifth on permuted digits in pairs of classes and permuted Fashion-MNIST, in two of
-five on renamed and three of five on permuted Fashion-MNIST in pairs; on coming back none of these costs more than a
-point. On permuted digits one context for everything is hardly worse, and on inverted ones it is better while living:
-there contexts are hardly needed.
+Where labels tell, all contexts are found too, and on coming back it is within a point of the oracle on both kinds at
+once, on renamed MNIST and where renamed classes come in pairs on MNIST and Fashion-MNIST. Renamed digits keep 98.3 %,
+1.7 points less, one of which is the first sample of each visit, at which nobody can know of the switch
+(`revisit_acc_behind_first` leaves it out, of the oracle too); five and ten sets of names keep 97.4 and 97.0 %, five and
+ten contexts of both kinds 98.4 and 98.5 %. While living it is above the oracle where names change, for its contexts
+share one bank.
 
-Records: seeds 10 to 19 on digits, 10 to 14 elsewhere and for five and ten contexts, all of one commit. Thresholds of
-parallax were tried on digits and MNIST with seeds below 10. Fashion-MNIST was looked at with these, and nothing was
-changed for it, though one mechanism was tried there and dropped. That sleep leaves sensors alone was decided on the
-official seeds of `digits_weak`, where it had merged all of them. `er` has the rates of its defaults.
+Where it falls short: renamed Fashion-MNIST keeps 95.0 % (78.2 of 82.3), and where its renamed classes come in pairs
+there is a context too many in two lives of five, at no cost. Exchanged coordinates that come two classes at a time are
+mostly taken for other names: of two classes both explain the labels. MNIST keeps 87.7 % there (75.1 of 85.7, one life
+in five with three contexts), digits 98.4 % (nine in ten). On permuted digits one context for everything is hardly
+worse, and on inverted ones it is better while living: there contexts are hardly needed.
+
+Records: seeds 10 to 19 on digits, 10 to 14 elsewhere and for five and ten contexts. Thresholds of parallax were tried
+on digits and MNIST with seeds below 10; that windows are held on to and that sleep splits was tried there too, and on
+Fashion-MNIST with seeds below 10 and 20 to 26. `er` has the rates of its defaults.
 
     C="--experiment=contexts --first_seed=10 --data_dir=FOLDER --learners=parallax,parallax_told"
     D=digits_visible,digits_rotation,digits_inversion,digits_weak,digits_invisible,digits_both
@@ -39,6 +42,7 @@ official seeds of `digits_weak`, where it had merged all of them. `er` has the r
     python -m experiments.run $C --seeds=5 --streams=digits_five_invisible,digits_five_both
     python -m experiments.run $C --seeds=5 --set specialists=12 \
         --streams=digits_ten_visible,digits_ten_invisible,digits_ten_both
+    python -m experiments.run $C --learners=parallax --seeds=5 --streams=mnist_weak,fashion_weak --set without=sleep
     python -m scripts.make_figures --only=fig_contexts,fig_compute,tab_contexts
 """
 

@@ -3,9 +3,11 @@
 Pixels are permuted anew in each of 20 contexts, unannounced; the labels stay (Goodfellow et al. (2014),
 arXiv:1312.6211). 10,000 images of each; all 60,000, as in the literature, with the second command. Probes at the ends
 of contexts look at 500 held-out images, the last one at all of them, under every permutation. Learning rates:
-`mnist_rates`, whose stream took no permutation.
+`mnist_rates`, whose stream took no permutation. `parallax`, with room for 24 contexts, finds the twenty in every life
+and forgets nothing: 94.2 % of all of them at the end, replay 80.0.
 
     python -m experiments.run --experiment=permuted_mnist --data_dir=FOLDER
+    python -m experiments.run --experiment=permuted_mnist --learners=parallax --set specialists=24 --data_dir=FOLDER
     python -m experiments.run --experiment=permuted_mnist --data_dir=FOLDER --set dwell=60000 --set probe_every=1500
     python -m scripts.make_figures --only=tab_permuted_mnist
 """

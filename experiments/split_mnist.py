@@ -2,9 +2,11 @@
 
 Class-incremental, 5 tasks of 2 classes in an order drawn from the key, 60,000 images once, batch 10; beside
 it the same images shuffled. Experience replay works around backpropagation (`er`) and around predictive
-coding (`er_pcn`) alike; nearest class mean and the bare networks stand beside. Learning rates: `mnist_rates`.
+coding (`er_pcn`) alike; nearest class mean, `parallax` on 64 random directions of the image, and the bare networks
+stand beside. Learning rates: `mnist_rates`.
 
     python -m experiments.run --experiment=split_mnist --data_dir=FOLDER
+    python -m experiments.run --experiment=split_mnist --learners=parallax --data_dir=FOLDER
     python -m scripts.make_figures --only=tab_split_mnist
 """
 

@@ -35,6 +35,7 @@ LEARNERS = {
     "er": "replay, backpropagation",
     "er_pcn": "replay, predictive coding",
     "ncm": "nearest class mean",
+    "parallax": "parallax",
 }
 
 
