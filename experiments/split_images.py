@@ -19,10 +19,10 @@ arXiv:1909.01520. What is ours is the code below them, and that all of them stan
     python -m scripts.make_figures --only=tab_split_images,fig_width
 
 `parallax` is run on the sensory code alone; that the stream has one context it must find out, and does in each of six
-lives. On Split-MNIST it ends level with `generative`, on Split-Fashion-MNIST 0.1 below it. That latents speak for a new context only once the coordinates
-know them (`shared`) was decided on these seeds of Split-MNIST, where one life of three had found a second one. Codes of
-about 1,280 units have `--set mirror=yes` on Fashion-MNIST, and on CIFAR-10 also `--set patch=6 --set atoms=64
---set grid=3`. Rows of one seed say so.
+lives. On Split-MNIST it ends level with `generative`, on Split-Fashion-MNIST 0.1 below it. That latents speak for a new
+context only once the coordinates know them (`shared`) was decided on these seeds of Split-MNIST, where one life of
+three had found a second one. Codes of about 1,280 units have `--set mirror=yes` on Fashion-MNIST, and on CIFAR-10 also
+`--set patch=6 --set atoms=64 --set grid=3`. Rows of one seed say so.
 
 Wide codes are solved for by sums (`precision=sums`, 5,000 samples at a time: what came last may not be known yet,
 and the prequential accuracy is that of weights up to 5,000 samples old):
