@@ -3,8 +3,9 @@
 Contexts come, go and come back, one sample a step and unannounced. `visible` permutes the pixels, `rotation` and
 `inversion` leave many inputs looking like others, `weak` exchanges principal coordinates, so that mean and covariance
 stay; `invisible` permutes the labels, so that nothing but errors tells; `both` does either, by row and column of a
-square. In `classes` every context comes two classes at a time before it returns with all of them. After the stream a
-copy of each learner lives through 60 more samples of every context.
+square. In `gradual` half of a visit passes until the context before is gone. In `classes` every context comes two
+classes at a time before it returns with all of them. After the stream a copy of each learner lives through 60 more
+samples of every context.
 
 Where inputs tell the contexts apart, parallax finds the right number of them in every life, on digits, MNIST and
 Fashion-MNIST permuted, rotated, inverted and with exchanged coordinates, on ten permutations of digits, and where
@@ -36,6 +37,8 @@ Fashion-MNIST with seeds below 10 and 20 to 26. `er` has the rates of its defaul
     F=fashion_visible,fashion_rotation,fashion_inversion,fashion_weak,fashion_invisible,fashion_both
     python -m experiments.run $C,parallax_single,er \
         --streams=$D,digits_classes_visible,digits_classes_invisible,digits_classes_both,digits_classes_weak
+    python -m experiments.run $C,parallax_single,er --streams=digits_gradual_visible,digits_gradual_invisible
+    python -m experiments.run $C,parallax_single,er --seeds=5 --streams=mnist_gradual_visible,mnist_gradual_invisible
     python -m experiments.run $C,parallax_single,er --seeds=5 --streams=$M,$F
     python -m experiments.run $C,parallax_single,er --seeds=5 --streams=\
         mnist_classes_rotation,mnist_classes_invisible,mnist_classes_weak,fashion_classes_visible,fashion_classes_invisible
@@ -78,6 +81,8 @@ EXPERIMENT = Experiment(
         "digits_weak": _recurring(DIGITS, "weak"),
         "digits_invisible": _recurring(DIGITS, "labels"),
         "digits_both": _recurring(DIGITS, "both"),
+        "digits_gradual_visible": _recurring(DIGITS | {"fade": 0.5}, "permutation"),
+        "digits_gradual_invisible": _recurring(DIGITS | {"fade": 0.5}, "labels"),
         "digits_five_invisible": _recurring(DIGITS, "labels", 5),
         "digits_five_both": _recurring(DIGITS, "both", 5),
         "digits_ten_visible": _recurring(DIGITS, "permutation", 10),
@@ -93,6 +98,8 @@ EXPERIMENT = Experiment(
         "mnist_weak": _recurring(MNIST, "weak"),
         "mnist_invisible": _recurring(MNIST, "labels"),
         "mnist_both": _recurring(MNIST, "both"),
+        "mnist_gradual_visible": _recurring(MNIST | {"fade": 0.5}, "permutation"),
+        "mnist_gradual_invisible": _recurring(MNIST | {"fade": 0.5}, "labels"),
         "mnist_classes_rotation": _classes(MNIST_CLASSES, "rotation"),
         "mnist_classes_invisible": _classes(MNIST_CLASSES, "labels"),
         "mnist_classes_weak": _classes(MNIST_CLASSES, "weak"),

@@ -20,9 +20,9 @@ that look as always (other names for the same things: a new map over the same ba
   learner     init, predict and update; a batch is lived through row by row
 
 With one context it is a mixture of class densities, whose sums over samples do not depend on their order as long as
-none of them is found to move, held back by at most the lag. Contexts follow each other like states of a hidden Markov
-model, Heald, Lengyel and Wolpert (2021), doi:10.1038/s41586-021-04129-3 (COIN); specialists that only meet in a
-workspace as in Goyal et al. (2021), arXiv:2103.01197.
+none of them is found to move, held back by at most four times the lag. Contexts follow each other like states of a
+hidden Markov model, Heald, Lengyel and Wolpert (2021), doi:10.1038/s41586-021-04129-3 (COIN); specialists that only
+meet in a workspace as in Goyal et al. (2021), arXiv:2103.01197.
 
 Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see. Where
 L covariances are more than 2^20 numbers (a thousand characters; a sensory code) all latents share one, and a vote takes

@@ -97,7 +97,7 @@ def rest(
 
 
 def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
-    """Whether there is something to compare, and enough was learned since it was compared last."""
+    """Whether enough was learned since contexts were compared last."""
     return space.taught >= (1 + OFTEN) * space.slept + hp.lag
 
 
