@@ -21,14 +21,15 @@ def main(results_dir: Path) -> list[Path]:
     )
     plotted = []
     for axis, (stream, title) in zip(axes, STREAMS.items(), strict=True):
+        there = [r for r in records if r["stream"] == stream]
         for i, (learner, label) in enumerate(LEARNERS.items()):
-            runs = [r for r in records if (r["learner"], r["stream"]) == (learner, stream)]
-            for curve in lived(runs, "hits", "seen", label, 100.0, WINDOW):
+            runs = [r for r in there if r["learner"] == learner]
+            for curve in lived(runs, "hits", "seen", label, 100.0, WINDOW) if runs else ():
                 line(axis, curve, f"C{i}", 1.0)
                 plotted += points(curve, stream=stream, learner=learner)
-        mark_boundaries(axis, runs)
-        axis.set(title=title, ylabel="accuracy (%)", ylim=(0, 102), xlim=(0, runs[0]["steps"]))
-    axes[-1].set_xlabel(unit("steps lived", runs[0]))
+        mark_boundaries(axis, there)
+        axis.set(title=title, ylabel="accuracy (%)", ylim=(0, 102), xlim=(0, there[0]["steps"]))
+    axes[-1].set_xlabel(unit("steps lived", there[0]))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.13))
     return save_figure(figure, results_dir, "fig_recurring_contexts", plotted)
