@@ -26,7 +26,7 @@ from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.rows import once_seen, read
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 
-LONGEST = 4  # full windows that the longest one is as long as: R = 4 lag samples
+LONGEST = 4  # lags that a window is held on to at most: R = 4 lag samples
 
 
 class Shadow(NamedTuple):
