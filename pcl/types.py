@@ -58,6 +58,7 @@ class Info(NamedTuple):
 
     prediction: Prediction | None = None  # made before learning, where the update computes it anyway
     surprise: Float[Array, ""] | None = None  # mean cost of that prediction once the label is seen
+    input_surprise: Float[Array, ""] | None = None  # and of what was expected of the inputs, before they came
     energy: Float[Array, ""] | None = None  # mean free energy after inference, when the weights move
     inference_steps: Float[Array, ""] | None = None  # mean number of inference steps
     residual: Float[Array, ""] | None = (

@@ -1,4 +1,4 @@
-"""What happens at a switch: accuracy, surprise, belief and settling steps, aligned to all switches of a life."""
+"""What happens at a switch: accuracy, surprise at label and input, belief and settling steps, over all switches."""
 
 from pathlib import Path
 
@@ -26,7 +26,8 @@ LEARNERS = {
 }
 ROWS = {
     "accuracy (%)": ("hits", "seen", 100.0),
-    "surprise (nats)": ("surprise", "taught", 1.0),
+    "surprise at the\nlabel (nats)": ("surprise", "taught", 1.0),
+    "at the input\n(nats an entry)": ("input_surprise", "seen", 1.0),
     "belief in the\ntrue context": ("true_posterior", "bins", 1.0),
     "settling steps": ("inference_steps", "taught", 1.0),
 }
@@ -40,7 +41,7 @@ def main(results_dir: Path) -> list[Path]:
     figure, axes = plt.subplots(
         len(ROWS),
         len(streams),
-        figsize=(9.6, 6.0),
+        figsize=(9.6, 7.2),
         sharex="col",
         sharey="row",
         squeeze=False,

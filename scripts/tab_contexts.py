@@ -17,7 +17,7 @@ ROW = 5  # hits in a row that count as recovered
 METRICS = (
     "prequential_acc", "revisit_acc", "oracle_acc", "revisit_share_of_oracle", "revisit_acc_behind_first",
     "oracle_acc_behind_first", "samples_to_recover", "specialists", "right_number", "refused", "mean_k_quiet",
-    "mean_k_predicted", "spearman_k_surprise",
+    "mean_k_predicted", "spearman_k_surprise", "input_surprise",
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class Record(NamedTuple):
     confident_hits: Float[Array, " 10"]  # of these, right ones
     confident: Float[Array, " 10"]  # their number; the ten bins are tenths of probability
     surprise: Float[Array, " N"] | None
+    input_surprise: Float[Array, " N"] | None  # over the samples that arrived
     energy: Float[Array, " N"] | None
     inference_steps: Float[Array, " N"] | None
     residual: Float[Array, " N"] | None  # what inference left of the activity gradient, relative to its first

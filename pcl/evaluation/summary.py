@@ -74,7 +74,8 @@ def measure(record: Record) -> dict[str, float]:
     was measured while it was lived. `revisit_acc` is over the episodes lived after the stream,
     `revisit_first_acc` over the first batch of each, before anything was relearned. `labelled` is the share of
     samples that were learned from. `residual` is what inference left of the activity gradient, relative to its first,
-    on average over samples. Real targets are scored by explained variance, in the place of accuracy.
+    on average over samples. `input_surprise` is -log p of the inputs, in nats an entry of the code in which they are
+    expected, before each is learned from. Real targets are scored by explained variance, in the place of accuracy.
     """
     values = _probed(record) if len(record["probe_steps"]) else {}
     values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
@@ -89,6 +90,8 @@ def measure(record: Record) -> dict[str, float]:
         values["surprise_error_correlation"] = surprise_error_correlation(
             record["surprise"], record["taught"], record["hits"], record["seen"]
         )
+    if record["input_surprise"] is not None:
+        values["input_surprise"] = float(np.sum(record["input_surprise"]) / np.sum(record["seen"]))
     if record["inference_steps"] is not None:
         values["inference_steps"] = float(np.sum(record["inference_steps"]) / np.sum(record["taught"]))
     if record["residual"] is not None:

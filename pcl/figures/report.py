@@ -38,6 +38,7 @@ MEANING = {
     "revisit_acc": "accuracy when a known context comes back (%)",
     "revisit_first_acc": "the same in the first batch, before anything is relearned (%)",
     "surprise_error_correlation": "rank correlation of surprise with errors",
+    "input_surprise": "-log p of inputs before they came (nats an entry of their code)",
     "savings": "samples saved when a task comes back (%)",
     "dip": "fall of accuracy at a shift (%)",
     "recovery_samples": "samples until 90 % of the accuracy before a shift is back",

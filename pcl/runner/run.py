@@ -162,6 +162,7 @@ def make_run(
             confident_hits=sure[1],
             confident=sure[2],
             surprise=sums.get("surprise"),
+            input_surprise=sums.get("input_surprise"),
             energy=sums.get("energy"),
             inference_steps=sums.get("inference_steps"),
             residual=sums.get("residual"),
@@ -186,7 +187,10 @@ def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout
     """
     taught = (lesson.valid & lesson.labelled).sum().astype(jnp.float32)
     hits = scores(prediction, batch, layout).sum()
-    log = {"seen": batch.valid.sum().astype(jnp.float32), "taught": taught, "hits": hits}
+    seen = batch.valid.sum().astype(jnp.float32)
+    log = {"seen": seen, "taught": taught, "hits": hits}
+    if info.input_surprise is not None:
+        log["input_surprise"] = info.input_surprise * seen
     means = {name: getattr(info, name) for name in ("surprise", "energy", "inference_steps", "residual")}
     log |= {name: value * taught for name, value in means.items() if value is not None}
     told = ("risen", "belief", "contexts", "refused", "merged", "split", "skipped")

@@ -45,6 +45,7 @@ COLUMNS = pa.schema(
         "confident_hits": CURVE,
         "confident": CURVE,
         "surprise": CURVE,
+        "input_surprise": CURVE,
         "energy": CURVE,
         "inference_steps": CURVE,
         "residual": CURVE,
@@ -73,7 +74,7 @@ COLUMNS = pa.schema(
     }
 )
 # Columns that older parts do not have: what they would say is not known, and reads as None.
-OPTIONAL = ("residual", "belief", "contexts", "refused", "merged", "split", "skipped")
+OPTIONAL = ("input_surprise", "residual", "belief", "contexts", "refused", "merged", "split", "skipped")
 # Columns that may differ between two executions of the same run on one machine.
 CIRCUMSTANCES = ("timing", "provenance")
 

@@ -42,6 +42,7 @@ def record(**changes):
         "confident_hits": [0, 0, 0, 0, 0, 8, 0, 0, 0, 9],
         "confident": [0, 0, 0, 0, 0, 20, 0, 0, 0, 20],
         "surprise": [30.0, 15.0, 5.0],
+        "input_surprise": [20.0, 15.0, 5.0],
         "inference_steps": [300.0, 300.0, 200.0],
         "residual": [1.5, 1.5, 1.0],
         "revisit_accuracy": None,
@@ -75,6 +76,7 @@ def test_every_metric_of_a_run_by_hand():
             "samples_to_learn": 20,
             # Surprise 2, 1, 0.5 and error 0.8, 0.6, 0.2 fall together.
             "surprise_error_correlation": 1,
+            "input_surprise": 1,
             "inference_steps": 20,
             "residual": 0.1,
             "labelled": 100,
@@ -104,9 +106,9 @@ def test_metrics_that_need_every_end_are_left_out_where_ends_were_not_probed():
 
 
 def test_what_a_learner_does_not_report_is_absent():
-    values = measure(record(surprise=None, inference_steps=None, residual=None))
+    values = measure(record(surprise=None, input_surprise=None, inference_steps=None, residual=None))
     assert "surprise_error_correlation" not in values
-    assert not {"inference_steps", "residual"} & set(values)
+    assert not {"input_surprise", "inference_steps", "residual"} & set(values)
     mixed = summarise([record(), record(seed=1, residual=None)])
     assert "inference_steps" in {row.metric for row in mixed}
     assert "residual" not in {row.metric for row in mixed}

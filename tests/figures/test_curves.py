@@ -44,6 +44,7 @@ def record():
         "confident_hits": [0.0] * 8 + [15.0, 0.0],
         "confident": [0.0] * 8 + [20.0, 0.0],
         "surprise": None,
+        "input_surprise": None,
         "energy": None,
         "inference_steps": None,
         "residual": None,

@@ -51,6 +51,7 @@ class Log(NamedTuple):
 
     surprise: Float[Array, ""]
     steps: Float[Array, ""]
+    input_surprise: Float[Array, ""]
 
 
 def make(spec: Spec) -> Learner:
@@ -103,6 +104,8 @@ def make(spec: Spec) -> Learner:
         return state._replace(succession=past), Info(
             prediction=_answer(log_p_BC),
             surprise=log.surprise.sum() / count,
+            # An oracle meets a context with a bank that has seen nothing, and expects nothing of its inputs.
+            input_surprise=None if hp.context == "told" else log.input_surprise.sum() / jnp.maximum(arrives_B.sum(), 1),
             inference_steps=log.steps.sum() / count,
             belief=space.belief,
             contexts=space.slots.astype(jnp.float32),
@@ -169,7 +172,12 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     settled = workspace.witness(expected, doubt_S, row.label, hp)
     surprised = -jax.nn.logsumexp(expected.log_q[:, row.label])
     steps = expected.steps + settled.steps - 1
-    log = jax.tree.map(lambda a: jnp.where(row.teaches, a, 0.0), Log(surprised, steps.astype(jnp.float32)))
+    strange = workspace.input_surprise(space, said, hp) / len(row.code)
+    log = Log(
+        surprise=jnp.where(row.teaches, surprised, 0.0),
+        steps=jnp.where(row.teaches, steps.astype(jnp.float32), 0.0),
+        input_surprise=jnp.where(row.arrives, strange, 0.0),
+    )
     if hp.context == "told":
         return _obey(state, row, hp), log, expected
 

@@ -17,6 +17,7 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
@@ -27,9 +28,11 @@ from pcl.learners.parallax.window import Evidence, Window
 from pcl.learners.parallax.workspace import Opinion, Workspace
 
 MATURE = 15  # samples of a label in a context from which on it speaks for a new one
-CONFUSED = 0.3  # unless the bank gets more of its latent's samples wrong than this
+CONFUSED = 0.3  # unless the bank gets more of its latent's samples wrong than this,
+ALIKE = 1.5  # and more than so many times what it gets wrong of all: where all go wrong it is not the latent
 STRANGE = 1.0  # mean typicality of a window that is not of the sensor; half of that is doubtful
 UNLIKE = 6.0  # nats of unlikeness from which on it is not either, however little its mean is
+MIXES = 0.5  # samples of a mixture that the current context, all others and the new map count for at first, each
 JUDGED = 3  # inputs on which a change of sensor rests at least
 
 
@@ -70,16 +73,25 @@ def weigh(
     doubt = jnp.maximum(doubt_S[now], share_L @ wrong_L)
     named = maps.read_out(state.window.names, share_L, said.label.shape[1])[window.place(state.window, label)]
     as_map = jnp.log((1 - doubt) * named + doubt / said.label.shape[1])
+    # What contexts say of it, each with its share of the window, and then the new map too.
+    apart_T = jnp.append(jnp.where(there_S, explains_S - explains_S[now], -jnp.inf), as_map - of_label_S[now])
+    share_T = state.window.shares + MIXES * jnp.append(there_S / jnp.maximum(state.slots - 1, 1), 1.0).at[now].set(1.0)
+    mixture_T = jnp.log(share_T) + apart_T
     tied_S = state.names.tied[:, label]
     ripe_S = (state.names.met[:, label] >= MATURE) & said.known[jnp.arange(len(tied_S)), tied_S]
-    mature = (ripe_S[now] & (wrong_L[tied_S[now]] < CONFUSED)) | (hp.without == "maturity")
+    ripe_C = state.names.met[now] >= MATURE
+    all_wrong = jnp.sum(ripe_C * wrong_L[state.names.tied[now]]) / jnp.maximum(ripe_C.sum(), 1)
+    clear = wrong_L[tied_S[now]] < jnp.maximum(CONFUSED, ALIKE * all_wrong)
+    mature = (ripe_S[now] & clear) | (hp.without == "maturity")
 
     def for_new(gain: Float[Array, ""]) -> Float[Array, ""]:
         return jnp.where(mature, gain, jnp.minimum(gain, 0.0))
 
     return Evidence(
         known=jnp.where(there_S, explains_S - explains_S[now], 0.0),
-        new_map=for_new(as_map - of_label_S[now]),
+        mixed=jax.nn.logsumexp(mixture_T[:-1]) - jnp.log(share_T[:-1].sum()),
+        new_map=for_new(jax.nn.logsumexp(mixture_T) - jnp.log(share_T.sum())),
+        best=jnp.argmax(mixture_T).astype(jnp.int32),
         new_sensor=for_new(as_sensor - explains_S[now]),
         guess=for_new(-jnp.log(seen) - of_label_S[now]),
         strange=said.typicality,
@@ -130,9 +142,10 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     fits_S = other_S & (same_sensor_S | (typical_S & doubtful))
     known_S = jnp.where(fits_S, held.known, -jnp.inf)
     best = jnp.argmax(known_S)
-    # The best known context, the current one counted; whether it fits or not, a new one must explain more.
+    # The best known context, the current one counted, or several by turns; a new one must explain more.
     explains_S = jnp.where(workspace.alive(state), held.known, -jnp.inf)
-    rival = jnp.maximum(jnp.max(explains_S), 0.0)
+    turns = jnp.maximum(held.mixed, 0.0)
+    rival = jnp.maximum(jnp.max(explains_S), turns)
     # A sensor of which nothing is known must be unlike all known ones.
     told_S = workspace.alive(state) & (held.judged >= JUDGED)
     stranger = held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
@@ -142,8 +155,8 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
 
     # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
     waits = strange & (held.new_sensor > -hp.recall)
-    learns = (known_S[best] <= 0) & (jnp.maximum(shadow, stranger) <= 0) & ~waits
-    recalls = (known_S[best] > hp.recall) & (known_S[best] >= shadow - 3)
+    learns = (known_S[best] <= 0) & (jnp.maximum(shadow - turns, stranger) <= 0) & ~waits
+    recalls = (known_S[best] > hp.recall) & (jnp.maximum(known_S[best], turns) >= shadow - 3)
     enough = held.mature >= JUDGED + 1
     new_map = (
         ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)

@@ -2,9 +2,12 @@
 
 Evidence is counted from the first doubtful sample on, relative to the current context, for each known context and
 for two shadows that begin with the window: a new map over the current bank, and a new sensor, a density that learns
-from the window alone. A shadow is scored on each sample before it learns it, so that what it gains is a prequential
-marginal likelihood, with the price of learning in it (Dawid (1984), doi:10.2307/2981683). The ratio of two of them
-exceeds e^h by chance with a probability of at most e^-h (Ville's inequality), which is what thresholds mean.
+from the window alone. Where contexts fade into each other a window holds samples of several: one more explanation is
+that known contexts mix in it, each with the share of the samples that it has explained best so far, and a new map is
+one more of those, which learns only the samples that it explains better than they do. A shadow is scored on each
+sample before it learns it, so that what it gains is a prequential marginal likelihood, with the price of learning in
+it (Dawid (1984), doi:10.2307/2981683). The ratio of two of them exceeds e^h by chance with a probability of at most
+e^-h (Ville's inequality), which is what thresholds mean.
 
 Only labels that are mature in the current context speak for a shadow: an unseen or young label is a new class, and a
 stream without conflicts cannot allocate.
@@ -46,7 +49,9 @@ class Window(NamedTuple):
     label: Int[Array, " R"]
     size: Int[Array, ""]
     known: Float[Array, " S"]  # evidence for each context
-    new_map: Float[Array, ""]
+    mixed: Float[Array, ""]  # for a mixture of them
+    new_map: Float[Array, ""]  # and for one that a new map is part of
+    shares: Float[Array, " T"]  # samples that each context or, in place T = S + 1, the new map explains best
     new_sensor: Float[Array, ""]
     guess: Float[Array, ""]  # for a sensor of which nothing is known: its labels are guessed, its inputs not counted
     strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
@@ -60,7 +65,9 @@ class Evidence(NamedTuple):
     """What one sample adds to the sums of the window."""
 
     known: Float[Array, " S"]
+    mixed: Float[Array, ""]
     new_map: Float[Array, ""]
+    best: Int[Array, ""]  # which context, or S for the new map, explains the sample best
     new_sensor: Float[Array, ""]
     guess: Float[Array, ""]
     strange: Float[Array, " S"]
@@ -84,7 +91,9 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
         label=jnp.zeros(rows, jnp.int32),
         size=jnp.zeros((), jnp.int32),
         known=zero_S,
+        mixed=zero,
         new_map=zero,
+        shares=jnp.zeros(slots + 1),
         new_sensor=zero,
         guess=zero,
         strange=zero_S,
@@ -107,20 +116,23 @@ def hold(
     left_L = jnp.where(window.names.met[row] > 0, window.names.votes[row], 0.0)  # by an earlier window
     names = window.names._replace(votes=window.names.votes.at[row].set(left_L))
     names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, share_L)
+    renamed = evidence.best == len(window.known)
     label_seen = once_seen(label, len(window.shadow.size), evidence.known, evidence.new_sensor)
     return Window(
         code=window.code.at[window.size].set(code),
         label=window.label.at[window.size].set(label),
         size=window.size + 1,
         known=window.known + evidence.known,
+        mixed=window.mixed + evidence.mixed,
         new_map=window.new_map + evidence.new_map,
+        shares=window.shares.at[evidence.best].add(1.0),
         new_sensor=window.new_sensor + evidence.new_sensor,
         guess=window.guess + evidence.guess,
         strange=window.strange + evidence.strange * evidence.judged,
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
         shadow=_learn(window.shadow, window.size, code, label_seen),
-        names=jax.tree.map(lambda leaf: leaf[0], names),
+        names=jax.tree.map(lambda leaf, old: jnp.where(renamed, leaf[0], old), names, window.names),
     )
 
 

@@ -135,6 +135,12 @@ def prior(state: Workspace, hp: HParams) -> Float[Array, " S"]:
     return (1 - hazard) * state.belief + hazard * base_S
 
 
+def input_surprise(state: Workspace, said: Opinion, hp: HParams) -> Float[Array, ""]:
+    """-log p(code) by what the moment before expected, whatever the context and the class, in nats."""
+    log_prior_S = jnp.where(alive(state), jnp.log(jnp.maximum(prior(state, hp), jnp.exp(NEVER))), -jnp.inf)
+    return -jax.nn.logsumexp(log_prior_S + said.input)
+
+
 def expect(state: Workspace, said: Opinion, hp: HParams) -> Settlement:
     """The belief once the input is there and the label is not."""
     there_S = alive(state)

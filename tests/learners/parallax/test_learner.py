@@ -78,6 +78,48 @@ def test_other_names_are_another_map_and_another_sensor_is_another_bank_and_both
     assert state.workspace.refused == 0
 
 
+def test_names_that_fade_into_others_are_another_map_over_the_same_bank():
+    for seed in range(3):
+        live, state = made()
+        state, _ = live(state, rows(150, seed))
+        before, after = rows(150, seed + 10), rows(150, seed + 20, (1, 2, 0))
+        old = jnp.asarray(np.random.default_rng(seed).random((150, 1)) > np.arange(150)[:, None] / 150)
+        x, y = jnp.where(old[..., None], before.x, after.x), jnp.where(old, before.y, after.y)
+        state, _ = live(state, before._replace(x=x, y=y))
+        state, (_, current, slots) = live(state, rows(150, seed + 30, (1, 2, 0)))
+        assert slots[-1] == 2
+        assert state.workspace.owner[:2].tolist() == [0, 0]
+        assert current[-1] == 1
+
+
+def test_a_sensor_that_changed_unnoticed_is_another_one_after_a_night():
+    for seed in range(2):
+        live, state = made()
+        state, _ = live(state, rows(250, seed))
+        moved = rows(600, seed + 20)
+        moved = moved._replace(x=moved.x + 1.25 * jnp.asarray([0.0, 0, 0, 1, 1, 1]))
+        state, (info, _, slots) = live(state, moved)
+        night = int(jnp.argmax(info.split))
+        assert info.split.sum() == 1
+        assert (slots[night - 1], slots[night]) == (1, 2)
+        assert state.workspace.owner[:2].tolist() == [0, 1]
+        for part, slot in ((rows(150, seed + 1), 0), (moved, 1)):
+            state, (_, current, slots) = live(state, part)
+            assert (current[-1], slots[-1]) == (slot, 2)
+
+
+def test_inputs_are_foretold_whatever_they_are_called_and_not_those_of_another_sensor():
+    live, state = made()
+    state, (info, _, _) = live(state, rows(150))
+    start, known = info.input_surprise[:5].mean(), info.input_surprise[-50:].mean()
+    _, (renamed, _, _) = live(state, rows(150, 1, (1, 2, 0)))
+    _, (moved, _, _) = live(state, rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
+    assert known < start - 0.1
+    assert abs(renamed.input_surprise[:50].mean() - known) < 0.1
+    assert moved.input_surprise[:5].mean() > known + 0.5
+    assert moved.input_surprise[-50:].mean() < moved.input_surprise[:5].mean() - 0.3
+
+
 def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_best_learns_it():
     live, state = made(specialists=2)
     state, _ = live(state, rows(150))

@@ -194,12 +194,57 @@ def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_
     assert not finds_sensor(3.0)
 
 
+def by_turns(shifts, known=(0, 1), samples=32):
+    """The window after samples whose labels are those of their latents, shifted by each of some numbers in turn.
+
+    Contexts with one of the `known` shifts each look through one bank of four latents, which it hardly confuses.
+    """
+    hp, labels = HParams(specialists=4), 4
+    state = workspace.init(hp, labels, labels, window.empty(4, 40, labels, labels, 3))
+    tables = [200.0 * np.roll(np.eye(labels), shift, axis=0) for shift in known] + [np.zeros((labels, labels))] * 3
+    votes_SCL, none_C = jnp.asarray(np.stack(tables[:4]), jnp.float32), jnp.full(labels, -1, jnp.int32)
+    names = jax.vmap(lambda votes_CL: maps.of(votes_CL, none_C, votes_CL.sum(1)))(votes_SCL)
+    slots = jnp.asarray(len(known), jnp.int32)
+    state = state._replace(slots=slots, owner=jnp.zeros(4, jnp.int32), names=names, wrong=jnp.full((4, labels), 0.05))
+
+    @jax.jit
+    def held(state, latent, label):
+        share_L = jnp.where(jnp.arange(labels) == latent, 0.97, 0.01)
+        label_SC = jax.vmap(maps.read_out, (0, None, None))(names, share_L, labels)
+        zero_S = jnp.zeros(4)
+        said = Opinion(jnp.tile(share_L, (4, 1)), zero_S, label_SC, zero_S, zero_S > 0, jnp.ones((4, labels), bool))
+        doubt_S = workspace.doubts(state, label, hp)
+        evidence = surprise.weigh(state, said, doubt_S, jnp.zeros(3), label, hp)
+        return state._replace(window=window.hold(state.window, jnp.zeros(3), label, share_L, evidence))
+
+    rng = np.random.default_rng(0)
+    for i, latent in enumerate(rng.integers(0, labels, samples)):
+        label = (latent + shifts[i % len(shifts)]) % labels
+        state = held(state, jnp.asarray(latent), jnp.asarray(label))
+    return state.window, surprise.judge(state, state.window, hp)
+
+
+def test_contexts_that_are_known_may_mix_in_a_window_and_what_they_leave_is_another_map():
+    held, verdict = by_turns((0, 1))
+    assert held.mixed > held.known.max() + 20
+    assert held.new_map < held.mixed
+    assert not verdict.new
+    assert (held.shares[0], held.shares[1]) == (16, 16)
+    held, verdict = by_turns((0, 2), known=(0,))
+    assert verdict.new_map
+    assert (held.shares[0], held.shares[-1]) == (16, 16)
+    assert held.names.met.sum() == 16  # it has learned its own samples alone
+    rows = held.names.met > 0
+    np.testing.assert_array_equal(held.names.tied[rows], (held.label[rows] + 2) % 4)
+
+
 def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
     rng = np.random.default_rng(0)
     codes, shares = jnp.asarray(rng.normal(size=(9, 3)), jnp.float32), jnp.asarray(rng.dirichlet(np.ones(2), 9))
     labels = jnp.asarray([0, 1, 1, 0, 1, 1, 0, 0, 1])
     zero, no_S = jnp.zeros(()), jnp.zeros(4)
-    nothing = window.Evidence(no_S, zero, zero, zero, no_S, no_S > 0, zero > 0)
+    renamed = jnp.asarray(4)  # the new map explains them best, and learns them
+    nothing = window.Evidence(no_S, zero, zero, renamed, zero, zero, no_S, no_S > 0, zero > 0)
 
     def held(start, rows):
         for i in rows:
