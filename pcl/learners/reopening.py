@@ -13,8 +13,12 @@ so that everything known is known through one code, and sums of it stay free of 
 that were neither in the reservoir nor in the period: with a reservoir that holds all of them nothing is, and the rule
 ends where it would have ended had it lived with the new code from the start. Without an alarm it is the rule itself.
 
-The first critical period is an opening like the others, with no past yet. Source of the reservoir: Vitter (1985),
-doi:10.1145/3147.3165.
+The first critical period is an opening like the others, with no past yet. What is remembered does not depend on
+surprise: sums of surprising samples are sums of another world. Class Gaussians on 64 random directions, read out from
+300 of 10,000 images of MNIST (1,000; mean of five draws, asked about other training images), are right on 73.7 % (79.5)
+if these are drawn at random, on 74.2 (79.6) if as many of each class are, on 47.5 (67.2) if surprise times the rarity
+of the class draws them, on 68.7 (78.2) if these are then weighted back; all 10,000 give 82.1. Source of the reservoir:
+Vitter (1985), doi:10.1145/3147.3165.
 """
 
 from typing import Any, NamedTuple

@@ -5,10 +5,10 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
 
   learn     the current context explains the window best, and its inputs are not strange: it learns all of it
   recall    another known context explains it better, by more than two samples could: that one learns it
-  allocate  a shadow explains it better than any context: a new map where the inputs are typical of the current
-            sensor (the same things have other names), a new sensor where they are strange. A sensor whose density is
-            not learned yet is credited with guessing the labels, and with how unlike its inputs are to those of every
-            sensor known: that tells contexts whose inputs differ little long before a density could
+  allocate  a shadow explains it better than any context or mixture of them: a new map where the inputs are typical of
+            the current sensor (the same things have other names), a new sensor where they are strange. A sensor whose
+            density is not learned yet is credited with guessing the labels, and with how unlike its inputs are to those
+            of every sensor known: that tells contexts whose inputs differ little long before a density could
   hold      none of these yet; a window that is full goes to the best known context, but one with strange inputs that
             has shown half of what allocates another sensor is held on to, as long as there is room
   refuse    a new context for which there is no slot, not even after a sleep (`sleep`), which is counted; the known
