@@ -2,8 +2,8 @@
 
 Ten Gaussian classes in 64 dimensions that never change, all slots for contexts allocated as in any life. One JSON line
 a width: median over repeats of the wall time and of the CPU time of all threads, compilation apart (on a machine that
-does other work beside only the second means something); and how often the compiled loop copies the covariances of all
-banks, of which there should be none.
+does other work beside only the second means something); and how often the compiled program copies the covariances of
+all banks, of which there should be none but those of a night, which is seldom.
 
     python -m scripts.bench_parallax --widths=256,1000 >> results/bench_parallax.jsonl
 """
