@@ -23,11 +23,11 @@ share one bank. Names that fade into others over half of a visit are found in ev
 MNIST (90.3 of 91.6, 98.7 %): a window may hold samples of several contexts, in which a new map learns its own.
 
 Where it falls short: renamed Fashion-MNIST keeps 94.9 % (78.1 of 82.3), and where its renamed classes come in pairs
-there is a context too many in two lives of five (77.2 of 77.4). Exchanged coordinates that come two classes at a time are
-mostly taken for other names: of two classes both explain the labels. MNIST keeps 83.4 % there (71.4 of 85.7, one life
-in five with three contexts), digits 94.5 % (eight in ten). Pixels that fade cost little (99.7 and 99.0 % on digits and
-MNIST), but on MNIST there is a context too many in two lives of five. On permuted digits one context for everything is
-hardly worse, and on inverted ones it is better while living: there contexts are hardly needed.
+there is a context too many in two lives of five (77.2 of 77.4). Exchanged coordinates that come two classes at a time
+are mostly taken for other names: of two classes both explain the labels. MNIST keeps 83.4 % there (71.4 of 85.7, one
+life in five with three contexts), digits 94.5 % (eight in ten). Pixels that fade cost little (99.7 and 99.0 % on digits
+and MNIST), but on MNIST there is a context too many in two lives of five. On permuted digits one context for everything
+is hardly worse, and on inverted ones it is better while living: there contexts are hardly needed.
 
 Records: seeds 10 to 19 on digits, 10 to 14 elsewhere and for five and ten contexts. Thresholds of parallax were tried
 on digits and MNIST with seeds below 10; that windows are held on to, that contexts may mix in them and that sleep
