@@ -22,6 +22,10 @@ ten contexts of both kinds 98.4 and 98.5 %. While living it is above the oracle 
 share one bank. Names that fade into others over half of a visit are found in every life too, on digits (98.3 %) and on
 MNIST (90.3 of 91.6, 98.7 %): a window may hold samples of several contexts, in which a new map learns its own.
 
+What is expected of each input before it comes is scored too (`input_surprise`, -log p in nats an entry of the code): on
+permuted pixels 0.11 on digits and 0.84 on MNIST, where one context for everything has 0.54 and 1.04. It rises where
+pixels change and not where labels do (`fig_contexts`).
+
 Where it falls short: renamed Fashion-MNIST keeps 94.9 % (78.1 of 82.3), and where its renamed classes come in pairs
 there is a context too many in two lives of five (77.2 of 77.4). Exchanged coordinates that come two classes at a time
 are mostly taken for other names: of two classes both explain the labels. MNIST keeps 83.4 % there (71.4 of 85.7, one
