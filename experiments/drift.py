@@ -5,7 +5,7 @@ radial-basis centroids; the real targets of a slowly changing regression. Preque
 are the share of variance explained. Rates are the defaults, those of the networks chosen on digits (`digits_rates`):
 none was chosen on a stream that moves. Predictive coding with its output clamped to the target, and nudged a tenth of
 the way there as on Weather (`weather_rates`). `parallax`, for streams of labels, is ahead of
-backpropagation where centroids wander (75.4 to 66.9) and behind it where a hyperplane rotates (76.8 to 85.1) or
+backpropagation where centroids wander (75.3 to 66.9) and behind it where a hyperplane rotates (76.7 to 85.1) or
 thresholds jump (86.7 to 88.4); how soon its latents move was chosen on these streams and Weather (`electricity`).
 
     python -m experiments.run --experiment=drift
