@@ -60,6 +60,7 @@ def test_every_room_has_its_rule():
     assert rooms <= set(ALLOWED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     [

@@ -34,6 +34,7 @@ def written(request, tmp_path_factory):
     return request.param, runs, report.write(runs, tmp_path_factory.mktemp("out"), "the command")
 
 
+@pytest.mark.slow
 def test_the_page_holds_what_the_records_have(written):
     cell, runs, files = written
     assert [file.suffix for file in files] == [".html", ".pdf", ".png", ".csv"]

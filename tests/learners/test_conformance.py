@@ -86,6 +86,7 @@ def assert_same(got, want):
     jax.tree.map(np.testing.assert_array_equal, numbers(got), numbers(want))
 
 
+@pytest.mark.slow
 def test_solves_a_separable_problem(made):
     learner, hp = made
     state, _ = learn(learner, hp, blobs(150))
@@ -94,6 +95,7 @@ def test_solves_a_separable_problem(made):
     assert hits.mean() > 0.95  # Bayes is above 0.99
 
 
+@pytest.mark.slow
 def test_scan_equals_loop(made):
     learner, hp = made
     batches = blobs(20)
@@ -104,6 +106,7 @@ def test_scan_equals_loop(made):
     assert_close(state, scanned)
 
 
+@pytest.mark.slow
 def test_vmap_equals_loop(made):
     learner, hp = made
     batches, seeds = blobs(20), jnp.arange(3)
@@ -144,6 +147,7 @@ def test_prediction_reported_by_the_update_is_the_one_made_before_it(made):
         assert_close(info.prediction, learner.predict(state, batch.x, hp))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 1e-8, 1e4, -1e4])
 def test_finite_on_extreme_inputs(made, value):
     learner, hp = made

@@ -39,6 +39,7 @@ def lived(name, x, y, settings, order=None, batch=8, spec=SPEC):
     return learner, hp, state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rls", "bpc", "generative", "ncm"])
 @pytest.mark.parametrize("code", ["raw", "random"])
 def test_order_batches_and_the_moments_of_the_stream_do_not_matter(name, code):

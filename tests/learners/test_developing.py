@@ -24,6 +24,7 @@ def batches(n, size=8):
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("ncm", "parallax")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rls", "generative", *SLOW])
 def test_what_is_known_is_what_the_code_that_stays_shows(name):
     """A life with a critical period ends where one ends that was born with the finished code.

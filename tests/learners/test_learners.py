@@ -42,6 +42,7 @@ def test_ncm_never_answers_a_label_that_it_has_not_seen():
     assert learner.predict(state, 100 * random_batch(99, 6, 4).x, hp).logits.argmax(1).max() == 2
 
 
+@pytest.mark.slow
 def test_an_annealed_rate_starts_as_given_and_ends_at_zero():
     learner, hp = learners.make("backprop", Spec((6,), 4))
     plain, annealed = hp.replace(width=8, optimiser="sgd"), hp.replace(width=8, optimiser="sgd", anneal_steps=3)
@@ -68,6 +69,7 @@ def test_cost_is_relative_to_backpropagation_on_the_same_network_and_not_on_a_co
     assert learners.cost_ratio("ncm", spec, hp.replace(width=5000), 0, 10) == pytest.approx(on_default)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

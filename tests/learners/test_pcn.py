@@ -61,6 +61,7 @@ SETTLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inference", SETTLE)
 def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
     batch = random_batch()
@@ -166,6 +167,7 @@ def test_learned_precision_recovers_the_noise_of_real_targets(kind):
     np.testing.assert_allclose(got, want, rtol=0, atol=0.08 * 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inference", "halt"),
     [("gd", "fixed"), ("conjugate", "gradient"), ("gauss_newton", "gradient"), ("ipc", "fixed"), ("epc", "fixed")],

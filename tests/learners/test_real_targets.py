@@ -42,6 +42,7 @@ def lived(learner, hp, batches):
     return jax.jit(lambda b: jax.lax.scan(step, learner.init(jax.random.key(0), hp), b))(batches)
 
 
+@pytest.mark.slow
 def test_predicts_the_next_observation(made):
     batches = turning(3000)
     _, mean = lived(*made, batches)
@@ -49,6 +50,7 @@ def test_predicts_the_next_observation(made):
     assert error < 0.2  # the least possible is 0.02, the variance of the targets about 1
 
 
+@pytest.mark.slow
 def test_padding_changes_nothing(made):
     learner, hp = made
     batches = turning(20)

@@ -132,6 +132,7 @@ def test_a_step_costs_the_same_however_much_is_remembered_and_however_long_the_s
     assert len(re.findall(r"= s32\[777\]\S* copy\(", program)) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("with_replay", "alone"), [("er", "backprop"), ("er_pcn", "pcn")])
 def test_one_strategy_serves_every_rule(with_replay, alone):
     replaying, hp = learners.make(with_replay, SPEC)

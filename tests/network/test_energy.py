@@ -57,6 +57,7 @@ def signals_and_gradients(*_case):
     return both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**31))
@@ -76,6 +77,7 @@ def test_a_partly_observed_top_has_errors_where_it_is_observed(output):
         assert not errors(p, z).raw[-1][:, 1].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["diagonal", "full"])
 def test_gaussian_energy_is_minus_the_log_density(precision):
     """Up to the constant log(2 pi)/2 a unit: hidden activities and output are conditionally normal."""

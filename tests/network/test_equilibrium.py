@@ -109,6 +109,7 @@ PROBLEMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "kind"),
     [

@@ -116,6 +116,7 @@ def test_variance_of_a_nonlinear_network_is_that_of_its_slopes():
     assert generative.predictive_variance(problem, z).item() == pytest.approx(want, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_langevin_draws_have_the_moments_of_the_posterior():
     """Every row of the batch is a chain of its own with the same data, so draws are independent."""
     chains, rate = 20_000, 0.05

@@ -47,6 +47,7 @@ def hessian_and_slope(p, z, row=0):
     return jax.hessian(of)(flat), jax.grad(of)(flat)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dense", "max"])
 @pytest.mark.parametrize(
     "optimiser", [optax.sgd(0.02), optax.sgd(0.01, 0.7), optax.adam(0.05)], ids=["gd", "momentum", "adam"]

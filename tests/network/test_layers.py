@@ -12,6 +12,7 @@ from pcl.network.architectures import INITS, dense_chain, vgg5
 from pcl.network.layers import Conv, forward
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "activation"), [*((kind, "tanh") for kind in KINDS), *(("mupc", name) for name in ("gelu", "leaky_relu"))]
 )

@@ -31,6 +31,7 @@ def backpropagated(p):
     return jax.tree.map(jnp.negative, jax.grad(loss)(p.network))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "activation", "output"),
     [

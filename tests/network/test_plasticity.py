@@ -29,6 +29,7 @@ def direction_at(p, z):
     return hebbian_update(p, z, errors(p, z), jnp.full(len(p.top), 1 / len(p.top)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_open_gates_leave_every_step_to_the_optimiser(name):
     """Several steps, against the optimiser applied to the whole network at once."""

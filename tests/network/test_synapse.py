@@ -145,6 +145,7 @@ def test_two_posteriors_merge_to_that_of_the_union():
     assert_close(statistics.posterior(statistics.merged(*parts), RIDGE, prior), lived("full", phi, y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["full", "block", "diagonal", "low_rank", "isotropic"])
 def test_rows_that_do_not_teach_change_nothing(form):
     phi, y = draw()

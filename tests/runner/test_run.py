@@ -20,6 +20,7 @@ def small(name="pcn", kind="split", **settings):
     return stream, data, learner, hp
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pcn", "ncm"])
 def test_run_equals_a_plain_loop(name):
     stream, data, learner, hp = small(name)
@@ -89,6 +90,7 @@ def test_revisits_equal_a_plain_loop_and_change_nothing_else(name):
     assert (episodes[1].task == 1).all()
 
 
+@pytest.mark.slow
 def test_revisits_that_a_stream_cannot_give_are_refused():
     stream, _, learner, _ = small("ncm")
     with pytest.raises(UsageError, match="revisit_steps=3: nothing comes back on this stream"):
@@ -172,6 +174,7 @@ def test_confidence_by_hand():
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_learner_that_costs_c_learns_every_cth_batch_and_predicts_them_all():
     stream, data, learner, hp = small("ncm", order="iid")
     key = jax.random.key(0)

@@ -135,6 +135,7 @@ def test_standardisation_uses_what_has_arrived_and_nothing_else():
         )  # a difference of squares, in float32
 
 
+@pytest.mark.slow
 def test_labels_and_masks_of_the_scenarios():
     made_from = tagged_source([5, 6, 7, 8])
 

@@ -63,6 +63,7 @@ def test_score_is_the_log_density_of_a_multivariate_t_of_counts_mean_and_shrunk_
         assert vote.score[2] < -1e29
 
 
+@pytest.mark.slow
 def test_order_does_not_matter_to_counts_means_and_scatter():
     with jax.enable_x64(True):
         x, k = samples()
@@ -85,6 +86,7 @@ def test_inverse_carried_along_is_the_inverse():
 KINDS = {"density": densities(L, D), "shared": shared.densities(L, D), "synapses": discriminators(L, D, 0.1, 5.0)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("keep", [1.0, 0.1])
 def test_a_gate_of_0_leaves_a_specialist_bit_identical_and_no_slot_but_its_own_learns(kind, keep):
@@ -99,6 +101,7 @@ def test_a_gate_of_0_leaves_a_specialist_bit_identical_and_no_slot_but_its_own_l
     assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(states), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [densities(L, D), shared.densities(L, D)], ids=["density", "shared"])
 def test_a_latent_that_moves_is_found_and_goes_on_from_there_while_one_that_stays_forgets_nothing(kind):
     rng = np.random.default_rng(0)

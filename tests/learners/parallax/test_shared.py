@@ -30,6 +30,7 @@ def lived(n, moves=(), seed=0):
     return x, k, size, mean, scatter
 
 
+@pytest.mark.slow
 def test_votes_are_those_of_float64_sums_after_hundreds_of_steps_and_moves():
     moves = (120, 250)
     x, k, size, mean, scatter = lived(400, moves)

@@ -238,6 +238,7 @@ def test_contexts_that_are_known_may_mix_in_a_window_and_what_they_leave_is_anot
     np.testing.assert_array_equal(held.names.tied[rows], (held.label[rows] + 2) % 4)
 
 
+@pytest.mark.slow
 def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
     rng = np.random.default_rng(0)
     codes, shares = jnp.asarray(rng.normal(size=(9, 3)), jnp.float32), jnp.asarray(rng.dirichlet(np.ones(2), 9))
