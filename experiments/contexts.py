@@ -35,7 +35,8 @@ is hardly worse, and on inverted ones it is better while living: there contexts 
 
 Records: seeds 10 to 19 on digits, 10 to 14 elsewhere and for five and ten contexts. Thresholds of parallax were tried
 on digits and MNIST with seeds below 10; that windows are held on to, that contexts may mix in them and that sleep
-splits was tried there too, and on Fashion-MNIST with seeds below 10 and 20 to 26. `er` has the rates of its defaults.
+splits was tried there, on Fashion-MNIST with seeds below 10, and on all three with seeds 20 to 26. `er` has the rates
+of its defaults.
 
     C="--experiment=contexts --first_seed=10 --data_dir=FOLDER --learners=parallax,parallax_told"
     D=digits_visible,digits_rotation,digits_inversion,digits_weak,digits_invisible,digits_both

@@ -51,7 +51,7 @@ class Window(NamedTuple):
     known: Float[Array, " S"]  # evidence for each context
     mixed: Float[Array, ""]  # for a mixture of them
     new_map: Float[Array, ""]  # and for one that a new map is part of
-    shares: Float[Array, " T"]  # samples that each context or, in place T = S + 1, the new map explains best
+    shares: Float[Array, " T"]  # samples that each context, or the new map (the last of T = S + 1), explains best
     new_sensor: Float[Array, ""]
     guess: Float[Array, ""]  # for a sensor of which nothing is known: its labels are guessed, its inputs not counted
     strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
