@@ -49,6 +49,7 @@ def test_the_page_holds_what_the_records_have(written):
     assert f"--streams={runs[0]['stream']} --learners={runs[0]['learner']} --seeds={len(runs)}" in text
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_metrics(written):
     _, runs, files = written
     text, values = files[0].read_text(), [measure(run) for run in runs]
@@ -80,6 +81,7 @@ def test_the_page_needs_no_network_and_no_script(written):
     assert set(re.findall(r'src="([^",]+)', text)) == {"data:image/svg+xml;base64"}
 
 
+@pytest.mark.slow
 def test_a_report_is_the_same_bytes_again(tmp_path):
     runs = select(RESULTS, ["electricity:electricity:ncm"])
     first, second = (report.write(runs, tmp_path / name, "the command") for name in "ab")

@@ -131,6 +131,7 @@ def test_nudging_all_the_way_is_plain_and_centred_is_the_mean_of_both_sides():
     assert jnp.abs(negative[0].w - before.network[0].w).max() > 1e-4  # far above rounding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["diagonal", "full"])
 def test_precision_is_learned_from_the_settled_errors(kind):
     batch = random_batch()
@@ -189,6 +190,7 @@ def test_only_inference_that_raised_a_finite_energy_has_diverged():
         assert update(state, given, hp.replace(inference_lr=np.float32(rate)))[1].risen == risen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "optimiser"),
     [

@@ -68,6 +68,7 @@ def assert_known(state, some):
         np.testing.assert_allclose(got, same, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_never_opens_again_in_a_world_that_stays():
     state, some = born(), batches(40)
     for turn in range(5):
@@ -90,6 +91,7 @@ def test_it_opens_again_in_another_world_and_knows_all_that_it_remembers():
     assert_known(state, some)
 
 
+@pytest.mark.slow
 def test_a_batch_of_lives_opens_where_each_must():
     both = [joined(batches(20), batches(20, smooth=smooth, seed=1)) for smooth in (True, False)]
     fresh = born()

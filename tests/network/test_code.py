@@ -224,6 +224,7 @@ def error(d, p):
     return jnp.mean(jnp.sum(z**2, 1) - jnp.max(jnp.abs(z @ d.atoms.T), 1) ** 2)
 
 
+@pytest.mark.slow
 def test_competition_lowers_the_reconstruction_error():
     """Patches are multiples of six directions in eight dimensions plus noise; six atoms come to predict them."""
     rng = np.random.default_rng(0)

@@ -52,6 +52,7 @@ def test_one_step_is_the_closed_form_for_linear_networks(precision):
         assert (norm(activity_gradient(p, settled.z, errors(p, settled.z)), 3) <= 1e-10 * scale).all()
 
 
+@pytest.mark.slow
 def test_a_skip_connection_is_a_weight_that_is_one_larger():
     """So the closed forms of linear networks hold with it: the equilibrium, and the predictive covariance."""
     with jax.enable_x64(True):
@@ -147,6 +148,7 @@ def test_it_never_raises_the_energy(kind, activation):
             before = after
 
 
+@pytest.mark.slow
 def test_the_residual_is_that_of_the_activities():
     with jax.enable_x64(True):
         p, z = problem("dense", precision="full")
@@ -158,6 +160,7 @@ def test_the_residual_is_that_of_the_activities():
         assert (settled.steps == 2).all()
 
 
+@pytest.mark.slow
 def test_a_sample_stops_when_it_is_there_and_stays():
     with jax.enable_x64(True):
         p = sized((6, 8, 7, 4), "tanh", batch=8)

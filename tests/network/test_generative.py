@@ -64,6 +64,7 @@ def start(problem):
     return feedforward(problem, jnp.zeros((len(problem.top), LATENT)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("observed", [SEEN, np.ones(DATA)], ids=["masked", "all"])
 def test_completion_is_the_conditional_mean(observed):
     problem = dataclasses.replace(linear(), observed=jnp.asarray(observed))
@@ -157,6 +158,7 @@ def test_draws_of_the_output_have_the_noise_of_the_output():
             generative.predictive_variance(other, ())
 
 
+@pytest.mark.slow
 def test_learning_from_draws_recovers_the_distribution_of_the_data():
     """Data of covariance w w^T + I. Draws carry the latent's uncertainty; settled states do not, and w grows."""
     rng = np.random.default_rng(0)

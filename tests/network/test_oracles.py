@@ -49,6 +49,7 @@ def test_zero_divergence_learning_is_backpropagation(kind, activation, output):
         assert_close(jax.jit(zero_divergence)(p, WEIGHT), backpropagated(p))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "output"), [("dense", "gaussian"), ("mupc", "categorical"), ("skip", "bernoulli")])
 def test_fixed_predictions_settle_to_backpropagation(kind, output):
     """At rate 1 in one step a hidden layer; at a smaller one in the limit, (1 - 0.5)^k k^2 of the start."""

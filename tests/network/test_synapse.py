@@ -196,6 +196,7 @@ def test_a_block_that_does_not_divide_the_inputs_is_filled_up():
     assert_close(synapses.w[:4], lived("full", phi[:, :4], y)[0].w)
 
 
+@pytest.mark.slow
 def test_steps_that_wait_are_in_the_posterior_and_no_row_copies_all_of_it():
     """Of three layers the second learns row by row; its P is that of `full`, and the compiled loop copies no P."""
     phi, y = draw()
@@ -244,6 +245,7 @@ def test_what_a_label_tells_is_what_the_weights_lose_in_entropy():
     assert gain[0] == pytest.approx(0.5 * (entropies[0] - entropies[1]), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_variance_is_that_of_the_errors_on_new_samples():
     """1,500 worlds, 12 samples each for 6 weights: standardised errors have variance 1 within four standard errors."""
     rng = np.random.default_rng(0)

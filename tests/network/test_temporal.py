@@ -132,6 +132,7 @@ def test_its_error_is_the_one_of_that_filter_and_somewhat_above_the_optimal():
     assert abs(errors.mean() - np.trace(expected)) < 4 * errors.std() / np.sqrt(400)
 
 
+@pytest.mark.slow
 def test_learning_recovers_the_predictions_of_a_known_system():
     """From random weights and unit precisions; the state's basis is free, so what is compared is predictions.
 

@@ -100,6 +100,7 @@ def test_revisits_that_a_stream_cannot_give_are_refused():
         make_run(learner, stream, revisit_steps=8)(jax.random.key(0), hp, data)
 
 
+@pytest.mark.slow
 def test_learners_that_share_a_key_live_on_the_same_stream():
     records = []
     for name in ("ncm", "backprop"):
@@ -196,6 +197,7 @@ def test_a_learner_that_costs_c_learns_every_cth_batch_and_predicts_them_all():
             state, _ = learner.update(state, batch, hp)
 
 
+@pytest.mark.slow
 def test_all_held_out_samples_are_probed_at_every_nth_end_and_at_the_last():
     stream, data, learner, hp = small("ncm")
     probes = probe_steps(stream, 10**6, 2)

@@ -36,6 +36,7 @@ def test_slow_bits_flip_one_at_a_time_and_fast_bits_always():
     assert stream.steps == 200
 
 
+@pytest.mark.slow
 def test_target_is_the_threshold_network_by_hand():
     _, world, batches, probe, _ = lived()
     bits = (np.asarray(batches.x).reshape(-1, 21) + 1) / 2

@@ -179,6 +179,7 @@ def test_a_killed_process_leaves_no_half_written_cache(places, monkeypatch):
     assert not list((places / "cache").iterdir())
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_share_one_cache(places):
     files.mnist_like(places / "data/emnist", 47, "emnist-balanced-train", "emnist-balanced-test", each=100)
     code = "from pcl.streams.sources.datasets import load; print(load('emnist').version)"

@@ -159,6 +159,7 @@ def test_labels_and_masks_of_the_scenarios():
     assert all(layout.allowed[layout.group_task[c], c] for c in range(N_CLASSES))
 
 
+@pytest.mark.slow
 def test_no_test_sample_enters_a_stream_and_the_probe_is_the_whole_test_set():
     made_from = tagged_source([5, 6, 7, 8])
     _, _, _, batches, tags = lived(split.Split(), made_from)
@@ -233,6 +234,7 @@ def test_blur_goes_from_tasks_in_turn_to_no_boundary(boundary, blur, low, high):
     assert low < np.corrcoef(task, np.arange(1000))[0, 1] < high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"boundary": "blurry"}, {"boundary": "gaussian"}, {"content": "instances"}])
 def test_streams_without_ends_of_classes_are_one_visit(settings):
     made_from = tagged_source([5, 6, 7, 8])

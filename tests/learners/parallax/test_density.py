@@ -75,6 +75,7 @@ def test_order_does_not_matter_to_counts_means_and_scatter():
         np.testing.assert_allclose(one.inverse, other.inverse, rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_inverse_carried_along_is_the_inverse():
     with jax.enable_x64(True):
         matrix = np.cov(np.random.default_rng(0).normal(size=(13, 40)))

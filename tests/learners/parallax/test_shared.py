@@ -82,6 +82,7 @@ def test_deviations_that_lie_along_few_directions_count_for_as_many():
     np.testing.assert_allclose(shared._directions(sums), 10, rtol=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("samples", "known"), [(1, False), (10, True)])
 def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with_a_share_of_it(samples, known):
     x, k, *_ = lived(200)

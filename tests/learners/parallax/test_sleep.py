@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.stats import multivariate_t
 
 from pcl.learners.parallax import density, maps, merging, sleep, window, workspace
@@ -89,6 +90,7 @@ def space_of(owner, votes):
     )
 
 
+@pytest.mark.slow
 def test_two_halves_of_a_stream_merge_into_the_bank_that_learned_both():
     whole, half, other = taught(ALL), taught(FIRST), taught(SECOND, PLACE)
     there = jax.jit(merging.placed)(other.density, jnp.asarray(PLACE))
@@ -187,6 +189,7 @@ def asleep():
     return jax.jit(night)
 
 
+@pytest.mark.slow
 def test_of_four_contexts_the_two_that_are_one_merge_and_slots_stay_contiguous():
     # Bank 1 is of the stream that bank 0 is of, with its latents in other places; bank 3 sees something else.
     alien = taught(FIRST)
@@ -231,6 +234,7 @@ def test_two_maps_over_one_bank_merge_and_leave_the_bank_as_it_was():
     jax.tree.map(np.testing.assert_array_equal, at(behind.banks, 0), bank)
 
 
+@pytest.mark.slow
 def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_as_it_was():
     evening, day = taught(FIRST), taught(SECOND)
     table, others = 13.0 * np.eye(L), 12.0 * np.eye(L)
@@ -255,6 +259,7 @@ def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_
     assert asleep()(banks, space, 0.0, lost).space.slots == 1
 
 
+@pytest.mark.slow
 def test_nobody_sleeps_while_the_window_is_unresolved():
     banks = put(untaught(), taught(ALL), 0)
     space = space_of([0, 0], [13.0 * np.eye(L)] * 2)._replace(taught=jnp.asarray(100.0))

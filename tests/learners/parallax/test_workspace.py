@@ -40,6 +40,7 @@ def space_of(slots, hp, labels=2):
     return state._replace(slots=jnp.asarray(slots, jnp.int32), belief=belief)
 
 
+@pytest.mark.slow
 def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
     hp = HParams(specialists=4, tolerance=1e-9, inference_steps=300, leap=1e6, bound=1e6)
     state, rng = space_of(3, hp), np.random.default_rng(0)
