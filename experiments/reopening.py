@@ -40,7 +40,12 @@ EXPERIMENT = Experiment(
         "permuted": StreamSpec("contexts", PERMUTED | IN_TURN),
         "permuted_mixed": StreamSpec("contexts", PERMUTED | MIXED),
     },
-    learners={"generative": CODE | {"features": "code"}, "reopening": CODE},
+    learners={
+        "generative": CODE | {"features": "code"},
+        "reopening": CODE,
+        "parallax": CODE | {"features": "code"},
+        "reopening_parallax": CODE,
+    },
     seeds=3,
     evaluation=Evaluation(probe_every=100, probe_size=500),
     sweep=("memory=1000,3000,10000",),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from pcl.errors import UsageError, unknown
 from pcl.fields import as_dict
 from pcl.learners import backprop, bpc, generative, ncm, nlms, parallax, pcn, reopening, replay, rls, tpc
+from pcl.learners.inputs import skipping
 from pcl.types import HParams, Learner, Spec
 
 
@@ -73,10 +74,16 @@ REGISTRY = {
         generative.make, generative.HParams(), "class Gaussians on a code, one covariance for all", generative.flops
     ),
     "reopening": Entry(
-        reopening.make,
-        reopening.HParams(),
+        lambda spec: reopening.around(generative.gaussians(spec), spec),
+        reopening.HParams(rule=generative.HParams(features="code")),
         "class Gaussians on a sensory code that develops anew when the world no longer fits it",
-        reopening.flops,
+        reopening.flops(generative.flops),
+    ),
+    "reopening_parallax": Entry(
+        lambda spec: skipping(reopening.around(parallax.living(spec), spec)),
+        reopening.HParams(rule=parallax.HParams(features="code")),
+        "parallax on a sensory code that develops anew when the world no longer fits it",
+        reopening.flops(parallax.flops),
     ),
     "parallax": Entry(
         parallax.make,

@@ -1,11 +1,13 @@
 """What learners do to a batch before they learn from it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.types import Batch, Prediction, Spec
+from pcl.types import Batch, HParams, Info, Learner, Prediction, Spec
 
 
 def vectors(x: Float[Array, "B ..."]) -> Float[Array, "B D"]:
@@ -21,6 +23,18 @@ def masked_vectors(batch: Batch) -> Float[Array, "B D"]:
 def teaching_rows(batch: Batch) -> Bool[Array, " B"]:
     """Rows that are no padding and carry a label."""
     return batch.valid & batch.labelled
+
+
+def skipping(rule: Learner) -> Learner:
+    """`rule`, to which rows whose squares are not finite never arrive; they are counted (`Info.skipped`)."""
+
+    def update(state: Any, batch: Batch, hp: HParams) -> tuple[Any, Info]:
+        finite_B = jnp.isfinite(jnp.sum(vectors(batch.x) ** 2, axis=1))
+        x = jnp.where(finite_B[:, None], vectors(batch.x), 0.0).reshape(batch.x.shape)
+        state, info = rule.update(state, batch._replace(x=x, valid=batch.valid & finite_B), hp)
+        return state, info._replace(skipped=(batch.valid & ~finite_B).sum().astype(jnp.float32))
+
+    return Learner(rule.init, rule.predict, update)
 
 
 def targets(batch: Batch, spec: Spec) -> Float[Array, "B C"]:

@@ -1,17 +1,18 @@
 """A sensory code whose critical period opens again when the world no longer fits it.
 
-A rule on a code (class Gaussians), as `developing` teaches it, with a reservoir of labelled samples of the past
-beside it and a test whether inputs still fit the code (`pcl.network.fit`): surprise about them, no label, no task.
-Once that calls for another code, a critical period begins. While it lasts the rule goes on with the code that it has,
-and the samples that come are kept apart. Then
+A rule on a code (class Gaussians, or parallax), as `developing` teaches it, with a reservoir of labelled samples of the
+past beside it and a test whether inputs still fit the code (`pcl.network.fit`): surprise about them, no label, no
+task. Once that calls for another code, a critical period begins. While it lasts the rule goes on with the code that it
+has, and the samples that come are kept apart. Then
 
   a new code develops on as many samples as the first did, by turns one of the period and one of the past
-  the rule forgets everything and is read out anew, with the new code, from the reservoir and from the period
+  the rule forgets everything and lives through the reservoir and the period again, with the new code, in the order in
+    which their samples came: contexts that were told apart in time are so again
   the period's samples are offered to the reservoir, and surprise is measured by the new code
 
-so that everything known is known through one code, and sums of it stay free of order. What is lost are the samples
-that were neither in the reservoir nor in the period: with a reservoir that holds all of them nothing is, and the rule
-ends where it would have ended had it lived with the new code from the start. Without an alarm it is the rule itself.
+so that everything known is known through one code. What is lost are the samples that were neither in the reservoir nor
+in the period: with a reservoir that holds all of them nothing is, and the rule ends where it would have ended had it
+lived with the new code from the start. Without an alarm it is the rule itself.
 
 The first critical period is an opening like the others, with no past yet. What is remembered does not depend on
 surprise: sums of surprising samples are sums of another world. Class Gaussians on 64 random directions, read out from
@@ -21,6 +22,7 @@ of the class draws them, on 68.7 (78.2) if these are then weighted back; all 10,
 Vitter (1985), doi:10.1145/3147.3165.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -31,7 +33,6 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import Traced, nested, static, traced
-from pcl.learners import generative
 from pcl.learners.inputs import masked_vectors, no_targets, teaching_rows
 from pcl.learners.replay import reservoir_slots
 from pcl.network import code, fit
@@ -42,7 +43,7 @@ from pcl.types import Batch, Info, Learner, Prediction, Spec
 class HParams:
     """Numbers of the reservoir and of the test."""
 
-    rule: Any = nested(generative.HParams(features="code"))
+    rule: Any = nested(None)
     memory: int = static(2000, "labelled samples of the past that a new code is read out with", low=1)
     slack: Traced = traced(1.0, "rise of surprise that is put up with, in deviations of an input", low=0)
     alarm: Traced = traced(50.0, "sum of what exceeds it that calls for a new code", low=0)
@@ -52,6 +53,7 @@ class Past(NamedTuple):
     """A reservoir of labelled samples; `seen` counts those that were offered."""
 
     samples: Batch
+    number: Int[Array, " M"]  # how many were offered before each
     seen: Int[Array, ""]
     key: PRNGKeyArray
 
@@ -68,14 +70,13 @@ class State(NamedTuple):
     watch: fit.Watch
 
 
-def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample between two openings."""
-    return generative.flops(spec, hp.rule, inference_steps, batch) + fit.flops(spec, hp.rule)
+def flops(rule_flops: Callable[..., Any]) -> Callable[..., Any]:
+    """FLOPs of a sample that is learned between two openings."""
 
+    def of(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+        return rule_flops(spec, hp.rule, inference_steps, batch) + fit.flops(spec, hp.rule)
 
-def make(spec: Spec) -> Learner:
-    """Class Gaussians for inputs and labels as announced in `spec`, on a code that opens again."""
-    return around(generative.gaussians(spec), spec)
+    return of
 
 
 def around(rule: Learner, spec: Spec) -> Learner:
@@ -85,8 +86,9 @@ def around(rule: Learner, spec: Spec) -> Learner:
         if hp.rule.features != "code":
             raise UsageError(f"features={hp.rule.features}: only features=code has a critical period to open again")
         # The rule starts as it would on its own, so that learners with and without a memory are paired.
-        past = Past(_no_samples(spec, hp.memory), jnp.zeros((), jnp.int32), jax.random.fold_in(key, 1))
-        period, none = _no_samples(spec, hp.rule.critical), jnp.zeros((), jnp.int32)
+        none, number_M = jnp.zeros((), jnp.int32), jnp.zeros(hp.memory, jnp.int32)
+        past = Past(_no_samples(spec, hp.memory), number_M, none, jax.random.fold_in(key, 1))
+        period = _no_samples(spec, hp.rule.critical)
         return State(rule.init(key, hp.rule), past, period, none, jnp.ones((), bool), none, fit.init())
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
@@ -126,17 +128,19 @@ def around(rule: Learner, spec: Spec) -> Learner:
 
         grown = jax.lax.fori_loop(0, hp.rule.critical // rows, look, fresh)
         known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.past.samples, state.period)
-        number = len(known.valid)
+        came = jnp.append(state.past.number, state.past.seen + jnp.arange(hp.rule.critical))
+        # By arrival, so that a rule which tells contexts by time meets them in time; padding last.
+        order = jnp.argsort(jnp.where(known.valid, came, jnp.iinfo(came.dtype).max))
 
-        def teach(i: Array, taught: Any) -> Any:
+        def live(i: Array, lived: Any) -> Any:
             at = i * rows + jnp.arange(rows)
-            some = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, number - 1)], known)
-            return rule.update(taught, some._replace(valid=some.valid & (at < number)), hp.rule)[0]
+            some = jax.tree.map(lambda leaf: leaf[order[jnp.minimum(at, len(order) - 1)]], known)
+            return rule.update(lived, some._replace(valid=some.valid & (at < len(order))), hp.rule)[0]
 
-        taught = rule.init(state.rule.code.key, hp.rule)._replace(code=grown)
-        taught = jax.lax.fori_loop(0, -(-number // rows), teach, taught)
+        born = rule.init(state.rule.code.key, hp.rule)._replace(code=grown)
+        lived = jax.lax.fori_loop(0, -(-known.valid.sum() // rows), live, born)
         return State(
-            rule=taught,
+            rule=lived,
             past=remember(state.past, state.period),
             period=jax.tree.map(jnp.zeros_like, state.period),
             stored=jnp.zeros_like(state.stored),
@@ -153,8 +157,11 @@ def remember(past: Past, batch: Batch) -> Past:
     offered, memory = teaching_rows(batch), len(past.samples.valid)
     bits = jax.random.bits(jax.random.fold_in(past.key, past.seen), offered.shape)
     slot = reservoir_slots(bits, offered, past.seen, memory)
-    samples = jax.tree.map(lambda kept, new: kept.at[slot].set(new, mode="drop"), past.samples, batch)
-    return past._replace(samples=samples, seen=past.seen + offered.sum())
+    number_B = past.seen + jnp.cumsum(offered) - offered
+    new = batch, number_B.astype(past.number.dtype)
+    kept = past.samples, past.number
+    samples, number = jax.tree.map(lambda leaf, row: leaf.at[slot].set(row, mode="drop"), kept, new)
+    return past._replace(samples=samples, number=number, seen=past.seen + offered.sum())
 
 
 def _no_samples(spec: Spec, n: int) -> Batch:

@@ -1,6 +1,7 @@
 """A critical period opens again where the world changes and not where it does not, and nothing that is kept is lost."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +12,21 @@ from pcl import learners
 from pcl.errors import UsageError
 from pcl.fields import replace
 from pcl.learners import generative
-from pcl.learners.reopening import HParams, Past, remember
-from pcl.network import fit
-from pcl.types import Batch, Spec
+from pcl.learners.inputs import teaching_rows
+from pcl.learners.reopening import HParams, Past, around, remember
+from pcl.network import code, fit
+from pcl.types import Batch, Info, Learner, Spec
 
 SPEC = Spec((8, 8), 3)
-SETTINGS = {"patch": "3", "atoms": "5", "grid": 2, "critical": 24, "glimpses": 10}
-LEARNER, DEFAULTS = learners.make("reopening", SPEC)
-HP = jax.tree.map(np.float32, replace(DEFAULTS, SETTINGS | {"memory": 400, "alarm": 20.0}))
+SETTINGS = {"patch": "3", "atoms": "5", "grid": 2, "critical": 24, "glimpses": 10, "memory": 500, "alarm": 20.0}
+
+
+def made(name):
+    learner, defaults = learners.make(name, SPEC)
+    return learner, jax.tree.map(np.float32, replace(defaults, SETTINGS))
+
+
+LEARNER, HP = made("reopening")
 
 
 def batches(n, smooth=True, size=8, seed=0):
@@ -35,24 +43,24 @@ def joined(*parts):
 
 
 @functools.cache
-def live():
+def live(name="reopening"):
     """A life through batches from a state, and after each of them: periods that ended, and Page's sum."""
+    learner, hp = made(name)
 
     def step(state, batch):
-        state = LEARNER.update(state, batch, HP)[0]
+        state = learner.update(state, batch, hp)[0]
         return state, (state.openings, state.watch.total)
 
     return jax.jit(lambda state, some: jax.lax.scan(step, state, some))
 
 
 @functools.cache
-def with_a_code():
-    """What class Gaussians know of batches by a code that stays."""
-    rule = generative.gaussians(SPEC)
+def with_a_code(rule, hp):
+    """What a rule knows of batches by a code that stays."""
 
     def known(finished, some):
-        state = rule.init(jax.random.key(0), HP.rule)._replace(code=finished)
-        return jax.lax.scan(lambda s, b: (rule.update(s, b, HP.rule)[0], None), state, some)[0]
+        state = rule.init(jax.random.key(0), hp)._replace(code=finished)
+        return jax.lax.scan(lambda s, b: (rule.update(s, b, hp)[0], None), state, some)[0]
 
     return jax.jit(known)
 
@@ -63,7 +71,7 @@ def born():
 
 def assert_known(state, some):
     """Sums of float32 over the same samples in another order."""
-    want = with_a_code()(state.rule.code, some)
+    want = with_a_code(generative.gaussians(SPEC), HP.rule)(state.rule.code, some)
     for got, same in zip(jax.tree.leaves(state.rule[1:]), jax.tree.leaves(want[1:]), strict=True):
         np.testing.assert_allclose(got, same, rtol=1e-4, atol=1e-5)
 
@@ -92,6 +100,60 @@ def test_it_opens_again_in_another_world_and_knows_all_that_it_remembers():
 
 
 @pytest.mark.slow
+def test_parallax_tells_contexts_apart_again_and_is_in_the_one_that_it_was_in():
+    learner, hp = made("reopening_parallax")
+    worlds = [2 * np.random.default_rng(seed).normal(size=(3, 8, 8)) for seed in (5, 6)]
+    home, away, again = batches(30), batches(20, smooth=False, seed=1), batches(8, seed=2)
+    home, again = (some._replace(x=some.x + worlds[0].cumsum(1)[some.y]) for some in (home, again))
+    some = joined(home, away._replace(x=away.x + worlds[1][away.y]), again)
+    state, _ = live("reopening_parallax")(learner.init(jax.random.key(0), hp), some)
+    space = state.rule.workspace
+    assert state.openings == space.slots == 2
+    assert space.current == 0
+    learned = state.rule.banks.density.size.sum(1)[:2] + jnp.asarray([space.window.size, 0])
+    np.testing.assert_array_equal(learned, [38 * 8, 20 * 8])
+
+
+class Witness(NamedTuple):
+    """A rule that checks the order of what it is taught."""
+
+    code: code.Code
+    lived: jax.Array  # samples
+    latest: jax.Array
+    in_order: jax.Array
+
+
+def test_what_is_remembered_is_lived_through_in_the_order_in_which_it_came():
+    """Of 160 samples of the old world 50 are remembered, and of a new one the 24 of the period; a label is a number."""
+
+    def init(key, hp):
+        return Witness(code.init(key, SPEC, hp), jnp.zeros((), int), jnp.full((), -1), jnp.ones((), bool))
+
+    def update(state, batch, hp):
+        teaches = teaching_rows(batch)
+        number = jnp.where(teaches, batch.y, 1000)  # padding goes last
+        in_order = (jnp.diff(jnp.append(state.latest, number)) >= 0).all()
+        latest = jnp.maximum(state.latest, jnp.where(teaches, batch.y, -1).max())
+        return Witness(state.code, state.lived + teaches.sum(), latest, state.in_order & in_order), Info()
+
+    rule = around(Learner(init, None, update), SPEC)
+    hp = HP.replace(memory=50)
+    some = joined(batches(20), batches(5, smooth=False, seed=1))
+    some = some._replace(y=jnp.arange(some.y.size, dtype=jnp.int32).reshape(some.y.shape))
+
+    def step(state, batch):
+        state = rule.update(state, batch, hp)[0]
+        return state, (state.openings, state.rule.lived, state.rule.in_order)
+
+    _, (openings, lived, in_order) = jax.jit(lambda s, b: jax.lax.scan(step, s, b))(
+        rule.init(jax.random.key(0), hp), some
+    )
+    assert openings[-1] == 2
+    assert lived[-1] == 50 + 24
+    assert in_order.all()
+
+
+@pytest.mark.slow
 def test_a_batch_of_lives_opens_where_each_must():
     both = [joined(batches(20), batches(20, smooth=smooth, seed=1)) for smooth in (True, False)]
     fresh = born()
@@ -106,9 +168,11 @@ def test_only_rows_with_a_label_are_remembered_once_each():
     some = jax.tree.map(lambda leaf: leaf[0], batches(1))
     some = some._replace(y=jnp.arange(8), labelled=jnp.arange(8) % 2 == 0, valid=jnp.arange(8) < 6)
     empty = jax.tree.map(lambda leaf: jnp.zeros((5, *leaf.shape[1:]), leaf.dtype), some)
-    past = remember(Past(empty, jnp.zeros((), jnp.int32), jax.random.key(0)), some)
+    none = jnp.zeros((), jnp.int32)
+    past = remember(Past(empty, jnp.zeros(5, jnp.int32), none, jax.random.key(0)), some)
     np.testing.assert_array_equal(past.samples.y, [0, 2, 4, 0, 0])
     np.testing.assert_array_equal(past.samples.valid, [True, True, True, False, False])
+    np.testing.assert_array_equal(past.number, [0, 1, 2, 0, 0])
     assert past.seen == 3
 
 

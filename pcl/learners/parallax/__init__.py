@@ -35,10 +35,10 @@ from typing import Any
 from pcl.learners.parallax import code, synapses
 from pcl.learners.parallax.bank import form
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.learner import make
+from pcl.learners.parallax.learner import living, make
 from pcl.types import Spec
 
-__all__ = ["HParams", "flops", "make"]
+__all__ = ["HParams", "flops", "living", "make"]
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:

@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.learners.features import developing
-from pcl.learners.inputs import teaching_rows, vectors
+from pcl.learners.inputs import skipping, teaching_rows
 from pcl.learners.parallax import bank, code, maps, sleep, succession, surprise, window, workspace
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
@@ -55,7 +55,12 @@ class Log(NamedTuple):
 
 
 def make(spec: Spec) -> Learner:
-    """Parallax for inputs and labels as announced in `spec`."""
+    """Parallax for inputs and labels as announced in `spec`, on a code that develops if it can."""
+    return skipping(developing(living(spec)))
+
+
+def living(spec: Spec) -> Learner:
+    """Parallax on a code that stays as it is."""
     labels = latents = spec.num_labels
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
@@ -114,18 +119,7 @@ def make(spec: Spec) -> Learner:
             split=(space.split - before_it.split).astype(jnp.float32),
         )
 
-    rule = developing(Learner(init, predict, update))
-
-    def update_by_finite_rows(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
-        # Whose squares are finite have a code that is.
-        finite_B = jnp.isfinite(jnp.sum(vectors(batch.x) ** 2, axis=1))
-        x = jnp.where(finite_B[:, None], vectors(batch.x), 0.0).reshape(batch.x.shape)
-        skipped = (batch.valid & ~finite_B).sum()
-        state, info = rule.update(state, batch._replace(x=x, valid=batch.valid & finite_B), hp)
-        space = state.workspace._replace(skipped=state.workspace.skipped + skipped)
-        return state._replace(workspace=space), info._replace(skipped=skipped.astype(jnp.float32))
-
-    return Learner(init, predict, update_by_finite_rows)
+    return Learner(init, predict, update)
 
 
 def _answer(log_p_BC: Float[Array, "B C"]) -> Prediction:

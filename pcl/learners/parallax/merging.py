@@ -216,7 +216,7 @@ def merged_synapses(
         P = (1/A + 1/B - r)^-1 = A M^-1 B,   M = A + B - r B A,   w = w_a + A M^-1 (w_b - w_a) + r P w_a
     """
     inputs, latents = states.w.shape[1:]
-    a_HH, b_HH = (states.p.base[at] - states.p.steps[at].T @ states.p.steps[at] for at in (first, second))
+    a_HH, b_HH = (variances(jax.tree.map(lambda leaf, at=at: leaf[at], states.p)) for at in (first, second))
     # Where latents moved, variances may exceed the prior's; it is taken off no further than leaves them positive.
     widest = jnp.maximum(jnp.linalg.eigvalsh(a_HH)[-1], jnp.linalg.eigvalsh(b_HH)[-1])
     prior = jnp.minimum(jnp.asarray(ridge), 1 / widest)
@@ -225,9 +225,8 @@ def merged_synapses(
     # What is below the rounding of P is not told apart: there the first layer stays as it is.
     rounding = 4 * jnp.finfo(mixed_HH.dtype).eps * jnp.max(jnp.diagonal(mixed_HH))
     mixed_HH = mixed_HH + rounding * jnp.eye(inputs)
-    solved = a_HH @ jnp.linalg.solve(mixed_HH, jnp.concatenate([b_HH, others_HL - weights_HL], axis=1))
-    p_HH = 0.5 * (solved[:, :inputs] + solved[:, :inputs].T)
-    w_HL = weights_HL + solved[:, inputs:] + prior * p_HH @ weights_HL
+    p_HH, gain_HL = _solved(a_HH, mixed_HH, b_HH, others_HL - weights_HL)
+    w_HL = weights_HL + gain_HL + prior * p_HH @ weights_HL
     size_L = states.size[first] + by_place(states.size[second], place)
     places = jnp.stack([first, second])
     return Discriminator(
@@ -239,3 +238,33 @@ def merged_synapses(
         ),
         size=states.size.at[places].set(jnp.stack([size_L, jnp.zeros(latents)])),
     )
+
+
+def parted_synapses(
+    whole: Discriminator, part: Discriminator, size_L: Float[Array, " L"], ridge: ArrayLike
+) -> Discriminator:
+    """A layer that has learned the samples of a whole that are not of its part, by the same sums.
+
+    Of N = P_whole and E = P_part: P = (1/N - 1/E + r)^-1 = E M^-1 N,   M = E - N + r N E,
+
+        w = w_part + E M^-1 (w_whole - w_part) - r P w_part
+    """
+    n_HH, e_HH = variances(whole.p), variances(part.p)
+    prior = jnp.minimum(jnp.asarray(ridge), 1 / jnp.linalg.eigvalsh(e_HH)[-1])
+    mixed_HH = e_HH - n_HH + prior * n_HH @ e_HH
+    rounding = jnp.finfo(mixed_HH.dtype).eps * jnp.max(jnp.diagonal(e_HH))
+    p_HH, gain_HL = _solved(e_HH, mixed_HH + rounding * jnp.eye(len(e_HH)), n_HH, whole.w - part.w)
+    nothing = jax.tree.map(jnp.zeros_like, part.p)
+    return Discriminator(part.w + gain_HL - prior * p_HH @ part.w, nothing._replace(base=p_HH), size_L)
+
+
+def variances(p: Deferred) -> Float[Array, "H H"]:
+    """P of one layer with the steps that wait."""
+    return p.base - p.steps.T @ p.steps
+
+
+def _solved(a_HH: Array, mixed_HH: Array, b_HH: Array, change_HL: Array) -> tuple[Array, Array]:
+    """P = A M^-1 B, and A M^-1 times a change of weights."""
+    solved = a_HH @ jnp.linalg.solve(mixed_HH, jnp.concatenate([b_HH, change_HL], axis=1))
+    p_HH, gain_HL = jnp.split(solved, [len(a_HH)], axis=1)
+    return 0.5 * (p_HH + p_HH.T), gain_HL

@@ -11,8 +11,11 @@ Otherwise the request is refused and counted, as without sleep: nothing is ever 
 
 The present context splits where its day differs from the days before by `allocation` nats. The bank of the evening
 before stays as it was then, bit for bit, and what the day has added is a context of its own, to which the present
-moment belongs: sums that add can be taken off again. Its synapses begin anew. A switch that no window has noticed, for
-the inputs of both contexts lie in the same region and many labels agree, is so undone the night after.
+moment belongs: sums that add can be taken off again, those of synapses too. A switch that no window has noticed, for
+the inputs of both contexts lie in the same region and many labels agree, is so undone the night after. (Synapses that
+learn from samples that their own densities dream, drawn by size of latent, as many as the day had: in 37 lives of
+weakly changed and fading contexts +0.8 points in the 200 samples after a split against synapses that begin anew, +2.6
+where they are taken off, and no difference at the end.)
 
 Where windows find all contexts, as on digits, sleep changes nothing; what it finds where they do not says
 `experiments.contexts`.
@@ -228,7 +231,8 @@ def _split(night: Night, hp: HParams) -> Night:
     places = jnp.stack([slot, new])
     blank = bank.form(latents, inputs).densities(latents, inputs).init(jax.random.key(0))
     density = merging.parted_densities(_slot(banks.density, slot), before.density, blank)
-    synapses = banks.synapses and _slot(banks.synapses, new)._replace(size=density.size)
+    learned, known = _slot(banks.synapses, slot), before.synapses
+    synapses = known and merging.parted_synapses(learned, known, density.size, hp.ridge)
 
     def put(leaves: Any, *two: Any) -> Any:
         return jax.tree.map(lambda leaf, *ones: leaf.at[places].set(jnp.stack(ones)), leaves, *two)

@@ -41,7 +41,6 @@ class Workspace(NamedTuple):
     taught: Float[Array, ""]
     window: Window
     refused: Int[Array, ""]  # contexts for which there was no slot left
-    skipped: Int[Array, ""]  # samples that were not finite
     merged: Int[Array, ""]  # contexts that became part of another in sleep
     split: Int[Array, ""]  # and those that became two
     slept: Float[Array, ""]  # `taught` when the last context was new, or sleep last found nothing to merge
@@ -89,7 +88,6 @@ def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
         taught=zero,
         window=window,
         refused=jnp.zeros((), jnp.int32),
-        skipped=jnp.zeros((), jnp.int32),
         merged=jnp.zeros((), jnp.int32),
         split=jnp.zeros((), jnp.int32),
         slept=zero,

@@ -241,7 +241,7 @@ def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_
     before = sleep.eve(put(untaught(), evening, 0), space_of([0], [table]))
     for shift, slots in ((0.0, 1), (9.0, 2)):
         moved = renew(day.density._replace(mean=day.density.mean + shift))
-        both = evening._replace(density=jax.jit(merging.merged_densities)(evening.density, moved))
+        both = Bank(jax.jit(merging.merged_densities)(evening.density, moved), taught(ALL).synapses)
         banks, space = put(untaught(), both, 0), space_of([0], [table + others])
         night = asleep()(banks, space, 0.0, before)
         assert night.space.slots == slots
@@ -252,6 +252,9 @@ def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_
     jax.tree.map(np.testing.assert_array_equal, at(night.space.names, 0), before.names)
     for name in ("size", "mean", "scatter", "inverse", "logdet"):
         np.testing.assert_allclose(getattr(night.banks.density, name)[1], getattr(moved, name), rtol=1e-3, atol=1e-3)
+    got, want = at(night.banks, 1).synapses, day.synapses
+    for part in (lambda layer: layer.w, lambda layer: layer.size, lambda layer: merging.variances(layer.p)):
+        np.testing.assert_allclose(part(got), part(want), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(night.space.names.votes[1], others, atol=1e-5)
     assert night.eve.slot == 1
     # An evening of another context, or one since which a latent has moved, says nothing of the day.
