@@ -61,9 +61,7 @@ class Info(NamedTuple):
     input_surprise: Float[Array, ""] | None = None  # and of what was expected of the inputs, before they came
     energy: Float[Array, ""] | None = None  # mean free energy after inference, when the weights move
     inference_steps: Float[Array, ""] | None = None  # mean number of inference steps
-    residual: Float[Array, ""] | None = (
-        None  # mean of what inference left of the activity gradient, relative to its first
-    )
+    residual: Float[Array, ""] | None = None  # mean share of the activity gradient that inference left
     risen: Float[Array, ""] | None = None  # 1 where inference ended above the energy that it began at, else 0
     belief: Float[Array, " S"] | None = None  # probability of each context that the learner may tell apart, afterwards
     contexts: Float[Array, ""] | None = None  # contexts found so far

@@ -33,9 +33,7 @@ class Workspace(NamedTuple):
     slots: Int[Array, ""]  # contexts found so far
     owner: Int[Array, " S"]  # the bank that each context looks through
     names: Map  # of each context; leaves lead with S
-    wrong: Float[
-        Array, "S L"
-    ]  # running share of the samples of each bank's latents that the bank itself gets wrong; 1 at first
+    wrong: Float[Array, "S L"]  # share of the samples of each bank's latents that the bank gets wrong; 1 at first
     current: Int[Array, ""]  # the context that learns
     switches: Float[Array, ""]  # changes of it, and samples that taught: what the sticky prior is learned from
     taught: Float[Array, ""]

@@ -195,10 +195,11 @@ def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_
     assert not finds_sensor(3.0)
 
 
-def by_turns(shifts, known=(0, 1), samples=32):
+def by_turns(shifts, known=(0, 1), samples=32, wrong=(0.05,) * 4):
     """The window after samples whose labels are those of their latents, shifted by each of some numbers in turn.
 
-    Contexts with one of the `known` shifts each look through one bank of four latents, which it hardly confuses.
+    Contexts with one of the `known` shifts each look through one bank of four latents, which gets a share of the
+    samples of each `wrong`.
     """
     hp, labels = HParams(specialists=4), 4
     state = workspace.init(hp, labels, labels, window.empty(4, 40, labels, labels, 3))
@@ -206,7 +207,9 @@ def by_turns(shifts, known=(0, 1), samples=32):
     votes_SCL, none_C = jnp.asarray(np.stack(tables[:4]), jnp.float32), jnp.full(labels, -1, jnp.int32)
     names = jax.vmap(lambda votes_CL: maps.of(votes_CL, none_C, votes_CL.sum(1)))(votes_SCL)
     slots = jnp.asarray(len(known), jnp.int32)
-    state = state._replace(slots=slots, owner=jnp.zeros(4, jnp.int32), names=names, wrong=jnp.full((4, labels), 0.05))
+    state = state._replace(
+        slots=slots, owner=jnp.zeros(4, jnp.int32), names=names, wrong=jnp.tile(jnp.asarray(wrong), (4, 1))
+    )
 
     @jax.jit
     def held(state, latent, label):
@@ -237,6 +240,14 @@ def test_contexts_that_are_known_may_mix_in_a_window_and_what_they_leave_is_anot
     assert held.names.met.sum() == 16  # it has learned its own samples alone
     rows = held.names.met > 0
     np.testing.assert_array_equal(held.names.tied[rows], (held.label[rows] + 2) % 4)
+
+
+def test_a_latent_that_the_bank_confuses_speaks_for_no_other_names_unless_all_go_wrong_alike():
+    held, verdict = by_turns((2,), known=(0,), wrong=(0.4, 0.4, 0.4, 0.4))
+    assert held.mature == held.size
+    assert verdict.new_map
+    held, _ = by_turns((2,), known=(0,), wrong=(0.4, 0.0, 0.0, 0.0))
+    assert held.mature == (held.label[:32] != 0).sum() < held.size
 
 
 @pytest.mark.slow
