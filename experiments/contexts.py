@@ -119,7 +119,7 @@ EXPERIMENT = Experiment(
         "fashion_classes_visible": _classes(FASHION_CLASSES, "permutation"),
         "fashion_classes_invisible": _classes(FASHION_CLASSES, "labels"),
     },
-    learners={"parallax": {}, "parallax_told": {}, "er": {}},
+    learners={"parallax": {}, "parallax_told": {}, "er": {}, "fresh": {}},
     seeds=10,
     evaluation=Evaluation(probe_every=1000, probe_size=100, end_every=0, log_bins=720, revisit_steps=60),
     # All streams of a kind shrink to one, which runs once.

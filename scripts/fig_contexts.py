@@ -23,6 +23,7 @@ LEARNERS = {
     "parallax_told": "told the context",
     "parallax_single": "one context",
     "er": "replay, backpropagation",
+    "fresh": "fresh network each visit",
 }
 ROWS = {
     "accuracy (%)": ("hits", "seen", 100.0),
@@ -67,7 +68,7 @@ def main(results_dir: Path) -> list[Path]:
         axes[-1, column].set_xlabel("samples since the switch")
     figure.align_ylabels(axes[:, 0])
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=4, bbox_to_anchor=(0.5, -0.02))
+    figure.legend(handles, labels, loc="lower center", ncols=5, bbox_to_anchor=(0.5, -0.02))
     return save_figure(figure, results_dir, "fig_contexts", plotted)
 
 

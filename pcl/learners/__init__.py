@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pcl.errors import UsageError, unknown
 from pcl.fields import as_dict
-from pcl.learners import backprop, bpc, generative, ncm, nlms, parallax, pcn, reopening, replay, rls, tpc
+from pcl.learners import backprop, bpc, fresh, generative, ncm, nlms, parallax, pcn, reopening, replay, rls, tpc
 from pcl.learners.inputs import skipping
 from pcl.types import HParams, Learner, Spec
 
@@ -48,6 +48,13 @@ REGISTRY = {
         replay.flops(pcn.flops),
         targets=True,
         step_bound=lambda spec, hp: pcn.step_bound(spec, hp.rule),
+    ),
+    "fresh": Entry(
+        lambda spec: fresh.around(backprop.make(spec)),
+        fresh.HParams(rule=backprop.HParams()),
+        "a perceptron trained by backpropagation that begins anew at every switch of context, which it is told",
+        lambda spec, hp, inference_steps, batch: backprop.flops(spec, hp.rule, inference_steps, batch),
+        targets=True,
     ),
     "ncm": Entry(ncm.make, ncm.HParams(), "nearest class mean", ncm.flops),
     "nlms": Entry(

@@ -1,0 +1,56 @@
+"""A fresh network for every visit: a rule that forgets all it knew whenever it is told that the context has changed.
+
+What it reaches by a visit's end can be learned of the visit alone, and how fast it gets there is what a past must beat
+to be worth keeping; a network that has lost its plasticity falls below it. It needs contexts that take turns: where one
+fades into another it would begin anew at every sample of the other. Source of the comparison: Ash and Adams (2020),
+arXiv:1910.08475 (warm starts against fresh ones).
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float, Int, PRNGKeyArray
+
+from pcl.fields import nested
+from pcl.network.code import when
+from pcl.types import Batch, Info, Learner, Prediction
+
+
+@struct.dataclass
+class HParams:
+    """Numbers of the rule."""
+
+    rule: Any = nested(None)
+
+
+class State(NamedTuple):
+    """The rule's state, the context that it has learned (none at first: -1), and how often it has begun anew."""
+
+    rule: Any
+    task: Int[Array, ""]
+    starts: Int[Array, ""]
+    key: PRNGKeyArray
+
+
+def around(rule: Learner) -> Learner:
+    """The learner `rule`, begun anew before a batch whose first row is of another context than the last batch's."""
+
+    def init(key: PRNGKeyArray, hp: HParams) -> State:
+        # The rule starts as it would on its own, so that learners with and without a past are paired.
+        return State(rule.init(key, hp.rule), jnp.full((), -1, jnp.int32), jnp.zeros((), jnp.int32), key)
+
+    def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        return rule.predict(state.rule, x, hp.rule)
+
+    def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
+        some, task = batch.valid.any(), batch.task[jnp.argmax(batch.valid)]
+        begins = some & (task != state.task) & (state.task >= 0)
+        starts = state.starts + begins
+        anew = when(begins, lambda _: rule.init(jax.random.fold_in(state.key, starts), hp.rule), state.rule)
+        learned, info = rule.update(anew, batch, hp.rule)
+        return State(learned, jnp.where(some, task, state.task), starts, state.key), info
+
+    return Learner(init, predict, update)
