@@ -1,5 +1,6 @@
 """Contexts that come back: accuracy beside the oracle's, samples to recover, contexts found, and settling steps."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ INFERS = ("parallax",)  # the others are told, or have one context
 ROW = 5  # hits in a row that count as recovered
 METRICS = (
     "prequential_acc", "revisit_acc", "oracle_acc", "revisit_share_of_oracle", "revisit_acc_behind_first",
-    "oracle_acc_behind_first", "samples_to_recover", "specialists", "right_number", "refused", "mean_k_quiet",
-    "mean_k_predicted", "spearman_k_surprise", "input_surprise",
+    "oracle_acc_behind_first", "samples_on_first_visit", "samples_to_recover", "specialists", "right_number", "refused",
+    "mean_k_quiet", "mean_k_predicted", "spearman_k_surprise", "input_surprise",
 )  # fmt: skip
 
 
@@ -36,6 +37,7 @@ def main(results_dir: Path) -> list[Path]:
         "revisit_share_of_oracle": lambda record: 100 * _revisit(record) / told(record),
         "revisit_acc_behind_first": lambda record: _revisit(record, 1),
         "oracle_acc_behind_first": lambda record: told(record, 1),
+        "samples_on_first_visit": samples_on_first_visit,
         "samples_to_recover": samples_to_recover,
         "specialists": contexts_found,
         "right_number": lambda record: rightly_found(record) if record["learner"] in INFERS else np.nan,
@@ -54,6 +56,23 @@ def _revisit(record: Record, first: int = 0) -> float:
     Where labels alone tell the context, nobody can know of the switch at the first one.
     """
     return 100 * float(np.mean(np.asarray(record["revisit_accuracy"])[:, first:]))
+
+
+def samples_on_first_visit(record: Record) -> float:
+    """Samples of a context met for the first time before a bin of the log (5 samples on digits, 10 on MNIST) of hits.
+
+    Median over contexts but the one that the stream begins with, the whole visit if never; NaN where contexts fade.
+    """
+    if json.loads(record["config"])["stream"].get("fade"):
+        return np.nan
+    right = np.asarray(record["hits"]) == np.asarray(record["seen"])
+    starts, width, needed = [*record["visit_start"], record["steps"]], record["log_every"], []
+    for context in set(record["visit_task"]) - {record["visit_task"][0]}:
+        visit = record["visit_task"].index(context)
+        first, behind = (-(-start // width) for start in starts[visit : visit + 2])
+        bins = np.flatnonzero(right[first:behind])
+        needed.append(width * bins[0] if len(bins) else starts[visit + 1] - starts[visit])
+    return float(np.median(needed)) if needed else np.nan
 
 
 def samples_to_recover(record: Record) -> float:

@@ -7,7 +7,7 @@ has, and the samples that come are kept apart. Then
 
   a new code develops on as many samples as the first did, by turns one of the period and one of the past
   the rule forgets everything and lives through the reservoir and the period again, with the new code, in the order in
-    which their samples came: contexts that were told apart in time are so again
+    which their samples came: so contexts that follow each other can be told apart again
   the period's samples are offered to the reservoir, and surprise is measured by the new code
 
 so that everything known is known through one code. What is lost are the samples that were neither in the reservoir nor

@@ -39,6 +39,15 @@ def test_contexts_are_counted_and_a_learner_without_any_has_no_number():
     assert np.isnan([inference.contexts_found(none), inference.rightly_found(none), inference.refusals(none)]).all()
 
 
+def test_a_first_visit_is_timed_to_the_first_bin_of_hits_and_only_where_contexts_do_not_fade():
+    """Bins of five, visits of 20 to contexts 0, 1, 2 and 1: 10 samples in context 1, never in 2."""
+    hits = [5, 5, 5, 5, 0, 4, 5, 5, 3, 4, 4, 4, 5, 5, 5, 5]
+    record = {"hits": hits, "seen": [5] * 16, "log_every": 5, "steps": 80, "config": '{"stream": {"fade": 0.0}}'}
+    record |= {"visit_start": [0, 20, 40, 60], "visit_task": [0, 1, 2, 1]}
+    assert tab_contexts.samples_on_first_visit(record) == np.median([10, 20])
+    assert np.isnan(tab_contexts.samples_on_first_visit(record | {"config": '{"stream": {"fade": 0.5}}'}))
+
+
 def test_samples_to_recover_are_those_before_five_hits_in_a_row():
     hits = [0, 1, 0, 1, 1, 1, 1, 1, 0], [1] * 9, [0, 1] * 4 + [0]
     assert tab_contexts.samples_to_recover({"revisit_accuracy": hits}) == 3

@@ -12,10 +12,8 @@ Otherwise the request is refused and counted, as without sleep: nothing is ever 
 The present context splits where its day differs from the days before by `allocation` nats. The bank of the evening
 before stays as it was then, bit for bit, and what the day has added is a context of its own, to which the present
 moment belongs: sums that add can be taken off again, those of synapses too. A switch that no window has noticed, for
-the inputs of both contexts lie in the same region and many labels agree, is so undone the night after. (Synapses that
-learn from samples that their own densities dream, drawn by size of latent, as many as the day had: in 37 lives of
-weakly changed and fading contexts +0.8 points in the 200 samples after a split against synapses that begin anew, +2.6
-where they are taken off, and no difference at the end.)
+the inputs of both contexts lie in the same region and many labels agree, is so undone the night after. (Synapses may
+learn instead from samples that densities dream; that helped a third as much right after a split, and no more later.)
 
 Where windows find all contexts, as on digits, sleep changes nothing; what it finds where they do not says
 `experiments.contexts`.
