@@ -22,8 +22,9 @@ once, on renamed MNIST and where renamed classes come in pairs on MNIST and Fash
 (`revisit_acc_behind_first` leaves it out, of the oracle too); five and ten sets of names keep 97.4 and 96.8 %, five and
 ten contexts of both kinds 98.4 and 98.5 %. While living it is above the oracle where names change, for its contexts
 share one bank: a set of names never met before takes 20 samples on digits and 56 on MNIST until a bin of the log holds
-hits alone, a fresh network 123 and most of a visit (`samples_on_first_visit`). Names that fade into others over half of a visit are found in every life too, on digits (98.3 %) and on
-MNIST (90.3 of 91.6, 98.7 %): a window may hold samples of several contexts, in which a new map learns its own.
+hits alone, a fresh network 123 and most of a visit (`samples_on_first_visit`). Names that fade into others over half of
+a visit are found in every life too, on digits (98.3 %) and on MNIST (90.3 of 91.6, 98.7 %): a window may hold samples
+of several contexts, in which a new map learns its own.
 
 What is expected of each input before it comes is scored too (`input_surprise`, -log p in nats an entry of the code): on
 permuted pixels 0.11 on digits and 0.84 on MNIST, where one context for everything has 0.54 and 1.04. It rises where
