@@ -74,6 +74,7 @@ COLUMNS = pa.schema(
     }
 )
 # Byte k of all numbers of a curve, then byte k + 1: exponents repeat each other, and a part has two thirds of its size.
+# (A dictionary would be preferred to that; text repeats itself for zstd as well.)
 SPLIT = [f"{field.name}.list.element" for field in COLUMNS if field.type == CURVE]
 # Columns that older parts do not have: what they would say is not known, and reads as None.
 OPTIONAL = ("input_surprise", "residual", "belief", "contexts", "refused", "merged", "split", "skipped")
@@ -144,8 +145,14 @@ class Store:
         with _one_line(f"cannot write {final}", "make room or name another --results_dir; finished parts are kept"):
             try:
                 table = pa.Table.from_pylist(list(rows), schema=COLUMNS)
-                compact = {"compression": "zstd", "compression_level": 9, "use_dictionary": False}
-                pq.write_table(table, temporary, **compact, use_byte_stream_split=SPLIT)
+                pq.write_table(
+                    table,
+                    temporary,
+                    compression="zstd",
+                    compression_level=9,
+                    use_dictionary=False,
+                    use_byte_stream_split=SPLIT,
+                )
                 with open(temporary, "rb") as written:
                     os.fsync(written.fileno())
                 os.replace(temporary, final)
