@@ -8,7 +8,8 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
   allocate  a shadow explains it better than any context or mixture of them: a new map where the inputs are typical of
             the current sensor (the same things have other names), a new sensor where they are strange. A sensor whose
             density is not learned yet is credited with guessing the labels, and with how unlike its inputs are to those
-            of every sensor known: that tells contexts whose inputs differ little long before a density could
+            of every sensor known: that tells contexts whose inputs differ little long before a density could, and that
+            two classes have another sensor and not other names
   hold      none of these yet; a window that is full goes to the best known context, but one with strange inputs that
             has shown half of what allocates another sensor is held on to, as long as there is room
   refuse    a new context for which there is no slot, not even after a sleep (`sleep`), which is counted; the known
@@ -63,6 +64,7 @@ def weigh(
     """Evidence of one labelled sample, relative to the current context."""
     there_S, now = workspace.alive(state), state.current
     share_L, seen = said.share[now], jnp.maximum((state.names.met[now] > 0).sum(), 1)
+    labels, shown_C = said.label.shape[1], state.window.shadow.size
     as_sensor = window.shadow_density(state.window, code, label) - jnp.log(seen)
     best = jnp.maximum(jnp.max(jnp.where(there_S, said.input, -jnp.inf)), as_sensor)
     of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S * _unknown(state, said, label))
@@ -71,12 +73,15 @@ def weigh(
     # Under other names the same latents are no easier to tell, and the label is no surer.
     wrong_L = state.wrong[state.owner[now]]
     doubt = jnp.maximum(doubt_S[now], share_L @ wrong_L)
-    named = maps.read_out(state.window.names, share_L, said.label.shape[1])[window.place(state.window, label)]
-    as_map = jnp.log((1 - doubt) * named + doubt / said.label.shape[1])
+    named = maps.read_out(state.window.names, share_L, labels)[window.place(state.window, label)]
+    as_map = jnp.log((1 - doubt) * named + doubt / labels)
     # What contexts say of it, each with its share of the window, and then the new map too.
     apart_T = jnp.append(jnp.where(there_S, explains_S - explains_S[now], -jnp.inf), as_map - of_label_S[now])
     share_T = state.window.shares + MIXES * jnp.append(there_S / jnp.maximum(state.slots - 1, 1), 1.0).at[now].set(1.0)
     mixture_T = jnp.log(share_T) + apart_T
+    # Half of a guess is that all labels are alike, half that they are as frequent as in the window.
+    frequent = (shown_C[label] + 0.5) / (shown_C.sum() + 0.5 * labels)
+    guessed = 0.5 / seen + 0.5 * frequent
     tied_S = state.names.tied[:, label]
     ripe_S = (state.names.met[:, label] >= MATURE) & said.known[jnp.arange(len(tied_S)), tied_S]
     ripe_C = state.names.met[now] >= MATURE
@@ -93,7 +98,7 @@ def weigh(
         new_map=for_new(jax.nn.logsumexp(mixture_T) - jnp.log(share_T.sum())),
         best=jnp.argmax(mixture_T).astype(jnp.int32),
         new_sensor=for_new(as_sensor - explains_S[now]),
-        guess=for_new(-jnp.log(seen) - of_label_S[now]),
+        guess=for_new(jnp.log(guessed) - of_label_S[now]),
         strange=said.typicality,
         judged=said.calibrated & ripe_S,
         mature=mature,
@@ -130,25 +135,29 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     index_S = jnp.arange(slots)
     strangeness_S = held.strange / jnp.maximum(held.judged, 1)
     unlike_S = unlikeness(held.strange, held.judged)
+    # A sensor of which nothing is known must be unlike all known ones.
+    told_S = workspace.alive(state) & (held.judged >= JUDGED)
+    stranger = held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
     strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike_S[now] > UNLIKE))
+    # Where few classes are about another sensor passes for other names, but these tell labels no better than a guess.
+    strange |= told_S[now] & (unlike_S[now] > 0) & (stranger > held.new_map)
     doubtful = (held.judged[now] > 0) & (strangeness_S[now] > 0.5 * STRANGE)
     same_sensor_S = state.owner == state.owner[now]
     enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.size)
-    typical_S = enough_S & (strangeness_S < STRANGE)
+    typical_S = enough_S & (strangeness_S < STRANGE) & (unlike_S < UNLIKE)
+    # A known sensor takes over only where nothing speaks for another one.
+    own_S = enough_S & (unlike_S < 0)
     if hp.without == "decomposition":  # one sum of evidence: whatever explains the window best has it
         strange = doubtful = held.new_sensor > held.new_map
-        typical_S = jnp.ones(slots, bool)
+        own_S = jnp.ones(slots, bool)
     other_S = workspace.alive(state) & (index_S != now)
-    fits_S = other_S & (same_sensor_S | (typical_S & doubtful))
+    fits_S = other_S & (same_sensor_S | (own_S & doubtful))
     known_S = jnp.where(fits_S, held.known, -jnp.inf)
     best = jnp.argmax(known_S)
     # The best known context, the current one counted, or several by turns; a new one must explain more.
     explains_S = jnp.where(workspace.alive(state), held.known, -jnp.inf)
     turns = jnp.maximum(held.mixed, 0.0)
     rival = jnp.maximum(jnp.max(explains_S), turns)
-    # A sensor of which nothing is known must be unlike all known ones.
-    told_S = workspace.alive(state) & (held.judged >= JUDGED)
-    stranger = held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
     renamed = jnp.maximum(jnp.max(jnp.where(same_sensor_S, explains_S, -jnp.inf)), 0.0)
     sensor = jnp.maximum(held.new_sensor - rival, stranger - renamed)
     shadow = jnp.maximum(held.new_map, held.new_sensor)
@@ -161,7 +170,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     new_map = (
         ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)
     )
-    familiar_S = other_S & ~same_sensor_S & typical_S & (unlike_S < UNLIKE)
+    familiar_S = other_S & ~same_sensor_S & typical_S
     no_other = ~familiar_S.any() | (hp.without == "decomposition")
     new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor > hp.allocation)
     allocates = new_map | new_sensor
