@@ -53,9 +53,10 @@ splits was tried there, on Fashion-MNIST with seeds below 10, and on all three w
     python -m experiments.run $C,parallax_single,er,fresh --seeds=5 --streams=$M,$F
     python -m experiments.run $C,parallax_single,er,fresh --seeds=5 --streams=\
         mnist_classes_rotation,mnist_classes_invisible,mnist_classes_weak,fashion_classes_visible,fashion_classes_invisible
-    python -m experiments.run $C --seeds=5 --streams=digits_five_invisible,digits_five_both
+    python -m experiments.run $C --seeds=5 --streams=digits_five_invisible,digits_five_both,mnist_five_invisible,\
+        mnist_five_both,fashion_five_both,fashion_gradual_invisible,fashion_classes_weak
     python -m experiments.run $C --seeds=5 --set specialists=12 \
-        --streams=digits_ten_visible,digits_ten_invisible,digits_ten_both
+        --streams=digits_ten_visible,digits_ten_invisible,digits_ten_both,mnist_ten_invisible,mnist_ten_both
     python -m experiments.run $C --learners=parallax --seeds=5 --streams=mnist_weak,fashion_weak --set without=sleep
     python -m scripts.make_figures --only=fig_contexts,fig_compute,tab_contexts
 """
@@ -111,6 +112,10 @@ EXPERIMENT = Experiment(
         "mnist_both": _recurring(MNIST, "both"),
         "mnist_gradual_visible": _recurring(MNIST | {"fade": 0.5}, "permutation"),
         "mnist_gradual_invisible": _recurring(MNIST | {"fade": 0.5}, "labels"),
+        "mnist_five_invisible": _recurring(MNIST, "labels", 5),
+        "mnist_five_both": _recurring(MNIST, "both", 5),
+        "mnist_ten_invisible": _recurring(MNIST, "labels", 10),
+        "mnist_ten_both": _recurring(MNIST, "both", 10),
         "mnist_classes_rotation": _classes(MNIST_CLASSES, "rotation"),
         "mnist_classes_invisible": _classes(MNIST_CLASSES, "labels"),
         "mnist_classes_weak": _classes(MNIST_CLASSES, "weak"),
@@ -120,8 +125,11 @@ EXPERIMENT = Experiment(
         "fashion_weak": _recurring(FASHION, "weak"),
         "fashion_invisible": _recurring(FASHION, "labels"),
         "fashion_both": _recurring(FASHION, "both"),
+        "fashion_gradual_invisible": _recurring(FASHION | {"fade": 0.5}, "labels"),
+        "fashion_five_both": _recurring(FASHION, "both", 5),
         "fashion_classes_visible": _classes(FASHION_CLASSES, "permutation"),
         "fashion_classes_invisible": _classes(FASHION_CLASSES, "labels"),
+        "fashion_classes_weak": _classes(FASHION_CLASSES, "weak"),
     },
     learners={"parallax": {}, "parallax_told": {}, "er": {}, "fresh": {}},
     seeds=10,
