@@ -1,7 +1,7 @@
 """What each mechanism of parallax is worth: the same streams with one of them taken away.
 
-On permuted labels a belief that does not last costs 56 points (97.3 to 41.4) and samples that teach every context 30
-(67.3): these carry the learner. Learning but the newest of the samples that waited costs 2.5, and young labels that
+On permuted labels a belief that does not last costs 56 points (97.3 to 41.4) and samples that teach every context 28
+(69.5): these carry the learner. Learning but the newest of the samples that waited costs 2.7, and young labels that
 speak for new contexts 0.5 there and 1.3 on permuted pixels; no lag memory 0.3. Where surprise is not
 decomposed, five or six contexts are found on permuted pixels instead of three, at half a point. On plain
 Split-Digits sums that fade by a thousandth a sample (`retention`) cost 1.5 points at the end, and learning but the
