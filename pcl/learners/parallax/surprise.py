@@ -139,12 +139,11 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     told_S = workspace.alive(state) & (held.judged >= JUDGED)
     stranger = held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
     strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike_S[now] > UNLIKE))
-    # Where few classes are about another sensor passes for other names, but these tell labels no better than a guess.
+    # Where few classes are about, another sensor passes for other names; but these tell labels no better than a guess.
     strange |= told_S[now] & (unlike_S[now] > 0) & (stranger > held.new_map)
     doubtful = (held.judged[now] > 0) & (strangeness_S[now] > 0.5 * STRANGE)
     same_sensor_S = state.owner == state.owner[now]
     enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.size)
-    typical_S = enough_S & (strangeness_S < STRANGE) & (unlike_S < UNLIKE)
     # A known sensor takes over only where nothing speaks for another one.
     own_S = enough_S & (unlike_S < 0)
     if hp.without == "decomposition":  # one sum of evidence: whatever explains the window best has it
@@ -170,7 +169,7 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     new_map = (
         ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)
     )
-    familiar_S = other_S & ~same_sensor_S & typical_S
+    familiar_S = other_S & ~same_sensor_S & enough_S & (strangeness_S < STRANGE) & (unlike_S < UNLIKE)
     no_other = ~familiar_S.any() | (hp.without == "decomposition")
     new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor > hp.allocation)
     allocates = new_map | new_sensor

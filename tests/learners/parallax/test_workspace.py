@@ -180,38 +180,31 @@ def test_a_full_window_is_emptied_but_for_one_in_which_another_sensor_is_suspect
     assert [window.cleared(held, lag, jnp.asarray(emptied)).size for emptied in (True, False)] == [0, 10]
 
 
-def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_from_being_found():
+def of_two_sensors(size, strange, **evidence):
+    """The verdict of two contexts with a sensor each on a window whose inputs are so strange to the two, in sum."""
     hp = HParams(specialists=4)
     state = workspace.init(hp, 2, 2, window.empty(4, 40, 2, 2, 3))
     state = state._replace(slots=jnp.asarray(2), owner=jnp.arange(4))
+    held = state.window._replace(
+        size=jnp.asarray(size),
+        strange=jnp.asarray([*strange, 0, 0]),
+        judged=jnp.asarray([size, size, 0, 0], jnp.float32),
+        **{name: jnp.asarray(nats) for name, nats in evidence.items()},
+    )
+    return surprise.judge(state, held, hp)
 
+
+def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_from_being_found():
     def finds_sensor(strange):
-        held = state.window._replace(
-            size=jnp.asarray(30),
-            mature=jnp.asarray(30.0),
-            strange=jnp.asarray([40.0, strange, 0, 0]),
-            judged=jnp.asarray([30.0, 30.0, 0, 0]),
-            guess=jnp.asarray(18.0),
-        )
-        return bool(surprise.judge(state, held, hp).new_sensor)
+        return bool(of_two_sensors(30, (40.0, strange), mature=30.0, guess=18.0).new_sensor)
 
     assert finds_sensor(27.0)  # a mean below 1, of thirty: 10 nats
     assert not finds_sensor(3.0)
 
 
 def test_a_known_sensor_takes_over_only_where_nothing_speaks_for_another_one():
-    hp = HParams(specialists=4)
-    state = workspace.init(hp, 2, 2, window.empty(4, 40, 2, 2, 3))
-    state = state._replace(slots=jnp.asarray(2), owner=jnp.arange(4))
-
     def recalls(strange):
-        held = state.window._replace(
-            size=jnp.asarray(8),
-            strange=jnp.asarray([9.0, strange, 0, 0]),
-            judged=jnp.asarray([8.0, 8.0, 0, 0]),
-            known=jnp.asarray([0.0, 15.0, 0, 0]),
-        )
-        verdict = surprise.judge(state, held, hp)
+        verdict = of_two_sensors(8, (9.0, strange), known=[0.0, 15.0, 0, 0])
         return bool(verdict.resolved) and int(verdict.slot) == 1
 
     assert recalls(4.0)
