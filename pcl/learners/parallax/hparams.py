@@ -31,7 +31,7 @@ class HParams(CodeHParams):
     rate: Traced = traced(0.5, "share of the way to what the evidence says that a step goes", low=0, high=1)
     momentum: Traced = traced(0.2, "share of the last step that is repeated", low=0, high=0.9)
     leap: Traced = traced(1.5, "most nats by which a step changes a log probability", low=1e-3)
-    tolerance: Traced = traced(0.01, "free energy in nats that settling may leave", low=0)
+    tolerance: Traced = traced(0.01, "free energy of the contexts in nats that settling may leave", low=0)
     hazard: Traced = traced(0.01, "expected switches a sample before any was seen", low=1e-6, high=0.5)
     bound: Traced = traced(6.0, "most that one input says for or against a context", low=0)
     recall: Traced = traced(10.0, "evidence at which a known context takes over the window", low=0)

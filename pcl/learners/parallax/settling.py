@@ -5,8 +5,9 @@ evidence. Its natural gradient is log q - log p, so that a step is
 
     v <- momentum v + rate (log p - log q), of at most `leap` nats,   log q <- log q + v, normalised
 
-Settling begins from what was expected and halts once less free energy than a tolerance is left to lose, F(q) - min F
-= KL(q | p) in nats. (The change of the belief is no measure: a belief that is sure of the wrong thing hardly moves at
+Settling begins from what was expected and halts once little free energy is left to lose, F(q) - min F = KL(q | p) in
+nats: for contexts, which last, less than a tolerance; for classes given the context, which the next sample asks anew,
+less than `OPEN`. (The change of the belief is no measure: a belief that is sure of the wrong thing hardly moves at
 first.) What was expected needs one step; the number of steps grows with the surprise.
 Evidence arrives without the belief in it (the cavity): it is computed from the sample alone, so that a persistent
 belief cannot confirm itself.
@@ -21,37 +22,43 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
+OPEN = 0.9  # free energy of the classes, in nats, that settling may leave: the next sample asks anew
+
 
 class Settled(NamedTuple):
     """Log belief, normalised over all its entries, and the steps that it took."""
 
-    log_q: Float[Array, "..."]
+    log_q: Float[Array, "S C"]
     steps: Int[Array, ""]
 
 
 def settle(
-    start: Float[Array, "..."],
-    target: Float[Array, "..."],
+    start_SC: Float[Array, "S C"],
+    target_SC: Float[Array, "S C"],
     rate: ArrayLike,
     momentum: ArrayLike,
     leap: ArrayLike,
     tolerance: ArrayLike,
     most: int,
 ) -> Settled:
-    """From the log belief `start` towards `target` = log p, up to a constant each; both of the same shape, finite."""
-    start, target = normalised(start), normalised(target)
+    """From the log belief over contexts and classes `start` towards `target` = log p, up to a constant each; finite."""
+    start_SC, target_SC = normalised(start_SC), normalised(target_SC)
+    contexts_S = jax.nn.logsumexp(target_SC, axis=1)
 
     def running(carry: tuple) -> Array:
-        _, _, left, steps = carry
-        return (steps == 0) | ((left > tolerance) & (steps < most))
+        _, _, settled, steps = carry
+        return ~settled & (steps < most)
 
     def step(carry: tuple) -> tuple:
         log_q, velocity, _, steps = carry
-        velocity = jnp.clip(momentum * velocity + rate * (target - log_q), -jnp.asarray(leap), leap)
+        velocity = jnp.clip(momentum * velocity + rate * (target_SC - log_q), -jnp.asarray(leap), leap)
         moved = normalised(log_q + velocity)
-        return moved, velocity, free_energy(moved, target), steps + 1
+        left = free_energy(moved, target_SC)
+        of_contexts = free_energy(jax.nn.logsumexp(moved, axis=1), contexts_S)
+        settled = (of_contexts <= tolerance) & (left - of_contexts <= OPEN)
+        return moved, velocity, settled, steps + 1
 
-    begin = (start, jnp.zeros_like(start), jnp.ones(()), jnp.zeros((), jnp.int32))
+    begin = (start_SC, jnp.zeros_like(start_SC), jnp.zeros((), bool), jnp.zeros((), jnp.int32))
     log_q, _, _, steps = jax.lax.while_loop(running, step, begin)
     return Settled(log_q, steps)
 

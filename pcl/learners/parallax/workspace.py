@@ -151,11 +151,17 @@ def expect(state: Workspace, said: Opinion, hp: HParams) -> Settlement:
 
 
 def witness(expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array, ""], hp: HParams) -> Settlement:
-    """The belief once the label is there too; in each context it says nothing with probability `doubt`."""
+    """The belief once the label is there too, which every context takes for the class.
+
+    About contexts it says nothing with probability `doubt`: log q(s) + log((1 - doubt) q(label | s) + doubt / C).
+    """
     labels = expected.log_q.shape[1]
-    of_label_C = jax.nn.one_hot(label, labels)
-    heard_SC = (1 - doubt_S)[:, None] * of_label_C + doubt_S[:, None] / labels
-    return _settle(expected.log_q, expected.log_q + jnp.log(heard_SC), hp)
+    context_S = jax.nn.logsumexp(expected.log_q, axis=1)
+    class_SC = expected.log_q - context_S[:, None]
+    heard_S = (1 - doubt_S) * jnp.exp(class_SC[:, label]) + doubt_S / labels
+    sure_C = (1 - maps.LEAST_ERROR) * jax.nn.one_hot(label, labels) + maps.LEAST_ERROR / labels
+    seen_SC = jax.nn.log_softmax(class_SC + jnp.log(sure_C), axis=1)
+    return _settle(expected.log_q, (context_S + jnp.log(heard_S))[:, None] + seen_SC, hp)
 
 
 def doubts(state: Workspace, label: Int[Array, ""], hp: HParams) -> Float[Array, " S"]:

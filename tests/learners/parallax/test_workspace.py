@@ -11,7 +11,7 @@ from scipy import stats
 
 from pcl.learners.parallax import maps, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.settling import free_energy, settle
+from pcl.learners.parallax.settling import OPEN, free_energy, settle
 from pcl.learners.parallax.workspace import Opinion
 
 PACKAGE = Path(maps.__file__).parent
@@ -24,14 +24,48 @@ def test_settling_ends_at_the_posterior_and_the_free_energy_is_then_minus_the_lo
     np.testing.assert_allclose(free_energy(settled.log_q, target), -jax.nn.logsumexp(target), rtol=1e-5)
 
 
+def divergence(log_q, log_p):
+    """KL(q | p) in nats."""
+    return float((jnp.exp(log_q) * (log_q - log_p)).sum())
+
+
 def test_what_was_expected_takes_one_step_and_more_surprise_takes_more():
-    steps = []
-    for evidence in (0.0, 0.01, 2.0, 6.0, 12.0):
-        start = jnp.log(jnp.asarray([0.99, 0.01]))
-        steps.append(int(settle(start, start + jnp.asarray([0.0, evidence]), 0.5, 0.2, 1.5, 0.01, 50).steps))
+    start_SC = jnp.log(jnp.asarray([[0.99], [0.01]]))
+    steps = [
+        int(settle(start_SC, start_SC + jnp.asarray([[0.0], [nats]]), 0.5, 0.2, 1.5, 0.01, 50).steps)
+        for nats in (0.0, 0.01, 2.0, 6.0, 12.0)
+    ]
     assert steps[:2] == [1, 1]
     assert steps == sorted(steps)
     assert steps[-1] > steps[1]
+
+
+def test_contexts_settle_to_the_tolerance_and_classes_stay_open_for_the_next_sample():
+    context_S, class_C = jnp.log(jnp.asarray([0.1, 0.9])), jax.nn.log_softmax(jnp.asarray([5.0, 0.0, 0.0]))
+    target_SC = context_S[:, None] + class_C
+    start_SC = context_S[:, None] - jnp.log(3 * jnp.ones(3))
+    settled = settle(start_SC, target_SC, 0.2, 0.0, 9.0, 0.01, 50)
+    before = settle(start_SC, target_SC, 0.2, 0.0, 9.0, 0.01, int(settled.steps) - 1)
+    assert settled.steps > 1
+    assert 0.01 < divergence(settled.log_q, target_SC) <= OPEN < divergence(before.log_q, target_SC)
+    # The same odds, of contexts.
+    halted = settle(jnp.log(jnp.full((3, 1), 1 / 3)), class_C[:, None], 0.2, 0.0, 9.0, 0.01, 50)
+    assert halted.steps > settled.steps
+    assert divergence(halted.log_q, class_C[:, None]) <= 0.01
+
+
+def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
+    expected_SC = jnp.log(jnp.asarray([[0.35, 0.15, 0.1], [0.06, 0.3, 0.04]]))
+    doubt_S, label = jnp.asarray([0.05, 0.6]), 1
+    hp = HParams(specialists=2, without="settling", inference_steps=100)
+    settled = workspace.witness(workspace.Settlement(expected_SC, jnp.asarray(1)), doubt_S, jnp.asarray(label), hp)
+    weight_S = (1 - doubt_S) * jnp.exp(expected_SC[:, label]) + doubt_S / 3 * jnp.exp(expected_SC).sum(1)
+    np.testing.assert_allclose(settled.contexts, weight_S / weight_S.sum(), rtol=1e-4)
+    given_SC = jnp.exp(settled.log_q) / settled.contexts[:, None]
+    odds_S = given_SC[:, label] / given_SC[:, 0]
+    trust = 1 - maps.LEAST_ERROR + maps.LEAST_ERROR / 3
+    surely_S = jnp.exp(expected_SC[:, label] - expected_SC[:, 0]) * trust / (maps.LEAST_ERROR / 3)
+    np.testing.assert_allclose(odds_S, surely_S, rtol=1e-3)
 
 
 def space_of(slots, hp, labels=2):
@@ -42,7 +76,7 @@ def space_of(slots, hp, labels=2):
 
 @pytest.mark.slow
 def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
-    hp = HParams(specialists=4, tolerance=1e-9, inference_steps=300, leap=1e6, bound=1e6)
+    hp = HParams(specialists=4, without="settling", inference_steps=300, leap=1e6, bound=1e6)
     state, rng = space_of(3, hp), np.random.default_rng(0)
     logs = rng.normal(size=(12, 3))
     for log_density in logs:
