@@ -163,7 +163,7 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     said, expected = _expect(state, row.code, row.task, hp)
     space = state.workspace
     doubt_S = workspace.doubts(space, row.label, hp)
-    settled = workspace.witness(expected, doubt_S, row.label, hp)
+    settled = workspace.witness(space, expected, doubt_S, row.label, hp)
     surprised = -jax.nn.logsumexp(expected.log_q[:, row.label])
     steps = expected.steps + settled.steps - 1
     strange = workspace.input_surprise(space, said, hp) / len(row.code)
@@ -172,8 +172,9 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
         steps=jnp.where(row.teaches, steps.astype(jnp.float32), 0.0),
         input_surprise=jnp.where(row.arrives, strange, 0.0),
     )
+    space = workspace.surprised(space, log.surprise, row.teaches)
     if hp.context == "told":
-        return _obey(state, row, hp), log, expected
+        return _obey(state._replace(workspace=space), row, hp), log, expected
 
     evidence = surprise.weigh(space, said, doubt_S, row.code, row.label, hp)
     held = window.hold(space.window, row.code, row.label, said.share[space.current], evidence)

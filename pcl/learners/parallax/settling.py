@@ -6,9 +6,10 @@ evidence. Its natural gradient is log q - log p, so that a step is
     v <- momentum v + rate (log p - log q), of at most `leap` nats,   log q <- log q + v, normalised
 
 Settling begins from what was expected and halts once little free energy is left to lose, F(q) - min F = KL(q | p) in
-nats: for contexts, which last, less than a tolerance; for classes given the context, which the next sample asks anew,
-less than `OPEN`. (The change of the belief is no measure: a belief that is sure of the wrong thing hardly moves at
-first.) What was expected needs one step; the number of steps grows with the surprise.
+nats: for contexts, which last, no more than a tolerance; for classes given the context, which the next sample asks
+anew, no more than a slack, which follows the usual surprise (`workspace`). (The change of the belief is no measure: a belief that is
+sure of the wrong thing hardly moves at first.) What was expected needs one step; the number of steps grows with the
+surprise.
 Evidence arrives without the belief in it (the cavity): it is computed from the sample alone, so that a persistent
 belief cannot confirm itself.
 Sources: natural gradient as mirror descent, Khan and Rue (2023), The Bayesian learning rule, JMLR 24(281).
@@ -21,8 +22,6 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
-
-OPEN = 0.9  # free energy of the classes, in nats, that settling may leave: the next sample asks anew
 
 
 class Settled(NamedTuple):
@@ -39,9 +38,13 @@ def settle(
     momentum: ArrayLike,
     leap: ArrayLike,
     tolerance: ArrayLike,
+    slack: ArrayLike,
     most: int,
 ) -> Settled:
-    """From the log belief over contexts and classes `start` towards `target` = log p, up to a constant each; finite."""
+    """From the log belief `start` towards `target` = log p, up to a constant each; finite.
+
+    It halts with a free energy of contexts up to `tolerance` nats and of classes given contexts up to `slack` nats.
+    """
     start_SC, target_SC = normalised(start_SC), normalised(target_SC)
     contexts_S = jax.nn.logsumexp(target_SC, axis=1)
 
@@ -55,7 +58,7 @@ def settle(
         moved = normalised(log_q + velocity)
         left = free_energy(moved, target_SC)
         of_contexts = free_energy(jax.nn.logsumexp(moved, axis=1), contexts_S)
-        settled = (of_contexts <= tolerance) & (left - of_contexts <= OPEN)
+        settled = (of_contexts <= tolerance) & (left - of_contexts <= slack)
         return moved, velocity, settled, steps + 1
 
     begin = (start_SC, jnp.zeros_like(start_SC), jnp.zeros((), bool), jnp.zeros((), jnp.int32))

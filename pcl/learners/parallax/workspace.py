@@ -1,9 +1,9 @@
 """The workspace: all that specialists share, and all that lasts of a moment.
 
 It holds what each context calls the latents of its bank, which bank (sensor) each context looks through, the belief
-about the present context, and the samples that nobody has learned yet (`window`). From the votes of the specialists
-it reads an opinion of every context on a sample; a sticky prior learned from the stream and the opinions settle into
-a belief over contexts and classes (`settling`).
+about the present context, how much labels surprised lately, and the samples that nobody has learned yet (`window`).
+From the votes of the specialists it reads an opinion of every context on a sample; a sticky prior learned from the
+stream and the opinions settle into a belief over contexts and classes (`settling`).
 """
 
 from typing import NamedTuple
@@ -23,6 +23,8 @@ from pcl.learners.parallax.window import Window
 
 NOVELTY = 0.02  # prior probability that a sample is of a class never seen
 TEMPER = 0.5  # trust in the entries of a code as if half of them repeated the others
+SLACK, MOST_SLACK = 1.5, 0.9  # free energy of classes left by settling: times the usual surprise, and most, in nats
+LATELY = 100.0  # labels that the usual surprise is a mean of
 NEVER = -60.0  # log probability of what is ruled out: finite, and no float32 sum feels it
 
 
@@ -37,6 +39,7 @@ class Workspace(NamedTuple):
     current: Int[Array, ""]  # the context that learns
     switches: Float[Array, ""]  # changes of it, and samples that taught: what the sticky prior is learned from
     taught: Float[Array, ""]
+    usual: Float[Array, ""]  # surprise at labels lately, in nats
     window: Window
     refused: Int[Array, ""]  # contexts for which there was no slot left
     merged: Int[Array, ""]  # contexts that became part of another in sleep
@@ -84,6 +87,7 @@ def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
         current=jnp.zeros((), jnp.int32),
         switches=zero,
         taught=zero,
+        usual=jnp.ones(()),
         window=window,
         refused=jnp.zeros((), jnp.int32),
         merged=jnp.zeros((), jnp.int32),
@@ -147,10 +151,12 @@ def expect(state: Workspace, said: Opinion, hp: HParams) -> Settlement:
     if hp.without != "bound":
         evidence_S = jnp.maximum(evidence_S, -hp.bound - certainty)
     start_SC = log_prior_S[:, None] + jnp.log(said.label)
-    return _settle(start_SC, start_SC + jnp.where(there_S, evidence_S, 0.0)[:, None], hp)
+    return _settle(state, start_SC, start_SC + jnp.where(there_S, evidence_S, 0.0)[:, None], hp)
 
 
-def witness(expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array, ""], hp: HParams) -> Settlement:
+def witness(
+    state: Workspace, expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array, ""], hp: HParams
+) -> Settlement:
     """The belief once the label is there too, which every context takes for the class.
 
     About contexts it says nothing with probability `doubt`: log q(s) + log((1 - doubt) q(label | s) + doubt / C).
@@ -161,7 +167,7 @@ def witness(expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array,
     heard_S = (1 - doubt_S) * jnp.exp(class_SC[:, label]) + doubt_S / labels
     sure_C = (1 - maps.LEAST_ERROR) * jax.nn.one_hot(label, labels) + maps.LEAST_ERROR / labels
     seen_SC = jax.nn.log_softmax(class_SC + jnp.log(sure_C), axis=1)
-    return _settle(expected.log_q, (context_S + jnp.log(heard_S))[:, None] + seen_SC, hp)
+    return _settle(state, expected.log_q, (context_S + jnp.log(heard_S))[:, None] + seen_SC, hp)
 
 
 def doubts(state: Workspace, label: Int[Array, ""], hp: HParams) -> Float[Array, " S"]:
@@ -181,7 +187,14 @@ def believe(state: Workspace, settled: Settlement) -> Float[Array, " S"]:
     return belief_S / belief_S.sum()
 
 
-def _settle(start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
+def surprised(state: Workspace, nats: Float[Array, ""], teaches: Bool[Array, ""]) -> Workspace:
+    """After a label that was expected with probability exp(-nats), or none."""
+    share = 1 / jnp.minimum(state.taught + 2, LATELY)  # before there was any, 1 nat counts for one
+    return state._replace(usual=state.usual + jnp.where(teaches, share * (nats - state.usual), 0.0))
+
+
+def _settle(state: Workspace, start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
+    slack = jnp.minimum(SLACK * state.usual, MOST_SLACK)
     tolerance = -1.0 if hp.without == "settling" else hp.tolerance
-    settled = settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, tolerance, hp.inference_steps)
+    settled = settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, tolerance, slack, hp.inference_steps)
     return Settlement(*settled)

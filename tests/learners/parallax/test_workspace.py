@@ -11,7 +11,7 @@ from scipy import stats
 
 from pcl.learners.parallax import maps, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.settling import OPEN, free_energy, settle
+from pcl.learners.parallax.settling import free_energy, settle
 from pcl.learners.parallax.workspace import Opinion
 
 PACKAGE = Path(maps.__file__).parent
@@ -19,7 +19,7 @@ PACKAGE = Path(maps.__file__).parent
 
 def test_settling_ends_at_the_posterior_and_the_free_energy_is_then_minus_the_log_evidence():
     target = jnp.asarray([[0.3, -2.0], [1.0, -4.0]])
-    settled = settle(jnp.zeros((2, 2)), target, 0.5, 0.2, 1.5, -1.0, 100)
+    settled = settle(jnp.zeros((2, 2)), target, 0.5, 0.2, 1.5, -1.0, 0.0, 100)
     np.testing.assert_allclose(jnp.exp(settled.log_q), jax.nn.softmax(target.ravel()).reshape(2, 2), atol=1e-5)
     np.testing.assert_allclose(free_energy(settled.log_q, target), -jax.nn.logsumexp(target), rtol=1e-5)
 
@@ -32,7 +32,7 @@ def divergence(log_q, log_p):
 def test_what_was_expected_takes_one_step_and_more_surprise_takes_more():
     start_SC = jnp.log(jnp.asarray([[0.99], [0.01]]))
     steps = [
-        int(settle(start_SC, start_SC + jnp.asarray([[0.0], [nats]]), 0.5, 0.2, 1.5, 0.01, 50).steps)
+        int(settle(start_SC, start_SC + jnp.asarray([[0.0], [nats]]), 0.5, 0.2, 1.5, 0.01, 0.01, 50).steps)
         for nats in (0.0, 0.01, 2.0, 6.0, 12.0)
     ]
     assert steps[:2] == [1, 1]
@@ -40,25 +40,32 @@ def test_what_was_expected_takes_one_step_and_more_surprise_takes_more():
     assert steps[-1] > steps[1]
 
 
-def test_contexts_settle_to_the_tolerance_and_classes_stay_open_for_the_next_sample():
+def test_contexts_settle_to_the_tolerance_and_classes_to_the_slack():
     context_S, class_C = jnp.log(jnp.asarray([0.1, 0.9])), jax.nn.log_softmax(jnp.asarray([5.0, 0.0, 0.0]))
     target_SC = context_S[:, None] + class_C
     start_SC = context_S[:, None] - jnp.log(3 * jnp.ones(3))
-    settled = settle(start_SC, target_SC, 0.2, 0.0, 9.0, 0.01, 50)
-    before = settle(start_SC, target_SC, 0.2, 0.0, 9.0, 0.01, int(settled.steps) - 1)
+    settled = settle(start_SC, target_SC, 0.2, 0.0, 9.0, 0.01, 0.5, 50)
+    before = settle(start_SC, target_SC, 0.2, 0.0, 9.0, 0.01, 0.5, int(settled.steps) - 1)
     assert settled.steps > 1
-    assert 0.01 < divergence(settled.log_q, target_SC) <= OPEN < divergence(before.log_q, target_SC)
+    assert 0.01 < divergence(settled.log_q, target_SC) <= 0.5 < divergence(before.log_q, target_SC)
     # The same odds, of contexts.
-    halted = settle(jnp.log(jnp.full((3, 1), 1 / 3)), class_C[:, None], 0.2, 0.0, 9.0, 0.01, 50)
+    halted = settle(jnp.log(jnp.full((3, 1), 1 / 3)), class_C[:, None], 0.2, 0.0, 9.0, 0.01, 0.5, 50)
     assert halted.steps > settled.steps
     assert divergence(halted.log_q, class_C[:, None]) <= 0.01
+
+
+def space_of(slots, hp, labels=2):
+    state = workspace.init(hp, labels, labels, window.empty(hp.specialists, 4, labels, labels, 3))
+    belief = jnp.where(jnp.arange(hp.specialists) < slots, 1 / slots, 0.0)
+    return state._replace(slots=jnp.asarray(slots, jnp.int32), belief=belief)
 
 
 def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     expected_SC = jnp.log(jnp.asarray([[0.35, 0.15, 0.1], [0.06, 0.3, 0.04]]))
     doubt_S, label = jnp.asarray([0.05, 0.6]), 1
     hp = HParams(specialists=2, without="settling", inference_steps=100)
-    settled = workspace.witness(workspace.Settlement(expected_SC, jnp.asarray(1)), doubt_S, jnp.asarray(label), hp)
+    state, expected = space_of(2, hp, labels=3), workspace.Settlement(expected_SC, jnp.asarray(1))
+    settled = workspace.witness(state, expected, doubt_S, jnp.asarray(label), hp)
     weight_S = (1 - doubt_S) * jnp.exp(expected_SC[:, label]) + doubt_S / 3 * jnp.exp(expected_SC).sum(1)
     np.testing.assert_allclose(settled.contexts, weight_S / weight_S.sum(), rtol=1e-4)
     given_SC = jnp.exp(settled.log_q) / settled.contexts[:, None]
@@ -68,10 +75,22 @@ def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     np.testing.assert_allclose(odds_S, surely_S, rtol=1e-3)
 
 
-def space_of(slots, hp, labels=2):
-    state = workspace.init(hp, labels, labels, window.empty(hp.specialists, 4, labels, labels, 3))
-    belief = jnp.where(jnp.arange(hp.specialists) < slots, 1 / slots, 0.0)
-    return state._replace(slots=jnp.asarray(slots, jnp.int32), belief=belief)
+def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps():
+    hp = HParams(specialists=2)
+    state, nats = space_of(1, hp), np.random.default_rng(0).exponential(0.4, 300)
+    for i, each in enumerate(nats):
+        state = workspace.surprised(state, jnp.asarray(each), jnp.asarray(True))._replace(taught=jnp.asarray(i + 1.0))
+        if i == 50:
+            np.testing.assert_allclose(state.usual, (1 + nats[:51].sum()) / 52, rtol=1e-5)
+    np.testing.assert_allclose(state.usual, 0.4, atol=0.1)
+    assert workspace.surprised(state, jnp.asarray(9.0), jnp.asarray(False)).usual == state.usual
+    expected = workspace.Settlement(jnp.log(jnp.asarray([[0.3, 0.7], [1e-20, 1e-20]])), jnp.asarray(1))
+    label, doubt_S = jnp.asarray(0), jnp.full(2, 0.02)
+    calm, stirred = (
+        workspace.witness(state._replace(usual=jnp.asarray(usual)), expected, doubt_S, label, hp)
+        for usual in (0.1, 1.0)
+    )
+    assert calm.steps > stirred.steps == 1
 
 
 @pytest.mark.slow
