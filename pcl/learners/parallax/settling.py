@@ -7,9 +7,9 @@ evidence. Its natural gradient is log q - log p, so that a step is
 
 Settling begins from what was expected and halts once little free energy is left to lose, F(q) - min F = KL(q | p) in
 nats: for contexts, which last, no more than a tolerance; for classes given the context, which the next sample asks
-anew, no more than a slack, which follows the usual surprise (`workspace`). (The change of the belief is no measure: a belief that is
-sure of the wrong thing hardly moves at first.) What was expected needs one step; the number of steps grows with the
-surprise.
+anew, no more than a slack that follows the usual surprise (`workspace`). (The change of the belief is no measure: a
+belief that is sure of the wrong thing hardly moves at first.) What was expected needs one step; the number of steps
+grows with the surprise.
 Evidence arrives without the belief in it (the cavity): it is computed from the sample alone, so that a persistent
 belief cannot confirm itself.
 Sources: natural gradient as mirror descent, Khan and Rue (2023), The Bayesian learning rule, JMLR 24(281).
