@@ -5,7 +5,7 @@ On permuted labels a belief that does not last costs 56 points (97.3 to 41.4) an
 speak for new contexts 0.5 there and 1.3 on permuted pixels; no lag memory 0.3. Where surprise is not
 decomposed, five or six contexts are found on permuted pixels instead of three, at half a point. On plain
 Split-Digits sums that fade by a thousandth a sample (`retention`) cost 1.5 points at the end, and learning but the
-newest sample 2.2. Nothing is lost here without bounds of surprise, without synapses, sleep, the past or latents that
+newest sample 2.0. Nothing is lost here without bounds of surprise, without synapses, sleep, the past or latents that
 move, so that none of these is shown to be needed; what the last two are worth on Electricity says `electricity`, and
 what sleep is where contexts differ little, `contexts`. Settling to the end at every sample changes nothing either, with
 36 to 38 times the steps. Settling is cheap beside the votes that it reads: of all operations those steps are 2 %.

@@ -36,14 +36,14 @@ pixels change and not where labels do (`fig_contexts`).
 Settling takes 1.01 to 1.10 steps a sample once a visit is a quarter old (`mean_k_quiet`) where pixels are permuted or
 inverted, names are changed or both, on all three data sets (1.11 and 1.14 in pairs of Fashion-MNIST's classes), for
 classes are settled only as far as labels surprise more than is usual; steps follow the surprise at the label
-(Spearman's correlation 0.50 to 0.79 there, 0.48 where permuted digits come two classes at a time). Where the
-context is less clear it takes more: exchanged coordinates 1.13 to 1.15 (1.27 to 1.44 in pairs), rotated MNIST 1.17 (1.21),
-names that fade 1.21 and 1.22; and 1.9 and 2.0 where pixels fade, for after many changes another is expected at every
-sample, whatever its label (-0.24 and -0.12).
+(Spearman's correlation 0.50 to 0.79 there, 0.48 where permuted digits come two classes at a time). Where the context is
+less clear it takes more: exchanged coordinates 1.13 to 1.15 (1.27 to 1.44 in pairs), rotated MNIST 1.17 (1.21), names
+that fade 1.21 and 1.22; and 1.9 and 2.0 where pixels fade, for after many changes another is expected at every sample,
+whatever its label (-0.24 and -0.12).
 
 Where it falls short: names of Fashion-MNIST, whose classes are confused, take several contradictions until they are
 recalled. It keeps 97.1 % of three sets (80.0 of 82.3), and where renamed classes come in pairs there is a context too
-many in one life of five (78.0 of 77.4). Pixels that fade cost little (99.6 and 99.3 % on digits and MNIST), but on
+many in one life of five (78.2 of 77.4). Pixels that fade cost little (99.6 and 99.3 % on digits and MNIST), but on
 MNIST there is a context too many in two lives of five. On permuted digits one context for everything is hardly worse,
 and on inverted ones it is better while living: there contexts are hardly needed.
 
