@@ -9,6 +9,7 @@ import pytest
 
 from pcl import learners
 from pcl.fields import replace
+from pcl.learners.parallax import workspace
 from pcl.types import Batch, Spec
 from tests.learners.parallax.streams import RECURRING, frozen, lived
 
@@ -176,7 +177,11 @@ def test_unlabelled_rows_of_a_known_sensor_move_the_belief_and_teach_nothing():
 
 def test_the_workspace_settles_in_one_step_when_all_is_as_expected():
     live, state = made()
-    state, _ = live(state, rows(300))
+    state, (info, *_) = live(state, rows(300))
+    usual = 1.0
+    for before, nats in enumerate(info.surprise):
+        usual += (nats - usual) / min(before + 2, workspace.LATELY)
+    np.testing.assert_allclose(state.workspace.usual, usual, rtol=1e-4)
     _, (info, *_) = live(state, rows(100, 7))
     assert info.inference_steps.mean() <= 1.1
     _, (shifted, *_) = live(state, rows(3, 8, (1, 2, 0)))
