@@ -13,10 +13,11 @@ from pcl.learners.parallax import bank, code, maps, sleep, succession, surprise,
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
+from pcl.learners.parallax.settling import Settlement
 from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import discriminators
-from pcl.learners.parallax.workspace import Opinion, Settlement, Workspace
+from pcl.learners.parallax.workspace import Opinion, Workspace
 from pcl.network import code as sensory
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 

@@ -24,11 +24,16 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
 
-class Settled(NamedTuple):
-    """Log belief, normalised over all its entries, and the steps that it took."""
+class Settlement(NamedTuple):
+    """A settled belief over contexts and labels, normalised over both, and the steps that it took."""
 
     log_q: Float[Array, "S C"]
     steps: Int[Array, ""]
+
+    @property
+    def contexts(self) -> Float[Array, " S"]:
+        """Posterior of each context."""
+        return jnp.exp(self.log_q).sum(1)
 
 
 def settle(
@@ -40,7 +45,7 @@ def settle(
     tolerance: ArrayLike,
     slack: ArrayLike,
     most: int,
-) -> Settled:
+) -> Settlement:
     """From the log belief `start` towards `target` = log p, up to a constant each; finite.
 
     It halts with a free energy of contexts up to `tolerance` nats and of classes given contexts up to `slack` nats.
@@ -63,7 +68,7 @@ def settle(
 
     begin = (start_SC, jnp.zeros_like(start_SC), jnp.zeros((), bool), jnp.zeros((), jnp.int32))
     log_q, _, _, steps = jax.lax.while_loop(running, step, begin)
-    return Settled(log_q, steps)
+    return Settlement(log_q, steps)
 
 
 def normalised(log_q: Float[Array, "..."]) -> Float[Array, "..."]:

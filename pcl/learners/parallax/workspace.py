@@ -18,7 +18,7 @@ from pcl.learners.parallax import maps
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.protocol import UNSEEN, Vote
-from pcl.learners.parallax.settling import settle
+from pcl.learners.parallax.settling import Settlement, settle
 from pcl.learners.parallax.window import Window
 
 NOVELTY = 0.02  # prior probability that a sample is of a class never seen
@@ -56,23 +56,6 @@ class Opinion(NamedTuple):
     typicality: Float[Array, " S"]  # of the input, in standard deviations; 0 where it cannot be told
     calibrated: Bool[Array, " S"]
     known: Bool[Array, "S L"]  # latents that may speak of a change of context
-
-
-class Settlement(NamedTuple):
-    """A settled belief: over contexts, over labels given each context, and the steps that it took."""
-
-    log_q: Float[Array, "S C"]
-    steps: Int[Array, ""]
-
-    @property
-    def contexts(self) -> Float[Array, " S"]:
-        """Posterior of each context."""
-        return jnp.exp(self.log_q).sum(1)
-
-    @property
-    def labels(self) -> Float[Array, " C"]:
-        """Posterior of each label."""
-        return jnp.exp(self.log_q).sum(0)
 
 
 def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
@@ -196,5 +179,4 @@ def surprised(state: Workspace, nats: Float[Array, ""], teaches: Bool[Array, ""]
 def _settle(state: Workspace, start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
     slack = jnp.minimum(SLACK * state.usual, MOST_SLACK)
     tolerance = -1.0 if hp.without == "settling" else hp.tolerance
-    settled = settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, tolerance, slack, hp.inference_steps)
-    return Settlement(*settled)
+    return settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, tolerance, slack, hp.inference_steps)

@@ -172,16 +172,22 @@ def test_unlabelled_rows_of_a_known_sensor_move_the_belief_and_teach_nothing():
     after, _ = live(state, home._replace(labelled=jnp.zeros((2, 1), bool)))
     assert state.workspace.belief[1] > 0.9
     assert after.workspace.belief[0] > 0.9
+    assert after.workspace.usual == state.workspace.usual
     jax.tree.map(np.testing.assert_array_equal, after.banks, state.banks)
 
 
-def test_the_workspace_settles_in_one_step_when_all_is_as_expected():
+def test_the_usual_surprise_is_that_of_the_labels_that_came():
     live, state = made()
     state, (info, *_) = live(state, rows(300))
     usual = 1.0
     for before, nats in enumerate(info.surprise):
         usual += (nats - usual) / min(before + 2, workspace.LATELY)
     np.testing.assert_allclose(state.workspace.usual, usual, rtol=1e-4)
+
+
+def test_the_workspace_settles_in_one_step_when_all_is_as_expected():
+    live, state = made()
+    state, _ = live(state, rows(300))
     _, (info, *_) = live(state, rows(100, 7))
     assert info.inference_steps.mean() <= 1.1
     _, (shifted, *_) = live(state, rows(3, 8, (1, 2, 0)))

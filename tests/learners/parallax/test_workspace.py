@@ -11,7 +11,7 @@ from scipy import stats
 
 from pcl.learners.parallax import maps, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.settling import free_energy, settle
+from pcl.learners.parallax.settling import Settlement, free_energy, settle
 from pcl.learners.parallax.workspace import Opinion
 
 PACKAGE = Path(maps.__file__).parent
@@ -64,7 +64,7 @@ def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     expected_SC = jnp.log(jnp.asarray([[0.35, 0.15, 0.1], [0.06, 0.3, 0.04]]))
     doubt_S, label = jnp.asarray([0.05, 0.6]), 1
     hp = HParams(specialists=2, without="settling", inference_steps=100)
-    state, expected = space_of(2, hp, labels=3), workspace.Settlement(expected_SC, jnp.asarray(1))
+    state, expected = space_of(2, hp, labels=3), Settlement(expected_SC, jnp.asarray(1))
     settled = workspace.witness(state, expected, doubt_S, jnp.asarray(label), hp)
     weight_S = (1 - doubt_S) * jnp.exp(expected_SC[:, label]) + doubt_S / 3 * jnp.exp(expected_SC).sum(1)
     np.testing.assert_allclose(settled.contexts, weight_S / weight_S.sum(), rtol=1e-4)
@@ -84,7 +84,7 @@ def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps(
             np.testing.assert_allclose(state.usual, (1 + nats[:51].sum()) / 52, rtol=1e-5)
     np.testing.assert_allclose(state.usual, 0.4, atol=0.1)
     assert workspace.surprised(state, jnp.asarray(9.0), jnp.asarray(False)).usual == state.usual
-    expected = workspace.Settlement(jnp.log(jnp.asarray([[0.3, 0.7], [1e-20, 1e-20]])), jnp.asarray(1))
+    expected = Settlement(jnp.log(jnp.asarray([[0.3, 0.7], [1e-20, 1e-20]])), jnp.asarray(1))
     label, doubt_S = jnp.asarray(0), jnp.full(2, 0.02)
     calm, stirred = (
         workspace.witness(state._replace(usual=jnp.asarray(usual)), expected, doubt_S, label, hp)
