@@ -3,29 +3,44 @@
 python -m scripts.compact_results --results_dir=results
 """
 
-from pathlib import Path
+import contextlib
 
 from absl import flags
 
 from pcl.command import launch
 from pcl.errors import UsageError
-from pcl.runner.store import Store
+from pcl.runner.store import Store, experiments
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("results_dir", "results", "Folder of the records.")
 
 
 def main() -> None:
-    """Compact every experiment below the folder, and print what that saved."""
-    folder = Path(FLAGS.results_dir)
-    experiments = sorted({part.parent.name for part in folder.glob("*/part-*.parquet")})
-    if not experiments:
-        raise UsageError(f"no results in {folder}: name the folder that holds the experiments' folders")
-    for name in experiments:
-        store = Store(folder, name)
-        before = sum(part.stat().st_size for part in store.parts())
-        store.compact()
-        print(f"{name}: {before:,} to {sum(part.stat().st_size for part in store.parts()):,} bytes")
+    """Compact every experiment below the folder, and print what that saved; one that cannot be is left as it is.
+
+    Raises:
+      UsageError: an experiment could not be compacted.
+    """
+    failed = []
+    for name in experiments(FLAGS.results_dir):
+        store = Store(FLAGS.results_dir, name)
+        try:
+            before = _bytes(store)
+            store.compact()
+            print(f"{name}: {before:,} to {_bytes(store):,} bytes")
+        except UsageError as error:
+            failed.append(f"{name} is left as it is: {error}")
+    if failed:
+        raise UsageError("; ".join(failed))
+
+
+def _bytes(store: Store) -> int:
+    """Size of all parts, without those that another process joins with others meanwhile."""
+    total = 0
+    for part in store.parts():
+        with contextlib.suppress(FileNotFoundError):
+            total += part.stat().st_size
+    return total
 
 
 if __name__ == "__main__":

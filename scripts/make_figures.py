@@ -6,6 +6,7 @@ python -m scripts.make_figures --only=fig_wall,tab_split_digits --results_dir=re
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 
 from absl import flags
@@ -27,32 +28,51 @@ def names() -> list[str]:
 def main() -> None:
     """Run the chosen scripts and print every file written; without a choice, what has no records is left out.
 
+    What cannot be drawn stops nothing else: each cause is named at the end.
+
     Raises:
-      UsageError: a chosen script, or every one, has no records, or a file cannot be written.
+      UsageError: a chosen script, or every one, has no records; a script's records or files are bad.
     """
     for name in FLAGS.only:
         if name not in names():
             raise unknown("figure or table", name, names())
+    chosen = FLAGS.only or names()
     missing: dict[str, UsageError] = {}
-    for name in FLAGS.only or names():
+    failed: dict[str, list[str]] = {}  # cause -> what it stopped
+    for name in chosen:
         try:
             written = importlib.import_module(f"scripts.{name}").main(Path(FLAGS.results_dir))
         except NoResults as error:
             missing[name] = error
         except FileNotFoundError as error:
             missing[name] = NoResults(f"{name} is drawn from {error.filename}, which is missing: measure it first")
+        except UsageError as error:
+            failed.setdefault(str(error), []).append(name)
         except OSError as error:
-            raise UsageError(
-                f"{name} cannot be written ({error.strerror or error}): {error.filename or FLAGS.results_dir}"
+            cause = (
+                f"cannot write ({error.strerror or error}): {error.filename or FLAGS.results_dir}"
                 " must be a writable place with room"
-            ) from error
+            )
+            failed.setdefault(cause, []).append(name)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            cause = (
+                f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno} ({error}): are records missing?"
+            )
+            failed.setdefault(cause, []).append(name)
         else:
             for path in written:
                 print(path)
-    if missing and (FLAGS.only or len(missing) == len(names())):
-        raise next(iter(missing.values()))
-    for name, why in missing.items():
-        print(f"{name} is left out: {why}", file=sys.stderr)
+    causes = [f"{', '.join(stopped)} not drawn: {cause}" for cause, stopped in failed.items()]
+    if missing and (FLAGS.only or len(missing) == len(chosen)):
+        causes += map(str, missing.values()) if FLAGS.only else [str(next(iter(missing.values())))]
+    else:
+        for name, why in missing.items():
+            print(f"{name} is left out: {why}", file=sys.stderr)
+    for cause in causes[:-1]:
+        print(f"error: {cause}", file=sys.stderr)
+    if causes:
+        raise UsageError(causes[-1])
 
 
 if __name__ == "__main__":

@@ -28,3 +28,13 @@ def _forget_compiled_programs():
     """Compiled programs are kept for ever otherwise: gigabytes by the end of the suite."""
     yield
     jax.clear_caches()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests of faults measured, as they said it by `record_property("figure", text)`."""
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    figures = {text for r in reports for name, text in getattr(r, "user_properties", ()) if name == "figure"}
+    if figures:
+        terminalreporter.section("figures of faults")
+        for text in sorted(figures):
+            terminalreporter.write_line(text)

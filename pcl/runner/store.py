@@ -1,17 +1,20 @@
 """The results: one Parquet part a chunk, one self-describing row a run. Imports no JAX."""
 
 import contextlib
-import hashlib
 import os
+import sys
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pcl.errors import NoResults, UsageError
+from pcl.runner import parts
+from pcl.runner.parts import BadPart
+from pcl.runner.versions import Row, Stored, content, sort_out
 
 CURVE = pa.list_(pa.float32())
 STEPS = pa.list_(pa.int32())
@@ -78,111 +81,199 @@ COLUMNS = pa.schema(
 SPLIT = [f"{field.name}.list.element" for field in COLUMNS if field.type == CURVE]
 # Columns that older parts do not have: what they would say is not known, and reads as None.
 OPTIONAL = ("input_surprise", "residual", "belief", "contexts", "refused", "merged", "split", "skipped")
+# Columns that tell runs apart; they are never null.
+KEYS = ("run_id", "stream", "learner", "variant", "seed", "config")
 # Columns that may differ between two executions of the same run on one machine.
 CIRCUMSTANCES = ("timing", "provenance")
+# Columns that may differ between copies of a run: those, and the names that it was given.
+MAY_DIFFER = (*CIRCUMSTANCES, "experiment", "stream", "variant")
+LISTINGS = 100  # most times that a folder is listed until nothing new has appeared meanwhile
 
 
 class Store:
-    """The records of one experiment: `<results_dir>/<experiment>/part-<hash>.parquet`."""
+    """The records of one experiment: `<results_dir>/<experiment>/part-<digest of its bytes>.parquet`."""
 
     def __init__(self, results_dir: str | Path, experiment: str):
         self.folder = Path(results_dir) / experiment
+        self._said: set[Path] = set()
 
     def parts(self) -> list[Path]:
-        """The finished parts; what a killed process left under a temporary name is not one."""
-        return sorted(self.folder.glob("part-*.parquet"))
+        """The finished parts; what a killed process left under a temporary name is not one.
+
+        Raises:
+          UsageError: the folder cannot be listed.
+        """
+        return parts.listed(self.folder)
 
     def ids(self) -> set[str]:
-        """Ids of all finished runs."""
-        return {run_id for part in self.parts() for run_id in _read(part, ["run_id"])["run_id"].to_pylist()}
+        """Ids of all finished runs; a bad part is left out and named on stderr: what it held is missing.
 
-    def records(self, wanted: Collection[str] | None = None) -> list[dict[str, Any]]:
-        """All rows (or those whose ids are `wanted`) as dictionaries, in an order that parts do not decide.
+        Raises:
+          UsageError: the folder or a part may not be read.
+        """
+        tables, bad = self._tables(["run_id"])
+        self._say(bad)
+        return {run_id for table in tables.values() for run_id in table["run_id"].to_pylist()}
+
+    def records(self, wanted: Collection[str] | None = None) -> list[Row]:
+        """All rows (or those whose ids are `wanted`), each run once, in an order that parts do not decide.
+
+        Among the `wanted` a bad part is left out and named on stderr; of all rows none may be missing unseen.
 
         Raises:
           NoResults: there are none at all.
-          UsageError: a part cannot be read, or two versions of one run are among them: its
-            settings have changed since the older was made, and no mean may mix the two.
+          UsageError: a part is bad or may not be read, or rows conflict (`sort_out`): no mean may mix them.
         """
-        rows: dict[str, dict[str, Any]] = {}
-        seen: dict[tuple, tuple[str, Path]] = {}
-        for part in self.parts():
-            for row in _read(part).to_pylist():
-                if wanted is None or row["run_id"] in wanted:
-                    rows[row["run_id"]] = row
-                    run = row["stream"], row["learner"], row["variant"], row["seed"]
-                    run_id, other = seen.setdefault(run, (row["run_id"], part))
-                    if run_id != row["run_id"]:
-                        raise UsageError(
-                            f"{part} and {other.name} hold two versions of {run[1]} on {run[0]}, seed {run[3]}:"
-                            " delete the older part"
-                        )
-        if wanted is None and not rows:
+        runs = self._runs(wanted)
+        if wanted is None and not runs:
             raise NoResults(
                 f"no results in {self.folder}: run `python -m experiments.run --experiment={self.folder.name}` first"
             )
-        return sorted(rows.values(), key=lambda r: (r["stream"], r["learner"], r["variant"], r["seed"], r["run_id"]))
+        return _ordered(runs)
+
+    def read(self, wanted: Collection[str] | None = None) -> tuple[list[Stored], list[BadPart]]:
+        """All rows (or the `wanted`) as they are stored, and the parts that cannot be believed.
+
+        Raises:
+          UsageError: the folder or a part may not be read.
+        """
+        tables, bad = self._tables()
+        if wanted is not None:
+            ids = pa.array(list(wanted), pa.string())
+            tables = {part: table.filter(pc.is_in(table["run_id"], ids)) for part, table in tables.items()}
+        return [(part, row) for part, table in tables.items() for row in table.to_pylist()], bad
 
     def require_writable(self) -> None:
-        """Fail now rather than after the computation.
+        """Fail now rather than after the computation, and clear what killed writers left long ago.
 
         Raises:
           UsageError: the folder cannot be made or written.
         """
         with _one_line(f"cannot write to {self.folder}", "name another folder with --results_dir"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                parts.clear_leftovers(self.folder, os.fstat(file.fileno()).st_mtime)
 
-    def write(self, rows: Sequence[dict[str, Any]]) -> Path:
-        """Write one part under a temporary name, then rename it: a part is whole or absent.
+    def write(self, rows: Sequence[Row]) -> Path:
+        """Write one part, whole or not at all.
 
         Raises:
           UsageError: the part could not be written (a full disk, say); finished parts are kept.
         """
-        digest = hashlib.sha256("".join(sorted(row["run_id"] for row in rows)).encode()).hexdigest()[:16]
-        final, temporary = self.folder / f"part-{digest}.parquet", self.folder / f".part-{digest}.{os.getpid()}.tmp"
-        with _one_line(f"cannot write {final}", "make room or name another --results_dir; finished parts are kept"):
-            try:
-                table = pa.Table.from_pylist(list(rows), schema=COLUMNS)
-                pq.write_table(
-                    table,
-                    temporary,
-                    compression="zstd",
-                    compression_level=9,
-                    use_dictionary=False,
-                    use_byte_stream_split=SPLIT,
-                )
-                with open(temporary, "rb") as written:
-                    os.fsync(written.fileno())
-                os.replace(temporary, final)
-            finally:
-                temporary.unlink(missing_ok=True)
-        return final
+        sink = pa.BufferOutputStream()
+        pq.write_table(
+            pa.Table.from_pylist(list(rows), schema=COLUMNS),
+            sink,
+            compression="zstd",
+            compression_level=9,
+            use_dictionary=False,
+            use_byte_stream_split=SPLIT,
+            write_page_checksum=True,
+        )
+        remedy = "make room or name another --results_dir; finished parts are kept"
+        with _one_line(f"cannot write a part to {self.folder}", remedy):
+            return parts.write(self.folder, sink.getvalue().to_pybytes())
 
     def compact(self) -> None:
-        """All parts as one, which takes a fraction of their bytes; until that is whole, none is deleted."""
-        parts = self.parts()
-        if len(parts) > 1:
-            whole = self.write(self.records())
-            for part in parts:
-                if part != whole:
-                    part.unlink()
+        """All parts as one, which takes a fraction of their bytes; none is deleted before that is whole.
+
+        Beside another compaction: each keeps a part of which no other has more rows or newer ones, and deletes only
+        parts that this one replaces; of two parts with the same rows both keep the same.
+
+        Raises:
+          UsageError: a part is bad, rows conflict, or the whole cannot be written; nothing is deleted.
+        """
+        runs = self._runs()
+        if not runs:
+            return
+        old = {part for copies in runs.values() for part, _ in copies}
+        newest = [{part for part, row in copies if content(row) == content(copies[0][1])} for copies in runs.values()]
+        complete = [part for part in set.intersection(*newest) if parts.is_verified(part)]
+        whole = min(complete) if complete else self.write(_ordered(runs))
+        gone = contextlib.suppress(FileNotFoundError)  # another compaction has joined it with more
+        with _one_line(f"cannot delete what is joined in {whole}", "you must have the right to write its folder"), gone:
+            parts.read(whole)
+            for part in old - {whole}:
+                part.unlink(missing_ok=True)
+
+    def _runs(self, wanted: Collection[str] | None = None) -> dict[str, list[Stored]]:
+        """The copies of each run, after everything that `records` refuses."""
+        rows, bad = self.read(wanted)
+        if bad and wanted is None:
+            raise bad[0]
+        self._say(bad)
+        runs, conflicts = sort_out(rows, MAY_DIFFER)
+        if conflicts:
+            raise UsageError(f"{conflicts[0]}: {parts.remedy(self.folder)} sets the older aside")
+        return runs
+
+    def _tables(self, columns: list[str] | None = None) -> tuple[dict[Path, pa.Table], list[BadPart]]:
+        """Every part that can be believed, and the others; nothing is missed while parts are joined by others."""
+        tables: dict[Path, pa.Table] = {}
+        bad: dict[Path, BadPart] = {}
+        for _ in range(LISTINGS):
+            new = [part for part in self.parts() if part not in tables and part not in bad]
+            if not new:
+                return tables, list(bad.values())
+            for part in new:
+                try:
+                    tables[part] = _decode(part, parts.read(part), columns)
+                except BadPart as error:
+                    bad[part] = error
+                except FileNotFoundError:
+                    continue  # joined with others: the next listing has the whole
+        raise UsageError(f"{self.folder} changes faster than it can be read: {LISTINGS} listings, each with a new part")
+
+    def _say(self, bad: Sequence[BadPart]) -> None:
+        for error in bad:
+            if error.part not in self._said:
+                print(f"warning: {error}; until then it is left out", file=sys.stderr)
+                self._said.add(error.part)
 
 
-def _read(part: Path, columns: list[str] | None = None) -> pa.Table:
+def experiments(results_dir: str | Path) -> list[str]:
+    """Names of the experiments that have parts below a folder, and of folders there that cannot be listed.
+
+    Raises:
+      UsageError: it cannot be listed itself, or has none.
+    """
+    found = []
+    for name in parts.names(Path(results_dir)):
+        folder = Path(results_dir) / name
+        try:
+            if os.path.isdir(folder) and parts.listed(folder):
+                found.append(name)
+        except UsageError:
+            found.append(name)
+    if not found:
+        raise UsageError(f"no results in {results_dir}: name the folder that holds the experiments' folders")
+    return found
+
+
+def _ordered(runs: Mapping[str, Sequence[Stored]]) -> list[Row]:
+    """The newest copy of each run."""
+    rows = [copies[0][1] for copies in runs.values()]
+    return sorted(rows, key=lambda r: (r["stream"], r["learner"], r["variant"], r["seed"], r["run_id"]))
+
+
+def _decode(part: Path, data: bytes, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a part; columns that it was made without are null."""
     try:
-        with pq.ParquetFile(part) as file:
+        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             missing = [name for name in OPTIONAL if name not in file.schema_arrow.names]
-            if not file.schema_arrow.equals(pa.schema([field for field in COLUMNS if field.name not in missing])):
-                raise UsageError(f"{part} is a record of another schema: move it away and run its experiment again")
-            table = file.read(columns)
-            for name in missing if columns is None else ():
-                table = table.append_column(COLUMNS.field(name), pa.nulls(len(table), COLUMNS.field(name).type))
-            return table
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{part} cannot be read ({reason}): delete it and run its experiment again") from error
+            same = file.schema_arrow.equals(pa.schema([field for field in COLUMNS if field.name not in missing]))
+            table = file.read(columns) if same else None
+        if table is not None:
+            table.validate(full=True)
+    except Exception as error:  # bytes that nothing verified may raise whatever a decoder has
+        raise BadPart(part, str(error).partition("\n")[0] or type(error).__name__) from error
+    if table is None:
+        raise BadPart(part, "a record of another schema")
+    if any(table[name].null_count for name in KEYS if name in table.column_names):
+        raise BadPart(part, f"a row without one of {', '.join(KEYS)}")
+    for name in missing if columns is None else ():
+        table = table.append_column(COLUMNS.field(name), pa.nulls(len(table), COLUMNS.field(name).type))
+    return table
 
 
 @contextlib.contextmanager

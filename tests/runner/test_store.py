@@ -5,15 +5,14 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from stored import row
 
 from pcl.errors import UsageError
-from pcl.runner.store import COLUMNS, OPTIONAL, Store
+from pcl.runner import parts
+from pcl.runner.check import Check
+from pcl.runner.store import COLUMNS, OPTIONAL, Store, experiments
 
-
-def row(run_id, seed=0, revisit_accuracy=None):
-    empty = {name: None for name in COLUMNS.names}
-    named = {"run_id": run_id, "stream": "s", "learner": "l", "variant": "{}", "seed": seed}
-    return empty | named | {"probe_accuracy": [[0.5, 1.0]], "hits": [1.0, 2.0], "revisit_accuracy": revisit_accuracy}
+LATER = "2026-01-01T00:00:01+00:00"
 
 
 def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
@@ -21,7 +20,7 @@ def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
     store.require_writable()
     store.write([row("b", 1)])
     assert store.records({"b"})[0]["seed"] == 1
-    store.write([row("a", 2), row("c", 0, [[0.0, 0.5]])])
+    store.write([row("a", 2), row("c", 0, revisit_accuracy=[[0.0, 0.5]])])
     assert store.ids() == {"a", "b", "c"}
     records = store.records()
     assert [r["run_id"] for r in records] == ["c", "b", "a"]
@@ -42,22 +41,142 @@ def test_compaction_leaves_one_part_and_every_record(tmp_path):
         assert store.records() == records
 
 
-def test_a_run_stored_twice_counts_once(tmp_path):
+def test_a_single_part_without_a_digest_gets_one_by_compaction(tmp_path):
     store = Store(tmp_path, "trial")
     store.require_writable()
-    store.write([row("a")])
-    store.write([row("a"), row("b", 1)])
-    assert len(store.records()) == 2
+    old = store.write([row("a"), row("b", 1)]).rename(store.folder / "part-0123456789abcdef.parquet")
+    records = store.records()
+    store.compact()
+    assert [parts.is_verified(part) for part in (old, *store.parts())] == [False, True]
+    assert store.records() == records
 
 
-def test_two_versions_of_a_run_are_not_mixed(tmp_path):
+def test_a_run_stored_twice_counts_once_and_its_newest_copy_counts(tmp_path):
+    """Names and circumstances differ between copies; NaN is NaN."""
     store = Store(tmp_path, "trial")
     store.require_writable()
-    store.write([row("a")])
-    store.write([row("b")])  # same stream, learner, variant and seed
-    with pytest.raises(UsageError, match=r"hold two versions of l on s, seed 0: delete the older part"):
-        store.records()
-    assert len(store.records({"b"})) == 1
+    nan = {"energy": [float("nan"), 1.0]}
+    for created in (LATER, "2025-12-31T00:00:00+00:00"):
+        timing = {"run_s": float(created == LATER)}
+        store.write([row("a", created=created, experiment=created, timing=timing, **nan), row("b", 1)])
+    first, second = store.records()
+    assert (first["run_id"], first["provenance"]["created"], first["timing"]["run_s"]) == ("a", LATER, 1.0)
+    assert second["run_id"] == "b"
+    store.compact()
+    assert [r["provenance"]["created"] for r in store.records()] == [LATER, row("b")["provenance"]["created"]]
+
+
+CONFLICTS = {
+    "another setting": (
+        [row("a"), row("b", 1)],
+        [row("c", step=0.2, created=LATER)],
+        r"two versions of l on s, which differ in learner\.step: .*check_results.* sets the older aside",
+    ),
+    "another setting, of other seeds": (
+        [row("a"), row("b", 1)],
+        [row("c", 2, step=0.2, created=LATER)],
+        r"two versions of l on s, which differ in learner\.step: ",
+    ),
+    "another number": (
+        [row("a"), row("b", 1)],
+        [row("a", created=LATER, hits=[1.0, 2.0000002])],
+        r"run a with different numbers: .*check_results.* sets the older aside",
+    ),
+    "another sign of zero": (
+        [row("a", hits=[0.0])],
+        [row("a", created=LATER, hits=[-0.0])],
+        r"run a with different numbers: ",
+    ),
+    "another status": ([row("a")], [row("a", created=LATER, status="diverged at step 3")], "run a with different"),
+}
+
+
+@pytest.mark.parametrize("kind", CONFLICTS)
+@pytest.mark.parametrize("order", [1, -1])
+def test_versions_are_not_mixed_and_the_older_rows_are_set_aside(tmp_path, kind, order, record_property):
+    old, new, message = CONFLICTS[kind]
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    first, second = (store.write(rows) for rows in (old, new)[::order])
+    before = {part: part.read_bytes() for part in (first, second)}
+    for refusing in (store.records, store.compact):
+        with pytest.raises(UsageError, match=message) as caught:
+            refusing()
+        assert {first.name, second.name} <= set(str(caught.value).replace("/", " ").split())
+    assert {part: part.read_bytes() for part in store.parts()} == before
+
+    check = Check(store)
+    superseded = first if order == 1 else second
+    assert check.superseded == [superseded]
+    assert check.faults == 1
+    assert any("are older than those of" in line for line in check.lines())
+    assert list(check.set_aside()) == [f"  {superseded.name} is set aside as {superseded.name}.superseded"]
+    assert superseded.with_name(f"{superseded.name}.superseded").read_bytes() == before[superseded]
+    assert Check(store).faults == 0
+    kept = {r["run_id"]: r["hits"] for r in store.records()}
+    newer = {r["run_id"]: r["hits"] for r in new}
+    rest = {r["run_id"]: r["hits"] for r in old if kind == "another number" and r["run_id"] == "b"}
+    assert {k: [pytest.approx(v) for v in hits] for k, hits in kept.items()} == newer | rest
+    record_property("figure", f"not mixed: {kind}")
+
+
+def test_rows_that_do_not_conflict_stay_when_others_of_their_part_are_superseded(tmp_path):
+    """As after a change of one learner's settings: its runs are made again, the other learners' still count."""
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    old = store.write([row("a"), row("b", 1), row("x", learner="m"), row("y", variant='{"width":3}')])
+    store.write([row("c", step=0.2, created=LATER)])
+    assert store.records({"c", "x"})  # what is asked for by its id is of one version
+    list(Check(store).set_aside())
+    assert [r["run_id"] for r in store.records()] == ["y", "c", "x"]
+    assert store.ids() == {"c", "x", "y"}
+    assert not old.exists()
+
+
+def test_versions_of_one_second_are_left_to_their_owner(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("a", hits=[1.0])])
+    store.write([row("a", hits=[2.0])])
+    check = Check(store)
+    (line,) = check.set_aside()
+    assert "made in one second: rename the one that is wrong to <part>.superseded" in line
+    assert Check(store).faults == 1
+    check.superseded[0].rename(f"{check.superseded[0]}.superseded")
+    assert len(store.records()) == 1
+
+
+def test_bad_parts_are_set_aside_under_names_that_are_free(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    good = store.write([row("a")])
+    bad = store.folder / "part-0.parquet"
+    for damage in (b"one", b"two", b"three"):
+        bad.write_bytes(damage)
+        check = Check(store)
+        assert check.faults == 1
+        assert [line for line in check.lines() if line.startswith("  part-0.parquet cannot be read: ")]
+        list(check.set_aside())
+        assert store.parts() == [good]
+    kept = [bad.with_name(f"part-0.parquet.bad{i}").read_bytes() for i in ("", "2", "3")]
+    assert kept == [b"one", b"two", b"three"]
+    assert [r["run_id"] for r in store.records()] == ["a"]
+
+
+def test_experiments_are_folders_with_parts(tmp_path):
+    with pytest.raises(UsageError, match="no results in"):
+        experiments(tmp_path / "nothing")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "part-0.parquet").write_bytes(b"")
+    with pytest.raises(UsageError, match="no results in"):
+        experiments(tmp_path)
+    for name in ("two", "one"):
+        store = Store(tmp_path, name)
+        store.require_writable()
+        store.write([row("a")])
+    assert experiments(tmp_path) == ["one", "two"]
+    with pytest.raises(UsageError, match=r"part-0\.parquet cannot be listed \(Not a directory\)"):
+        experiments(tmp_path / "part-0.parquet")
 
 
 def test_what_a_killed_process_left_is_not_a_part(tmp_path):
@@ -73,15 +192,24 @@ def test_no_results(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"not parquet", None])
-def test_corrupt_part(tmp_path, damage):
+def test_a_bad_part_is_named_and_what_it_held_is_missing(tmp_path, damage, capsys):
+    """Nobody is told to delete it, and it is not in the way of running again what it held."""
     store = Store(tmp_path, "trial")
     store.require_writable()
+    store.write([row("b", 1)])
     part = store.write([row("a")])
     part.write_bytes(part.read_bytes()[:-40] if damage is None else damage)
-    for read in (store.ids, store.records):
-        with pytest.raises(UsageError, match=f"{part.name} cannot be read .*delete it and run") as caught:
-            read()
+    assert store.ids() == {"b"}
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: {part} cannot be read (its bytes are not those that were written): `python -m ")
+    assert said.count("\n") == 1
+    for refusing in (store.records, store.compact):
+        with pytest.raises(UsageError, match=r"cannot be read .*check_results .*--set_aside` sets it aside") as caught:
+            refusing()
         assert "\n" not in str(caught.value)
+        assert "delete" not in str(caught.value)
+    store.write([row("a", created=LATER)])
+    assert [r["run_id"] for r in store.records({"a", "b"})] == ["a", "b"]
 
 
 def test_part_of_another_schema(tmp_path):
@@ -89,6 +217,16 @@ def test_part_of_another_schema(tmp_path):
     store.require_writable()
     pq.write_table(pa.table({"run_id": ["a"]}), store.folder / "part-0.parquet")
     with pytest.raises(UsageError, match="another schema"):
+        store.records()
+    assert store.ids() == set()
+
+
+@pytest.mark.parametrize("name", ["run_id", "stream", "learner", "variant", "seed", "config"])
+def test_a_row_that_does_not_say_which_run_it_is_of_is_bad(tmp_path, name):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("a") | {name: None}])
+    with pytest.raises(UsageError, match="a row without one of run_id, stream"):
         store.records()
 
 
@@ -119,7 +257,7 @@ def test_a_full_disk_leaves_finished_parts_and_no_half_one(tmp_path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UsageError, match=r"cannot write .*No space left on device.*finished parts are kept"):
+    with pytest.raises(UsageError, match=r"cannot write a part .*No space left on device.*finished parts are kept"):
         store.write([row("b")])
     assert store.ids() == {"a"}
     assert [path.name for path in store.folder.iterdir()] == [part.name for part in store.parts()]
