@@ -42,10 +42,8 @@ def main() -> None:
             print(f"{name}: {error}")
             left += 1
     if left:
-        remedy = (
-            "each needs what its line says" if FLAGS.set_aside else "the same command with --set_aside renames them"
-        )
-        raise UsageError(f"{left} faults in {FLAGS.results_dir}: {remedy}")
+        remedy = "each line says what it needs" if FLAGS.set_aside else "--set_aside renames such parts"
+        raise UsageError(f"what must not count in {FLAGS.results_dir}: {left} parts or folders; {remedy}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pcl.command import launch
 from pcl.errors import UsageError, unknown
 from pcl.evaluation.summary import setting_text
 from pcl.figures.report import write
+from pcl.runner import store
 from pcl.runner.store import Store
 
 FLAGS = flags.FLAGS
@@ -50,9 +51,7 @@ def select(results_dir: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     Raises:
       UsageError: there are no results, a name fits none or several, or the runs are not of one cell.
     """
-    experiments = sorted({part.parent.name for part in results_dir.glob("*/part-*.parquet")})
-    if not experiments:
-        raise UsageError(f"no results in {results_dir}: run an experiment first, or name another --results_dir")
+    experiments = store.experiments(results_dir)
     runs: dict[str, dict[str, Any]] = {}
     for name in names:
         found = _cell(results_dir, experiments, name) if ":" in name else _by_id(results_dir, experiments, name)

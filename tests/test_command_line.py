@@ -182,14 +182,16 @@ def test_what_the_user_got_wrong_is_one_line_and_exit_code_2(arguments, message)
     assert done.stderr.count("\n") == 1
 
 
-def test_corrupt_part_is_named(tmp_path):
+def test_a_corrupt_part_is_named_and_its_runs_are_executed_again(tmp_path):
     folder = tmp_path / "smoke" / "split_digits"
     folder.mkdir(parents=True)
     (folder / "part-00.parquet").write_bytes(b"PAR1")
-    done = command(*RUN, *SMOKE, f"--results_dir={tmp_path}", check=False)
-    assert done.returncode == 2
-    assert "part-00.parquet cannot be read" in done.stderr
-    assert "Traceback" not in done.stderr
+    one = ("--experiment=split_digits", "--smoke", "--learners=ncm", "--streams=split_digits")
+    done = command(*RUN, *one, f"--results_dir={tmp_path}")
+    assert "2 runs executed, 0 were there already" in done.stdout
+    assert done.stderr.count("part-00.parquet cannot be read") == 1
+    assert "check_results" in done.stderr
+    assert (folder / "part-00.parquet").read_bytes() == b"PAR1"
 
 
 def test_committed_records_can_be_read():
