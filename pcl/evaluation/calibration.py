@@ -11,14 +11,14 @@ def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: Arr
     """Spearman's rank correlation, over bins of the log, of mean surprise with prequential error, in -1 .. 1.
 
     All are [N] sums over the samples of a bin: of surprise over the `taught` ones, of right predictions over
-    the `seen` ones. Bins without either are left out. NaN for fewer than three bins, where surprise or error
-    never changes, and where a surprise is NaN. Spearman (1904), doi:10.2307/1412159.
+    the `seen` ones. Bins without either, or whose surprise is not finite, are left out. NaN for fewer than three bins,
+    and where surprise or error never changes. Spearman (1904), doi:10.2307/1412159.
 
     Raises:
       UsageError: the four are not equally long.
     """
     surprise, taught, hits, seen = vectors(surprise=surprise, taught=taught, hits=hits, seen=seen)
-    known = (taught > 0) & (seen > 0)
+    known = (taught > 0) & (seen > 0) & np.isfinite(surprise)
     mean, error = surprise[known] / taught[known], 1 - hits[known] / seen[known]
     if known.sum() < 3 or np.ptp(mean) == 0 or np.ptp(error) == 0:
         return np.nan
