@@ -20,7 +20,7 @@ from pcl.evaluation.record import (
     unsure,
 )
 from pcl.runner.run import make_run, probe_steps
-from pcl.types import Batch, Layout, Prediction
+from pcl.types import Batch, Info, Layout, Learner, Prediction, Schedule, Spec, Stream
 
 
 def small(name="pcn", kind="split", **settings):
@@ -99,6 +99,37 @@ def test_revisits_equal_a_plain_loop_and_change_nothing_else(name):
     np.testing.assert_array_equal(classes[0], classes[1])
     np.testing.assert_array_equal(classes[0], classes[2])
     assert (episodes[1].task == 1).all()
+
+
+def test_what_comes_back_looks_as_it_would_after_the_last_step():
+    """A stream of five steps whose label is the number of the step, and a learner that always answers 4."""
+    one = jnp.ones(1, bool)
+
+    def batch(label):
+        return Batch(jnp.zeros((1, 1)), label[None], one, one, jnp.zeros(1, int))
+
+    def revisit(world, step, data, group, steps):
+        return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], steps, 0), batch(step))
+
+    layout = Layout(jnp.arange(2), jnp.zeros(1, int), jnp.zeros(1, int))
+    stream = Stream(
+        spec=Spec((1,), 5),
+        steps=5,
+        task_ends=(),
+        chance=0.2,
+        schedule=lambda key, data: Schedule(None, jnp.arange(5), layout),
+        observe=lambda world, step, data: batch(step),
+        probe=None,
+        revisit=revisit,
+    )
+    learner = Learner(
+        init=lambda key, hp: jnp.zeros(()),
+        predict=lambda state, x, hp: Prediction(jax.nn.one_hot(jnp.full(len(x), 4), 5)),
+        update=lambda state, batch, hp: (state, Info()),
+    )
+    record = make_run(learner, stream, revisit_steps=3)(jax.random.key(0), None, None)
+    assert record.hits.tolist() == [0, 0, 0, 0, 1]
+    assert record.revisit_accuracy.tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
 @pytest.mark.slow
