@@ -1,10 +1,12 @@
 """Whether a learner's surprise and confidence mean what they say. Imports no JAX."""
 
+import itertools
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
-from pcl.evaluation.checks import vectors
+from pcl.evaluation.checks import Vector, known_mean, vectors
 
 
 def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: ArrayLike, seen: ArrayLike) -> float:
@@ -23,6 +25,23 @@ def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: Arr
     if known.sum() < 3 or np.ptp(mean) == 0 or np.ptp(error) == 0:
         return np.nan
     return float(spearmanr(mean, error).statistic)
+
+
+def tenths_by_surprise(surprise: ArrayLike, cost: ArrayLike, taught: ArrayLike) -> tuple[Vector, Vector]:
+    """Mean surprise and mean cost of tenths of a log [10], the tenth of its bins with the least surprise first.
+
+    All are [N] sums over the samples of a bin that were learned from, `taught` of them: of surprise and of what they
+    cost. Bins without any are left out. NaN for a tenth without a bin.
+
+    Raises:
+      UsageError: the three are not equally long.
+    """
+    surprise, cost, taught = vectors(surprise=surprise, cost=cost, taught=taught)
+    means = np.stack([surprise, cost])[:, taught > 0] / taught[taught > 0]
+    ranked = means[:, np.argsort(means[0], kind="stable")]
+    edges = np.arange(11) * ranked.shape[1] // 10
+    least, most = np.transpose([known_mean(ranked[:, a:b], 1) for a, b in itertools.pairwise(edges)])
+    return least, most
 
 
 def expected_calibration_error(confidence: ArrayLike, hits: ArrayLike, count: ArrayLike) -> float:

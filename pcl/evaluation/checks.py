@@ -40,7 +40,7 @@ def known_mean(values: ArrayLike, axis: int | None = None) -> Any:
     return ratio(np.where(known, values, 0.0).sum(axis), known.sum(axis))
 
 
-def ratio(total: ArrayLike, count: ArrayLike) -> Any:
+def ratio(total: ArrayLike | float, count: ArrayLike | float) -> Any:
     """`total / count`, NaN where nothing was counted."""
     total, count = np.broadcast_arrays(np.asarray(total, float), np.asarray(count, float))
     return np.divide(total, count, where=count > 0, out=np.full(total.shape, np.nan))[()]

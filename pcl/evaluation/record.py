@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float, Int
 
 from pcl.types import Batch, Layout, Prediction
 
-
 SUMMED_AT_ONCE = 1024  # terms that are added up one after the other, before rounding could matter
 
 

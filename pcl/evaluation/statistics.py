@@ -15,7 +15,7 @@ from pcl.errors import UsageError
 from pcl.evaluation.checks import Vector, known_mean, ratio
 
 RESAMPLES = 9999
-METHOD = "95 % interval of the mean, Student's t"  # as captions name it
+METHOD = "95 % Student's t interval"  # of the mean, as captions name it
 
 
 class Comparison(NamedTuple):
