@@ -14,7 +14,7 @@ from pcl.evaluation.summary import Record, measure
 from pcl.figures.curves import over_seeds
 from pcl.figures.panels import line, points
 from pcl.figures.style import available, marked, save_figure
-from pcl.runner.store import Store
+from scripts.records import records_of
 
 STREAMS = {
     "digits_visible": "digits, pixels permuted",
@@ -26,22 +26,31 @@ COLUMNS = ("panel", "stream", "learner", "x", "mean", "low", "high")
 
 
 def main(results_dir: Path) -> list[Path]:
-    """Draw the figure from `<results_dir>/contexts` and `<results_dir>/ablations`; returns the files written."""
+    """Draw the figure from `<results_dir>/contexts` and `<results_dir>/ablations`; returns the files written.
+
+    Raises:
+      NoResults: there are records for neither panel.
+    """
+    records = records_of(results_dir, "contexts", "ablations")
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8), gridspec_kw={"wspace": 0.3})
     plotted: list[dict[str, object]] = []
-    found = [r for r in Store(results_dir, "contexts").records() if (r["learner"], r["variant"]) == ("parallax", "{}")]
-    for i, stream in enumerate(available("fig_compute", "stream", STREAMS, {r["stream"] for r in found})):
-        runs = [r for r in found if r["stream"] == stream]
-        by_run = [tenths_by_surprise(r["surprise"], r["inference_steps"], r["taught"]) for r in runs]
+    life = ("contexts", "parallax", "{}")
+    lives = [r for r in records if (r["experiment"], r["learner"], r["variant"]) == life]
+    runs = [r for r in records if (r["experiment"], r["stream"]) == ("ablations", "digits_invisible")]
+    settings = _settings(runs)
+    there = {r["stream"] for r in lives} | ({"ablations"} if settings else set())
+    panels = available("fig_compute", "stream or experiment", (*STREAMS, "ablations"), there)
+    for i, stream in enumerate(stream for stream in panels if stream in STREAMS):
+        lived = [r for r in lives if r["stream"] == stream]
+        by_run = [tenths_by_surprise(r["surprise"], r["inference_steps"], r["taught"]) for r in lived]
         surprise, steps = np.stack(by_run).transpose(1, 0, 2)
-        curve = over_seeds(marked(STREAMS[stream], runs), known_mean(surprise, 0), steps)
+        curve = over_seeds(marked(STREAMS[stream], lived), known_mean(surprise, 0), steps)
         line(left, curve, f"C{i}", 1.2)
         plotted += [_row("steps by surprise", row) for row in points(curve, stream=stream, learner="parallax")]
     left.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="log")
-    left.legend()
+    if lives:
+        left.legend()
 
-    runs = [r for r in Store(results_dir, "ablations").records() if r["stream"] == "digits_invisible"]
-    settings = _settings(runs)
     for variant, (label, colour) in settings.items():
         chosen = [r for r in runs if r["variant"] == variant]
         mean, low, high = mean_interval([measure(r)["prequential_acc"] for r in chosen])
