@@ -88,7 +88,7 @@ def main() -> None:
         print(text)
     if records:
         print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
-    print(f"Accuracies in %, mean over seeds [95 % bootstrap interval]. Records: {store.folder}")
+    print(f"Accuracies in %, mean over seeds [95 % Student's t interval]. Records: {store.folder}")
 
 
 def _applicable(experiment: Experiment) -> set[str]:

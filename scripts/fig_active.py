@@ -12,18 +12,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from pcl.evaluation.requests import labels_saved
 from pcl.evaluation.summary import Record, measure
 from pcl.figures.curves import Curve, ragged
 from pcl.figures.panels import line, points
-from pcl.figures.style import save_figure
+from pcl.figures.style import available, learners, marked, save_figure, shared_legend
 from pcl.runner.store import Store
 
 STREAMS = {
     "split_digits_iid_5": "digits, five passes",
     "mnist_iid": "MNIST, one pass",
 }
-LEARNERS = {"parallax": ("parallax", "C0"), "ncm": ("nearest class mean", "C2"), "backprop": ("backpropagation", "C1")}
-
 TICKS = (1, 2, 5, 10, 20, 50)  # per cent of labels
 NUMBERS = ("series", "x", "mean", "low", "high", "labels_saved")
 
@@ -31,13 +30,14 @@ NUMBERS = ("series", "x", "mean", "low", "high", "labels_saved")
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/label_requests`; returns the files written."""
     records = list(Store(results_dir, "label_requests").records())
-    streams = [stream for stream in STREAMS if any(r["stream"] == stream for r in records)]
+    streams = available("fig_active", "stream", STREAMS, {r["stream"] for r in records})
     figure, axes = plt.subplots(
         2, len(streams), figsize=(3 * len(streams), 4.4), sharex=True, sharey="row", squeeze=False
     )
     plotted: list[dict[str, object]] = []
     for (above, below), stream in zip(axes.T, streams, strict=True):
-        for learner, (name, colour) in LEARNERS.items():
+        for i, (learner, name) in enumerate(learners(records).items()):
+            colour = f"C{i}"
             runs = [r for r in records if (r["stream"], r["learner"]) == (stream, learner)]
             asked, handed = _curve(runs, "request", f"{name}, asks"), _curve(runs, "random", f"{name}, random")
             if asked:
@@ -46,7 +46,7 @@ def main(results_dir: Path) -> list[Path]:
                 _dashed(above, handed, colour)
             plotted += [_row(stream, learner, p) for curve in (asked, handed) if curve for p in points(curve)]
             if asked and handed:
-                share, saved, reached = _saved(asked, handed)
+                share, saved, reached = labels_saved(asked.x, asked.mean, handed.x, handed.mean)
                 below.plot(share, saved, color=colour, linewidth=1.2)
                 below.plot(share[reached], saved[reached], "o", color=colour, markersize=2.5)
                 below.plot(share[~reached], saved[~reached], "^", color=colour, markersize=4)
@@ -63,8 +63,7 @@ def main(results_dir: Path) -> list[Path]:
     axes[0, 0].set_ylabel("final accuracy (%)")
     axes[1, 0].set_ylabel("random labels that do\nas much as one asked for")
     figure.align_ylabels(axes[:, 0])
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.1))
+    shared_legend(figure, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.1))
     return save_figure(figure, results_dir, "fig_active", plotted)
 
 
@@ -75,25 +74,15 @@ def _row(stream: str, learner: str, numbers: Mapping[str, object]) -> dict[str, 
 def _curve(runs: Sequence[Record], labelling: str, name: str) -> Curve | None:
     """Final accuracy in % by the share of labels in %; each share over the seeds that have it."""
     by_seed: dict[int, dict[float, float]] = {}
+    there = []
     for run in runs:
         stream = json.loads(run["config"])["stream"]
-        if stream["labelling"] == labelling and stream["labelled"] < 1:
+        if stream["labelling"] == labelling and 0 < stream["labelled"] < 1:
             by_seed.setdefault(run["seed"], {})[100 * stream["labelled"]] = measure(run)["acc"]
-    return ragged(name, list(by_seed.values())) if by_seed else None
+            there.append(run)
+    return ragged(marked(name, there), list(by_seed.values())) if by_seed else None
 
 
 def _dashed(axis: Axes, curve: Curve, colour: str) -> None:
     axis.plot(curve.x, curve.mean, "--", color=colour, linewidth=1.2, marker="o", markersize=2.5, label=curve.name)
     axis.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.1, linewidth=0)
-
-
-def _saved(asked: Curve, handed: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times as many random labels as asked for with which the mean accuracy is the same; and whether any reached it.
-
-    Between two measured shares accuracy is taken to rise in a straight line over the logarithm of the share. Where no
-    share of random labels was as good, what the largest of them makes is the least that it can be.
-    """
-    risen = np.maximum.accumulate(handed.mean)
-    within = asked.mean >= risen[0]
-    equal = np.exp(np.interp(asked.mean[within], risen, np.log(handed.x)))
-    return asked.x[within], equal / asked.x[within], asked.mean[within] <= risen[-1]

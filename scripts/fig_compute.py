@@ -1,6 +1,5 @@
 """What settling costs and when: steps against surprise, and accuracy against operations spent in settling."""
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,12 +7,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from pcl.evaluation.calibration import tenths_by_surprise
+from pcl.evaluation.checks import known_mean, ratio
 from pcl.evaluation.statistics import mean_interval
 from pcl.evaluation.summary import Record, measure
 from pcl.figures.curves import over_seeds
 from pcl.figures.panels import line, points
-from pcl.figures.style import save_figure
-from pcl.runner.store import Store
+from pcl.figures.style import available, marked, save_figure
+from scripts.records import records_of
 
 STREAMS = {
     "digits_visible": "digits, pixels permuted",
@@ -21,27 +22,36 @@ STREAMS = {
     "mnist_visible": "MNIST, pixels permuted",
     "mnist_invisible": "MNIST, labels permuted",
 }
-SHARES = np.linspace(0, 1, 11)  # a tenth of the bins of a life in each point
 COLUMNS = ("panel", "stream", "learner", "x", "mean", "low", "high")
 
 
 def main(results_dir: Path) -> list[Path]:
-    """Draw the figure from `<results_dir>/contexts` and `<results_dir>/ablations`; returns the files written."""
+    """Draw the figure from `<results_dir>/contexts` and `<results_dir>/ablations`; returns the files written.
+
+    Raises:
+      NoResults: there are records for neither panel.
+    """
+    records = records_of(results_dir, "contexts", "ablations")
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8), gridspec_kw={"wspace": 0.3})
     plotted: list[dict[str, object]] = []
-    records = Store(results_dir, "contexts").records()
-    for i, (stream, name) in enumerate(STREAMS.items()):
-        runs = [r for r in records if (r["learner"], r["stream"], r["variant"]) == ("parallax", stream, "{}")]
-        if runs:
-            surprise, steps = np.stack([_by_surprise(run) for run in runs]).transpose(1, 0, 2)
-            curve = over_seeds(name, surprise.mean(0), steps)
-            line(left, curve, f"C{i}", 1.2)
-            plotted += [_row("steps by surprise", row) for row in points(curve, stream=stream, learner="parallax")]
+    life = ("contexts", "parallax", "{}")
+    lives = [r for r in records if (r["experiment"], r["learner"], r["variant"]) == life]
+    runs = [r for r in records if (r["experiment"], r["stream"]) == ("ablations", "digits_invisible")]
+    settings = _settings(runs)
+    there = {r["stream"] for r in lives} | ({"ablations"} if settings else set())
+    panels = available("fig_compute", "stream or experiment", (*STREAMS, "ablations"), there)
+    for i, stream in enumerate(stream for stream in panels if stream in STREAMS):
+        lived = [r for r in lives if r["stream"] == stream]
+        by_run = [tenths_by_surprise(r["surprise"], r["inference_steps"], r["taught"]) for r in lived]
+        surprise, steps = np.stack(by_run).transpose(1, 0, 2)
+        curve = over_seeds(marked(STREAMS[stream], lived), known_mean(surprise, 0), steps)
+        line(left, curve, f"C{i}", 1.2)
+        plotted += [_row("steps by surprise", row) for row in points(curve, stream=stream, learner="parallax")]
     left.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="log")
-    left.legend()
+    if lives:
+        left.legend()
 
-    runs = [r for r in Store(results_dir, "ablations").records() if r["stream"] == "digits_invisible"]
-    for variant, (label, colour) in _settings(runs).items():
+    for variant, (label, colour) in settings.items():
         chosen = [r for r in runs if r["variant"] == variant]
         mean, low, high = mean_interval([measure(r)["prequential_acc"] for r in chosen])
         cost = float(np.mean([_settling_flops(r) for r in chosen]))
@@ -52,15 +62,6 @@ def main(results_dir: Path) -> list[Path]:
     right.set(xlabel="operations spent in settling, a sample", ylabel="prequential accuracy (%)", xscale="log")
     right.margins(0.5, 0.3)
     return save_figure(figure, results_dir, "fig_compute", plotted)
-
-
-def _by_surprise(record: Record) -> np.ndarray:
-    """Mean surprise and mean settling steps of the bins of a log, the tenth with the least surprise first [2, 10]."""
-    surprise, steps, taught = (np.asarray(record[name]) for name in ("surprise", "inference_steps", "taught"))
-    means = np.stack([surprise, steps])[:, taught > 0] / taught[taught > 0]
-    ranked = means[:, np.argsort(means[0], kind="stable")]
-    edges = (SHARES * ranked.shape[1]).astype(int)
-    return np.stack([ranked[:, a:b].mean(1) for a, b in itertools.pairwise(edges)], axis=1)
 
 
 def _settings(runs: Sequence[Record]) -> dict[str, tuple[str, str]]:
@@ -80,7 +81,8 @@ def _settling_flops(record: Record) -> float:
     """Operations a sample: some eight on each of the beliefs over contexts and labels, a step."""
     hp = json.loads(record["config"])["learner"]
     labels = round(1 / record["chance"])
-    return float(np.sum(record["inference_steps"]) / np.sum(record["taught"]) * 8 * 2 * hp["specialists"] * labels)
+    steps = float(ratio(np.sum(record["inference_steps"]), np.sum(record["taught"])))
+    return steps * 8 * 2 * hp["specialists"] * labels
 
 
 def _row(panel: str, row: Mapping[str, object]) -> dict[str, object]:

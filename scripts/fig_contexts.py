@@ -5,11 +5,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from pcl.evaluation.contexts import true_posterior
 from pcl.evaluation.summary import Record
-from pcl.figures.inference import true_posterior
 from pcl.figures.panels import line, points
 from pcl.figures.reactions import aligned
-from pcl.figures.style import save_figure
+from pcl.figures.style import available, marked, save_figure, shared_legend
 from pcl.runner.store import Store
 
 STREAMS = {
@@ -38,7 +38,8 @@ INFERS = ("parallax",)  # the others are told, or have one context
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/contexts`; returns the files written."""
     records = [_with_posterior(r) for r in Store(results_dir, "contexts").records() if r["variant"] == "{}"]
-    streams = [stream for stream in STREAMS if any(r["stream"] == stream for r in records)]
+    streams = available("fig_contexts", "stream", STREAMS, {r["stream"] for r in records})
+    available("fig_contexts", "learner", LEARNERS, {r["learner"] for r in records})
     figure, axes = plt.subplots(
         len(ROWS),
         len(streams),
@@ -58,7 +59,7 @@ def main(results_dir: Path) -> list[Path]:
                     learner in INFERS if of == "true_posterior" else learner.startswith("parallax")
                 )
                 if runs and shown:
-                    for curve in aligned(runs, of, per, name, scale):
+                    for curve in aligned(runs, of, per, marked(name, runs), scale):
                         line(axis, curve, f"C{i}", 1.0)
                         plotted += points(curve, stream=stream, learner=learner, quantity=label.replace("\n", " "))
             axis.axvline(0, color="0.8", linewidth=0.8, zorder=0)
@@ -67,8 +68,7 @@ def main(results_dir: Path) -> list[Path]:
         axes[0, column].set_title(STREAMS[stream])
         axes[-1, column].set_xlabel("samples since the switch")
     figure.align_ylabels(axes[:, 0])
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=5, bbox_to_anchor=(0.5, -0.02))
+    shared_legend(figure, loc="lower center", ncols=5, bbox_to_anchor=(0.5, -0.02))
     return save_figure(figure, results_dir, "fig_contexts", plotted)
 
 

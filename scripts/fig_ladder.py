@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pcl.evaluation.summary import Record, measure
-from pcl.figures.style import save_figure
+from pcl.figures.style import available, save_figure, shared_legend
 from pcl.runner.store import Store
 
 # Learner and settings of each rung, whatever else its experiment sets.
@@ -27,7 +27,8 @@ def main(results_dir: Path) -> list[Path]:
     for record in Store(results_dir, "order_free").records():
         if rung := _rung(record):
             accuracy.setdefault((record["stream"], rung), []).append((record["seed"], measure(record)["acc"]))
-    sources = [source for source in SOURCES if any(stream == source for stream, _ in accuracy)]
+    sources = available("fig_ladder", "stream", SOURCES, {stream.removesuffix("_iid") for stream, _ in accuracy})
+    available("fig_ladder", "rung", RUNGS, {rung for _, rung in accuracy})
     figure, axes = plt.subplots(1, len(sources), figsize=(3.4 * len(sources), 2.6), sharey=True, squeeze=False)
     plotted: list[dict[str, object]] = []
     for axis, source in zip(axes[0], sources, strict=True):
@@ -52,7 +53,7 @@ def main(results_dir: Path) -> list[Path]:
                 ]
         axis.set(title=SOURCES[source], ylim=(0, 102), xticks=range(len(RUNGS)), xticklabels=RUNGS)
     axes[0][0].set_ylabel("final test accuracy (%)")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.17))
+    shared_legend(figure, loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.17))
     return save_figure(figure, results_dir, "fig_ladder", plotted)
 
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 
 from pcl.figures.curves import lived
 from pcl.figures.panels import line, mark_boundaries, points, unit
-from pcl.figures.style import LEARNERS, save_figure
+from pcl.figures.style import available, learners, marked, save_figure, shared_legend
 from pcl.runner.store import Store
 
 STREAMS = {"contexts_visible": "permuted pixels", "contexts_invisible": "permuted labels"}
@@ -16,20 +16,26 @@ WINDOW = 50  # samples over which prequential accuracy is averaged
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/recurring_contexts`; returns the files written."""
     records = [r for r in Store(results_dir, "recurring_contexts").records() if r["variant"] == "{}"]
+    streams = available("fig_recurring_contexts", "stream", STREAMS, {r["stream"] for r in records})
     figure, axes = plt.subplots(
-        len(STREAMS), 1, figsize=(7.2, 3.8), sharex=True, sharey=True, gridspec_kw={"hspace": 0.3}
+        len(streams),
+        1,
+        figsize=(7.2, 0.2 + 1.8 * len(streams)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        gridspec_kw={"hspace": 0.3},
     )
     plotted = []
-    for axis, (stream, title) in zip(axes, STREAMS.items(), strict=True):
+    for axis, stream in zip(axes[:, 0], streams, strict=True):
         there = [r for r in records if r["stream"] == stream]
-        for i, (learner, label) in enumerate(LEARNERS.items()):
+        for i, (learner, label) in enumerate(learners(records).items()):
             runs = [r for r in there if r["learner"] == learner]
-            for curve in lived(runs, "hits", "seen", label, 100.0, WINDOW) if runs else ():
+            for curve in lived(runs, "hits", "seen", marked(label, runs), 100.0, WINDOW) if runs else ():
                 line(axis, curve, f"C{i}", 1.0)
                 plotted += points(curve, stream=stream, learner=learner)
         mark_boundaries(axis, there)
-        axis.set(title=title, ylabel="accuracy (%)", ylim=(0, 102), xlim=(0, there[0]["steps"]))
-    axes[-1].set_xlabel(unit("steps lived", there[0]))
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.13))
+        axis.set(title=STREAMS[stream], ylabel="accuracy (%)", ylim=(0, 102), xlim=(0, there[0]["steps"]))
+    axes[-1, 0].set_xlabel(unit("steps lived", there[0]))
+    shared_legend(figure, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.13))
     return save_figure(figure, results_dir, "fig_recurring_contexts", plotted)

@@ -4,15 +4,13 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
-from pcl.evaluation.statistics import mean_interval
-from pcl.figures.curves import ragged
+from pcl.evaluation.classes import FIRST, accuracy_of_met, by_age
+from pcl.figures.curves import ragged, retained
 from pcl.figures.panels import line
-from pcl.figures.style import save_figure
+from pcl.figures.style import available, marked, save_figure
 from pcl.runner.store import Store
-from scripts.fig_retention import by_age
-from scripts.tab_thousand import class_accuracy
+from scripts.fig_retention import WIDTH
 
 LEARNERS = {
     "generative": "class Gaussians",
@@ -20,7 +18,6 @@ LEARNERS = {
     "ncm": "nearest class mean",
     "parallax": "parallax",
 }
-FIRST = 100
 
 
 def main(results_dir: Path) -> list[Path]:
@@ -32,24 +29,20 @@ def main(results_dir: Path) -> list[Path]:
     ]
     figure, (axis, aged) = plt.subplots(1, 2, figsize=(6.8, 2.6), sharey=True)
     plotted: list[dict[str, object]] = []
-    for index, (learner, title) in enumerate(LEARNERS.items()):
+    there = available("fig_thousand", "learner", LEARNERS, {record["learner"] for record in records})
+    for index, learner in enumerate(there):
         lives = [record for record in records if record["learner"] == learner]
-        if not lives:
-            continue
-        runs = [class_accuracy(record) for record in lives]
-        met = runs[0][0]
-        probed = np.flatnonzero(met > 0)
-        of_all = [[accuracy[p, : met[p]].mean() for p in probed] for _, accuracy in runs]
-        of_first = [[accuracy[p, : min(met[p], FIRST)].mean() for p in probed] for _, accuracy in runs]
-        for of, values, style in (("all met", of_all, "-"), (f"first {FIRST}", of_first, ":")):
-            mean, low, high = np.transpose([mean_interval(column) for column in np.transpose(values)])
-            axis.plot(met[probed], mean, style, color=f"C{index}", linewidth=1.2, label=f"{title}, {of}")
-            axis.fill_between(met[probed], low, high, color=f"C{index}", alpha=0.2, linewidth=0)
+        title = marked(LEARNERS[learner], lives)
+        for of, first, style in (("all met", None, "-"), (f"first {FIRST}", FIRST, ":")):
+            curve = ragged(f"{title}, {of}", [accuracy_of_met(record, first) for record in lives])
+            axis.plot(curve.x, curve.mean, style, color=f"C{index}", linewidth=1.2, label=curve.name)
+            axis.fill_between(curve.x, curve.low, curve.high, color=f"C{index}", alpha=0.2, linewidth=0)
             plotted += [
                 {"learner": learner, "x": int(n), "of": of} | _numbers(*point)
-                for n, *point in zip(met[probed], mean, low, high, strict=True)
+                for n, *point in zip(*curve[1:], strict=True)
             ]
-        curve = ragged(title, [by_age(record) for record in lives])
+        curves = [curve for record in lives if (curve := retained(record))]
+        curve = ragged(title, [by_age(curve, WIDTH) for curve in curves])
         line(aged, curve, f"C{index}", 1.2)
         plotted += [
             {"learner": learner, "x": float(age), "of": "one, by age", **_numbers(*point)}

@@ -7,8 +7,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from pcl.evaluation.statistics import mean_interval
-from pcl.evaluation.summary import Record, measure, setting_text
-from pcl.figures.style import save_figure
+from pcl.evaluation.summary import Record, diverged, measure, setting_text
+from pcl.figures.style import available, save_figure
 from pcl.runner.store import Store
 
 STREAMS = {
@@ -27,6 +27,7 @@ def main(results_dir: Path) -> list[Path]:
         if record["learner"] == "rls" and record["stream"] in STREAMS:
             features = json.loads(record["config"])["learner"]["features"]
             cells.setdefault((record["stream"], features, record["variant"]), []).append(record)
+    available("fig_width", "stream", STREAMS, {stream for stream, _, _ in cells})
     points = [_point(*cell, runs) for cell, runs in cells.items()]
     points.sort(key=lambda point: point["state_bytes"])
     figure, axes = plt.subplots(1, len(COSTS), figsize=(6.4, 2.6), sharey=True)
@@ -50,7 +51,13 @@ def main(results_dir: Path) -> list[Path]:
 def _point(stream: str, features: str, variant: str, runs: list[Record]) -> dict[str, Any]:
     mean, low, high = mean_interval([measure(run)["acc"] for run in runs])
     costs = {cost: measure(runs[0])[cost] for cost in COSTS}
-    names = {"stream": stream, "features": features, "variant": setting_text(variant), "seeds": len(runs)}
+    names = {
+        "stream": stream,
+        "features": features,
+        "variant": setting_text(variant),
+        "seeds": len(runs),
+        "diverged": diverged(runs),
+    }
     return names | {"acc": mean, "low": low, "high": high} | costs
 
 

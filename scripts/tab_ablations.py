@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from pcl.evaluation.summary import summarise
-from pcl.figures.inference import contexts_found, rightly_found
-from pcl.figures.style import measured_rows, save_table
+from pcl.evaluation.contexts import contexts_found, rightly_found
+from pcl.evaluation.summary import Record, summarise
+from pcl.figures.style import save_table
 from pcl.runner.store import Store
 
 METRICS = ("prequential_acc", "acc", "specialists", "right_number", "inference_steps", "surprise_error_correlation")
@@ -15,7 +13,9 @@ METRICS = ("prequential_acc", "acc", "specialists", "right_number", "inference_s
 def main(results_dir: Path) -> list[Path]:
     """Write the table from `<results_dir>/ablations`; returns the files written."""
     records = Store(results_dir, "ablations").records()
-    rows = list(summarise(records))
-    for name, measure in {"specialists": contexts_found, "right_number": rightly_found}.items():
-        rows += [row for row in measured_rows(records, name, measure) if np.isfinite(row.mean)]
+    rows = summarise(records) + summarise(records, _contexts)
     return save_table(rows, results_dir, "tab_ablations", METRICS)
+
+
+def _contexts(record: Record) -> dict[str, float]:
+    return {"specialists": contexts_found(record), "right_number": rightly_found(record)}

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from pcl.evaluation.contexts import contexts_found
 from pcl.evaluation.summary import summarise
-from pcl.figures.inference import contexts_found
-from pcl.figures.style import measured_rows, save_table
+from pcl.figures.style import save_table
 from pcl.runner.store import Store
 
 METRICS = ("acc", "learning_acc", "forgetting", "prequential_acc", "specialists", "state_bytes", "ms_per_step")
@@ -15,6 +13,5 @@ METRICS = ("acc", "learning_acc", "forgetting", "prequential_acc", "specialists"
 def main(results_dir: Path) -> list[Path]:
     """Write the table from `<results_dir>/reopening`; returns the files written."""
     records = Store(results_dir, "reopening").records()
-    rows = list(summarise(records))
-    rows += [row for row in measured_rows(records, "specialists", contexts_found) if np.isfinite(row.mean)]
+    rows = summarise(records) + summarise(records, lambda record: {"specialists": contexts_found(record)})
     return save_table(rows, results_dir, "tab_reopening", METRICS)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pcl.evaluation.offline import further_rows, offline_rows, order_gaps
+from pcl.evaluation.offline import offline_rows, order_gaps
 from pcl.evaluation.summary import summarise
 from pcl.figures.style import save_table
 from pcl.runner.store import Store
@@ -14,6 +14,6 @@ def main(results_dir: Path) -> list[Path]:
     """Write the table from `<results_dir>/split_images`; returns the files written."""
     records = list(Store(results_dir, "split_images").records())
     rows = summarise(records)
-    rows += offline_rows(rows) + further_rows(rows, records, order_gaps(records))
+    rows += offline_rows(rows) + summarise(records, order_gaps(records))
     in_turn = [row for row in rows if not row.stream.endswith("_iid")]
     return save_table(in_turn, results_dir, "tab_split_images", METRICS, latex=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pcl.evaluation.summary import summarise
 from pcl.figures.style import save_table
-from pcl.runner.store import Store
+from scripts.records import records_of
 
 METRICS = (
     "acc",
@@ -21,6 +21,5 @@ METRICS = (
 
 def main(results_dir: Path) -> list[Path]:
     """Write the table from both experiments' records; returns the files written."""
-    experiments = ("split_mnist", "split_fashion_mnist")
-    records = [record for name in experiments for record in Store(results_dir, name).records()]
+    records = records_of(results_dir, "split_mnist", "split_fashion_mnist")
     return save_table(summarise(records), results_dir, "tab_split_mnist", METRICS, latex=True)

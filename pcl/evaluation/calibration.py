@@ -1,28 +1,47 @@
 """Whether a learner's surprise and confidence mean what they say. Imports no JAX."""
 
+import itertools
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
-from pcl.evaluation.checks import vectors
+from pcl.evaluation.checks import Vector, known_mean, vectors
 
 
 def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: ArrayLike, seen: ArrayLike) -> float:
     """Spearman's rank correlation, over bins of the log, of mean surprise with prequential error, in -1 .. 1.
 
     All are [N] sums over the samples of a bin: of surprise over the `taught` ones, of right predictions over
-    the `seen` ones. Bins without either are left out. NaN for fewer than three bins, where surprise or error
-    never changes, and where a surprise is NaN. Spearman (1904), doi:10.2307/1412159.
+    the `seen` ones. Bins without either, or whose surprise is not finite, are left out. NaN for fewer than three bins,
+    and where surprise or error never changes. Spearman (1904), doi:10.2307/1412159.
 
     Raises:
       UsageError: the four are not equally long.
     """
     surprise, taught, hits, seen = vectors(surprise=surprise, taught=taught, hits=hits, seen=seen)
-    known = (taught > 0) & (seen > 0)
+    known = (taught > 0) & (seen > 0) & np.isfinite(surprise)
     mean, error = surprise[known] / taught[known], 1 - hits[known] / seen[known]
     if known.sum() < 3 or np.ptp(mean) == 0 or np.ptp(error) == 0:
         return np.nan
     return float(spearmanr(mean, error).statistic)
+
+
+def tenths_by_surprise(surprise: ArrayLike, cost: ArrayLike, taught: ArrayLike) -> tuple[Vector, Vector]:
+    """Mean surprise and mean cost of tenths of a log [10], the tenth of its bins with the least surprise first.
+
+    All are [N] sums over the samples of a bin that were learned from, `taught` of them: of surprise and of what they
+    cost. Bins without any are left out. NaN for a tenth without a bin.
+
+    Raises:
+      UsageError: the three are not equally long.
+    """
+    surprise, cost, taught = vectors(surprise=surprise, cost=cost, taught=taught)
+    means = np.stack([surprise, cost])[:, taught > 0] / taught[taught > 0]
+    ranked = means[:, np.argsort(means[0], kind="stable")]
+    edges = np.arange(11) * ranked.shape[1] // 10
+    least, most = np.transpose([known_mean(ranked[:, a:b], 1) for a, b in itertools.pairwise(edges)])
+    return least, most
 
 
 def expected_calibration_error(confidence: ArrayLike, hits: ArrayLike, count: ArrayLike) -> float:

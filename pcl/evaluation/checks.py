@@ -1,4 +1,6 @@
-"""Shapes that metrics insist on, refused in one line. Imports no JAX."""
+"""Shapes that metrics insist on, refused in one line, and means of what is known. Imports no JAX."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,3 +31,16 @@ def share_of_one(name: str, value: float) -> None:
     """
     if not 0 < value <= 1:
         raise UsageError(f"{name}={value}: must be above 0 and at most 1")
+
+
+def known_mean(values: ArrayLike, axis: int | None = None) -> Any:
+    """Mean over `axis` (None: all) of the values that are not NaN; NaN where there are none."""
+    values = np.asarray(values, float)
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0.0).sum(axis), known.sum(axis))
+
+
+def ratio(total: ArrayLike | float, count: ArrayLike | float) -> Any:
+    """`total / count`, NaN where nothing was counted."""
+    total, count = np.broadcast_arrays(np.asarray(total, float), np.asarray(count, float))
+    return np.divide(total, count, where=count > 0, out=np.full(total.shape, np.nan))[()]

@@ -1,6 +1,7 @@
 """Task metrics of continual learning as pure functions of a record's arrays. Imports no JAX.
 
-`accuracy` is [P, T]: accuracy of each task (in stream order) at each probe, in 0 .. 1.
+`accuracy` is [P, T]: accuracy of each task (in stream order) at each probe, in 0 .. 1; NaN where a probe drew no
+sample of a task, which every mean, best and worst leaves out.
 `steps` is [P]: steps lived before each probe, increasing. `ends` is [T]: steps after which each task was
 seen in full; tasks that share an end arrive together (an iid stream). Metrics that need one task to end
 before another are NaN on streams where none does. All raise UsageError where these shapes disagree, and all but
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcl.errors import UsageError
+from pcl.evaluation.checks import known_mean, ratio
 
 Matrix = NDArray[np.floating]
 Steps = NDArray[np.integer]
@@ -20,6 +22,9 @@ Steps = NDArray[np.integer]
 
 def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count: ArrayLike) -> Matrix:
     """Accuracy of each task [P, T] from that of each group [P, G], weighted by samples a group.
+
+    A group that a probe did not draw is NaN, and left out; so is a task without any. Records made before absent groups
+    were NaN hold 0 there, which cannot be told from a score of 0: `group_count` is of all held-out samples.
 
     Raises:
       UsageError: the three do not agree on G.
@@ -30,32 +35,35 @@ def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count:
             f"group_accuracy {accuracy.shape}, group_task {task.shape}, group_count {count.shape}: must be [P, G], G, G"
         )
     weight = (task[:, None] == np.arange(np.max(task) + 1)) * count[:, None]
-    return accuracy @ weight / weight.sum(0)
+    known = np.isfinite(accuracy)
+    return ratio(np.where(known, accuracy, 0.0) @ weight, known @ weight)
 
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """ACC: mean over tasks at the last probe. Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 2."""
     _checked(accuracy, steps, ends, probed_ends=False)
-    return float(accuracy[-1].mean())
+    return float(known_mean(accuracy[-1]))
 
 
 def average_anytime_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """AAA: mean over all steps but the zeroth of the mean over the tasks begun by then.
 
     Each probe stands for the steps since the one before, so that probes added at the ends of tasks, where
-    accuracy peaks, do not count more than others. Caccia et al. (2022), arXiv:2104.05025, equation 4.
+    accuracy peaks, do not count more than others. A probe of none of these tasks is passed over.
+    Caccia et al. (2022), arXiv:2104.05025, equation 4.
     """
     steps, ends = _checked(accuracy, steps, ends, probed_ends=False)
     begun = begins(ends) < steps[:, None]
-    living = begun.any(1)
-    anytime = (accuracy * begun).sum(1)[living] / begun.sum(1)[living]
-    return float(np.average(anytime, weights=np.diff(steps, prepend=0)[living]))
+    anytime = known_mean(np.where(begun, accuracy, np.nan), 1)
+    living = np.isfinite(anytime)
+    stood_for = np.diff(steps[living], prepend=0)
+    return float(ratio(anytime[living] @ stood_for, stood_for.sum()))
 
 
 def learning_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """Mean over tasks of the accuracy at the task's own end. Riemer et al. (2019), arXiv:1810.11910."""
     steps, ends = _checked(accuracy, steps, ends)
-    return float(np.diag(_at_ends(accuracy, steps, ends)).mean()) if _sequential(ends) else np.nan
+    return float(known_mean(np.diag(_at_ends(accuracy, steps, ends)))) if _sequential(ends) else np.nan
 
 
 def backward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
@@ -67,7 +75,7 @@ def backward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> fl
     if not _sequential(ends):
         return np.nan
     at_ends = _at_ends(accuracy, steps, ends)
-    return float((at_ends[-1] - np.diag(at_ends))[:-1].mean())
+    return float(known_mean((at_ends[-1] - np.diag(at_ends))[:-1]))
 
 
 def forward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
@@ -80,7 +88,7 @@ def forward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> flo
         return np.nan
     if steps[0] != 0:
         raise UsageError(f"the first probe is after step {steps[0]}: forward transfer needs one before learning")
-    return float((np.diag(_at_ends(accuracy, steps, ends), k=1) - accuracy[0, 1:]).mean())
+    return float(known_mean(np.diag(_at_ends(accuracy, steps, ends), k=1) - accuracy[0, 1:]))
 
 
 def forgetting(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
@@ -92,7 +100,7 @@ def forgetting(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     if not _sequential(ends):
         return np.nan
     at_ends = _at_ends(accuracy, steps, ends)
-    return float((at_ends[:-1].max(0) - at_ends[-1])[:-1].mean())
+    return float(known_mean((np.fmax.reduce(at_ends[:-1]) - at_ends[-1])[:-1]))
 
 
 def intransigence(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike, reference: ArrayLike) -> float:
@@ -116,7 +124,7 @@ def minimum_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> flo
     steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
         return np.nan
-    return float(np.mean([accuracy[steps > end, i].min() for i, end in enumerate(ends[:-1])]))
+    return float(known_mean([np.fmin.reduce(accuracy[steps > end, i]) for i, end in enumerate(ends[:-1])]))
 
 
 def worst_case_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
@@ -143,8 +151,8 @@ def stability_gap(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     falls = []
     for k, (switch, end) in enumerate(itertools.pairwise(ends)):
         old = accuracy[(steps >= switch) & (steps <= end), : k + 1]
-        falls.append((old[0] - old.min(0)).mean())
-    return float(np.mean(falls))
+        falls.append(known_mean(old[0] - np.fmin.reduce(old)))
+    return float(known_mean(falls))
 
 
 def begins(ends: ArrayLike) -> Steps:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pcl.evaluation.statistics import mean_interval
-from pcl.evaluation.summary import Row, measure, setting_text
+from pcl.evaluation.checks import known_mean
+from pcl.evaluation.summary import Row, measure
 
 Record = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ def shuffled_twins(records: Sequence[Record]) -> Callable[[Record], Record | Non
 
 
 def order_gaps(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
-    """What the order cost a run, for `further_rows`: offline accuracy minus its own, in points.
+    """What the order cost a run, for `summarise`: offline accuracy minus its own, in points.
 
     `order_gap` as it is and `order_gap_size` without its sign, each between runs of one seed, whose key draws the
     same code and the same first weights. Nothing for a run without a shuffled twin.
@@ -53,20 +53,20 @@ def order_gaps(records: Sequence[Record]) -> Callable[[Record], dict[str, float]
     return gap
 
 
-def further_rows(
-    rows: Sequence[Row], records: Sequence[Record], measured: Callable[[Record], dict[str, float]]
-) -> list[Row]:
-    """Mean and interval of further metrics over the runs that have them, in rows like those of the runs' `acc`."""
-    cells: dict[tuple[str, str, str], list[dict[str, float]]] = {}
+def spreads(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
+    """How far each run's accuracy is from the mean over the orders of its cell, for `summarise`, in points.
+
+    `acc_spread` has no sign, so that its mean is the mean absolute deviation over orders.
+    """
+    found: dict[tuple[str, str, str], list[float]] = {}
     for record in records:
-        cell = record["stream"], record["learner"], setting_text(record["variant"])
-        cells.setdefault(cell, []).append(measured(record))
-    found = []
-    for row in rows:
-        if row.metric == "acc":
-            runs = cells[row.stream, row.learner, row.variant]
-            for metric in dict.fromkeys(metric for run in runs for metric in run):
-                values = [run[metric] for run in runs if metric in run]
-                mean, low, high = mean_interval(values)
-                found.append(row._replace(metric=metric, mean=mean, low=low, high=high, seeds=len(values)))
-    return found
+        found.setdefault(_cell(record), []).append(measure(record)["acc"])
+
+    def spread(record: Record) -> dict[str, float]:
+        return {"acc_spread": abs(measure(record)["acc"] - float(known_mean(found[_cell(record)])))}
+
+    return spread
+
+
+def _cell(record: Record) -> tuple[str, str, str]:
+    return record["stream"], record["learner"], record["variant"]

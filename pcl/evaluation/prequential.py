@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pcl.errors import UsageError
-from pcl.evaluation.checks import Vector, share_of_one, vectors
+from pcl.evaluation.checks import Vector, ratio, share_of_one, vectors
 
 
 def prequential_accuracy(hits: ArrayLike, seen: ArrayLike) -> float:
-    """Share of all samples predicted correctly."""
+    """Share of all samples predicted correctly; NaN where none arrived."""
     hits, seen = vectors(hits=hits, seen=seen)
-    return float(hits.sum() / seen.sum())
+    return float(ratio(hits.sum(), seen.sum()))
 
 
 def windowed_accuracy(hits: ArrayLike, seen: ArrayLike, window: int) -> Vector:
@@ -28,8 +28,7 @@ def windowed_accuracy(hits: ArrayLike, seen: ArrayLike, window: int) -> Vector:
         raise UsageError(f"window={window}: must be at least 1 sample")
     hit_total, total = (np.concatenate(([0], np.cumsum(part))) for part in (hits, seen))
     start = np.maximum(np.searchsorted(total, total[1:] - window, side="right") - 1, 0)
-    with np.errstate(invalid="ignore"):
-        return (hit_total[1:] - hit_total[start]) / (total[1:] - total[start])
+    return ratio(hit_total[1:] - hit_total[start], total[1:] - total[start])
 
 
 def fading_accuracy(hits: ArrayLike, seen: ArrayLike, factor: float) -> Vector:
@@ -66,12 +65,13 @@ def task_prequential_accuracy(
 ) -> Vector:
     """[T]: accuracy while each task was met, the online accuracy of loss-of-plasticity studies.
 
-    `ends` [T] are steps, increasing. A bin that two tasks share is divided in proportion to its steps.
+    NaN where nothing arrived meanwhile. `ends` [T] are steps, increasing. A bin that two tasks share is divided in
+    proportion to its steps.
     Dohare et al. (2024), doi:10.1038/s41586-024-07711-7.
     """
     hits, seen = vectors(hits=hits, seen=seen)
     at_ends = [samples_at(np.concatenate(([0], ends)), part, log_every, total_steps) for part in (hits, seen)]
-    return np.diff(at_ends[0]) / np.diff(at_ends[1])
+    return ratio(np.diff(at_ends[0]), np.diff(at_ends[1]))
 
 
 def _edges(bins: int, log_every: int, total_steps: int) -> Vector:

@@ -58,7 +58,7 @@ def ages(steps: ArrayLike, ends: ArrayLike, items: ArrayLike) -> Matrix:
 
 
 def retention_curve(accuracy: ArrayLike, age: ArrayLike) -> Retention:
-    """Mean accuracy at each age, from accuracy and age [P, K] (see `ages`); pairs with age NaN are left out.
+    """Mean accuracy at each age, from accuracy and age [P, K] (see `ages`); pairs with either NaN are left out.
 
     Pass the probes at the ends of segments alone if age 0 shall mean just taught: between ends, forgetting
     by the segment under way is counted under the age before it.
@@ -67,8 +67,8 @@ def retention_curve(accuracy: ArrayLike, age: ArrayLike) -> Retention:
       UsageError: the shapes differ, or no pair has an age.
     """
     accuracy, age = np.asarray(accuracy, float), np.asarray(age, float)
-    known = np.isfinite(age)
-    if accuracy.shape != age.shape or not known.any():
+    known = np.isfinite(age) & np.isfinite(accuracy) if accuracy.shape == age.shape else np.zeros(0, bool)
+    if not known.any():
         raise UsageError(f"accuracy {accuracy.shape}, age {age.shape}: must be of one shape, with one age at least")
     distinct, place, pairs = np.unique(age[known], return_inverse=True, return_counts=True)
     return Retention(distinct, np.bincount(place, weights=accuracy[known]) / pairs, pairs)
@@ -124,7 +124,8 @@ def absorption(
     `recall` [P, G] is the accuracy on each group of taught pairs at each probe, `steps` [P] the steps lived
     before it, `ends` [G] the step after which a group was taught in full, `n_items` [G] its pairs. Between two
     probes, the groups that ended there gain the change of their bits, n_items `label_information`; the groups
-    that ended before lose minus the change of theirs. Labels are random, so that nothing can be inferred and
+    that ended before lose minus the change of theirs. A group that a probe did not draw (NaN) holds what it held at the
+    probe before, and nothing before the first. Labels are random, so that nothing can be inferred and
     every bit held was stored.
 
     Raises:
@@ -137,6 +138,9 @@ def absorption(
             " must be [P, G], P, G, G with at least two probes"
         )
     bits = n_items * label_information(recall, n_labels)
+    bits[0] = np.nan_to_num(bits[0])
+    for row, last in zip(bits[1:], bits[:-1], strict=True):
+        np.copyto(row, last, where=np.isnan(row))
     change, before, after = np.diff(bits, axis=0), steps[:-1, None], steps[1:, None]
     gained = float(change[(before < ends) & (ends <= after)].sum())
     lost = float(-change[ends <= before].sum())

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import linregress, t
 
 from pcl.errors import UsageError
-from pcl.evaluation.checks import Vector, share_of_one, vectors
+from pcl.evaluation.checks import Vector, ratio, share_of_one, vectors
 
 
 class Reaction(NamedTuple):
@@ -64,7 +64,7 @@ def shift_reaction(hits: ArrayLike, seen: ArrayLike, shifts: ArrayLike, window: 
     rows = []
     for start, shift, stop in zip(starts, shifts, stops, strict=True):
         reference = slice(max(start, shift - window), shift)
-        before = hits[reference].sum() / seen[reference].sum()
+        before = float(ratio(hits[reference].sum(), seen[reference].sum()))
         arrived = np.cumsum(seen[shift:stop])
         met = seen[shift:stop] > 0  # bins in which nothing arrived say nothing
         accuracy = np.where(met, hits[shift:stop] / np.where(met, seen[shift:stop], 1), np.inf)

@@ -1,23 +1,25 @@
 """Intervals over seeds, and comparisons of learners on the same streams. Imports no JAX.
 
-All resampling draws from a generator with a fixed seed: the same values give the same interval.
+All intervals are Student's t: with three to ten seeds a percentile bootstrap of 95 % covers 74 to 90 %. They cover what
+they state for normal values at any number of seeds, and less for skewed ones (88 to 90 % for exponential values at 3 to
+10 seeds). They are not clipped: one that leaves the range of its metric says that it is coarse there.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import bootstrap, permutation_test, trim_mean
+from scipy.stats import permutation_test, t, trim_mean
 
 from pcl.errors import UsageError
-from pcl.evaluation.checks import Vector
+from pcl.evaluation.checks import Vector, known_mean, ratio
 
 RESAMPLES = 9999
+METHOD = "95 % Student's t interval"  # of the mean, as captions name it
 
 
 class Comparison(NamedTuple):
-    """Mean of `a - b` over pairs, its bootstrap interval, and the two-sided p of no difference."""
+    """Mean of `a - b` over pairs, its interval, and the two-sided p of no difference."""
 
     difference: float
     low: float
@@ -26,42 +28,37 @@ class Comparison(NamedTuple):
 
 
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean and percentile-bootstrap interval over seeds.
+    """Mean and interval over seeds; a value that is NaN is left out.
 
-    (mean, nan, nan) for fewer than two values, or where one is not finite.
-    Efron (1979), doi:10.1214/aos/1176344552; 9,999 resamples.
+    (mean, nan, nan) for fewer than two values, or where one is infinite. Student (1908), doi:10.1093/biomet/6.1.1.
     """
-    values = np.asarray(values, float)
-    return float(np.mean(values)), *_interval((values,), np.mean, confidence)
+    mean, low, high = mean_band(np.reshape(np.asarray(values, float), (-1, 1)), confidence)
+    return float(mean[0]), float(low[0]), float(high[0])
 
 
 def mean_band(values: ArrayLike, confidence: float = 0.95) -> tuple[Vector, Vector, Vector]:
-    """`mean_interval` of every column of `values` [seeds, N]: three arrays [N], all from the same resamples.
+    """`mean_interval` of every column of `values` [seeds, N]: three arrays [N].
 
     Raises:
       UsageError: `values` is not 2-d.
     """
     values = np.asarray(values, float)
     if values.ndim != 2 or not values.size:
-        raise UsageError(f"values {values.shape}: must be [seeds, N]")
-    n, mean = len(values), values.mean(0)
-    low, high = np.full((2, len(mean)), np.nan)
-    known = np.isfinite(values).all(0)
-    if n > 1 and known.any():
-        drawn = np.random.default_rng(0).integers(0, n, (RESAMPLES, n))
-        times = np.zeros((RESAMPLES, n))
-        np.add.at(times, (np.arange(RESAMPLES)[:, None], drawn), 1)
-        tails = (1 - confidence) / 2, (1 + confidence) / 2
-        low[known], high[known] = np.quantile(times @ values[:, known] / n, tails, axis=0)
-    return mean, low, high
+        raise UsageError(f"values {values.shape}: must be [seeds, N], not empty")
+    known, mean = ~np.isnan(values), known_mean(values, 0)
+    n = known.sum(0)
+    with np.errstate(invalid="ignore"):  # from infinity nothing is at a distance
+        square = np.where(known, values - mean, 0.0) ** 2
+    return _around(mean, np.sqrt(ratio(ratio(square.sum(0), n - 1), n)), n, confidence)
 
 
 def interquartile_mean(scores: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean of the middle half of all `scores` [seeds, streams], with its stratified-bootstrap interval.
+    """Mean of the middle half of all `scores` [seeds, streams], with its interval over seeds.
 
-    A quarter of the scores (rounded down) is cut at either end of seeds and streams taken together; seeds are
-    resampled within each stream. Streams must be on one scale. (mean, nan, nan) for fewer than two seeds.
-    Agarwal et al. (2021), arXiv:2108.13264, section 4.
+    A quarter of the scores (rounded down) is cut at either end of seeds and streams taken together. Streams must be on
+    one scale. The interval is Student's t around the jackknife's standard error, a seed left out at a time: of 95 % it
+    covers 94 to 95 % for normal scores on three streams or more, 89 to 95 % on one. (mean, nan, nan) for fewer than two
+    seeds. Agarwal et al. (2021), arXiv:2108.13264, section 4; Tukey (1958), doi:10.1214/aoms/1177706647.
 
     Raises:
       UsageError: `scores` is not 2-d.
@@ -69,11 +66,12 @@ def interquartile_mean(scores: ArrayLike, confidence: float = 0.95) -> tuple[flo
     scores = np.asarray(scores, float)
     if scores.ndim != 2 or not scores.size:
         raise UsageError(f"scores {scores.shape}: must be [seeds, streams]")
-
-    def middle(*streams: np.ndarray, axis: int) -> np.ndarray | np.floating:
-        return trim_mean(np.concatenate(streams, axis), 0.25, axis)
-
-    return float(trim_mean(scores, 0.25, None)), *_interval(tuple(scores.T), middle, confidence)
+    n, mean = len(scores), float(trim_mean(scores, 0.25, None))
+    if n < 2 or not np.isfinite(scores).all():
+        return mean, np.nan, np.nan
+    without = np.asarray([trim_mean(np.delete(scores, seed, 0), 0.25, None) for seed in range(n)])
+    _, low, high = _around(mean, without.std() * np.sqrt(n - 1), n, confidence)
+    return mean, float(low), float(high)
 
 
 def paired_permutation_test(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Comparison:
@@ -105,18 +103,7 @@ def paired_permutation_test(a: ArrayLike, b: ArrayLike, confidence: float = 0.95
     return Comparison(*mean_interval(a - b, confidence), float(test.pvalue))
 
 
-def _interval(
-    samples: Sequence[np.ndarray], statistic: Callable[..., np.ndarray | np.floating], confidence: float
-) -> tuple[float, float]:
-    """Percentile-bootstrap interval; each sample is resampled by itself."""
-    if min(map(len, samples)) < 2 or not np.isfinite(samples).all():
-        return np.nan, np.nan
-    interval = bootstrap(
-        samples,
-        statistic,
-        n_resamples=RESAMPLES,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
+def _around(mean: Any, error: Any, n: Any, confidence: float) -> tuple[Any, Any, Any]:
+    """The mean of n values and its interval, from its standard error."""
+    half = t.ppf((1 + confidence) / 2, np.maximum(n - 1, 1)) * error
+    return mean, mean - half, mean + half

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from pcl.evaluation import metrics
 from pcl.evaluation.acquisition import samples_to_learn
 from pcl.evaluation.calibration import expected_calibration_error, surprise_error_correlation
+from pcl.evaluation.checks import known_mean, ratio
 from pcl.evaluation.prequential import prequential_accuracy, samples_at
 from pcl.evaluation.retention import absorption, ages, half_life, retention_curve
 from pcl.evaluation.statistics import mean_interval
@@ -19,7 +20,10 @@ Record = Mapping[str, Any]
 
 
 class Row(NamedTuple):
-    """One cell of a table, accuracies in per cent, with a 95 % interval over seeds."""
+    """One cell of a table, accuracies in per cent, with a 95 % interval over seeds (`statistics.METHOD`).
+
+    `seeds` are the runs that define the metric, of the `runs` there are; `diverged` of these did not end well.
+    """
 
     experiment: str
     stream: str
@@ -30,6 +34,10 @@ class Row(NamedTuple):
     low: float
     high: float
     seeds: int
+    runs: int
+    diverged: int
+    commits: str  # that made the runs, each once; a plus behind one whose code had been changed
+    jax: str  # its versions
     command: str
 
 
@@ -80,9 +88,9 @@ def measure(record: Record) -> dict[str, float]:
     values = _probed(record) if len(record["probe_steps"]) else {}
     values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
     if record["revisit_accuracy"] is not None:
-        values["revisit_acc"] = 100 * float(np.mean(record["revisit_accuracy"]))
+        values["revisit_acc"] = revisit_accuracy(record)
         values["revisit_first_acc"] = 100 * float(np.mean(record["revisit_accuracy"], axis=0)[0])
-    values["labelled"] = 100 * float(np.sum(record["taught"]) / np.sum(record["seen"]))
+    values["labelled"] = 100 * float(ratio(np.sum(record["taught"]), np.sum(record["seen"])))
     values["calibration_error"] = 100 * expected_calibration_error(
         record["confidence"], record["confident_hits"], record["confident"]
     )
@@ -90,15 +98,20 @@ def measure(record: Record) -> dict[str, float]:
         values["surprise_error_correlation"] = surprise_error_correlation(
             record["surprise"], record["taught"], record["hits"], record["seen"]
         )
-    if record["input_surprise"] is not None:
-        values["input_surprise"] = float(np.sum(record["input_surprise"]) / np.sum(record["seen"]))
-    if record["inference_steps"] is not None:
-        values["inference_steps"] = float(np.sum(record["inference_steps"]) / np.sum(record["taught"]))
-    if record["residual"] is not None:
-        values["residual"] = float(np.sum(record["residual"]) / np.sum(record["taught"]))
+    for name, per in (("input_surprise", "seen"), ("inference_steps", "taught"), ("residual", "taught")):
+        if record[name] is not None:
+            values[name] = float(ratio(np.sum(record[name]), np.sum(record[per])))
     batch, ms = json.loads(record["config"])["stream"]["batch"], record["timing"]["ms_per_step"]
     costs = {name: record[name] for name in ("state_bytes", "flops_per_sample", "cost_ratio")}
     return values | costs | {"ms_per_step": ms, "ms_per_sample": ms / batch}
+
+
+def revisit_accuracy(record: Record, first: int = 0) -> float:
+    """Accuracy in % over the episodes lived after the stream, from their step `first` on.
+
+    Where labels alone tell the context, nobody can know of the switch at the first one.
+    """
+    return 100 * float(np.mean(np.asarray(record["revisit_accuracy"])[:, first:]))
 
 
 def _probed(record: Record) -> dict[str, float]:
@@ -119,12 +132,12 @@ def _probed(record: Record) -> dict[str, float]:
 
 
 def _half_life(record: Record, accuracy: np.ndarray) -> float:
-    """In tasks, from the probes at the ends of tasks."""
+    """In tasks, from the probes at the ends of tasks; NaN where none of a task just taught has a score."""
     steps, ends = np.asarray(record["probe_steps"]), record["task_ends"]
     at_ends = np.isin(steps, ends)
     age = ages(steps[at_ends], ends, np.arange(len(ends)))
     above_chance = np.maximum(accuracy[at_ends] - record["chance"], 0) / (1 - record["chance"])
-    return half_life(retention_curve(above_chance, age))
+    return half_life(retention_curve(above_chance, age)) if (np.isfinite(above_chance) & (age == 0)).any() else np.nan
 
 
 def _absorbed(record: Record, accuracy: np.ndarray, n_labels: int) -> dict[str, float]:
@@ -145,17 +158,20 @@ def _samples_to_learn(record: Record, accuracy: np.ndarray) -> float:
     samples = samples_at(steps, record["seen"], record["log_every"], record["steps"])
     needed = []
     for task, (begin, end) in enumerate(zip(metrics.begins(ends), ends, strict=True)):
-        met = (begin <= steps) & (steps <= end)
+        met = (begin <= steps) & (steps <= end) & np.isfinite(accuracy[:, task])
+        if not met.any():
+            continue
         needed.append(samples_to_learn(accuracy[met, task], samples[met], chance=record["chance"]))
-    return float(np.mean(needed))
+    return float(known_mean(needed))
 
 
-def summarise(records: Iterable[Record]) -> list[Row]:
-    """Mean and interval of every metric over the seeds of each stream, learner and variant.
+def summarise(records: Iterable[Record], measured: Callable[[Record], Mapping[str, float]] = measure) -> list[Row]:
+    """Mean and interval of every metric that `measured` finds, over the seeds of each stream, learner and variant.
 
-    Metrics that a stream, learner or some older record does not define are left out; one that is never reached by
-    some run (inf) has mean inf and no interval. A run that diverged counts with the accuracy it had, which is what
-    its user would get.
+    A metric that some runs do not define (their stream or learner has none, they are older than its column, or they
+    diverged) is of those that do, and says how many they are; one that none defines is left out. One that is never
+    reached by some run (inf) has mean inf and no interval. A run that diverged counts with the accuracy it had, which
+    is what its user would get.
     """
 
     def cell(record: Record) -> tuple[str, str, str, str]:
@@ -164,19 +180,32 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     rows = []
     for (experiment, stream, learner, variant), group in itertools.groupby(sorted(records, key=cell), cell):
         runs = list(group)
-        measured = [measure(run) for run in runs]
+        found = [measured(run) for run in runs]
         settings, lowest = setting_text(variant), min(run["seed"] for run in runs)
         first = f" --first_seed={lowest}" if lowest else ""
         command = (
             f"python -m experiments.run --experiment={experiment} --streams={stream} --learners={learner}"
             f" --seeds={len(runs)}{first}" + "".join(f" --set {text}" for text in settings.split())
         )
-        for metric in measured[0]:
-            values = [m.get(metric, np.nan) for m in measured]
-            if not np.isnan(values).any():
-                interval = mean_interval(values)
-                rows.append(Row(experiment, stream, learner, settings, metric, *interval, len(runs), command))
+        about = len(runs), diverged(runs), *_made_by(runs), command
+        for metric in dict.fromkeys(name for values in found for name in values):
+            values = [value for one in found if not np.isnan(value := one.get(metric, np.nan))]
+            if values:
+                of = experiment, stream, learner, settings, metric
+                rows.append(Row(*of, *mean_interval(values), len(values), *about))
     return rows
+
+
+def diverged(runs: Iterable[Record]) -> int:
+    """How many of the runs did not end well."""
+    return sum(run["status"] != "ok" for run in runs)
+
+
+def _made_by(runs: Iterable[Record]) -> tuple[str, str]:
+    """Commits and JAX versions that made the runs, each once, in alphabetical order."""
+    about = [run["provenance"] for run in runs]
+    commits = {f"{one['commit'][:8]}{'+' if one['dirty'] else ''}" for one in about}
+    return " ".join(sorted(commits)), " ".join(sorted({json.loads(one["versions"])["jax"] for one in about}))
 
 
 def setting_text(variant: str) -> str:
@@ -187,26 +216,40 @@ def setting_text(variant: str) -> str:
 def table(rows: Sequence[Row], wanted: Sequence[str], style: str = "simple") -> str:
     """A table for people: a line a stream, learner and variant, a column a metric, `mean [low, high]`.
 
-    `style` is a format of tabulate (`simple`, `github`, `latex_booktabs`).
+    Behind the number of runs stand how many of them diverged, and of how many commits or versions of JAX they are, if
+    more than one; behind a metric the number of runs that it is of, if other than that. `style` is a format of tabulate
+    (`simple`, `github`, `latex_booktabs`).
     """
-    cells: dict[tuple[str, str, str, int], dict[str, str]] = {}
+    cells: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        line = cells.setdefault((row.stream, row.learner, row.variant, row.seeds), {})
-        line[row.metric] = _text(row)
-    has_variants = any(variant for _, _, variant, _ in cells)
+        cells.setdefault((row.stream, row.learner, row.variant), []).append(row)
+    has_variants = any(variant for _, _, variant in cells)
     head = ["stream", "learner", *(["variant"] if has_variants else []), "seeds", *wanted]
-    body = [
-        [stream, learner, *([variant] if has_variants else []), seeds, *(line.get(m, "-") for m in wanted)]
-        for (stream, learner, variant, seeds), line in cells.items()
-    ]
+    body = []
+    for (stream, learner, variant), line in cells.items():
+        texts = {row.metric: _text(row, line[0]) for row in line}
+        names = [stream, learner, *([variant] if has_variants else [])]
+        body.append([*names, _runs(line[0]), *(texts.get(metric, "-") for metric in wanted)])
     return tabulate(body, head, tablefmt=style, disable_numparse=True)
 
 
-def _text(row: Row) -> str:
+def _runs(row: Row) -> str:
+    counts = (row.diverged, "diverged"), (len(row.commits.split()), "commits"), (len(row.jax.split()), "JAX versions")
+    marks = [f"{n} {what}" for n, what in counts if n > (what != "diverged")]
+    return str(row.runs) + _bracketed(marks)
+
+
+def _bracketed(marks: Sequence[str]) -> str:
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _text(row: Row, line: Row) -> str:
     def number(value: float) -> str:
         if row.metric in PER_CENT:
             return f"{value:.1f}"
         return f"{value:,.0f}" if abs(value) >= 100 and np.isfinite(value) else f"{value:.3g}"
 
     interval = f" [{number(row.low)}, {number(row.high)}]" if np.isfinite(row.low) else ""
-    return number(row.mean) + (interval if row.metric not in COSTS else "")
+    marks = [f"{row.seeds} seeds"] if row.seeds != line.runs else []
+    marks += [f"{row.diverged} diverged"] if row.diverged != line.diverged else []
+    return number(row.mean) + (interval if row.metric not in COSTS else "") + _bracketed(marks)

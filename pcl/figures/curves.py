@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pcl.evaluation import acquisition, retention
-from pcl.evaluation.checks import Vector
+from pcl.evaluation.checks import Vector, known_mean
 from pcl.evaluation.metrics import Steps
 from pcl.evaluation.prequential import samples_at, task_prequential_accuracy, windowed_accuracy
 from pcl.evaluation.shifts import plasticity_slope
@@ -68,7 +68,7 @@ def mean_accuracy(runs: Runs) -> list[Curve]:
     """Accuracy of probes, mean over all tasks, by step."""
     if not len(runs[0]["probe_steps"]):
         return []
-    values = 100 * np.stack([task_curves(run).mean(1) for run in runs])
+    values = 100 * np.stack([known_mean(task_curves(run), 1) for run in runs])
     return [over_seeds("mean of all tasks", runs[0]["probe_steps"], values)]
 
 
@@ -78,11 +78,14 @@ def window(record: Record) -> int:
 
 
 def lived(runs: Runs, of: str, per: str, name: str, scale: float = 1.0, samples: int | None = None) -> list[Curve]:
-    """The logged sum `of` per sample of the log `per`, over the latest `samples`, at the end of each bin."""
-    if runs[0][of] is None:
+    """The logged sum `of` per sample of the log `per`, over the latest `samples`, at the end of each bin.
+
+    None where nothing of it was ever logged.
+    """
+    if any(run[of] is None for run in runs):
         return []
     values = [scale * windowed_accuracy(run[of], run[per], samples or window(run)) for run in runs]
-    return [over_seeds(name, bin_ends(runs[0]), values)]
+    return [over_seeds(name, bin_ends(runs[0]), values)] if np.isfinite(values).any() else []
 
 
 def bin_ends(record: Record) -> Vector:
@@ -111,7 +114,8 @@ def retained(record: Record, tasks: slice = slice(None), above_chance: bool = Fa
     accuracy, chance = task_curves(record)[met], record["chance"]
     accuracy = np.maximum(accuracy - chance, 0) / (1 - chance) if above_chance else accuracy
     age = retention.ages(steps[met], end, task)[:, tasks]
-    return retention.retention_curve(accuracy[:, tasks], age) if np.isfinite(age).any() else None
+    known = np.isfinite(age) & np.isfinite(accuracy[:, tasks])
+    return retention.retention_curve(accuracy[:, tasks], age) if known.any() else None
 
 
 def half_life(record: Record) -> float:
@@ -141,7 +145,8 @@ def learning_curves(record: Record) -> list[Visit]:
     if (inside.sum(1) >= FEWEST_POINTS).all():
         accuracy = task_curves(record)
         samples = samples_at(steps, record["seen"], record["log_every"], record["steps"])
-        return [(int(t), accuracy[met, t], samples[met]) for met, t in zip(inside, task, strict=True)]
+        known = [(met & np.isfinite(accuracy[:, t]), t) for met, t in zip(inside, task, strict=True)]
+        return [(int(t), accuracy[met, t], samples[met]) for met, t in known if met.any()]
     hits, seen, arrived = (np.asarray(part) for part in (record["hits"], record["seen"], np.cumsum(record["seen"])))
     # Bins that lie in one visit as a whole.
     first, last = -(-start // record["log_every"]), end // record["log_every"]
@@ -171,7 +176,7 @@ def _times(record: Record) -> dict[int, float]:
 def learning_time(record: Record) -> float:
     """Mean over tasks of the samples to learn each at its first visit; NaN on a stream of one visit."""
     times = list(_times(record).values())
-    return float(np.mean(times)) if times else np.nan
+    return float(known_mean(times))
 
 
 def return_savings(record: Record) -> dict[int, float]:

@@ -13,10 +13,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from pcl.evaluation.reactions import alarms
 from pcl.evaluation.summary import Record
 from pcl.figures import curves as c
 from pcl.figures.curves import Curve, Runs
-from pcl.figures.reactions import alarms, aligned
+from pcl.figures.reactions import aligned
 
 MOST_NAMED = 10  # tasks that a legend can name; more are drawn as thin lines
 MOST_LINES = 100  # tasks that are drawn at all, evenly chosen

@@ -11,12 +11,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pcl.evaluation.statistics import mean_interval
+from pcl.evaluation.checks import known_mean
+from pcl.evaluation.reactions import reaction
+from pcl.evaluation.statistics import METHOD, mean_interval
 from pcl.evaluation.summary import Record, measure, setting_text, summarise
 from pcl.figures import page
 from pcl.figures.curves import Runs, half_life, learning_time, return_savings
 from pcl.figures.panels import Drawing, draw, drawings
-from pcl.figures.reactions import reaction
 from pcl.figures.style import write_csv
 
 COLUMNS = 3  # panels beside each other on the printed page
@@ -130,7 +131,7 @@ def _more(run: Record) -> dict[str, float]:
     values = {
         "half_life": half_life(run),
         "samples_to_learn": learning_time(run),
-        "savings": float(np.mean(saved)) if saved else np.nan,
+        "savings": float(known_mean(saved)),
     }
     return {name: value for name, value in values.items() if not np.isnan(value)} | reaction(run)
 
@@ -142,7 +143,7 @@ def _names(run: Record) -> tuple[str, str, str, str]:
 def _headline(runs: Runs) -> tuple[str, str]:
     """Title, and what it is the mean of."""
     experiment, stream, learner, variant = _names(runs[0])
-    seeds = f"{len(runs)} seeds, means with 95 % bootstrap intervals" if len(runs) > 1 else f"seed {runs[0]['seed']}"
+    seeds = f"{len(runs)} seeds, means with {METHOD}s" if len(runs) > 1 else f"seed {runs[0]['seed']}"
     failed = [f"seed {run['seed']} {run['status']}" for run in runs if run["status"] != "ok"]
     of = f"experiment {experiment}, {seeds}" + (f"; {'; '.join(failed)}" if failed else "")
     return f"{learner}{f' ({variant})' if variant else ''} on {stream}", of
@@ -234,7 +235,7 @@ def _opened(runs: Runs, found: Sequence[Drawing], numbers: Numbers, command: str
 
 def _table(numbers: Numbers, names: Sequence[str]) -> str:
     rows = [(MEANING.get(name, ""), name, _text(name, numbers[name])) for name in names]
-    return page.table(("what", "name", "mean [95 % interval]"), rows, numbers=(2,))
+    return page.table(("what", "name", f"mean [{METHOD}]"), rows, numbers=(2,))
 
 
 def _provenance(runs: Runs) -> list[tuple[str, str]]:

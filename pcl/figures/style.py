@@ -2,8 +2,10 @@
 
 import csv
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -11,8 +13,9 @@ matplotlib.use("Agg")  # figures are files; no display is needed
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from pcl.evaluation.statistics import mean_interval
-from pcl.evaluation.summary import Record, Row, setting_text, summarise, table
+from pcl.errors import NoResults
+from pcl.evaluation.statistics import METHOD
+from pcl.evaluation.summary import Record, Row, diverged, table
 
 plt.rcParams.update(
     {
@@ -28,7 +31,9 @@ plt.rcParams.update(
 )
 
 
-# Learners as readers know them, in the order in which figures show them.
+CAPTION = f"Accuracies in %; mean over seeds [{METHOD}]."
+BANDS = f"bands: {METHOD} of the mean over seeds"
+# Learners as readers know them, in the order in which figures show them; others follow under their own names.
 LEARNERS = {
     "backprop": "backpropagation",
     "pcn": "predictive coding",
@@ -37,6 +42,42 @@ LEARNERS = {
     "ncm": "nearest class mean",
     "parallax": "parallax",
 }
+
+
+def learners(records: Iterable[Record]) -> dict[str, str]:
+    """The learners that the records hold, with the names that readers know, in the order of `LEARNERS`."""
+    there = {record["learner"] for record in records}
+    return {name: LEARNERS.get(name, name) for name in (*LEARNERS, *sorted(there - set(LEARNERS))) if name in there}
+
+
+def available(figure: str, kind: str, wanted: Iterable[str], there: Collection[str]) -> list[str]:
+    """Those of the `wanted` streams, learners, … that are `there`; one line on stderr names the others.
+
+    Raises:
+      NoResults: none of them is there.
+    """
+    wanted = list(wanted)
+    missing = ", ".join(name for name in wanted if name not in there)
+    if not set(wanted) & set(there):
+        raise NoResults(f"{figure}: no {kind} of {missing} among the records, so that nothing can be drawn")
+    if missing:
+        print(f"{figure} is drawn without {kind} {missing}: no records", file=sys.stderr)
+    return [name for name in wanted if name in there]
+
+
+def marked(name: str, runs: Sequence[Record]) -> str:
+    """The name of a curve in a legend, with how many of its runs diverged, if any."""
+    bad = diverged(runs)
+    return f"{name} ({bad} of {len(runs)} diverged)" if bad else name
+
+
+def shared_legend(figure: Figure, **where: Any) -> None:
+    """One legend for all axes of a figure, each name once."""
+    handles: dict[str, Any] = {}
+    for axis in figure.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(list(handles.values()), list(handles), **where)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
@@ -52,8 +93,13 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
 
 
 def save_figure(figure: Figure, folder: Path, name: str, plotted: Sequence[Mapping[str, object]]) -> list[Path]:
-    """`<folder>/figures/<name>.pdf` and `.png`, with the plotted numbers beside them as `.csv`."""
+    """`<folder>/figures/<name>.pdf` and `.png`, with the plotted numbers beside them as `.csv`.
+
+    Above a figure with intervals stands how they were made.
+    """
     stem = folder / "figures" / name
+    if "low" in plotted[0]:
+        figure.text(0.99, 1, BANDS, ha="right", va="bottom", fontsize=5, color="0.4")
     written = [write_csv(stem.with_suffix(".csv"), plotted)]
     for suffix in (".pdf", ".png"):
         # Without dates the same numbers give the same bytes.
@@ -65,27 +111,20 @@ def save_figure(figure: Figure, folder: Path, name: str, plotted: Sequence[Mappi
 
 
 def save_table(rows: Sequence[Row], folder: Path, name: str, metrics: Sequence[str], latex: bool = False) -> list[Path]:
-    """`<folder>/tables/<name>.csv` with every metric, and the chosen `metrics` as `.md` (and `.tex`)."""
+    """`<folder>/tables/<name>.csv` with every metric, and the chosen `metrics` as `.md` (and `.tex`).
+
+    Each says how its intervals were made.
+    """
     stem = folder / "tables" / name
-    written = [write_csv(stem.with_suffix(".csv"), [_rounded(row) for row in rows])]
-    styles = {".md": "github", ".tex": "latex_booktabs"} if latex else {".md": "github"}
-    for suffix, style in styles.items():
-        path = stem.with_suffix(suffix)
-        path.write_text(table(rows, metrics, style) + "\n")
-        written.append(path)
+    written = [write_csv(stem.with_suffix(".csv"), [_rounded(row) | {"interval": METHOD} for row in rows])]
+    percent = CAPTION.replace("%", "\\%")
+    styles = {".md": ("github", f"\n\n{CAPTION}\n"), ".tex": ("latex_booktabs", f"\n\n\\smallskip\n{percent}\n")}
+    for suffix, (style, caption) in styles.items():
+        if latex or suffix == ".md":
+            path = stem.with_suffix(suffix)
+            path.write_text(table(rows, metrics, style) + caption)
+            written.append(path)
     return written
-
-
-def measured_rows(records: Sequence[Record], metric: str, measure: Callable[[Record], float]) -> list[Row]:
-    """Rows of a metric that `summarise` does not know, beside its own: one a stream, learner and variant."""
-    rows = []
-    for row in summarise(records):
-        if row.metric == "state_bytes":  # every cell has one
-            cell = row.stream, row.learner, row.variant
-            runs = [r for r in records if (r["stream"], r["learner"], setting_text(r["variant"])) == cell]
-            mean, low, high = mean_interval([measure(run) for run in runs])
-            rows.append(row._replace(metric=metric, mean=mean, low=low, high=high))
-    return rows
 
 
 def _rounded(row: Row) -> dict[str, object]:

@@ -10,13 +10,25 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
-from pcl.evaluation.record import Record, bin_last, bin_mean, binned, confidence, group_mean, log_every, scores
+from pcl.evaluation.record import (
+    Confidence,
+    Record,
+    bin_last,
+    bin_mean,
+    binned,
+    confident,
+    group_mean,
+    log_every,
+    scored,
+    scores,
+    unsure,
+)
 from pcl.runner import request
 from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Record]
-# The learner's state, probed scores, sums of confidence, what was asked for, and batches it will be busy for.
-Carry = tuple[State, Array, Array, request.Asking, Array]
+# The learner's state, probed scores, confidence so far, what was asked for, and batches it will be busy for.
+Carry = tuple[State, Array, Confidence, request.Asking, Array]
 CostRatio = Callable[[HParams, Any, int], Any]  # (hp, inference steps, rows of a batch) -> batches' time
 
 
@@ -118,7 +130,7 @@ def make_run(
                 settled = 0.0 if info.inference_steps is None else info.inference_steps
                 time = cost_ratio(hp, settled, batch.valid.shape[0])
                 busy = jnp.maximum(busy + jnp.where(busy < 1, time, 0) - 1, 0)
-            sure = sure + confidence(prediction, batch, layout)
+            sure = confident(sure, prediction, batch, layout)
             # `probes_now` does not depend on what is vmapped, so that probes are skipped and not masked.
             choices = (
                 lambda: accuracy,
@@ -144,7 +156,7 @@ def make_run(
         if stream.probe is not None:
             accuracy = accuracy.at[0].set(probe(state, first, probe_size))
             group_count = jnp.bincount(stream.probe(world, first, data, None)[1], length=n_groups)
-        start = (state, accuracy, jnp.zeros((3, 10)), request.start(), jnp.zeros(()))
+        start = (state, accuracy, unsure(), request.start(), jnp.zeros(()))
         (state, accuracy, sure, _, _), log = jax.lax.scan(live, start, (steps, slot, probing))
         diverged_at, inference_diverged = _divergence(log, state)
         belief, contexts = log.get("belief"), log.get("contexts")
@@ -158,9 +170,9 @@ def make_run(
             seen=sums["seen"],
             taught=sums["taught"],
             hits=sums["hits"],
-            confidence=sure[0],
-            confident_hits=sure[1],
-            confident=sure[2],
+            confidence=sure.total,
+            confident_hits=sure.hits.astype(jnp.float32),
+            confident=sure.count.astype(jnp.float32),
             surprise=sums.get("surprise"),
             input_surprise=sums.get("input_surprise"),
             energy=sums.get("energy"),
@@ -185,9 +197,9 @@ def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout
 
     Whether inference diverged, and what the learner says of its contexts, is logged as it is.
     """
-    taught = (lesson.valid & lesson.labelled).sum().astype(jnp.float32)
+    taught = (scored(lesson) & lesson.labelled).sum().astype(jnp.float32)
     hits = scores(prediction, batch, layout).sum()
-    seen = batch.valid.sum().astype(jnp.float32)
+    seen = scored(batch).sum().astype(jnp.float32)
     log = {"seen": seen, "taught": taught, "hits": hits}
     if info.input_surprise is not None:
         log["input_surprise"] = info.input_surprise * seen

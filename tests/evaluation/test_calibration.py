@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcl.errors import UsageError
-from pcl.evaluation.calibration import expected_calibration_error, surprise_error_correlation
+from pcl.evaluation.calibration import (
+    expected_calibration_error,
+    surprise_error_correlation,
+    tenths_by_surprise,
+)
 
 
 def test_ranks_of_surprise_and_error():
@@ -20,6 +24,21 @@ def test_bins_without_labels_or_samples_are_left_out():
     surprise, taught = [1, 2, 3, 0, 99], [1, 1, 1, 0, 1]
     hits, seen = [9, 5, 1, 10, 0], [10, 10, 10, 10, 0]
     assert surprise_error_correlation(surprise, taught, hits, seen) == pytest.approx(1)
+
+
+def test_a_bin_whose_surprise_is_not_finite_spoils_nothing():
+    surprise, hits = [1, np.nan, 3, 2, np.inf], [9, 5, 1, 5, 5]
+    assert surprise_error_correlation(surprise, np.ones(5), hits, np.full(5, 10)) == pytest.approx(1)
+
+
+def test_tenths_by_surprise_by_hand():
+    # Twenty bins of two taught samples, in an order that is not that of their surprise, and one without.
+    order = np.random.default_rng(0).permutation(20)
+    surprise, cost, taught = np.append(2.0 * order, 99), np.append(200.0 - 2 * order, 99), np.append(np.full(20, 2), 0)
+    mean, spent = tenths_by_surprise(surprise, cost, taught)
+    np.testing.assert_allclose(mean, 0.5 + 2 * np.arange(10))
+    np.testing.assert_allclose(spent, 100 - 0.5 - 2 * np.arange(10))
+    assert np.isnan(tenths_by_surprise([1.0], [1.0], [0])).all()
 
 
 @pytest.mark.parametrize(

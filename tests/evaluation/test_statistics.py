@@ -13,31 +13,50 @@ from pcl.evaluation.statistics import interquartile_mean, mean_band, mean_interv
 SCORES = [0.61, 0.64, 0.58, 0.7, 0.66, 0.59, 0.63]
 
 
-def test_mean_interval_of_two_values_spans_them():
-    # A resample of {0, 1} is 00 or 11 with probability 1/4 each, beyond the 2.5 % tails on either side.
-    assert mean_interval([0, 1]) == (0.5, 0, 1)
+def test_mean_interval_by_hand():
+    # Student's 97.5 % quantile is 12.7062 for one degree of freedom and 4.30265 for two.
+    half = 12.7062 * np.sqrt(0.5) / np.sqrt(2)
+    assert mean_interval([0, 1]) == pytest.approx((0.5, 0.5 - half, 0.5 + half), abs=1e-4)
+    half = 4.30265 * 1 / np.sqrt(3)
+    assert mean_interval([80, 81, 82]) == pytest.approx((81, 81 - half, 81 + half), abs=1e-4)
 
 
-def test_a_band_is_the_interval_of_every_column():
+def coverage(law, mean, n, interval=mean_band):
+    """Share of 20,000 intervals from n values each that hold the true mean; its standard error is 0.0015 at 95 %."""
+    _, low, high = interval(law(np.random.default_rng(0), (n, 20_000)))
+    return np.mean((low <= mean) & (mean <= high))
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 10])
+def test_intervals_cover_what_they_state_at_few_seeds(n):
+    assert coverage(lambda rng, size: rng.normal(3, 2, size), 3, n) == pytest.approx(0.95, abs=0.005)
+    # Exponential values are as skewed as accuracies near a bound: less is covered, as the module says.
+    assert 0.875 <= coverage(lambda rng, size: rng.exponential(size=size), 1, n) <= 0.91
+
+
+def test_what_a_percentile_bootstrap_would_cover():
+    """Why it is not used: of three values each of 27 resamples is as likely as the others."""
+
+    def bootstrap(values):
+        draws = np.array(list(itertools.product(range(3), repeat=3)))
+        means = np.sort(values[draws].mean(1), axis=0)
+        return None, means[0], means[-1]  # 2.5 % of 27 is less than one
+
+    assert coverage(lambda rng, size: rng.normal(size=size), 0, 3, bootstrap) == pytest.approx(0.75, abs=0.01)
+
+
+def test_a_band_is_the_interval_of_every_column_over_the_seeds_that_have_it():
     values = np.random.default_rng(2).normal(size=(7, 5))
-    # Sums over resamples in another order: rounding alone.
     np.testing.assert_allclose(np.transpose(mean_band(values)), [mean_interval(c) for c in values.T], rtol=1e-12)
     values[3, 1] = np.nan
+    np.testing.assert_allclose(np.transpose(mean_band(values))[1], mean_interval(np.delete(values[:, 1], 3)))
+    values[:, 2], values[0, 4] = np.nan, np.inf
     mean, low, high = mean_band(values)
-    assert np.isnan([mean[1], low[1], high[1]]).all()
-    assert np.isfinite([mean[0], low[0], high[0]]).all()
+    assert np.isnan([mean[2], low[2], high[2], low[4], high[4]]).all()
+    assert mean[4] == np.inf
     assert np.isnan(mean_band(values[:1])[1]).all()
     with pytest.raises(UsageError, match="must be"):
         mean_band([1.0, 2.0])
-
-
-def test_mean_interval_near_the_normal_one_for_many_values():
-    values = np.random.default_rng(1).normal(3, 2, 400)
-    mean, low, high = mean_interval(values)
-    half = 1.96 * values.std() / 20
-    assert mean == pytest.approx(values.mean())
-    # The bootstrap's own error of a 2.5 % quantile is about 3 % of the half width at 9,999 resamples.
-    assert (mean - low, high - mean) == pytest.approx((half, half), rel=0.1)
 
 
 def test_confidence_widens_the_interval():
@@ -46,7 +65,7 @@ def test_confidence_widens_the_interval():
 
 def test_constant_single_and_unbounded_values():
     assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
-    for values, mean in (([0.7], 0.7), ([1.0, np.inf], np.inf)):
+    for values, mean in (([0.7], 0.7), ([0.7, np.nan], 0.7), ([1.0, np.inf], np.inf)):
         found, low, high = mean_interval(values)
         assert found == mean
         assert np.isnan([low, high]).all()
@@ -59,18 +78,29 @@ def test_interquartile_mean_cuts_a_quarter_at_either_end_of_all_scores():
     assert low <= mean <= high
 
 
-def test_interquartile_mean_resamples_seeds_within_streams():
-    # Streams differ, seeds do not: every resample is the same, so the interval has no width.
+def test_interquartile_mean_of_equal_seeds_has_no_width():
     assert interquartile_mean([[0.2, 0.4, 0.9, 1.0]] * 3) == pytest.approx((0.65, 0.65, 0.65))
 
 
 def test_interquartile_mean_of_one_stream_or_seed():
     mean, low, high = interquartile_mean([[1.0], [2.0], [3.0], [10.0]])
     assert mean == 2.5
-    assert 1 <= low < mean < high <= 10
+    # Of three values none is cut: without a seed the means are 5, 14 / 3, 13 / 3 and 2. Squared distances from their
+    # mean 4 sum to 1 + 4 / 9 + 1 / 9 + 4, times 3 / 4, is the squared error; 3.18245 is Student's for three degrees.
+    half = 3.18245 * np.sqrt(0.75 * (5 + 5 / 9))
+    assert (low, high) == pytest.approx((2.5 - half, 2.5 + half), abs=1e-4)
     mean, low, high = interquartile_mean([[1.0, 2.0, 3.0, 10.0]])
     assert mean == 2.5
     assert np.isnan([low, high]).all()
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_interquartile_means_cover_what_they_state_on_several_streams(n):
+    # Symmetric scores around each stream's own mean: the true interquartile mean is the middle stream's.
+    rng, streams = np.random.default_rng(0), np.array([0.0, 1, 2, 3, 4])
+    found = [interquartile_mean(streams + rng.normal(size=(n, 5))) for _ in range(1000)]
+    # The standard error of 1,000 draws is 0.007.
+    assert np.mean([low <= 2 <= high for _, low, high in found]) == pytest.approx(0.95, abs=0.02)
 
 
 def test_permutation_test_by_hand():
@@ -116,7 +146,9 @@ def test_swapping_the_learners_turns_the_sign():
     forth, back = paired_permutation_test(SCORES, SCORES[::-1]), paired_permutation_test(SCORES[::-1], SCORES)
     assert (back.difference, back.p) == pytest.approx((-forth.difference, forth.p))
     better = paired_permutation_test(np.add(SCORES, [0.1, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1]), SCORES)
-    assert 0.1 <= better.low < better.difference < better.high <= 0.2
+    # Differences of 0.1 four times and 0.2 three: their interval is that of the mean of seven values.
+    assert better[:3] == pytest.approx(mean_interval([0.1] * 4 + [0.2] * 3))
+    assert better.low > 0
 
 
 def test_refusals():

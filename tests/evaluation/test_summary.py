@@ -2,52 +2,13 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
+from written import made_by, record
 
 from pcl.evaluation.summary import TASK_METRICS, measure, summarise, table
-
-
-def record(**changes):
-    """Two tasks of two classes; 4 steps of 5 samples each, a probe after every second step, bins of 3 steps."""
-    return {
-        "experiment": "twin",
-        "stream": "split",
-        "learner": "pcn",
-        "variant": "{}",
-        "seed": 0,
-        "config": '{"stream": {"kind": "split", "batch": 5}}',
-        "state_bytes": 1200,
-        "flops_per_sample": 700.0,
-        "cost_ratio": 3.5,
-        "chance": 0.0,
-        "steps": 8,
-        "log_every": 3,
-        "task_ends": [4, 8],
-        "probe_steps": [0, 2, 4, 6, 8],
-        "group_count": [10, 10, 10, 10],
-        "group_task": [1, 0, 0, 1],
-        "probe_accuracy": [
-            [0.0, 0.1, 0.1, 0.2],
-            [0.0, 0.4, 0.6, 0.0],
-            [0.0, 0.8, 0.8, 0.4],
-            [0.3, 0.2, 0.0, 0.5],
-            [0.9, 0.4, 0.2, 0.7],
-        ],
-        "seen": [15, 15, 10],
-        "taught": [15, 15, 10],
-        "hits": [3, 6, 8],
-        "confidence": [0.0, 0, 0, 0, 0, 10.4, 0, 0, 0, 17.1],
-        "confident_hits": [0, 0, 0, 0, 0, 8, 0, 0, 0, 9],
-        "confident": [0, 0, 0, 0, 0, 20, 0, 0, 0, 20],
-        "surprise": [30.0, 15.0, 5.0],
-        "input_surprise": [20.0, 15.0, 5.0],
-        "inference_steps": [300.0, 300.0, 200.0],
-        "residual": [1.5, 1.5, 1.0],
-        "revisit_accuracy": None,
-        "timing": {"ms_per_step": 0.25},
-    } | changes
 
 
 def test_revisits_are_averaged_over_groups_and_over_the_episode_or_its_first_batch():
@@ -79,7 +40,7 @@ def test_every_metric_of_a_run_by_hand():
             "input_surprise": 1,
             "inference_steps": 20,
             "residual": 0.1,
-            "labelled": 100,
+            "labelled": 75,
             # Ten of forty too sure by 2.4 and 8.1 right answers.
             "calibration_error": 100 * (2.4 + 8.1) / 40,
             "state_bytes": 1200,
@@ -110,8 +71,47 @@ def test_what_a_learner_does_not_report_is_absent():
     assert "surprise_error_correlation" not in values
     assert not {"input_surprise", "inference_steps", "residual"} & set(values)
     mixed = summarise([record(), record(seed=1, residual=None)])
-    assert "inference_steps" in {row.metric for row in mixed}
-    assert "residual" not in {row.metric for row in mixed}
+    numbers = {row.metric: (row.seeds, row.runs) for row in mixed}
+    assert (numbers["inference_steps"], numbers["residual"]) == ((2, 2), (1, 2))
+
+
+def test_without_labels_what_is_a_sample_that_was_learned_from_is_not_a_number_and_nothing_warns():
+    nothing = [0.0, 0.0, 0.0]
+    unlabelled = record(taught=nothing, surprise=nothing, inference_steps=nothing, residual=nothing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = measure(unlabelled)
+        assert values["labelled"] == 0
+        assert np.isnan([values[name] for name in ("inference_steps", "residual", "surprise_error_correlation")]).all()
+        rows = {row.metric for row in summarise([unlabelled, unlabelled | {"seed": 1}])}
+        assert "acc" in rows
+        assert "residual" not in rows
+
+
+def test_groups_that_a_probe_did_not_draw_are_left_out():
+    nan = np.nan
+    accuracy = [
+        [nan, 0.1, 0.1, 0.2],
+        [nan, nan, nan, 0.0],
+        [0.0, 0.8, 0.8, 0.4],
+        [nan, 0.2, 0.0, nan],
+        [0.9, 0.4, 0.2, 0.7],
+    ]
+    drawn = record(probe_accuracy=accuracy)
+    values = measure(drawn)
+    # By task: [0.1, 0.2], [-, 0], [0.8, 0.2], [0.1, -], [0.3, 0.8]; the probe after step 2 says nothing of task 0, so
+    # that the one after step 4 stands for both, and the one after step 6 is of task 0 alone.
+    assert values["acc"] == pytest.approx(55)
+    assert values["aaa"] == pytest.approx(100 * (4 * 0.8 + 2 * 0.1 + 2 * 0.55) / 8)
+    assert values["fwt"] == pytest.approx(100 * (0.2 - 0.2))
+    assert values["min_acc"] == pytest.approx(10)
+    # Neither is task 1 known after step 6, but it is after step 8, where it stands at its plateau.
+    assert values["samples_to_learn"] == pytest.approx(20)
+    assert values["half_life"] == pytest.approx(0.8)
+    # Nothing at all is known of what was just taught.
+    blind = np.asarray(drawn["probe_accuracy"])
+    blind[2, 1:3], blind[4, [0, 3]] = nan, nan
+    assert np.isnan(measure(drawn | {"probe_accuracy": blind})["half_life"])
 
 
 def test_a_load_of_random_labels_is_measured_in_bits():
@@ -147,8 +147,9 @@ def test_rows_over_seeds():
     better = record(seed=1, hits=[6, 8, 9])
     rows = {row.metric: row for row in summarise([record(), better])}
     row = rows["prequential_acc"]
-    assert (row.mean, row.low, row.high) == pytest.approx((50, 42.5, 57.5))
-    assert row.seeds == 2
+    # Student's 97.5 % quantile for one degree of freedom is 12.7062; 42.5 and 57.5 have the standard error 7.5.
+    assert (row.mean, row.low, row.high) == pytest.approx((50, 50 - 12.7062 * 7.5, 50 + 12.7062 * 7.5), abs=1e-3)
+    assert (row.seeds, row.runs, row.diverged, row.commits, row.jax) == (2, 2, 0, "01234567", "0.10.2")
     assert row.command == "python -m experiments.run --experiment=twin --streams=split --learners=pcn --seeds=2"
 
 
@@ -169,10 +170,41 @@ def test_table_shows_intervals_of_results_and_not_of_costs():
     rows = summarise([record(), record(seed=1, hits=[6, 8, 9])])
     text = table(rows, ["prequential_acc", "state_bytes", "ms_per_step", "nonsense"], "github")
     cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
-    assert cells == ["split", "pcn", "2", "50.0 [42.5, 57.5]", "1,200", "0.25", "-"]
+    assert cells == ["split", "pcn", "2", "50.0 [-45.3, 145.3]", "1,200", "0.25", "-"]
+
+
+def cells_of(runs, wanted):
+    text = table(summarise(runs), wanted, "github")
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+
+
+def test_a_run_that_diverged_is_marked_and_takes_no_metric_from_the_others():
+    lost = {
+        "surprise": [30.0, np.nan, np.nan],
+        "inference_steps": [300.0, np.nan, np.nan],
+        "status": "diverged at step 9",
+    }
+    runs = [record(seed=seed, **(lost if seed == 3 else {})) for seed in range(10)]
+    rows = {row.metric: row for row in summarise(runs)}
+    assert (rows["acc"].seeds, rows["acc"].runs, rows["acc"].diverged) == (10, 10, 1)
+    assert (rows["inference_steps"].seeds, rows["inference_steps"].mean) == (9, 20)
+    assert rows["surprise_error_correlation"].seeds == 9
+    (cells,) = cells_of(runs, ["prequential_acc", "inference_steps"])
+    assert cells == ["split", "pcn", "10 (1 diverged)", "42.5 [42.5, 42.5]", "20 (9 seeds)"]
+
+
+def test_rows_of_two_commits_or_versions_say_so():
+    others = [record(seed=1, **made_by("abc" * 4)), record(seed=2, **made_by(dirty=True, jax="0.11.2"))]
+    runs = [record(), *others, record(learner="er", **made_by("abc" * 4))]
+    (er,), (pcn,) = (
+        [row for row in summarise(runs) if (row.learner, row.metric) == (name, "acc")] for name in ("er", "pcn")
+    )
+    assert (er.commits, er.jax) == ("abcabcab", "0.10.2")
+    assert (pcn.commits, pcn.jax) == ("01234567 01234567+ abcabcab", "0.10.2 0.11.2")
+    assert [cells[2] for cells in cells_of(runs, ["acc"])] == ["1", "3 (3 commits, 2 JAX versions)"]
 
 
 def test_evaluation_of_records_imports_no_jax():
-    others = "acquisition, calibration, metrics, prequential, retention, shifts, statistics, summary"
+    others = "acquisition, classes, contexts, metrics, offline, reactions, requests, shifts, summary"
     code = f"import sys; from pcl.evaluation import {others}; sys.exit('jax' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

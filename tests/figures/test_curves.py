@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pcl.evaluation.reactions import reaction, shifts
 from pcl.evaluation.summary import measure
 from pcl.figures import curves, reactions
 from pcl.figures.panels import PANELS, drawings
@@ -99,14 +100,14 @@ def test_probes_time_learning_where_a_visit_holds_several():
 
 
 def test_reaction_is_aligned_to_the_shifts(record):
-    assert reactions.shifts(record).bins.tolist() == [10, 20, 30]
-    assert reactions.shifts(record).quarter == 2
+    assert shifts(record).bins.tolist() == [10, 20, 30]
+    assert shifts(record).quarter == 2
     (curve,) = reactions.aligned([record], "hits", "seen", "accuracy", 100.0)
     assert curve.x.tolist() == list(range(-2, 10))
     # Two bins before the shifts: 9, 8 and 9 of ten; in the first bin after them 0, 4 and 0.
     np.testing.assert_allclose(curve.mean[:3], [100 * 26 / 30, 100 * 26 / 30, 100 * 4 / 30])
     # Dips 0.9, 0.8 - 0.4 and 0.9; B2 does not recover. 90 % of 0.9 is 0.81, which B1 never reaches.
-    found = reactions.reaction(record)
+    found = reaction(record)
     assert found["dip"] == pytest.approx(100 * (0.9 + 0.4 + 0.9) / 3)
     assert found["recovered"] == pytest.approx(100 / 3)
     assert "alarms" not in found
@@ -114,7 +115,7 @@ def test_reaction_is_aligned_to_the_shifts(record):
 
 def test_visits_shorter_than_the_log_shows_have_no_reaction(record):
     coarse = record | {"log_every": 5, "hits": np.ones(8), "seen": np.full(8, 50.0), "taught": np.full(8, 50.0)}
-    assert reactions.shifts(coarse) is None
+    assert shifts(coarse) is None
     assert reactions.aligned([coarse], "hits", "seen", "accuracy") == []
     assert curves.learning_times([coarse]) == []
 

@@ -7,9 +7,20 @@ import pytest
 
 from pcl import learners, streams
 from pcl.errors import UsageError
-from pcl.evaluation.record import bin_last, bin_mean, binned, confidence, group_mean, log_every, scores
+from pcl.evaluation.calibration import expected_calibration_error
+from pcl.evaluation.record import (
+    bin_last,
+    bin_mean,
+    binned,
+    confident,
+    group_mean,
+    log_every,
+    scored,
+    scores,
+    unsure,
+)
 from pcl.runner.run import make_run, probe_steps
-from pcl.types import Batch, Layout, Prediction
+from pcl.types import Batch, Info, Layout, Learner, Prediction, Schedule, Spec, Stream
 
 
 def small(name="pcn", kind="split", **settings):
@@ -90,6 +101,37 @@ def test_revisits_equal_a_plain_loop_and_change_nothing_else(name):
     assert (episodes[1].task == 1).all()
 
 
+def test_what_comes_back_looks_as_it_would_after_the_last_step():
+    """A stream of five steps whose label is the number of the step, and a learner that always answers 4."""
+    one = jnp.ones(1, bool)
+
+    def batch(label):
+        return Batch(jnp.zeros((1, 1)), label[None], one, one, jnp.zeros(1, int))
+
+    def revisit(world, step, data, group, steps):
+        return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], steps, 0), batch(step))
+
+    layout = Layout(jnp.arange(2), jnp.zeros(1, int), jnp.zeros(1, int))
+    stream = Stream(
+        spec=Spec((1,), 5),
+        steps=5,
+        task_ends=(),
+        chance=0.2,
+        schedule=lambda key, data: Schedule(None, jnp.arange(5), layout),
+        observe=lambda world, step, data: batch(step),
+        probe=None,
+        revisit=revisit,
+    )
+    learner = Learner(
+        init=lambda key, hp: jnp.zeros(()),
+        predict=lambda state, x, hp: Prediction(jax.nn.one_hot(jnp.full(len(x), 4), 5)),
+        update=lambda state, batch, hp: (state, Info()),
+    )
+    record = make_run(learner, stream, revisit_steps=3)(jax.random.key(0), None, None)
+    assert record.hits.tolist() == [0, 0, 0, 0, 1]
+    assert record.revisit_accuracy.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
 @pytest.mark.slow
 def test_revisits_that_a_stream_cannot_give_are_refused():
     stream, _, learner, _ = small("ncm")
@@ -150,7 +192,9 @@ def test_scores_by_hand():
     assert scores(logits, batch, layout).tolist() == [0, 0, 0]
     masked = layout._replace(allowed=jnp.asarray([[1, 1, 0, 0], [0, 0, 1, 1]], bool))
     assert scores(logits, batch, masked).tolist() == [1, 1, 0]
-    np.testing.assert_allclose(group_mean(jnp.asarray([1.0, 0, 1]), jnp.asarray([0, 0, 2]), 4), [0.5, 0, 1, 0])
+    absent = np.nan
+    means = group_mean(jnp.asarray([1.0, 0, 1]), jnp.asarray([0, 0, 2]), 4)
+    np.testing.assert_allclose(means, [0.5, absent, 1, absent])
 
 
 def test_scores_of_real_targets_are_explained_variance_and_bounded():
@@ -160,7 +204,7 @@ def test_scores_of_real_targets_are_explained_variance_and_bounded():
     prediction = Prediction(mean=jnp.asarray([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]))
     layout = Layout(jnp.zeros(0, int), jnp.zeros(1, int), jnp.zeros(1, int))
     assert scores(prediction, batch, layout).tolist() == [0.5, 1, -1, 0]
-    assert not confidence(prediction, batch, layout).any()
+    assert not any(part.any() for part in confident(unsure(), prediction, batch, layout))
 
 
 def test_confidence_by_hand():
@@ -169,10 +213,60 @@ def test_confidence_by_hand():
     logits = jnp.log(jnp.asarray([[3.0, 1.0], [1.0, 1.0], [9.0, 1.0]]))
     batch = Batch(jnp.zeros((3, 1)), jnp.asarray([1, 0, 0]), true, true, jnp.zeros(3, int))
     layout = Layout(jnp.zeros(0, int), jnp.zeros(1, int), jnp.zeros(1, int))
-    got = confidence(Prediction(logits), batch, layout)
+    sure = confident(unsure(), Prediction(logits), batch, layout)
     want = np.zeros((3, 10))
     want[:, 7], want[:, 5] = (0.75, 0, 1), (0.5, 1, 1)
-    np.testing.assert_allclose(got, want, rtol=1e-6)
+    np.testing.assert_allclose([sure.total, sure.hits, sure.count], want, rtol=1e-6)
+
+
+def test_answers_and_targets_that_are_not_finite_spoil_nothing():
+    """Of five rows three have no finite answer: misses, in no bin; not even where NaN is padding. The last is right."""
+    nan, inf = np.nan, np.inf
+    logits = Prediction(jnp.asarray([[nan, 0.0], [inf, 0.0], [-inf, -inf], [nan, nan], [0.0, 0.0]]))
+    true, zero = jnp.ones(5, bool), jnp.zeros(5, int)
+    batch = Batch(jnp.zeros((5, 1)), zero, true, true.at[3].set(False), zero)
+    layout = Layout(zero[:0], zero[:1], zero[:1])
+    assert scores(logits, batch, layout).tolist() == [0, 0, 0, 0, 1]
+    sure = confident(unsure(), logits, batch, layout)
+    assert (sure.total[5], sure.total.sum(), sure.hits.sum(), sure.count.sum()) == (0.5, 0.5, 1, 1)
+    # Answers to real targets: NaN and infinite ones are as bad as the worst; a target that is NaN is no target.
+    real = batch._replace(y=jnp.asarray([[0.0], [0.0], [nan], [0.0], [1.0]]))
+    answers = Prediction(mean=jnp.asarray([[nan], [inf], [0.0], [nan], [1.0]]))
+    assert scores(answers, real, layout).tolist() == [-1, -1, 0, 0, 1]
+    assert scored(real).tolist() == [True, True, False, False, True]
+
+
+def test_confidence_is_right_to_a_ten_thousandth_after_a_hundred_million_answers():
+    """0.97 in batches of 1,000 from the first answer on, then one by one, each a ten-millionth of the sum so far."""
+    layout = Layout(jnp.zeros(0, int), jnp.zeros(1, int), jnp.zeros(1, int))
+    logits = np.log(np.asarray([0.97, 0.03], np.float32))
+    probability = float(np.float64(np.exp(logits[0])) / np.exp(logits.astype(np.float64)).sum())
+
+    def answers(sure, rows, steps, wrong):
+        true, zero = jnp.ones(rows, bool), jnp.zeros(rows, int)
+        # So many of the answers are wrong.
+        batch = Batch(jnp.zeros((rows, 1)), (jnp.arange(rows) < wrong).astype(int), true, true, zero)
+        same = Prediction(jnp.tile(jnp.asarray(logits), (rows, 1)))
+        return jax.lax.fori_loop(0, steps, lambda _, sure: confident(sure, same, batch, layout), sure)
+
+    many = jax.jit(answers, static_argnums=(1, 3))(unsure(), 1000, 99_500, 10)
+    sure = jax.jit(answers, static_argnums=(1, 3))(many, 1, 500_000, 0)
+    count, hits = 99_500_000 + 500_000, 99_500 * 990 + 500_000
+    assert (int(sure.count.sum()), int(sure.hits.sum())) == (count, hits)
+    mean = np.asarray(sure.total, np.float64).sum() / count
+    assert mean == pytest.approx(probability, abs=1e-6)
+    columns = (np.asarray(part, np.float32) for part in (sure.total, sure.hits, sure.count))
+    error = expected_calibration_error(*columns)
+    assert error == pytest.approx(abs(hits / count - probability), abs=1e-4)
+
+
+def test_sums_of_long_bins_are_right_to_a_ten_thousandth():
+    """A bin of 400,001 steps, as 10^8 samples in 250 bins have: terms of one sign, which rounding shifts one way."""
+    terms = jnp.full(400_001 + 3, 0.97)
+    long, short = np.asarray(jax.jit(binned, static_argnums=1)(terms, 400_001), np.float64)
+    assert long == pytest.approx(400_001 * float(np.float32(0.97)), rel=1e-5)
+    assert short == pytest.approx(3 * 0.97, rel=1e-6)
+    assert binned(jnp.ones(400_001), 400_001).tolist() == [400_001]
 
 
 @pytest.mark.slow

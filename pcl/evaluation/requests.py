@@ -1,0 +1,35 @@
+"""What it is worth to choose which samples are labelled. Imports no JAX."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pcl.evaluation.checks import Vector, vectors
+
+
+class Saved(NamedTuple):
+    """Labels that asking saves, at those shares for which random labels show it."""
+
+    share: Vector  # of labels that were asked for
+    times: Vector  # as many random labels do as much
+    reached: NDArray[np.bool_]  # whether some share of random labels was as good; else `times` is the least it can be
+
+
+def labels_saved(asked: ArrayLike, accuracy: ArrayLike, random: ArrayLike, random_accuracy: ArrayLike) -> Saved:
+    """Times as many random labels as asked for with which the accuracy is the same.
+
+    `accuracy` [A] is that with the shares `asked` [A], `random_accuracy` [R] that with the shares `random` [R], which
+    increase. Between two of these accuracy is taken to rise in a straight line over the logarithm of the share, and
+    never to fall. Shares asked for whose accuracy is below that of the fewest random labels are left out. Where no
+    share of random labels was as good, the largest of them counts.
+
+    Raises:
+      UsageError: shapes disagree.
+    """
+    asked, accuracy = vectors(asked=asked, accuracy=accuracy)
+    random, random_accuracy = vectors(random=random, random_accuracy=random_accuracy)
+    risen = np.maximum.accumulate(random_accuracy)
+    within = accuracy >= risen[0]
+    equal = np.exp(np.interp(accuracy[within], risen, np.log(random)))
+    return Saved(asked[within], equal / asked[within], accuracy[within] <= risen[-1])

@@ -1,0 +1,106 @@
+"""Figures of records of which some are missing: what is there is drawn, and one line says what is not."""
+
+import csv
+import importlib
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+from pcl.errors import NoResults
+from pcl.figures.style import LEARNERS, available, learners, marked
+from pcl.runner.store import Store
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
+
+
+@pytest.fixture(autouse=True)
+def _coarse():
+    """Nobody looks at them."""
+    with plt.rc_context({"savefig.dpi": 10}):
+        yield
+
+
+def draw(name, folder, records):
+    """The figure of these records of one experiment, its plotted numbers."""
+    Store(folder, records[0]["experiment"]).folder.mkdir()
+    Store(folder, records[0]["experiment"]).write(records)
+    written = importlib.import_module(f"scripts.{name}").main(folder)
+    with open(next(path for path in written if path.suffix == ".csv"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def records_of(experiment, wanted, seeds=2):
+    found = [r for r in Store(RESULTS, experiment).records() if r["variant"] == "{}" and r["seed"] < seeds]
+    return [record for record in found if wanted(record)]
+
+
+def test_the_wall_shows_whatever_learners_there_are(tmp_path, capsys):
+    wanted = {("split_digits", "ncm"), ("split_digits_iid", "ncm"), ("split_digits", "pcn")}
+    records = records_of("split_digits", lambda r: (r["stream"], r["learner"]) in wanted)
+    records = [r | ({"learner": "mystery", "status": "diverged"} if r["learner"] == "pcn" else {}) for r in records]
+    rows = draw("fig_wall", tmp_path, records)
+    assert {row["learner"] for row in rows} == {"ncm", "mystery"}
+    assert {row["learner"] for row in rows if row["series"] == "same samples, shuffled"} == {"ncm"}
+    assert capsys.readouterr().err == "fig_wall is drawn without split_digits_iid of mystery: no records\n"
+
+
+def test_the_wall_without_its_stream_is_refused(tmp_path):
+    with pytest.raises(NoResults, match="fig_wall: no stream of split_digits among the records"):
+        draw("fig_wall", tmp_path, records_of("split_digits", lambda r: r["stream"] == "split_digits_iid"))
+
+
+def test_contexts_of_one_stream_are_drawn_alone(tmp_path, capsys):
+    records = records_of("recurring_contexts", lambda r: r["stream"] == "contexts_invisible")
+    rows = draw("fig_recurring_contexts", tmp_path, records)
+    assert {row["stream"] for row in rows} == {"contexts_invisible"}
+    assert "without stream contexts_visible" in capsys.readouterr().err
+
+
+def test_plasticity_of_a_learner_that_nobody_knows(tmp_path):
+    records = [r | {"learner": "mystery"} for r in records_of("plasticity", lambda r: r["learner"] == "backprop")]
+    bad = [records[0] | {"status": "diverged at step 5"}, *records[1:]]
+    rows = draw("fig_plasticity", tmp_path, bad)
+    assert {(row["learner"], row["series"]) for row in rows} == {("mystery", "mystery (1 of 2 diverged)")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "scripts").glob("fig_*.py")))
+def test_every_figure_draws_what_is_there(name, tmp_path):
+    """Of every experiment two runs a cell, on the first stream that the figure names or by its last learner."""
+    if name == "fig_equilibrium":
+        (tmp_path / "bench_equilibrium.jsonl").write_bytes((RESULTS / "bench_equilibrium.jsonl").read_bytes())
+    for folder in sorted(path.parent for path in RESULTS.glob("*/part-*.parquet")):
+        text = (ROOT / f"scripts/{name}.py").read_text()
+        if f'"{folder.name}"' in text:
+            records = Store(RESULTS, folder.name).records()
+            seeds = sorted({r["seed"] for r in records})[:2]
+            records = [r for r in records if r["seed"] in seeds]
+            streams, last = sorted({r["stream"] for r in records}), records[-1]["learner"]
+            first = next((stream for stream in streams if f'"{stream}"' in text), streams[0])
+            Store(tmp_path, folder.name).folder.mkdir()
+            Store(tmp_path, folder.name).write([r for r in records if r["stream"] == first or r["learner"] == last])
+    written = importlib.import_module(f"scripts.{name}").main(tmp_path)
+    assert [path.suffix for path in written] == [".csv", ".pdf", ".png"]
+
+
+def test_learners_come_in_the_order_of_readers_and_unknown_ones_behind_them():
+    found = learners({"learner": name} for name in ("zeta", "parallax", "alpha", "backprop"))
+    assert list(found) == ["backprop", "parallax", "alpha", "zeta"]
+    assert (found["backprop"], found["zeta"]) == (LEARNERS["backprop"], "zeta")
+
+
+def test_what_is_missing_is_said_in_one_line(capsys):
+    assert available("fig", "stream", "abc", {"c", "a", "d"}) == ["a", "c"]
+    assert capsys.readouterr().err == "fig is drawn without stream b: no records\n"
+    assert available("fig", "stream", "ac", "abc") == ["a", "c"]
+    assert capsys.readouterr().err == ""
+    with pytest.raises(NoResults, match="no stream of a, b among the records"):
+        available("fig", "stream", "ab", "c")
+
+
+def test_a_legend_says_how_many_diverged():
+    runs = [{"status": "ok"}] * 9 + [{"status": "diverged at step 3"}]
+    assert marked("pcn", runs) == "pcn (1 of 10 diverged)"
+    assert marked("pcn", runs[:9]) == "pcn"
