@@ -3,7 +3,6 @@
 `scripts.prepare_data` prepares them. tensorflow-datasets is imported when one is read, not before.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from pcl.errors import UsageError
 from pcl.streams.sources.arrays import Arrays
+from pcl.streams.sources.files import user_folder
 from pcl.streams.sources.idx import upright
 from pcl.streams.sources.omniglot import gather
 
@@ -21,8 +21,12 @@ FILE_FORMAT = "array_record"
 
 
 def root() -> Path:
-    """The folder of prepared data sets."""
-    return Path(os.environ.get(VARIABLE) or Path.home() / "tensorflow_datasets").expanduser()
+    """The folder of prepared data sets.
+
+    Raises:
+      UsageError: no folder is named, and this user has no home.
+    """
+    return user_folder(VARIABLE, "tensorflow_datasets")
 
 
 def find(name: str) -> Path | None:
