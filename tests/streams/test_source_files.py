@@ -76,7 +76,10 @@ BAD_SHEETS = [
     (files.zipped({"sheet_00.webp": SHEET})[:-9], "file.gz: not a whole zip file"),
     (files.zipped({}), "file.gz: holds no sheet"),
     (files.zipped({"a.webp": NOISE[:-9]}), "file.gz: a.webp is not a whole WebP image"),
-    (files.zipped({"a.webp": files.png(np.zeros((9, 64, 3), np.uint8), "WEBP")}), "a.webp has 64x9 pixels; a sheet has"),
+    (
+        files.zipped({"a.webp": files.png(np.zeros((9, 64, 3), np.uint8), "WEBP")}),
+        "a.webp has 64x9 pixels; a sheet",
+    ),
     (files.zipped({"a.webp": files.png(np.zeros((800, 1280), np.uint8))}), "a.webp is not a whole WebP image"),
 ]
 

@@ -5,7 +5,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pcl.errors import UsageError
 from pcl.streams.sources import checks
@@ -93,7 +92,7 @@ def _class_mix(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return by_class[mixed], share[mixed]
 
 
-def make_source(x_train: ArrayLike, y_train: Any, x_test: ArrayLike, y_test: Any, scale: float) -> Source:
+def make_source(x_train: Any, y_train: Any, x_test: Any, y_test: Any, scale: float) -> Source:
     """A source of these arrays, with its labels numbered and its version.
 
     Labels are integers, truth values, strings or whole numbers, and are numbered in their order: -1 and 1 become 0

@@ -1,10 +1,8 @@
 """What may become a source: numbers that float32 can square, and one label a sample, of any kind that has an order."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from pcl.errors import UsageError
 
@@ -12,7 +10,7 @@ LARGEST = 2.0**62  # float32 holds its square, and int64 every time in nanosecon
 KINDS = {"b": "truth values", "i": "integers", "u": "integers", "f": "numbers", "U": "strings", "S": "bytes"}
 
 
-def inputs(name: str, x: ArrayLike, if_empty: np.ndarray | None = None) -> np.ndarray:
+def inputs(name: str, x: Any, if_empty: np.ndarray | None = None) -> np.ndarray:
     """`x` as an array of samples of 1 to 3 axes: real numbers, of which some may be missing (NaN or infinite).
 
     `if_empty` stands for an `x` that holds nothing, as [] does.
@@ -108,7 +106,7 @@ def numbered(y_train: np.ndarray, y_test: np.ndarray) -> tuple[np.ndarray, np.nd
     return train.astype(np.int32), test.astype(np.int32), tuple(classes.tolist())
 
 
-def _of_objects(y: Sequence[Any]) -> np.ndarray:
+def _of_objects(y: Any) -> np.ndarray:
     """A list of anything, none of it turned into something else."""
     try:
         return np.array(y, dtype=object)
