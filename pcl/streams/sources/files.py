@@ -6,7 +6,6 @@ What a file unpacks to is bounded before it is unpacked, or while it is: a small
 import gzip
 import hashlib
 import io
-import lzma
 import os
 import struct
 import warnings
@@ -36,13 +35,13 @@ UNREADABLE = (
     TypeError,
     ValueError,
     TokenError,
-    lzma.LZMAError,
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
-METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated", zipfile.ZIP_BZIP2: "bzip2",
-           zipfile.ZIP_LZMA: "lzma"}  # fmt: skip
+PIECE = 2**20  # bytes unpacked at a time
+# Of these alone Python unpacks no more than it is asked for, whatever is behind it.
+METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 
 _given: Path | None = None
 
@@ -183,14 +182,16 @@ def gunzip(content: bytes, path: Path) -> bytes:
     Raises:
       UsageError: it is no gzip file, not all of one, or unpacks to more than `UNPACKED` bytes.
     """
+    unpacked = bytearray()
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            unpacked = file.read(UNPACKED + 1)
+            while len(unpacked) <= UNPACKED and (piece := file.read(PIECE)):
+                unpacked += piece
     except UNREADABLE as error:
         raise UsageError(f"{path}: not a whole gzip file ({error})") from None
     if len(unpacked) > UNPACKED:
         raise UsageError(f"{path}: unpacks to more than {UNPACKED:,} bytes, which no file of a source does")
-    return unpacked
+    return bytes(unpacked)
 
 
 def unzip(content: bytes, path: Path) -> Iterator[tuple[str, bytes]]:
@@ -209,7 +210,8 @@ def unzip(content: bytes, path: Path) -> Iterator[tuple[str, bytes]]:
             if total > PACKED:
                 raise UsageError(f"{path}: unpacks to {total:,} bytes; at most {PACKED:,} are read")
             for info in members:
-                yield info.filename, archive.read(info)
+                with archive.open(info) as file:
+                    yield info.filename, file.read(info.file_size + 1)
     except UsageError:
         raise
     except UNREADABLE as error:
