@@ -87,7 +87,7 @@ REGISTRY = {
         reopening.flops(generative.flops),
     ),
     "reopening_parallax": Entry(
-        lambda spec: skipping(reopening.around(parallax.living(spec), spec)),
+        lambda spec: reopening.around(parallax.living(spec), spec),
         reopening.HParams(rule=parallax.HParams(features="code")),
         "parallax on a sensory code that develops anew when the world no longer fits it",
         reopening.flops(parallax.flops),
@@ -124,6 +124,8 @@ def entry(name: str) -> Entry:
 def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
     """The learner called `name` for a stream that announces `spec`, and its default numbers.
 
+    Rows that are not finite change nothing that it knows (`pcl.learners.inputs.skipping`).
+
     Raises:
       UsageError: there is none, or it cannot predict what the stream asks.
     """
@@ -134,7 +136,7 @@ def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
             f"{name} cannot predict {'real targets' if spec.num_targets else 'labels'}, which this stream asks;"
             f" learners that can: {able}"
         )
-    return found.make(spec), found.hparams
+    return skipping(found.make(spec)), found.hparams
 
 
 def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:

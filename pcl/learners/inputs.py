@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
 from pcl.types import Batch, HParams, Info, Learner, Prediction, Spec
 
@@ -25,16 +25,44 @@ def teaching_rows(batch: Batch) -> Bool[Array, " B"]:
     return batch.valid & batch.labelled
 
 
+def finite_rows(batch: Batch) -> Bool[Array, " B"]:
+    """Rows whose inputs, and real targets if there are any, have finite squares."""
+    finite_B = jnp.isfinite(jnp.sum(vectors(batch.x) ** 2, axis=1))
+    if jnp.issubdtype(batch.y.dtype, jnp.floating):
+        finite_B &= jnp.isfinite(jnp.sum(batch.y**2, axis=1))
+    return finite_B
+
+
 def skipping(rule: Learner) -> Learner:
-    """`rule`, to which rows whose squares are not finite never arrive; they are counted (`Info.skipped`)."""
+    """`rule`, to which rows that are not finite never arrive: they are padding to it, and counted (`Info.skipped`).
+
+    An input that is not finite says nothing, and is answered so: all labels alike, or the mean of real targets.
+    """
+
+    def predict(state: Any, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
+        finite_B = jnp.isfinite(jnp.sum(vectors(x) ** 2, axis=1))
+        return _silent(rule.predict(state, _only(finite_B, x), hp), finite_B)
 
     def update(state: Any, batch: Batch, hp: HParams) -> tuple[Any, Info]:
-        finite_B = jnp.isfinite(jnp.sum(vectors(batch.x) ** 2, axis=1))
-        x = jnp.where(finite_B[:, None], vectors(batch.x), 0.0).reshape(batch.x.shape)
-        state, info = rule.update(state, batch._replace(x=x, valid=batch.valid & finite_B), hp)
-        return state, info._replace(skipped=(batch.valid & ~finite_B).sum().astype(jnp.float32))
+        finite_B = finite_rows(batch)
+        x, y = _only(finite_B, batch.x), _only(finite_B, batch.y)
+        state, info = rule.update(state, batch._replace(x=x, y=y, valid=batch.valid & finite_B), hp)
+        prediction = None if info.prediction is None else _silent(info.prediction, finite_B)
+        skipped = (batch.valid & ~finite_B).sum().astype(jnp.float32)
+        return state, info._replace(prediction=prediction, skipped=skipped)
 
-    return Learner(rule.init, rule.predict, update)
+    return Learner(rule.init, predict, update)
+
+
+def _only(rows_B: Bool[Array, " B"], x: Num[Array, "B ..."]) -> Num[Array, "B ..."]:
+    """`x`, zero outside some rows."""
+    return jnp.where(rows_B.reshape(-1, *(1,) * (x.ndim - 1)), x, 0)
+
+
+def _silent(prediction: Prediction, finite_B: Bool[Array, " B"]) -> Prediction:
+    """`prediction`, in which rows that are not finite have equal logits, or mean 0."""
+    logits, mean = (None if part is None else _only(finite_B, part) for part in (prediction.logits, prediction.mean))
+    return prediction._replace(logits=logits, mean=mean)
 
 
 def targets(batch: Batch, spec: Spec) -> Float[Array, "B C"]:

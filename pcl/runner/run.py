@@ -19,10 +19,10 @@ from pcl.evaluation.record import (
     confident,
     group_mean,
     log_every,
-    scored,
     scores,
     unsure,
 )
+from pcl.learners.inputs import finite_rows
 from pcl.runner import request
 from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
@@ -114,7 +114,9 @@ def make_run(
         def live(carry: Carry, inputs: tuple) -> tuple[Carry, dict[str, Array]]:
             state, accuracy, sure, asking, busy = carry
             step, slot, probes_now = inputs
-            batch = lesson = stream.observe(world, step, data)
+            lesson = stream.observe(world, step, data)
+            # A row that is not finite is skipped by the learner, and to all that is counted it is padding.
+            batch = lesson._replace(valid=lesson.valid & finite_rows(lesson))
             prediction = None
             if stream.label_budget is not None:
                 prediction = learner.predict(state, batch.x, hp)
@@ -193,13 +195,13 @@ def make_run(
 
 
 def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout: Layout) -> dict[str, Array]:
-    """Sums over the samples of one step: of `batch`, which arrived, and of `lesson`, which was learned from.
+    """Sums over the samples of one step: of `batch`, which arrived, and of the rows of `lesson` that were taught.
 
     Whether inference diverged, and what the learner says of its contexts, is logged as it is.
     """
-    taught = (scored(lesson) & lesson.labelled).sum().astype(jnp.float32)
+    taught = (lesson.valid & batch.valid & lesson.labelled).sum().astype(jnp.float32)
     hits = scores(prediction, batch, layout).sum()
-    seen = scored(batch).sum().astype(jnp.float32)
+    seen = batch.valid.sum().astype(jnp.float32)
     log = {"seen": seen, "taught": taught, "hits": hits}
     if info.input_surprise is not None:
         log["input_surprise"] = info.input_surprise * seen

@@ -39,7 +39,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import Moments, exact, pixel_moments, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
 from pcl.streams.transforms import STUDIED, TRANSFORMS, n_pixels, side
@@ -125,6 +125,7 @@ def in_contexts(
     `valid` [steps, B].
     """
     x, y, probe_x, probe_y = samples(source, probe_on)
+    x, probe_x = exact(x), exact(probe_x)
     shape, n_contexts = x.shape[1:], config.contexts
     transform = TRANSFORMS[config.transform]
     studied = transform.study(x[:STUDIED] * np.float32(source.scale))

@@ -8,7 +8,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
+
+from pcl.streams.sources.checks import finite
 
 
 class Moments(NamedTuple):
@@ -16,6 +19,20 @@ class Moments(NamedTuple):
 
     mean: Float[Array, "..."]
     std: Float[Array, "..."]
+
+
+def exact(x: np.ndarray, origin: ArrayLike = 0.0) -> np.ndarray:
+    """Samples as a device takes them, in float32 at most: less `origin`, taken in float64, where that loses digits.
+
+    Samples of a type of which float32 holds every value stay as they are. Others (integers of 32 bits and more, double
+    precision) may be large beside their spread, as the time of day in milliseconds since 1970 is.
+    """
+    return x if np.can_cast(x.dtype, np.float32) else (x.astype(np.float64) - origin).astype(np.float32)
+
+
+def first_finite(x: np.ndarray) -> np.ndarray:
+    """The first sample of `x` [N, ...] that is finite, in float64; the first, if none is."""
+    return np.asarray(x[finite(x).argmax()], np.float64)
 
 
 class PixelMoments(NamedTuple):
@@ -32,10 +49,14 @@ def pixel_moments(x: np.ndarray | Array, scale: float) -> PixelMoments:
 
 
 def running_moments(of: PixelMoments, valid: Bool[Array, "steps B"]) -> Moments:
-    """The moments of all valid samples up to and including each step, from those `of` each row [steps, B]."""
-    seen = jnp.cumsum(valid.sum(1))
-    mean = jnp.cumsum((of.mean * valid).sum(1)) / seen
-    square = jnp.cumsum((of.square * valid).sum(1)) / seen
+    """The moments of all valid samples up to and including each step, from those `of` each row [steps, B].
+
+    Samples whose squares are not finite leave no trace.
+    """
+    counts = valid & jnp.isfinite(of.square)
+    seen = jnp.maximum(jnp.cumsum(counts.sum(1)), 1)
+    mean = jnp.cumsum(jnp.where(counts, of.mean, 0).sum(1)) / seen
+    square = jnp.cumsum(jnp.where(counts, of.square, 0).sum(1)) / seen
     return Moments(mean, jnp.sqrt(jnp.maximum(square - mean**2, 1e-6)))
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
@@ -105,7 +105,9 @@ def make(config: Load, source: Source | None, probe_on: str) -> tuple[Stream, di
         observe=observe,
         probe=probe,
     )
-    return stream, {} if source is None else {"x": jnp.asarray(source.x_train)}
+    if source is None:
+        return stream, {}
+    return stream, {"x": jnp.asarray(exact(source.x_train, first_finite(source.x_train).mean()))}
 
 
 def _turn(key: PRNGKeyArray, group: Int[Array, ""], config: Load, rows: int) -> Int[Array, " rows"]:

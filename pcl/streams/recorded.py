@@ -8,6 +8,8 @@ Features have units of their own. Each is standardised by the mean and standard 
 and including the step, so that no value looks ahead; a feature that has never changed is 0. The first change of
 one that was constant for n samples is therefore an outlier of sqrt(n) deviations, as it is for anyone who does
 not know what comes.
+
+A sample that is not finite teaches nothing: these moments are without it, and learners skip and count it.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +20,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.fields import static
-from pcl.streams.inputs import Moments, standardise
+from pcl.streams.inputs import Moments, exact, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
 
@@ -73,7 +75,8 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
         observe=observe,
         probe=None,
     )
-    return stream, {"x": jnp.asarray(source.x_train), "y": jnp.asarray(source.y_train)}
+    x = exact(source.x_train, first_finite(source.x_train))
+    return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train)}
 
 
 def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"]) -> Moments:
@@ -82,10 +85,14 @@ def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"
     Sums are taken of differences from the first sample: of values that are large beside their spread (an air
     pressure) the difference of squares would lose every digit in float32. A standard deviation below a
     thousandth of the root mean square of these differences is rounding, and is raised to it.
+
+    Samples of which a value is not finite, or its square is not, leave no trace.
     """
-    offset = x[0, 0]
-    mask = valid.reshape(valid.shape + (1,) * (x.ndim - 2))
-    seen = jnp.cumsum(mask.sum(1), axis=0)
+    rows = x.reshape(-1, *x.shape[2:])
+    finite = valid & jnp.isfinite(jnp.sum(rows**2, axis=range(1, rows.ndim))).reshape(valid.shape)
+    offset = rows[jnp.argmax(finite)]
+    mask = finite.reshape(valid.shape + (1,) * (x.ndim - 2))
+    seen = jnp.maximum(jnp.cumsum(mask.sum(1), axis=0), 1)
     difference = jnp.where(mask, x - offset, 0)
     mean = jnp.cumsum(difference.sum(1), axis=0) / seen
     square = jnp.cumsum((difference**2).sum(1), axis=0) / seen

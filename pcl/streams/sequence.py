@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.contexts import visit_contexts
-from pcl.streams.inputs import Moments, standardise
+from pcl.streams.inputs import Moments, exact, first_finite, standardise
 from pcl.streams.recorded import feature_moments
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
@@ -103,7 +103,7 @@ def make(config: Sequence, source: Source | None, probe_on: str) -> tuple[Stream
         observe=observe,
         probe=None,
     )
-    return stream, {} if source is None else {"x": jnp.asarray(source.x_train)}
+    return stream, {} if source is None else {"x": jnp.asarray(exact(source.x_train, first_finite(source.x_train)))}
 
 
 def _check(config: Sequence, source: Source | None) -> None:

@@ -30,7 +30,7 @@ from jaxtyping import Bool, Int, Num, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Samples, Source, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream
@@ -90,6 +90,8 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     ends = [int(end) for end in rounds * np.cumsum(segment_steps)]
     if config.content == "instances":
         ends = ends[-1:]
+    origin = first_finite(x).mean()  # one for all pixels, which are standardised together
+    x, probe_x = exact(x, origin), exact(probe_x, origin)
     moments = pixel_moments(x, source.scale)
     data = {"x": x, "y": y, "moments": moments, "probe_x": probe_x, "probe_y": probe_y}
 

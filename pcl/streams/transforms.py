@@ -15,6 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
+from pcl.streams.sources.checks import finite
 
 Shape = tuple[int, ...]
 STUDIED = 2000  # images that principal axes are taken from
@@ -118,7 +119,7 @@ def _fade(colourless: Bool[Array, ""], x: Float[Array, "P channels"]) -> Float[A
 
 def principal_axes(x: np.ndarray) -> Axes:
     """Those of some images: at most `PRINCIPAL`, none with next to no variance."""
-    images = x.reshape(len(x), -1).astype(np.float64)
+    images = x[finite(x)].reshape(-1, x[0].size).astype(np.float64)
     mean = images.mean(0)
     _, spread, axes_kI = np.linalg.svd(images - mean, full_matrices=False)
     kept = spread[:PRINCIPAL] > 1e-3 * spread[0]

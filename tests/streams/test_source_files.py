@@ -63,7 +63,9 @@ def test_cifar_labels_come_with_their_images(places):
     label = {tile.tobytes(): i % 10 for i, tile in enumerate(tiles)}
     assert [label[tile.tobytes()] for tile in found.x_train] == found.y_train.tolist()
     (folder / "labels.npz").write_bytes(b"PK")
-    (folder / "test_images.zip").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"labels.npz: not a whole zip file"):
+        load("cifar10")
+    np.savez(folder / "labels.npz", y_train=y, y=y)
     with pytest.raises(UsageError, match=r"labels.npz: not an npz file with y_train and y_test"):
         load("cifar10")
 
@@ -73,8 +75,12 @@ NOISE = files.sheet(np.random.default_rng(0).integers(0, 256, (1000, 32, 32, 3),
 BAD_SHEETS = [
     (files.zipped({"sheet_00.webp": SHEET})[:-9], "file.gz: not a whole zip file"),
     (files.zipped({}), "file.gz: holds no sheet"),
-    (files.zipped({"a.webp": NOISE[:-9]}), "file.gz: a.webp: not a whole WebP image"),
-    (files.zipped({"a.webp": files.png(np.zeros((32, 64), np.uint8))}), "a.webp: 64x32 pixels; a sheet has 1280x800"),
+    (files.zipped({"a.webp": NOISE[:-9]}), "file.gz: a.webp is not a whole WebP image"),
+    (
+        files.zipped({"a.webp": files.png(np.zeros((9, 64, 3), np.uint8), "WEBP")}),
+        "a.webp has 64x9 pixels; a sheet",
+    ),
+    (files.zipped({"a.webp": files.png(np.zeros((800, 1280), np.uint8))}), "a.webp is not a whole WebP image"),
 ]
 
 

@@ -1,6 +1,8 @@
 """One function, `source(name)`: the same arrays from everywhere, cached, and one line for what is wrong."""
 
+import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -132,14 +134,41 @@ def outdate(folder):
     (folder / cache.ABOUT).write_text(json.dumps(about | {"format": cache.FORMAT - 1}))
 
 
+def shifted(folder):
+    np.save(folder / "y_train.npy", np.load(folder / "y_train.npy") + 1000)
+
+
+def fewer(folder):
+    np.save(folder / "y_train.npy", np.load(folder / "y_train.npy")[:-1])
+
+
+def other(folder):
+    """Another image, of the same size, written before the JSON file was."""
+    path = folder / "x_train.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (0, 0))
+
+
+def renamed(folder):
+    about = json.loads((folder / cache.ABOUT).read_text())
+    (folder / cache.ABOUT).write_text(json.dumps(about | {"version": "0" * 16}))
+
+
 DAMAGE = [
-    (truncate, "x_train.npy has .* bytes instead of"),
-    (flip, "y_train.npy was changed after it was written"),
+    (truncate, "is damaged .*greater than file size"),
+    (flip, "is damaged .*its arrays: training labels 0 to .*; expected 0 to 9"),
+    (shifted, "is damaged .*its arrays: training labels 1000 to 1009; expected 0 to 9"),
+    (fewer, "is damaged .*its arrays: 30 training samples but 29 labels"),
+    (other, "holds other samples or labels than were written"),
+    (renamed, "holds other samples or labels than were written"),
     (outdate, "has format 0, this version of pcl reads 1"),
     (lambda folder: (folder / "x_test.npy").unlink(), "is damaged .*No such file"),
     (lambda folder: (folder / cache.ABOUT).unlink(), "is damaged .*No such file"),
     (lambda folder: (folder / cache.ABOUT).write_text("{"), "is damaged"),
     (lambda folder: (folder / cache.ABOUT).write_text("{}"), "is damaged .*format"),
+    (lambda folder: (folder / cache.ABOUT).write_text("[" * 10**5), "is damaged .*recursion"),
 ]
 
 
@@ -167,16 +196,47 @@ def test_other_raw_files_replace_the_cache(places):
     assert pairs(found.x_train, found.y_train) == pairs(x, y)
 
 
+def test_the_scale_of_a_cached_source_is_not_taken_from_its_cache(places):
+    files.mnist_like(places / "data/kmnist")
+    whole = load("kmnist")
+    path = places / "cache/kmnist" / cache.ABOUT
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scale": 1.0, "num_classes": 11}))
+    found = load("kmnist")
+    assert (found.scale, found.num_classes, found.version) == (1 / 255, 10, whole.version)
+
+
+def test_raw_files_of_equal_size_and_time_but_other_content_replace_the_cache(places):
+    x, y, *_ = files.mnist_like(places / "data/kmnist")
+    path = places / "data/kmnist/train-labels-idx1-ubyte.gz"
+    # Stored without compression, files of equal shapes are of equal size.
+    path.write_bytes(gzip.compress(gzip.decompress(files.idx(y)), 0, mtime=0))
+    before, first = path.stat(), load("kmnist")
+    path.write_bytes(gzip.compress(gzip.decompress(files.idx(9 - y)), 0, mtime=0))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    found = load("kmnist")
+    assert found.version != first.version
+    assert pairs(found.x_train, found.y_train) == pairs(x, 9 - y)
+
+
 def test_a_killed_process_leaves_no_half_written_cache(places, monkeypatch):
     files.mnist_like(places / "data/kmnist")
 
-    def killed(path):
+    def killed(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cache, "_sha256", killed)
-    with pytest.raises(KeyboardInterrupt):
-        load("kmnist")
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load("kmnist")
     assert not list((places / "cache").iterdir())
+    # One that had no time to clear what it wrote: the next one does, once nobody can be writing there.
+    for left in (".kmnist.abc", ".kmnist.def", ".mnist.abc"):
+        (places / "cache" / left).mkdir()
+    for left in (".kmnist.abc", ".mnist.abc"):
+        os.utime(places / "cache" / left, (0, 0))
+    load("kmnist")
+    assert sorted(path.name for path in (places / "cache").iterdir()) == [".kmnist.def", ".mnist.abc", "kmnist"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.learners.features import developing
-from pcl.learners.inputs import skipping, teaching_rows
+from pcl.learners.inputs import teaching_rows
 from pcl.learners.parallax import bank, code, maps, sleep, succession, surprise, window, workspace
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
     code: Float[Array, " D"]
     label: Int[Array, ""]
     task: Int[Array, ""]
-    arrives: Bool[Array, ""]  # no padding, and finite
+    arrives: Bool[Array, ""]  # no padding
     teaches: Bool[Array, ""]
 
 
@@ -57,7 +57,7 @@ class Log(NamedTuple):
 
 def make(spec: Spec) -> Learner:
     """Parallax for inputs and labels as announced in `spec`, on a code that develops if it can."""
-    return skipping(developing(living(spec)))
+    return developing(living(spec))
 
 
 def living(spec: Spec) -> Learner:
@@ -77,7 +77,6 @@ def living(spec: Spec) -> Learner:
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         phi_BD = code.encode(state.code, x, hp)
-        phi_BD = jnp.where(jnp.isfinite(phi_BD).all(1, keepdims=True), phi_BD, 0.0)
         told_B = jnp.full(len(x), state.workspace.current)
 
         def expected(query: tuple[Array, Array]) -> Settlement:

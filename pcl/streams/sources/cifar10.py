@@ -10,14 +10,13 @@ Source: Krizhevsky (2009), Learning multiple layers of features from tiny images
 """
 
 import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from pcl.errors import UsageError
 from pcl.streams.sources.arrays import Arrays
-from pcl.streams.sources.files import read, unzip
+from pcl.streams.sources.files import UNREADABLE, image, read, unzip
 
 TILE, ROWS, COLUMNS = 32, 25, 40
 
@@ -28,12 +27,20 @@ def sheets(train_images: Path, test_images: Path, labels: Path) -> Arrays:
     Raises:
       UsageError: a file is damaged, a sheet has another size, or the labels are missing.
     """
-    try:
-        with np.load(io.BytesIO(read(labels)), allow_pickle=False) as arrays:
-            y_train, y_test = arrays["y_train"], arrays["y_test"]
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{labels}: not an npz file with y_train and y_test ({error})") from None
+    members = dict(unzip(read(labels), labels))
+    y_train, y_test = (_labels(members.get(f"{name}.npy", b""), name, labels) for name in ("y_train", "y_test"))
     return Arrays(read_sheets(train_images), y_train, read_sheets(test_images), y_test)
+
+
+def _labels(content: bytes, name: str, path: Path) -> np.ndarray:
+    """The array in an .npy file, none of it set aside before its bytes are there."""
+    file = io.BytesIO(content)
+    try:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
+    except UNREADABLE as error:
+        raise UsageError(f"{path}: not an npz file with y_train and y_test ({name}: {error})") from None
 
 
 def read_sheets(path: Path) -> np.ndarray:
@@ -49,13 +56,6 @@ def read_sheets(path: Path) -> np.ndarray:
 
 
 def _tiles(content: bytes, where: str) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
     width, height = COLUMNS * TILE, ROWS * TILE
-    try:
-        sheet = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"{where}: not a whole WebP image ({error})") from None
-    if sheet.shape != (height, width, 3):
-        raise UsageError(f"{where}: {sheet.shape[1]}x{sheet.shape[0]} pixels; a sheet has {width}x{height}")
+    sheet = image(content, where, "WebP", "RGB", (width, height), f"a sheet has {width}x{height}")
     return sheet.reshape(ROWS, TILE, COLUMNS, TILE, 3).swapaxes(1, 2).reshape(-1, TILE, TILE, 3)

@@ -1,5 +1,7 @@
 """The data sets that are read from files: what each is, and from where it comes to its arrays."""
 
+import functools
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -91,7 +93,7 @@ DATA_SETS: dict[str, DataSet] = {
 def load(name: str) -> Source:
     """The data set called `name`: cached, or from raw files, or else prepared by tensorflow-datasets.
 
-    Raw files of another size than those it was cached from are read again. Where there are none, the cache is
+    Raw files of other content than those it was cached from are read again. Where there are none, the cache is
     enough.
 
     Raises:
@@ -99,12 +101,13 @@ def load(name: str) -> Source:
     """
     data_set = DATA_SETS[name]
     paths, missing = files.find(data_set.files)
-    raw = {file: path.stat().st_size for file, path in zip(data_set.files, paths, strict=False)}
+    raw = {file: files.sha256(path) for file, path in zip(data_set.files, paths, strict=False)}
     where = cache.folder(name)
+    checked = functools.partial(_source, data_set=data_set, where="its arrays")
     tried = [f"no {missing}"] if missing else []
-    if where.exists():
+    if os.path.lexists(where):
         try:
-            source, origin = cache.load(where)
+            source, origin = cache.load(where, checked)
             if not raw or origin == raw:
                 return source
         except cache.Damaged as error:
@@ -114,8 +117,9 @@ def load(name: str) -> Source:
     else:
         arrays, found = _prepared(name, data_set, tried)
         origin = {"prepared": found}
-    cache.store(where, _checked(arrays, data_set, found), origin)
-    return cache.load(where)[0]
+    _check(arrays, data_set, found)
+    cache.store(where, make_source(*_ordered(arrays, data_set), scale=data_set.scale), origin, checked)
+    return cache.load(where, checked)[0]
 
 
 def _prepared(name: str, data_set: DataSet, tried: list[str]) -> tuple[Arrays, str]:
@@ -131,8 +135,18 @@ def _prepared(name: str, data_set: DataSet, tried: list[str]) -> tuple[Arrays, s
     raise UsageError(f"source '{name}' is not on this machine: {'; '.join(tried)}; get it with: {command}")
 
 
-def _checked(arrays: Arrays, data_set: DataSet, where: str) -> Source:
+def _source(arrays: Arrays, data_set: DataSet, where: str) -> Source:
     """The source of these arrays if they are what the data set promises.
+
+    Raises:
+      UsageError: counts, shapes or labels are wrong.
+    """
+    _check(arrays, data_set, where)
+    return make_source(*arrays, scale=data_set.scale)
+
+
+def _check(arrays: Arrays, data_set: DataSet, where: str) -> None:
+    """Refuses arrays that are not what the data set promises.
 
     Raises:
       UsageError: counts, shapes or labels are wrong.
@@ -150,7 +164,11 @@ def _checked(arrays: Arrays, data_set: DataSet, where: str) -> Source:
     absent = np.setdiff1d(np.arange(data_set.num_classes), arrays.y_train)
     if len(absent):
         raise UsageError(f"{where}: no training sample of class {absent[0]}, {len(absent)} classes are missing")
-    if not data_set.in_time_order:
-        train, test = canonical_order(*splits["training"]), canonical_order(*splits["test"])
-        arrays = Arrays(arrays.x_train[train], arrays.y_train[train], arrays.x_test[test], arrays.y_test[test])
-    return make_source(*arrays, scale=data_set.scale)
+
+
+def _ordered(arrays: Arrays, data_set: DataSet) -> Arrays:
+    """The arrays in the order of their source."""
+    if data_set.in_time_order:
+        return arrays
+    train, test = canonical_order(arrays.x_train, arrays.y_train), canonical_order(arrays.x_test, arrays.y_test)
+    return Arrays(arrays.x_train[train], arrays.y_train[train], arrays.x_test[test], arrays.y_test[test])

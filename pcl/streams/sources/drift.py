@@ -1,6 +1,7 @@
 """Real streams whose world shifts, in time order: there is no test set, and order is the point.
 
-Samples are float32 features as measured, neither scaled nor shuffled; labels are 0 .. K-1 as in the files.
+Samples are features as measured (float32, if that holds them), neither scaled nor shuffled; labels are 0 .. K-1 as
+in the files.
 
 electricity  45,312 half-hours of the New South Wales market, 7 May 1996 to 5 December 1998. Features: time of day,
   price and demand in New South Wales and in Victoria, and the transfer between them, already scaled to [0, 1]
@@ -25,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from pcl.errors import UsageError
+from pcl.streams.sources import checks
 from pcl.streams.sources.arrays import Arrays
 from pcl.streams.sources.files import read_unpacked
 
@@ -65,21 +67,39 @@ def _lines(path: Path) -> list[str]:
 
 def _numbers(lines: list[str], separator: str, columns: int, path: Path, first_line: int) -> np.ndarray:
     """Every line as `columns` finite numbers: float64 [lines, columns]."""
+    if not lines:
+        raise UsageError(f"{path}: holds a header alone; expected one line a sample")
+    for i, line in enumerate(lines):  # before there is room for all: a long first line would ask for any amount
+        if line.count(separator) != columns - 1:
+            raise _not_numbers(path, i + first_line, columns, line)
     table = np.empty((len(lines), columns))
     for i, line in enumerate(lines):
         try:
             table[i] = [float(text) for text in line.split(separator)]
         except ValueError:
-            raise UsageError(f"{path}: line {i + first_line} is not {columns} numbers: '{line[:60]}'") from None
+            raise _not_numbers(path, i + first_line, columns, line) from None
     bad = ~np.isfinite(table).all(1)
     if bad.any():
         raise UsageError(f"{path}: line {bad.argmax() + first_line} holds a value that is not finite")
+    large = (abs(table) > checks.LARGEST).any(1)
+    if large.any():
+        raise UsageError(f"{path}: line {large.argmax() + first_line} holds a value beyond {checks.LARGEST:.2g}")
     return table
+
+
+def _not_numbers(path: Path, line: int, columns: int, text: str) -> UsageError:
+    return UsageError(f"{path}: line {line} is not {columns} numbers: '{text[:60]}'")
 
 
 def _in_time_order(x: np.ndarray, y: np.ndarray, path: Path) -> Arrays:
     """Everything for training in the order of the file, nothing for the test."""
     if (y != np.round(y)).any():
         raise UsageError(f"{path}: a label is not a whole number: {y[y != np.round(y)][0]}")
-    x = x.astype(np.float32)
+    x = _single(x)
     return Arrays(x, y.astype(np.int64), x[:0], y[:0].astype(np.int64))
+
+
+def _single(x: np.ndarray) -> np.ndarray:
+    """`x` in single precision, unless a column is so large beside its spread that it would lose it."""
+    rounded = x.astype(np.float32)
+    return x if (abs(rounded - x).max(0) > 1e-3 * x.std(0)).any() else rounded

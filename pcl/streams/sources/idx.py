@@ -4,6 +4,7 @@ A gzip file of a big-endian header (two zero bytes, the type, the number of axes
 values, row by row. Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist.
 """
 
+import math
 import struct
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
         raise UsageError(f"{path}: begins with 0x{content[:4].hex()}, an IDX file of {kind} with 0x{expected.hex()}")
     start = 4 + 4 * axes
     shape = struct.unpack(f">{axes}I", content[4:start]) if len(content) >= start else ()
-    size = int(np.prod(shape, dtype=np.int64)) if shape else 0
+    size = math.prod(shape) if shape else 0
     if len(content) != start + size:
         raise UsageError(
             f"{path}: holds {max(0, len(content) - start)} values, its header announces {size}; it is damaged"

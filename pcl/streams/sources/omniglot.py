@@ -8,7 +8,6 @@ fixed draw that needs no drawer's number, which tensorflow-datasets does not kee
 Source: Lake, Salakhutdinov and Tenenbaum (2015), doi:10.1126/science.aab3050.
 """
 
-import io
 import re
 from collections.abc import Iterable
 from itertools import islice
@@ -18,7 +17,7 @@ import numpy as np
 
 from pcl.errors import UsageError
 from pcl.streams.sources.arrays import Arrays, canonical_order
-from pcl.streams.sources.files import read, unzip
+from pcl.streams.sources.files import image, read, unzip
 
 DRAWN, SIDE, TRAINING = 105, 32, 15
 AT_ONCE = 1000  # drawings resized together: all at full size would take 360 MB
@@ -63,18 +62,9 @@ def shrink(ink: np.ndarray) -> np.ndarray:
 
 
 def _drawings(path: Path) -> Iterable[tuple[np.ndarray, int]]:
-    from PIL import Image, UnidentifiedImageError
-
     for name, content in unzip(read(path), path):
         number = re.fullmatch(r".*/(\d{4})_\d\d\.png", name)
         if not number:
             raise UsageError(f"{path}: holds {name}; expected only drawings, as Alphabet/character01/0001_01.png")
-        try:
-            image = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
-        except (UnidentifiedImageError, OSError) as error:
-            raise UsageError(f"{path}: {name} is not a whole PNG image ({error})") from None
-        if image.shape != (DRAWN, DRAWN):
-            raise UsageError(
-                f"{path}: {name} has {image.shape[1]}x{image.shape[0]} pixels; a drawing has {DRAWN}x{DRAWN}"
-            )
-        yield image == 0, int(number[1]) - 1
+        paper = image(content, f"{path}: {name}", "PNG", "L", (DRAWN, DRAWN), f"a drawing has {DRAWN}x{DRAWN}")
+        yield paper == 0, int(number[1]) - 1

@@ -3,7 +3,7 @@
 `scripts.prepare_data` prepares them. tensorflow-datasets is imported when one is read, not before.
 """
 
-import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from pcl.errors import UsageError
 from pcl.streams.sources.arrays import Arrays
+from pcl.streams.sources.files import UNREADABLE, user_folder
 from pcl.streams.sources.idx import upright
 from pcl.streams.sources.omniglot import gather
 
@@ -21,13 +22,18 @@ FILE_FORMAT = "array_record"
 
 
 def root() -> Path:
-    """The folder of prepared data sets."""
-    return Path(os.environ.get(VARIABLE) or Path.home() / "tensorflow_datasets").expanduser()
+    """The folder of prepared data sets.
+
+    Raises:
+      UsageError: no folder is named, and this user has no home.
+    """
+    return user_folder(VARIABLE, "tensorflow_datasets")
 
 
 def find(name: str) -> Path | None:
     """The folder of the latest version of the data set called `name`, if it was prepared."""
-    found = [about.parent for about in (root() / name).glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")]
+    there = (about.parent for about in (root() / name).glob("*/dataset_info.json"))
+    found = [folder for folder in there if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)]
     return max(found, key=lambda path: [int(number) for number in path.name.split(".")], default=None)
 
 
@@ -63,7 +69,10 @@ def omniglot(folder: Path) -> Arrays:
 
 def _arrays(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     examples = list(_examples(folder, split))
-    x = np.stack([example["image"] for example in examples])
+    try:
+        x = np.stack([example["image"] for example in examples])
+    except ValueError as error:
+        raise UsageError(f"{folder}: images of several shapes ({error}); remove it and prepare it again") from None
     y = np.asarray([example["label"] for example in examples])
     return (x[..., 0] if x.shape[-1] == 1 else x), y
 
@@ -72,12 +81,15 @@ def opened(folder: Path) -> Any:
     """What tensorflow-datasets knows of a prepared data set.
 
     Raises:
-      UsageError: it was prepared in another format.
+      UsageError: it was prepared in another format, or is damaged.
     """
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder_from_directory(folder)
-    written = builder.info.file_format.value
+    try:
+        builder = tfds.builder_from_directory(folder)
+        written = builder.info.file_format.value
+    except Exception as error:  # whatever its parsers raise on a damaged description
+        raise UsageError(f"{folder}: cannot be read ({error}); remove it and prepare it again") from None
     if written != FILE_FORMAT:
         raise UsageError(
             f"{folder}: prepared as {written}, which only TensorFlow reads; remove it and prepare it again"
@@ -92,5 +104,5 @@ def _examples(folder: Path, split: str) -> Iterator[dict[str, Any]]:
         records = builder.as_data_source(split=split)
         for i in tqdm(range(len(records)), desc=f"{folder.parent.name} {split}", unit="sample"):
             yield records[i]
-    except (OSError, ValueError, RuntimeError, KeyError, IndexError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{folder}: cannot be read ({error}); remove it and prepare it again") from None

@@ -1,0 +1,368 @@
+"""Raw files and folders of data that are hostile or broken: each is one line, and none takes memory for what it claims.
+
+Figures are printed: inputs refused, mutations that end in anything but an answer or one line.
+"""
+
+import gzip
+import io
+import os
+import pwd
+import struct
+import tracemalloc
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+import raw_files as files
+
+from pcl.errors import UsageError
+from pcl.streams import sources
+from pcl.streams.sources import cache, cifar10, drift, idx, omniglot, prepared
+from pcl.streams.sources import files as raw
+from pcl.streams.sources.datasets import load
+
+NAME = "images/A/character01/0001_01.png"
+DRAWING = files.png(np.zeros((105, 105), bool), "1")
+SHEET = files.png(np.zeros((800, 1280, 3), np.uint8), "WEBP")
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(content, name="file"):
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    return write
+
+
+def read_drawings(path):
+    return list(omniglot._drawings(path))
+
+
+def read_labels(path):
+    return cifar10.sheets(path, path, path)
+
+
+def header(*shape):
+    return gzip.compress(bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape))
+
+
+def altered(members, change):
+    """A zip file in whose local and central headers something was changed."""
+    content = bytearray(files.zipped(members))
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            change(content, at + flags)
+            at = content.find(signature, at + 1)
+    return bytes(content)
+
+
+def encrypted(content, flags):
+    content[flags] |= 1
+
+
+def method(number):
+    def change(content, flags):
+        content[flags + 2 : flags + 4] = struct.pack("<H", number)
+
+    return change
+
+
+def claims(size):
+    """Both headers give the size unpacked 18 bytes behind the flags or, 16 bytes behind, in the local one."""
+
+    def change(content, flags):
+        content[flags + 16 : flags + 20] = struct.pack("<I", size)
+
+    return change
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_of(width, height):
+    """A PNG file whose header claims a size, and whose pixels are missing."""
+    about = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", about) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+
+
+def npy_of(shape):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<i8", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def images(path):
+    return idx.read_idx(path, 3)
+
+
+HOSTILE = [
+    ("IDX of 2^31 images", images, header(2**31, 28, 28), "holds 0 values, its header announces 1683627180032"),
+    ("IDX of 2^64 values", images, header(2**31, 2**31, 4), "its header announces 18446744073709551616"),
+    ("IDX of 2^31 labels", lambda path: idx.read_idx(path, 1), header(2**31), "header announces 2147483648"),
+    ("encrypted zip", read_drawings, altered({NAME: DRAWING}, encrypted), f"{NAME} is encrypted"),
+    ("zip by method 99", read_drawings, altered({NAME: DRAWING}, method(99)), "by method 99; known: stored, deflated"),
+    ("zip by method 9", cifar10.read_sheets, altered({"a.webp": SHEET}, method(9)), "packed by method 9; known"),
+    ("zip by bzip2", read_drawings, altered({NAME: DRAWING}, method(zipfile.ZIP_BZIP2)), "packed by method 12; known"),
+    ("zip of 4 GB", read_drawings, altered({NAME: DRAWING}, claims(2**32 - 2)), "unpacks to 4,294,967,294 bytes; at"),
+    ("zip of 30 times 200 MB", read_drawings,
+     altered({NAME.replace("01.png", f"{i:02}.png"): b"" for i in range(30)}, claims(2 * 10**8)),
+     "unpacks to 6,000,000,000 bytes; at most 1,073,741,824"),
+    ("encrypted npz", read_labels, altered({"y_train.npy": npy_of((4,))}, encrypted), "is encrypted"),
+    ("npz of 2^40 labels", read_labels, files.zipped({"y_train.npy": npy_of((2**40,))}), "not an npz file with"),
+    ("npz of 2^64 labels", read_labels, files.zipped({"y_train.npy": npy_of((2**64,))}), "not an npz file with"),
+    ("npz of a negative shape", read_labels, files.zipped({"y_train.npy": npy_of((-4,))}), "not an npz file with"),
+    ("PNG of 100,000 x 100,000", read_drawings, files.zipped({NAME: png_of(100_000, 100_000)}), "has too many pixels"),
+    ("PNG of 10,000 x 10,000", read_drawings, files.zipped({NAME: png_of(10_000, 10_000)}), "has 10000x10000 pixels"),
+    ("PNG without pixels", read_drawings, files.zipped({NAME: png_of(105, 105)}), "is not a whole PNG image"),
+    ("EPS as PNG", read_drawings, files.zipped({NAME: b"%!PS-Adobe-3.0 EPSF-3.0\n"}), "is not a whole PNG image"),
+    ("sheet of another kind", cifar10.read_sheets, files.zipped({"a.webp": DRAWING}), "is not a whole WebP image"),
+    ("table of a long first line", drift.one_table, gzip.compress(b"," * 10**6 + b"\n1\n" * 10**5), "line 2 is not"),
+    ("a table of a header alone", drift.one_table, gzip.compress(b"a,b\n"), "holds a header alone"),
+    ("1e39 in a table", drift.one_table, gzip.compress(b"a,b\n1,0\n1e39,1\n"), "line 3 holds a value beyond 4.6e+18"),
+    ("NaN in a table", drift.one_table, gzip.compress(b"a,b\n1,0\nnan,1\n"), "line 3 holds a value that is not finite"),
+    ("an empty cell", drift.one_table, gzip.compress(b"a,b\n1,0\n,1\n"), "line 3 is not 2 numbers: ',1'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "reader", "content", "says"), HOSTILE, ids=[case[0] for case in HOSTILE])
+def test_a_hostile_file_is_one_line_and_takes_no_memory(written, name, reader, content, says):
+    path = written(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError) as caught:
+            reader(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert peak < 2**25  # nothing of what is claimed, up to 2^64 bytes, is set aside
+    print(f"refused: {name}, peak {peak / 2**20:.0f} MiB")
+
+
+def bomb():
+    return gzip.compress(bytes(2**25), 9)
+
+
+@pytest.mark.parametrize("reader", [images, drift.one_table], ids=["idx", "table"])
+def test_a_gzip_bomb_is_unpacked_no_further_than_the_bound(written, monkeypatch, reader):
+    path = written(bomb())
+    monkeypatch.setattr(raw, "UNPACKED", 2**20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match=r"unpacks to more than 1,048,576 bytes"):
+            reader(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**22  # of 2^25
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_zip_bomb_that_lies_about_its_size_is_unpacked_no_further_than_it_says(written):
+    """Its headers say 100 bytes, and 2^25 would come out."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(NAME, bytes(2**25))
+    content = bytearray(file.getvalue())
+    for signature, size in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.find(signature)
+        content[at + size : at + size + 4] = struct.pack("<I", 100)
+    path = written(bytes(content))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match=r"not a whole zip file \(Bad CRC-32"):
+            read_drawings(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_raw_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(UsageError, match=r"has 1,099,511,627,776 bytes; files of at most 1,073,741,824 are read"):
+        images(path)
+
+
+WHOLE = {
+    "idx": (images, files.idx(np.zeros((2, 3, 4)))),
+    "drawings": (read_drawings, files.zipped({NAME: DRAWING})),
+    "labels": (lambda path: cifar10._labels(path.read_bytes(), "y_train", path), npy_of((4,)) + bytes(32)),
+    "table": (drift.one_table, gzip.compress(b"a,b\n1,0\n2.5,1\n", mtime=0)),
+    "plain table": (drift.one_table, b"a,b\n1,0\n2.5,1\n"),
+    "png": (read_drawings, DRAWING),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_no_mutation_of_a_file_ends_in_anything_but_an_answer_or_one_line(written, kind):
+    """Bytes that a checksum covers are mutated before they are packed, so that readers meet them."""
+    rng = np.random.default_rng(0)
+    reader, whole = WHOLE[kind]
+    pack = {"plain table": gzip.compress, "png": lambda content: files.zipped({NAME: content})}.get(kind, bytes)
+    refused, answered = 0, 0
+    for _ in range(150):
+        content = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            content[rng.integers(len(content))] = rng.integers(256)
+        if rng.random() < 0.3:
+            del content[rng.integers(len(content)) :]
+        try:
+            reader(written(pack(bytes(content))))
+            answered += 1
+        except UsageError:
+            refused += 1
+    print(f"{kind}: of 150 mutations {refused} are refused, {answered} are still files of their kind, 0 tracebacks")
+    assert refused > 50
+
+
+def digest(found):
+    return [array.tobytes() for array in found[:4]]
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Empty folders of raw files, cached arrays and prepared data sets."""
+    for place, variable in (("data", "PCL_DATA_DIR"), ("cache", "PCL_CACHE_DIR"), ("tfds", "TFDS_DATA_DIR")):
+        (tmp_path / place).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / place))
+    monkeypatch.setattr(raw, "KNOWN", {})
+    yield tmp_path
+    sources.use_data_dir(None)
+
+
+def test_no_mutation_of_a_cache_gives_other_numbers(places, monkeypatch):
+    files.mnist_like(places / "data/kmnist", each=2)
+    whole = load("kmnist")
+    expected, rng = digest(whole), np.random.default_rng(0)
+    monkeypatch.delenv("PCL_DATA_DIR")
+    folder = places / "cache/kmnist"
+    refused, same = 0, 0
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        for trial in range(60):
+            mutated = bytearray(content)
+            # Headers first, which stand in the first 128 bytes.
+            mutated[rng.integers(min(len(content), 128) if trial < 40 else len(content))] ^= 1 << rng.integers(8)
+            path.write_bytes(mutated)
+            os.utime(path, (0, 0))
+            try:
+                found = load("kmnist")
+            except UsageError:
+                refused += 1
+            else:
+                assert (digest(found), found.version, found.scale) == (expected, whole.version, whole.scale)
+                same += 1
+        path.write_bytes(content)
+    print(f"cache: of 300 bit flips {refused} are refused, {same} change nothing, 0 give other numbers")
+    assert refused > 200
+
+
+def without_home(monkeypatch):
+    def nobody(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+
+
+def test_a_user_without_a_home_is_told_which_folders_to_name(places, monkeypatch):
+    files.mnist_like(places / "data/kmnist")
+    without_home(monkeypatch)
+    monkeypatch.delenv("PCL_CACHE_DIR")
+    with pytest.raises(UsageError, match=r"^this user has no home folder; name a folder with PCL_CACHE_DIR$"):
+        load("kmnist")
+    monkeypatch.setenv("PCL_CACHE_DIR", str(places / "cache"))
+    load("kmnist")  # all that is needed is named
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    with pytest.raises(UsageError, match=r"^this user has no home folder; name a folder with TFDS_DATA_DIR$"):
+        load("cifar100")
+
+
+NOBODY = "~no-such-user-at-all/x"
+FOLDERS = [
+    ("--data_dir", NOBODY, f"--data_dir={NOBODY}: no such user"),
+    ("--data_dir", "", "--data_dir: is empty"),
+    ("--data_dir", " ", "--data_dir: is empty"),
+    ("--data_dir", "/none", "--data_dir=/none: no such folder"),
+    ("--data_dir", "/etc/passwd", "--data_dir=/etc/passwd: no such folder"),
+    ("--data_dir", "a\0b", "cannot be read (embedded null byte)"),
+    ("--data_dir", "x" * 5000, "cannot be read (File name too long)"),
+    ("PCL_DATA_DIR", NOBODY, f"PCL_DATA_DIR={NOBODY}: no such user"),
+    ("PCL_DATA_DIR", " ", "PCL_DATA_DIR: is empty"),
+    ("PCL_CACHE_DIR", NOBODY, f"PCL_CACHE_DIR={NOBODY}: no such user; name a folder with PCL_CACHE_DIR"),
+    ("TFDS_DATA_DIR", NOBODY, f"TFDS_DATA_DIR={NOBODY}: no such user; name a folder with TFDS_DATA_DIR"),
+]
+
+
+@pytest.mark.parametrize(("setting", "value", "says"), FOLDERS, ids=[f"{s}={v[:9]}" for s, v, _ in FOLDERS])
+def test_a_folder_that_cannot_be_is_one_line(places, monkeypatch, setting, value, says):
+    if setting != "--data_dir":
+        monkeypatch.setenv(setting, value)
+    with pytest.raises(UsageError) as caught:
+        sources.use_data_dir(value) if setting == "--data_dir" else load("mnist")
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 400 or len(value) > 400
+
+
+def test_an_empty_variable_names_no_folder(places, monkeypatch):
+    monkeypatch.setenv("PCL_DATA_DIR", "")
+    with pytest.raises(UsageError, match="neither --data_dir nor PCL_DATA_DIR is set"):
+        load("mnist")
+
+
+@pytest.fixture
+def powerless():
+    """A user whom permissions hold back: root is not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+def test_what_may_not_be_read_is_named(places, request):
+    for place in (places, *places.parents):  # so that a user without rights may come here
+        if place.stat().st_uid == os.geteuid() and "pytest" in str(place):
+            place.chmod(place.stat().st_mode | 0o055)
+    files.mnist_like(places / "data/kmnist")
+    path = places / "data/kmnist/train-images-idx3-ubyte.gz"
+    path.chmod(0)
+    locked = places / "locked"
+    locked.mkdir(mode=0)
+    (places / "data/mnist").mkdir(mode=0)
+    request.getfixturevalue("powerless")
+    with pytest.raises(UsageError, match=rf"{path}: cannot be read \(Permission denied\)"):
+        load("kmnist")
+    with pytest.raises(UsageError, match=r"mnist/train-images.*: cannot be read \(Permission denied\)"):
+        load("mnist")
+    with pytest.raises(UsageError, match=r"^--data_dir=.*locked: cannot be read \(Permission denied\)"):
+        sources.use_data_dir(str(locked))
+
+
+def test_a_named_pipe_and_a_folder_are_no_raw_files(places):
+    (places / "data/mnist").mkdir()
+    os.mkfifo(places / "data/mnist/train-images-idx3-ubyte.gz")
+    (places / "data/kmnist/train-images-idx3-ubyte.gz").mkdir(parents=True)
+    for name in ("mnist", "kmnist"):
+        with pytest.raises(UsageError, match=rf"no {places}/data/{name}/train-images-idx3-ubyte.gz"):
+            load(name)
+
+
+def test_a_prepared_folder_of_another_name_is_no_version(places):
+    (places / "tfds/kmnist/1x.0.0").mkdir(parents=True)
+    (places / "tfds/kmnist/1x.0.0/dataset_info.json").touch()
+    assert prepared.find("kmnist") is None
+
+
+def test_a_cache_that_is_a_file_is_replaced_or_one_line(places, monkeypatch):
+    files.mnist_like(places / "data/kmnist")
+    (places / "cache/kmnist").touch()
+    assert load("kmnist").num_classes == 10
+    assert (places / "cache/kmnist" / cache.ABOUT).is_file()
