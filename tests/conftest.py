@@ -1,4 +1,4 @@
-"""Shapes and types in annotations are checked at run time in every test; every core is a JAX device.
+"""Shapes and types in annotations are checked at run time in every test; there are two JAX devices on any machine.
 
 Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and those that take long once
 for all test processes, the commands they start, and the next test run (every entry of the cache slows all others).
@@ -10,6 +10,7 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # commands that a test starts have as many
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")

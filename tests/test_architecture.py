@@ -1,4 +1,4 @@
-"""Imports flow one way, figures need no JAX, and local learning stays local."""
+"""Imports flow one way, figures need no JAX, local learning stays local, and factorisations are those of one module."""
 
 import ast
 import subprocess
@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BASE = {"types", "errors", "fields"}
+BASE = {"types", "errors", "fields", "linalg"}
 # What each room may import of pcl; a room that is not listed may be imported by none of these.
 ALLOWED = {
     "pcl/types.py": set(),
     "pcl/errors.py": set(),
     "pcl/fields.py": {"errors"},
+    "pcl/linalg.py": set(),
     "pcl/command.py": {"errors"},
     "pcl/network": BASE | {"network"},
     "pcl/learners": BASE | {"network", "learners"},
@@ -92,3 +93,20 @@ def test_no_file_is_longer_than_a_reader_can_hold():
     for place in ("pcl", "experiments", "scripts"):
         for path in files(place):
             assert len(path.read_text().splitlines()) <= 350, path
+
+
+def is_of_jax(node):
+    """Whether a piece of syntax names a linear algebra of JAX's, from where nothing but norms may be taken."""
+    named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.attr != "norm"
+    return named and node.value.attr == "linalg" and ast.unparse(node.value) != "np.linalg"
+
+
+def test_factorisations_are_those_of_one_module():
+    assert is_of_jax(ast.parse("jax.lax.linalg.lu(x)").body[0].value.func)
+    for path in files("pcl"):
+        tree = ast.parse(path.read_text())
+        if path.name == "linalg.py":
+            continue
+        assert not [ast.unparse(node) for node in ast.walk(tree) if is_of_jax(node)], path
+        found = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not [line for line in found if "linalg" in line and line != "from pcl import linalg"], path

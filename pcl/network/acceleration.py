@@ -16,12 +16,14 @@ negative; Anderson (1965), doi:10.1145/321296.321305, in the form of Walker and 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from pcl import linalg
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import Activities, Problem, check, first_prediction, preactivations
 from pcl.network.equilibrium import CURVATURE
@@ -51,7 +53,7 @@ def layerwise(problem: Problem, z: Activities, rate: ArrayLike) -> optax.Gradien
         down = layer.carry_down(below, jnp.eye(outputs).reshape(outputs, *a_l.shape[1:])).reshape(outputs, -1)
         if i < last:
             down *= ACTIVATIONS[layer.activation].df(a_l).mean(0).reshape(-1, 1)
-        inverse.append(jnp.linalg.inv(own_l + down.T @ gains[i] @ down))
+        inverse.append(linalg.inverse(own_l + down.T @ gains[i] @ down))
 
     def update(g: Activities, state: optax.EmptyState, _: Any = None) -> tuple[Activities, optax.EmptyState]:
         flat = (g_l.reshape(g_l.shape[0], -1) for g_l in g)
@@ -116,7 +118,7 @@ def anderson(rate: ArrayLike, depth: int = 3) -> optax.GradientTransformation:
         gram = jnp.einsum("bmn,bkn->bmk", dresidual, dresidual)
         ridge = RIDGE * jnp.trace(gram, axis1=1, axis2=2) + 1e-30
         gram += ridge[:, None, None] * jnp.eye(depth)
-        share = jnp.linalg.solve(gram, jnp.einsum("bmn,bn->bm", dresidual, residual)[..., None])
+        share = jax.vmap(linalg.solve)(gram, jnp.einsum("bmn,bn->bm", dresidual, residual)[..., None])
         step = residual - jnp.sum(share * (dz + dresidual), 1)
         return _unflat(step, z), AndersonState(at, residual, dz, dresidual, state.taken + 1)
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
+from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.layers import Conv, Dense, Layer, Network
 
@@ -29,7 +30,7 @@ INITS: dict[str, Callable[[PRNGKeyArray, tuple[int, ...]], Array]] = {
     "lecun": _normal(lambda fan_in, fan_out: 1 / fan_in),
     "xavier": _normal(lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
     "he": _normal(lambda fan_in, fan_out: 2 / fan_in),
-    "orthogonal": jax.nn.initializers.orthogonal(),
+    "orthogonal": lambda key, shape: linalg.orthonormal(key, math.prod(shape[:-1]), shape[-1]).reshape(shape),
     "mupc": _normal(lambda fan_in, fan_out: 1.0),
 }
 

@@ -21,6 +21,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
+from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.synapse import Covariance
 
@@ -103,7 +104,7 @@ def low_rank(rank: int) -> Covariance:
     def shrink(p: LowRank, v_BD: Float[Array, "B D"]) -> LowRank:
         both = jnp.concatenate([p.u, v_BD.T], axis=1)
         # The Gram matrix is small, and its eigenvectors turn `both` into orthogonal directions, smallest first.
-        _, turn = jnp.linalg.eigh(both.T @ both)
+        _, turn = linalg.eigh(both.T @ both)
         kept = both @ turn[:, -rank:]
         return LowRank(p.scale, jnp.where(jnp.any(v_BD != 0), kept, p.u))
 

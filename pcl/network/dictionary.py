@@ -19,6 +19,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
+from pcl import linalg
+
 FLOOR = 0.1  # added to the variance along each direction, in units of their mean, before it is divided by its root
 
 
@@ -52,7 +54,7 @@ def add_patches(d: Dictionary, p_NP: Float[Array, "N P"], weight_N: Float[Array,
 def imprint(key: PRNGKeyArray, d: Dictionary, p_NP: Float[Array, "N P"]) -> Dictionary:
     """Fixes the whitening by the sums and takes atoms from N >= K patches, the likelier the more they stand out."""
     mean = d.total / d.number
-    variance, axes = jnp.linalg.eigh(d.outer / d.number - jnp.outer(mean, mean))
+    variance, axes = linalg.eigh(d.outer / d.number - jnp.outer(mean, mean))
     gain = 1 / jnp.sqrt(jnp.maximum(variance, 0) + FLOOR * variance.mean() + 1e-9)
     whiten = (axes * gain) @ axes.T
     salience_N = jnp.sum(p_NP**2, axis=1) + 1e-9

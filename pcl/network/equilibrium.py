@@ -31,6 +31,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Shaped
 
+from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import (
@@ -243,7 +244,7 @@ def _inverse(precision: Precision, like: Float[Array, "B ..."]) -> Any:
 
 def _inverted(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
     """The inverse of a symmetric positive definite matrix."""
-    return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), jnp.eye(len(matrix), dtype=matrix.dtype))
+    return linalg.cholesky_solve(linalg.cholesky(matrix), jnp.eye(len(matrix), dtype=matrix.dtype))
 
 
 def _flat(x: Float[Array, "B ..."]) -> Float[Array, "B N"]:

@@ -19,6 +19,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
+from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import Activities, Problem, check, output_mean, preactivations
@@ -56,7 +57,7 @@ def sample_output(key: PRNGKeyArray, problem: Problem, z: Activities) -> Float[A
     if problem.output == "categorical":
         return jax.nn.one_hot(jax.random.categorical(key, a), a.shape[-1], dtype=a.dtype)
     noise = jax.random.normal(key, a.shape, a.dtype).reshape(len(a), -1)
-    root_DD = jnp.linalg.cholesky(_noise_covariance(problem.gain(-1), a))
+    root_DD = linalg.cholesky(_noise_covariance(problem.gain(-1), a))
     return a + (noise @ root_DD.T).reshape(a.shape)
 
 
@@ -98,7 +99,7 @@ def predictive_variance(problem: Problem, z: Activities) -> Float[Array, "B ..."
     # Rows and columns that are not seen are those of the identity, so that they tell nothing.
     known = seen[:, :, None] * covariance * seen[:, None, :] + jax.vmap(jnp.diag)(1 - seen)
     across = seen[:, :, None] * covariance
-    told = jnp.sum(across * jnp.linalg.solve(known, across), 1)
+    told = jnp.sum(across * jax.vmap(linalg.solve)(known, across), 1)
     variance = jnp.diagonal(covariance, axis1=1, axis2=2) - told
     return jnp.where(seen > 0, 0.0, variance).reshape(problem.top.shape)
 
@@ -107,7 +108,7 @@ def _noise_covariance(precision: Precision, a: Float[Array, "B ..."]) -> Float[A
     """Pi^-1 as a matrix over the units of a layer with pre-activations `a`."""
     if precision is None:
         return jnp.eye(math.prod(a.shape[1:]), dtype=a.dtype)
-    return jnp.linalg.inv(precision) if is_full(precision, a) else jnp.diag(1 / precision.reshape(-1))
+    return linalg.inverse(precision) if is_full(precision, a) else jnp.diag(1 / precision.reshape(-1))
 
 
 def _jacobian(layer: Layer, below: Float[Array, "B ..."], a: Float[Array, "B ..."]) -> Float[Array, "B H D"]:

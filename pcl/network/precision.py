@@ -16,6 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from pcl import linalg
 from pcl.errors import UsageError
 
 Precision = Any  # None, an array of the activity's shape, or [H, H]
@@ -39,7 +40,7 @@ def log_determinant(precision: Precision, e: Float[Array, "B ..."], observed: An
     if precision is None:
         return jnp.zeros((), e.dtype)
     if is_full(precision, e):
-        return 2 * jnp.log(jnp.diagonal(jnp.linalg.cholesky(precision))).sum()
+        return 2 * jnp.log(jnp.diagonal(linalg.cholesky(precision))).sum()
     if observed is None:
         return jnp.log(precision).sum()
     return jnp.sum(jnp.broadcast_to(observed, e.shape) * jnp.log(precision), tuple(range(1, e.ndim)))
@@ -75,7 +76,7 @@ def inverse(variance: Array | None) -> Precision:
         return None
     if variance.ndim != 2:
         return 1 / variance
-    return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(variance), True), jnp.eye(len(variance)))
+    return linalg.cholesky_solve(linalg.cholesky(variance), jnp.eye(len(variance)))
 
 
 def largest_gain(precisions: Sequence[Precision]) -> Array | float:

@@ -18,6 +18,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
+from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.code import when
 from pcl.network.synapse import Noise, Synapses
@@ -44,14 +45,14 @@ def merged(*parts: Statistics) -> Statistics:
 
 def weights(seen: Statistics, ridge: ArrayLike) -> Float[Array, "D C"]:
     """The posterior mean W alone, by a Cholesky factor."""
-    return jax.scipy.linalg.cho_solve(_factor(seen.xx, ridge), seen.xy)
+    return linalg.cholesky_solve(_factor(seen.xx, ridge), seen.xy)
 
 
 def posterior(seen: Statistics, ridge: ArrayLike, prior: Noise) -> tuple[Synapses, Noise]:
     """Synapses with a full covariance (one block), and their noise, as learning one by one would give them."""
     factor = _factor(seen.xx, ridge)
-    w = jax.scipy.linalg.cho_solve(factor, seen.xy)
-    p = jax.scipy.linalg.cho_solve(factor, jnp.eye(len(w), dtype=w.dtype))
+    w = linalg.cholesky_solve(factor, seen.xy)
+    p = linalg.cholesky_solve(factor, jnp.eye(len(w), dtype=w.dtype))
     psi = prior.psi + seen.yy - w.T @ seen.xy
     return Synapses(w, _symmetric(p)[None]), Noise(prior.nu + seen.n, _symmetric(psi))
 
@@ -59,7 +60,7 @@ def posterior(seen: Statistics, ridge: ArrayLike, prior: Noise) -> tuple[Synapse
 def recovered(synapses: Synapses, noise: Noise, ridge: ArrayLike, prior: Noise) -> Statistics:
     """The sums behind a full posterior: `posterior` backwards."""
     (p,) = synapses.p
-    lam = _symmetric(jnp.linalg.inv(p))
+    lam = _symmetric(linalg.inverse(p))
     xy = lam @ synapses.w
     yy = noise.psi - prior.psi + synapses.w.T @ xy
     return Statistics(lam - ridge * jnp.eye(len(p), dtype=p.dtype), xy, yy, noise.nu - prior.nu)
@@ -104,7 +105,7 @@ def gather(
 
     def consolidate(held: Gathering) -> Gathering:
         xx, xy = held.xx + held.phi.T @ held.phi, held.xy + held.phi.T @ held.y
-        w = jax.scipy.linalg.cho_solve(_factor(xx, ridge), xy)
+        w = linalg.cholesky_solve(_factor(xx, ridge), xy)
         return Gathering(w, xx, xy, *jax.tree.map(jnp.zeros_like, (held.phi, held.y, held.waiting)))
 
     # What teaches nothing comes last, as zeros, and is written over by the next batch.
@@ -123,8 +124,8 @@ def gather_flops(inputs: int, outputs: int, rows: int) -> float:
     return 2 * inputs**2 + 4 * inputs * outputs + (inputs**3 / 3 + 2 * inputs**2 * outputs) / rows
 
 
-def _factor(xx: Float[Array, "D D"], ridge: ArrayLike) -> tuple[Array, bool]:
-    """Cholesky factor of ridge I + xx, jittered by the rounding of each entry of its diagonal.
+def _factor(xx: Float[Array, "D D"], ridge: ArrayLike) -> Float[Array, "D D"]:
+    """Lower Cholesky factor of ridge I + xx, jittered by the rounding of each entry of its diagonal.
 
     The error of a factor is relative to the diagonal, entry by entry (Higham, Accuracy and stability of numerical
     algorithms, section 10.1). One jitter for all, by the largest entry, would be that of the constant, whose sum is
@@ -132,7 +133,7 @@ def _factor(xx: Float[Array, "D D"], ridge: ArrayLike) -> tuple[Array, bool]:
     """
     eps = jnp.finfo(xx.dtype).eps
     lam = _symmetric(xx) + jnp.diag(ridge + 4 * eps * jnp.diagonal(xx))
-    return jax.scipy.linalg.cho_factor(lam, lower=True)
+    return linalg.cholesky(lam)
 
 
 def _symmetric(square: Float[Array, "D D"]) -> Float[Array, "D D"]:

@@ -24,11 +24,12 @@ Kalman (1960), doi:10.1115/1.3662552; process noise as in Jazwinski (1969), doi:
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
+
+from pcl import linalg
 
 
 class Covariance(NamedTuple):
@@ -79,9 +80,9 @@ def decorrelator(phi_BD: Float[Array, "B D"], projected_BD: Float[Array, "B D"])
     s_BB = 0.5 * (s_BB + s_BB.T)
     batch = len(phi_BD)
     jitter = 4 * batch * jnp.finfo(s_BB.dtype).eps * jnp.max(jnp.diagonal(s_BB))
-    factor = jnp.linalg.cholesky(s_BB + (1 + jitter) * jnp.eye(batch, dtype=s_BB.dtype))
+    factor = linalg.cholesky(s_BB + (1 + jitter) * jnp.eye(batch, dtype=s_BB.dtype))
     # The small inverse: XLA's triangular solve on CPU takes far longer for D right-hand sides than a product does.
-    inverse_BB = jax.scipy.linalg.solve_triangular(factor, jnp.eye(batch, dtype=s_BB.dtype), lower=True)
+    inverse_BB = linalg.triangular_solve(factor, jnp.eye(batch, dtype=s_BB.dtype))
     return jnp.where(jnp.isfinite(inverse_BB).all(), inverse_BB, 0.0)
 
 

@@ -26,6 +26,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
+from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.activations import Activation
 from pcl.network.precision import Precision, check_precision, weigh
@@ -155,7 +156,7 @@ def step_bound(dynamics: Dynamics, precisions: Precisions) -> Float[Array, ""]:
     """2 / (largest eigenvalue of Pi_z + C Pi_x C^T): the largest stable `rate` where no slope of f is above 1."""
     c_HD = dynamics.observation
     curvature_HH = weigh(precisions.latent, jnp.eye(len(c_HD))) + weigh(precisions.observed, c_HD) @ c_HD.T
-    return 2 / jnp.linalg.eigvalsh(curvature_HH)[-1]
+    return 2 / linalg.eigenvalues(curvature_HH)[-1]
 
 
 def hebbian_update(

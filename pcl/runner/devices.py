@@ -14,13 +14,14 @@ MODES = ("vmap", "map")
 
 
 def configure() -> None:
-    """Make every core a JAX device of its own; must come before the first computation.
+    """Make every core a JAX device of its own, or as many as `JAX_NUM_CPU_DEVICES` says; comes before any computation.
 
     On CPUs runs are mapped one after the other, so that each core lives its own share of them. Products are those of
     float32: GPUs would else round their factors to the 11 bits of TF32, of which sums over a whole life are no use.
     """
     jax.config.update("jax_default_matmul_precision", "float32")
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    if jax.config.jax_num_cpu_devices < 1:
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
 
 
 def default_mode() -> str:

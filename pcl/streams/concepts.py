@@ -26,6 +26,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from pcl import linalg
+
 THRESHOLDS = (8.0, 9.0, 7.0, 9.5)
 DIMENSIONS, CENTROIDS = 10, 50
 UNIFORM_STD = 1 / math.sqrt(12)  # of a uniform number in 0 .. 1
@@ -119,7 +121,7 @@ CONCEPTS = {
     "hyperplane": Concept(
         DIMENSIONS,
         1,
-        lambda key: jnp.linalg.qr(jax.random.normal(key, (DIMENSIONS, 2)))[0].T,
+        lambda key: linalg.qr(jax.random.normal(key, (DIMENSIONS, 2)))[0].T,
         _uniform(DIMENSIONS),
         _hyperplane,
     ),

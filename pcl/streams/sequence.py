@@ -19,6 +19,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from pcl import linalg
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.contexts import visit_contexts
@@ -121,7 +122,7 @@ def _dynamics(
 ) -> Float[Array, "steps+1 B D"]:
     """What is seen of the hidden state before each step, and after the last."""
     first_key, noise_key = jax.random.split(state_key)
-    law = jnp.linalg.qr(jax.random.normal(law_key, (config.contexts, config.hidden, config.hidden)))[0]
+    law = jax.vmap(linalg.qr)(jax.random.normal(law_key, (config.contexts, config.hidden, config.hidden)))[0]
     first = jax.random.normal(first_key, (config.batch, config.hidden))
 
     def turn(z: Array, inputs: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
+from pcl import linalg
 from pcl.learners.features import FeatureHParams, normalised
 from pcl.learners.inputs import vectors
 from pcl.learners.parallax.hparams import HParams
@@ -48,9 +49,8 @@ def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
         return sensory.init(key, spec, hp)
     turn_key, w_key, b_key = jax.random.split(key, 3)
     inputs, entries = math.prod(spec.input_shape), size(spec, hp)
-    turn, corner = jnp.linalg.qr(jax.random.normal(turn_key, (inputs, entries)))
-    turn = turn * jnp.sign(jnp.diagonal(corner))  # uniform among all rotations, and the same on every machine
     w = jax.random.normal(w_key, (entries, hp.width)) / jnp.sqrt(entries)
+    turn = linalg.orthonormal(turn_key, inputs, entries)
     return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-1.0, maxval=1.0))
 
 

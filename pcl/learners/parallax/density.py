@@ -31,6 +31,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from pcl import linalg
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot, of_slot
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
@@ -254,7 +255,7 @@ def inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Flo
     """Inverse and log determinant; jittered by the rounding of the largest entry."""
     inputs = len(positive_DD)
     jitter = 4 * inputs * jnp.finfo(positive_DD.dtype).eps * jnp.max(jnp.diagonal(positive_DD))
-    factor = jnp.linalg.cholesky(0.5 * (positive_DD + positive_DD.T) + jitter * jnp.eye(inputs))
+    factor = linalg.cholesky(0.5 * (positive_DD + positive_DD.T) + jitter * jnp.eye(inputs))
     root = _lower_inverse(factor)
     return root.T @ root, 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
 

@@ -20,6 +20,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int, Shaped
 
+from pcl import linalg
 from pcl.learners.parallax import density, maps, shared
 from pcl.learners.parallax.density import Density
 from pcl.learners.parallax.maps import Map
@@ -91,7 +92,7 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
     unbiased = jnp.maximum(samples - inputs - 1, 0) / jnp.maximum(samples, 1)
     share_L = ours.size * theirs.size / jnp.maximum(ours.size + theirs.size, 1e-30)
     off_LD = ours.mean - theirs.mean
-    square_L = unbiased * share_L * jnp.sum(off_LD * jnp.linalg.solve(sigma_DD, off_LD.T).T, axis=1)
+    square_L = unbiased * share_L * jnp.sum(off_LD * linalg.solve(sigma_DD, off_LD.T).T, axis=1)
     freedom_L, same = 4 + (freedom - 4) * jnp.maximum(share_L, 1.0), jnp.zeros(())  # excess kurtosis goes with 1 / n
 
     def apart(variance: float) -> Float[Array, ""]:
@@ -218,7 +219,7 @@ def merged_synapses(
     inputs, latents = states.w.shape[1:]
     a_HH, b_HH = (variances(jax.tree.map(lambda leaf, at=at: leaf[at], states.p)) for at in (first, second))
     # Where latents moved, variances may exceed the prior's; it is taken off no further than leaves them positive.
-    widest = jnp.maximum(jnp.linalg.eigvalsh(a_HH)[-1], jnp.linalg.eigvalsh(b_HH)[-1])
+    widest = jnp.maximum(linalg.eigenvalues(a_HH)[-1], linalg.eigenvalues(b_HH)[-1])
     prior = jnp.minimum(jnp.asarray(ridge), 1 / widest)
     weights_HL, others_HL = states.w[first], by_place(states.w[second].T, place).T
     mixed_HH = a_HH + b_HH - prior * b_HH @ a_HH
@@ -250,7 +251,7 @@ def parted_synapses(
         w = w_part + E M^-1 (w_whole - w_part) - r P w_part
     """
     n_HH, e_HH = variances(whole.p), variances(part.p)
-    prior = jnp.minimum(jnp.asarray(ridge), 1 / jnp.linalg.eigvalsh(e_HH)[-1])
+    prior = jnp.minimum(jnp.asarray(ridge), 1 / linalg.eigenvalues(e_HH)[-1])
     mixed_HH = e_HH - n_HH + prior * n_HH @ e_HH
     rounding = jnp.finfo(mixed_HH.dtype).eps * jnp.max(jnp.diagonal(e_HH))
     p_HH, gain_HL = _solved(e_HH, mixed_HH + rounding * jnp.eye(len(e_HH)), n_HH, whole.w - part.w)
@@ -265,6 +266,6 @@ def variances(p: Deferred) -> Float[Array, "H H"]:
 
 def _solved(a_HH: Array, mixed_HH: Array, b_HH: Array, change_HL: Array) -> tuple[Array, Array]:
     """P = A M^-1 B, and A M^-1 times a change of weights."""
-    solved = a_HH @ jnp.linalg.solve(mixed_HH, jnp.concatenate([b_HH, change_HL], axis=1))
+    solved = a_HH @ linalg.solve(mixed_HH, jnp.concatenate([b_HH, change_HL], axis=1))
     p_HH, gain_HL = jnp.split(solved, [len(a_HH)], axis=1)
     return 0.5 * (p_HH + p_HH.T), gain_HL

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from pcl import linalg
 from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gated, nearer, remember, typical
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
 from pcl.learners.parallax.rows import read
@@ -271,17 +272,17 @@ def coordinates(
     total = jnp.trace(scatter_DD) + PRIOR_SAMPLES * WITHIN * inputs
     # The prior has the mean variance in every direction; and no eigenvalue is below the rounding of the largest.
     ridge = PRIOR_SAMPLES * total / samples / inputs + jnp.finfo(mean_LD.dtype).eps * total
-    factor_DD = jnp.linalg.cholesky((scatter_DD + ridge * jnp.eye(inputs)) / samples)
-    whiten_DD = jax.scipy.linalg.solve_triangular(factor_DD, jnp.eye(inputs), lower=True)
+    factor_DD = linalg.cholesky((scatter_DD + ridge * jnp.eye(inputs)) / samples)
+    whiten_DD = linalg.triangular_solve(factor_DD, jnp.eye(inputs))
     seen_L = (size_L > 0).astype(mean_LD.dtype)
     count = jnp.maximum(seen_L.sum(), 1)
     centre_D = seen_L @ mean_LD / count
     apart_LD = seen_L[:, None] * (mean_LD - centre_D) @ whiten_DD.T
     # Eigenvectors of the means' scatter, within the space that so many means can span, and any others of the rest.
     few = min(latents, inputs)
-    basis_DD = jnp.linalg.qr(apart_LD.T, mode="complete")[0] if latents < inputs else jnp.eye(inputs)
+    basis_DD = linalg.whole_basis(apart_LD.T) if latents < inputs else jnp.eye(inputs)
     within_LR = apart_LD @ basis_DD[:, :few]
-    found_R, axes_RR = jnp.linalg.eigh(within_LR.T @ within_LR)
+    found_R, axes_RR = linalg.eigh(within_LR.T @ within_LR)
     by_chance = (count - 1) * jnp.sum(seen_L / jnp.maximum(size_L, 1)) / count
     between_D = jnp.pad(jnp.maximum(found_R - by_chance, 0.0), (0, inputs - few)) + APART
     axes_DD = jnp.concatenate([basis_DD[:, :few] @ axes_RR, basis_DD[:, few:]], axis=1)
