@@ -39,6 +39,7 @@ from pcl.network.energy import (
     Problem,
     activity_gradient,
     check,
+    counts,
     errors,
     feedforward,
     first_prediction,
@@ -49,7 +50,7 @@ from pcl.network.inference import Halt, Settled, first_gradient, norm, relative
 from pcl.network.layers import Dense, Layer, activity
 from pcl.network.precision import Precision, is_full, weigh
 
-CURVATURE = {"gaussian": 1.0, "categorical": 0.5, "bernoulli": 0.25}  # bounds of the output cost's, by a_L
+CURVATURE = {"gaussian": 1.0, "categorical": 0.5, "bernoulli": 0.25}  # bounds of the output cost's, by a_L, for a draw
 NOTHING = 1e-6  # of the largest initial gradient: a sample below has nothing to settle, and no say in what is shared
 SLACK = 1e-5  # of the energy: a rise within float32 rounding is none
 
@@ -74,6 +75,12 @@ class Gain(NamedTuple):
     out: Float[Array, "C C"]
     top: Float[Array, "C C"]
     all: Float[Array, "C C"]
+
+
+def output_curvature(problem: Problem) -> Array | float:
+    """A bound of the output cost's curvature by a_L, at identity precision: of each sample where they differ."""
+    bound = CURVATURE[problem.output]
+    return bound * jnp.maximum(counts(problem.top), 1.0) if problem.output == "categorical" else bound
 
 
 def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None = None) -> Settled:
@@ -152,7 +159,7 @@ def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], coun
         carried = mean(slope_l) * down[-1]
     down.reverse()
     spread = [_flat(weigh(c, j)) @ _flat(j).T for c, j in zip(covariance, down, strict=True)]
-    out = jnp.eye(outputs) / CURVATURE[problem.output]
+    out = jnp.eye(outputs) / jnp.max(output_curvature(problem))
     if problem.output == "gaussian" and problem.gain(-1) is not None:
         out = _flat(
             weigh(_inverse(problem.gain(-1), problem.top), jnp.eye(outputs).reshape(-1, *problem.top.shape[1:]))
