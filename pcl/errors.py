@@ -12,5 +12,17 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     return UsageError(f"unknown {kind} '{given}'; known: {', '.join(sorted(known))}")
 
 
+def one_of(kind: str, given: str, known: Iterable[str]) -> str:
+    """`given`, if it is one of the `known` names.
+
+    Raises:
+      UsageError: otherwise.
+    """
+    names = tuple(known)
+    if given not in names:
+        raise unknown(kind, given, names)
+    return given
+
+
 class NoResults(UsageError):
     """What was asked for has not been run or measured yet."""

@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
+import jax
+import numpy as np
 from flax import struct
 
 from pcl.errors import UsageError, unknown
@@ -121,3 +123,34 @@ def as_dict(config: Any) -> dict[str, Any]:
 def canonical(value: Any) -> str:
     """JSON with one spelling for one value, fit for hashing."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def check_all(config: Any, like: Any) -> Any:
+    """`config` if it is of the type of `like` and every value in it is one that a command line would take.
+
+    Traced numbers may be arrays of no axes, of any float type: each stands for the decimal number that it was
+    rounded from. What is being traced by JAX has no value yet and passes.
+
+    Raises:
+      UsageError: otherwise.
+    """
+    if type(config) is not type(like):
+        right, given = (f"{kind.__module__}.{kind.__qualname__}" for kind in (type(like), type(config)))
+        raise UsageError(f"settings are of type {given}; expected {right}")
+    for field in dataclasses.fields(like):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(getattr(like, field.name)):
+            check_all(value, getattr(like, field.name))
+        elif not isinstance(value, jax.core.Tracer):
+            check(field, value if is_static(field) else _number(field, value))
+    return config
+
+
+def _number(field: dataclasses.Field, value: Any) -> Any:
+    """The number that a scalar array stands for; anything else as it is."""
+    if not isinstance(value, np.ndarray | np.generic | jax.Array):
+        return value
+    if np.ndim(value):
+        raise UsageError(f"{field.name} has shape {np.shape(value)}: give one number; vmap over several")
+    scalar = np.asarray(value)[()]
+    return float(str(scalar)) if np.issubdtype(scalar.dtype, np.number) else scalar

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pcl.errors import UsageError, unknown
-from pcl.fields import as_dict
+from pcl.fields import as_dict, check_all
 from pcl.learners import backprop, bpc, fresh, generative, ncm, nlms, parallax, pcn, reopening, replay, rls, tpc
+from pcl.learners.guard import check_spec, guarded
 from pcl.learners.inputs import skipping
 from pcl.types import HParams, Learner, Spec
 
@@ -13,13 +14,22 @@ from pcl.types import HParams, Learner, Spec
 class Entry(NamedTuple):
     """How a learner is made, its default numbers, what it is in one line, what it costs and what it can answer."""
 
-    make: Callable[[Spec], Learner]
+    build: Callable[[Spec], Learner]
     hparams: HParams
     summary: str
     flops: Callable[[Spec, HParams, Any, int], Any]  # a sample of a batch of this size, at a mean of inference steps
     labels: bool = True  # predicts labels
     targets: bool = False  # predicts real targets
     step_bound: Callable[[Spec, HParams], float | None] | None = None  # largest stable `inference_lr`, fresh weights
+
+    def make(self, spec: Spec) -> Learner:
+        """The learner for a stream that announces `spec`, guarded (see `guard`); rows that are not finite are padding to it.
+
+        Raises:
+          UsageError: `spec` announces nothing that can be learned.
+        """
+        check_spec(spec)
+        return guarded(skipping(self.build(spec)), spec, self.hparams)
 
 
 REGISTRY = {
@@ -127,7 +137,8 @@ def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
     Rows that are not finite change nothing that it knows (`pcl.learners.inputs.skipping`).
 
     Raises:
-      UsageError: there is none, or it cannot predict what the stream asks.
+      UsageError: there is none, or it cannot predict what the stream asks. So do the learner's functions, given
+        numbers that a command line would refuse, or batches of other shapes than announced.
     """
     found = entry(name)
     if not (found.targets if spec.num_targets else found.labels):
@@ -136,13 +147,14 @@ def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
             f"{name} cannot predict {'real targets' if spec.num_targets else 'labels'}, which this stream asks;"
             f" learners that can: {able}"
         )
-    return skipping(found.make(spec)), found.hparams
+    return found.make(spec), found.hparams
 
 
 def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """FLOPs of a learned sample, relative to `backprop` on the same architecture (its own where there is none)."""
-    numbers = as_dict(hp)
+    found = entry(name)
+    numbers = as_dict(check_all(hp, found.hparams))
     # Elsewhere a width is that of a code, and no network of backpropagation has it.
     architecture = {key: numbers[key] for key in ("architecture", "width", "depth") if "architecture" in numbers}
     allowance = backprop.flops(spec, REGISTRY["backprop"].hparams.replace(**architecture), 0, batch)
-    return entry(name).flops(spec, hp, inference_steps, batch) / allowance
+    return found.flops(spec, hp, inference_steps, batch) / allowance

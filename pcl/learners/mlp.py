@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,20 +38,31 @@ class MLPHParams:
     )
     lr: Traced = traced(0.003, "learning rate of the weights", low=0)
     momentum: Traced = traced(0.9, "share of the last weight update that is kept (momentum)", low=0, high=1)
-    weight_decay: Traced = traced(1e-4, "decay of the weights (adamw)", low=0)
-    anneal_steps: int = static(0, "updates in which lr falls to 0 along a cosine (0: it stays as it is)", low=0)
+    weight_decay: Traced = traced(1e-4, "decay of the weights, not of biases (adamw)", low=0)
+    anneal_steps: int = static(0, "batches that teach in which lr falls to 0 along a cosine (0: it stays)", low=0)
 
 
-def learning_rate(hp: MLPHParams) -> Traced | optax.Schedule:
-    """The learning rate of the weights, or how it falls over the updates; that needs an end that is known."""
-    return optax.cosine_decay_schedule(hp.lr, hp.anneal_steps) if hp.anneal_steps else hp.lr
+def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
+    """The learning rate of the weights, or how it falls over the batches; that needs an end that is known.
+
+    A batch makes so many `updates`, all at one rate.
+    """
+    if not hp.anneal_steps:
+        return hp.lr
+    fall = optax.cosine_decay_schedule(hp.lr, hp.anneal_steps)
+    return lambda count: fall(count // max(updates, 1))
 
 
-OPTIMISERS: dict[str, Callable[[MLPHParams], optax.GradientTransformation]] = {
-    "sgd": lambda hp: optax.sgd(learning_rate(hp)),
-    "momentum": lambda hp: optax.sgd(learning_rate(hp), hp.momentum),
-    "adam": lambda hp: optax.adam(learning_rate(hp)),
-    "adamw": lambda hp: optax.adamw(learning_rate(hp), weight_decay=hp.weight_decay),
+def weights_alone(network: Network) -> Any:
+    """Marks the weights of a layer or network, and not its biases, which have one axis."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, network)
+
+
+OPTIMISERS: dict[str, Callable[[Traced | optax.Schedule, MLPHParams], optax.GradientTransformation]] = {
+    "sgd": lambda lr, hp: optax.sgd(lr),
+    "momentum": lambda lr, hp: optax.sgd(lr, hp.momentum),
+    "adam": lambda lr, hp: optax.adam(lr),
+    "adamw": lambda lr, hp: optax.adamw(lr, weight_decay=hp.weight_decay, mask=weights_alone),
 }
 
 
@@ -62,9 +73,9 @@ class MLPState(NamedTuple):
     optimiser: tuple[optax.OptState, ...]
 
 
-def optimiser(hp: MLPHParams) -> optax.GradientTransformation:
-    """The transformation of the weight updates."""
-    return OPTIMISERS[hp.optimiser](hp)
+def optimiser(hp: MLPHParams, updates: int = 1) -> optax.GradientTransformation:
+    """The transformation of the weight updates, of which a batch makes so many."""
+    return OPTIMISERS[hp.optimiser](learning_rate(hp, updates), hp)
 
 
 def network(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> Network:

@@ -186,7 +186,7 @@ def _learn(
     weights = mlp.MLPState(state.network, state.optimiser)
     if hp.inference == "ipc":
         gate_L = mlp.open_gates(weights, weight.any())
-        rates = optax.sgd(_rate(problem, hp)), mlp.optimiser(hp)
+        rates = optax.sgd(_rate(problem, hp)), mlp.optimiser(hp, hp.inference_steps)
         settled, *moved = settle_and_learn(problem, z, state.optimiser, *rates, hp.inference_steps, weight, gate_L)
         learned = mlp.MLPState(*moved)
         return dataclasses.replace(problem, network=learned.network), settled, settled.errors.raw, learned

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from pcl import linalg
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import Activities, Problem, check, first_prediction, preactivations
-from pcl.network.equilibrium import CURVATURE
+from pcl.network.equilibrium import output_curvature
 from pcl.network.precision import Precision, is_full, weigh
 
 RIDGE = 1e-5  # of the least-squares problem, relative to its trace: float32 cannot see below
@@ -42,7 +42,7 @@ def layerwise(problem: Problem, z: Activities, rate: ArrayLike) -> optax.Gradien
     a = preactivations(problem, z, first_prediction(problem))
     gains = [_matrix(problem.gain(i), a_l) for i, a_l in enumerate(a)]
     if problem.output != "gaussian":
-        gains[-1] = CURVATURE[problem.output] * jnp.eye(a[-1][0].size)
+        gains[-1] = jnp.max(output_curvature(problem)) * jnp.eye(a[-1][0].size)
     own, last = gains[:-1], len(a) - 1
     if problem.bottom is None:
         own = [problem.prior * jnp.eye(z[0][0].size), *own]
@@ -145,7 +145,7 @@ def _curvature(problem: Problem, z: Activities, d: Activities, first: Array | No
         de = d_l - ACTIVATIONS[layer.activation].df(a_l) * (moved_l - a_l)
         total += _dot(_flat((de,)), _flat((weigh(problem.gain(i), de),)))
     da = moved[-1] - a[-1] if problem.observed is None else problem.observed * (moved[-1] - a[-1])
-    gained = weigh(problem.gain(-1), da) if problem.output == "gaussian" else CURVATURE[problem.output] * da
+    gained = weigh(problem.gain(-1), da) if problem.output == "gaussian" else output_curvature(problem) * da
     return total + _dot(_flat((da,)), _flat((gained,)))
 
 

@@ -10,7 +10,8 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from pcl import linalg
-from pcl.errors import UsageError
+from pcl.errors import UsageError, one_of
+from pcl.network.activations import ACTIVATIONS
 from pcl.network.layers import Conv, Dense, Layer, Network
 
 
@@ -43,7 +44,13 @@ def dense_chain(
     With `init="mupc"` the chain has the parametrisation of muPC, z_l = z_{l-1} + a_l W_l f(z_{l-1}), with N
     units a hidden layer, L layers of weights of variance 1, no biases, and the constants
     a_1 = 1/sqrt(inputs), a_l = 1/sqrt(N L), a_L = 1/N; the first and the last layer have no skip connection.
+
+    Raises:
+      UsageError: fewer than two sizes, a size below 1, an unknown activation or init.
     """
+    _check(activation, init, sizes)
+    if len(sizes) < 2:
+        raise UsageError(f"sizes={sizes}: give the inputs, the units of any hidden layers, and the outputs")
     keys = jax.random.split(key, len(sizes) - 1)
     if init == "mupc":
         return _mupc_chain(keys, sizes, activation)
@@ -51,6 +58,13 @@ def dense_chain(
     for k, d, h in zip(keys, sizes[:-1], sizes[1:], strict=True):
         chain.append(Dense(INITS[init](k, (d, h)), jnp.zeros(h) if bias else None, activation))
     return (*chain[:-1], dataclasses.replace(chain[-1], activation="identity"))
+
+
+def _check(activation: str, init: str, sizes: tuple[int, ...]) -> None:
+    one_of("activation", activation, ACTIVATIONS)
+    one_of("init", init, INITS)
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise UsageError(f"sizes={sizes}: each must be a whole number of at least 1")
 
 
 def _mupc_chain(keys: Array, sizes: tuple[int, ...], activation: str) -> Network:
@@ -78,17 +92,20 @@ def vgg5(
     """Four 3 x 3 convolutions of width, 2, 4 and 4 times width channels, maximal pooling by 2, a dense output.
 
     The last convolution takes no padding, as in the VGG-5 of Pinchetti et al. (2025), arXiv:2407.01163. On
-    images too small for that, it is padded, and what is one pixel wide is no longer pooled. A vector of a square
-    number of entries is read as a square image of one channel.
+    images too small for that, it is padded, and what is one pixel wide is no longer pooled. An image
+    [height, width], and a vector of a square number of entries as a square, are read as images of one channel.
 
     Raises:
-      UsageError: the input is neither an image [height, width, channels] nor a square, or `init` is mupc.
+      UsageError: the input is no image and no square, a size below 1, an unknown activation or init; mupc.
     """
-    side = math.isqrt(input_shape[0])
-    image = (side, side, 1) if input_shape == (side**2,) else None
+    _check(activation, init, (*input_shape, outputs, width))
+    image = (*input_shape, 1) if len(input_shape) == 2 else None
+    if len(input_shape) == 1 and math.isqrt(input_shape[0]) ** 2 == input_shape[0]:
+        image = (math.isqrt(input_shape[0]),) * 2 + (1,)
     if len(input_shape) != 3 and image is None:
         raise UsageError(
-            f"architecture=vgg5 reads images [height, width, channels] or squares, not inputs of shape {input_shape}"
+            "architecture=vgg5 reads images [height, width, channels] or [height, width] or squares, not inputs of"
+            f" shape {input_shape}"
         )
     if init == "mupc":
         raise UsageError("init=mupc is for architecture=mlp; vgg5 takes he, xavier, lecun or orthogonal")

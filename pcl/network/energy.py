@@ -5,7 +5,8 @@ For one sample, with layers 1 .. L, pre-activations a_l (see `layers`) and error
     F = sum_{l<L} 1/2 (e_l^T Pi_l e_l - log |Pi_l|) + cost(top, a_L) [ + prior/2 |z_0|^2 ]
 
 The cost is that of a Gaussian (1/2 e_L^T Pi_L e_L - 1/2 log |Pi_L|), a categorical (-sum_c y_c log softmax(a_L)_c)
-or independent Bernoulli outputs (-sum_c log p(y_c), p = sigmoid(a_L)). A constant is left out.
+or independent Bernoulli outputs (-sum_c log p(y_c), p = sigmoid(a_L)). A constant is left out. A categorical top may
+be one-hot, probabilities, or counts of several draws (multinomial).
 
 Both directions are one chain. Discriminative: the bottom is clamped to the input, the top to the label.
 Generative: the bottom is clamped to the label, or free under a Gaussian prior, and the top is the data.
@@ -26,12 +27,13 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from pcl.errors import UsageError, unknown
+from pcl.errors import UsageError, one_of
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.layers import activity, forward
 from pcl.network.precision import Precision, check_precision, is_full, log_determinant, weigh
 
 OUTPUTS = ("gaussian", "categorical", "bernoulli")
+WHOLE = 1e-5  # what a sum of probabilities in float32 may be away from one
 Activities = tuple[Array, ...]  # the free activities, lowest first, each [B, ...]
 
 
@@ -43,7 +45,11 @@ class Problem:
     the first of the activities. top: the clamped output [B, ...]. observed: which parts of the top are
     clamped (1) and which free (0), of a shape that broadcasts to the top's ([B, 1] for a categorical top);
     None: all are clamped.
-    precision: one for each layer, or None for identity everywhere. prior: precision of a free bottom.
+    precision: one for each layer, or None for identity everywhere; an output that is not Gaussian has none (None).
+    prior: precision of a free bottom.
+
+    Raises:
+      UsageError: an unknown output.
     """
 
     network: Any  # Network
@@ -53,6 +59,9 @@ class Problem:
     precision: Any = None
     prior: Any = 1.0
     output: str = struct.field(pytree_node=False, default="gaussian")
+
+    def __post_init__(self) -> None:
+        one_of("output", self.output, OUTPUTS)
 
     def gain(self, index: int) -> Precision:
         """The precision of layer `index`."""
@@ -66,8 +75,9 @@ class Problem:
 class Errors(NamedTuple):
     """Local error signals, one [B, ...] array a layer, the output's last.
 
-    raw: z_l - f(a_l). gained: Pi_l times it. delta: that at the pre-activation, f'(a_l) * gained; for the
-    output, minus the derivative of its cost by a_L.
+    raw: z_l - f(a_l); of the output, what was observed minus what was expected of it (of a categorical one:
+    y - sum(y) softmax(a_L)). gained: Pi_l times it. delta: that at the pre-activation, f'(a_l) * gained; for the output,
+    minus the derivative of its cost by a_L.
     """
 
     raw: tuple[Array, ...]
@@ -77,7 +87,7 @@ class Errors(NamedTuple):
 
 def output_mean(output: str, a: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
     """The expected output, given its pre-activation."""
-    if output == "gaussian":
+    if one_of("output", output, OUTPUTS) == "gaussian":
         return a
     return jax.nn.softmax(a) if output == "categorical" else jax.nn.sigmoid(a)
 
@@ -89,7 +99,11 @@ def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], be
     what the network learns when it is linearised around its feed-forward pass: backpropagation of the part of
     the output's error that inference leaves there. Source: positive, negative and centred nudging in Pinchetti
     et al. (2025), arXiv:2407.01163.
+
+    Raises:
+      UsageError: an unknown output, or a top of another shape than the pre-activation `a`.
     """
+    _same_top(top, a)
     mean = output_mean(output, a)
     return mean + beta * (top - mean)
 
@@ -97,7 +111,13 @@ def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], be
 def output_cost(
     output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], precision: Precision = None, observed: Any = None
 ) -> Float[Array, " B"]:
-    """Energy of the clamped output, per sample."""
+    """Energy of the clamped output, per sample.
+
+    Raises:
+      UsageError: an unknown output, or a top of another shape than the pre-activation `a`.
+    """
+    one_of("output", output, OUTPUTS)
+    _same_top(top, a)
     seen = 1.0 if observed is None else observed
     units = tuple(range(1, a.ndim))
     if output == "gaussian":
@@ -123,11 +143,26 @@ def first_prediction(problem: Problem) -> Array | None:
 
 
 def preactivations(problem: Problem, z: Activities, first: Array | None = None) -> tuple[Array, ...]:
-    """Every layer's pre-activation; `first`, where given, is that of the first layer."""
-    pairs = list(zip(problem.network, problem.below(z), strict=True))
-    if first is None:
-        return tuple(layer.predict(below) for layer, below in pairs)
-    return (first, *(layer.predict(below) for layer, below in pairs[1:]))
+    """Every layer's pre-activation; `first`, where given, is that of the first layer.
+
+    Raises:
+      UsageError: activities or a top that do not fit the layers, or a last layer that is not linear.
+    """
+    below = problem.below(z)
+    if len(below) != len(problem.network):
+        free = len(problem.network) - len(below) + len(z)
+        raise UsageError(f"there are {len(z)} activities; this problem needs {free}")
+    pairs = list(zip(problem.network, below, strict=True))
+    a = [layer.predict(x) for layer, x in pairs[first is not None :]]
+    a = a if first is None else [first, *a]
+    _meet(problem, z, [a_l.shape for a_l in a])
+    return tuple(a)
+
+
+def counts(top: Float[Array, "B C"]) -> Float[Array, "B 1"]:
+    """Draws that a categorical top tells of: the sum of its row, exactly 1 where rounding keeps it from that."""
+    total = top.sum(-1, keepdims=True)
+    return jnp.where(jnp.abs(total - 1) < WHOLE, 1.0, total)
 
 
 def errors(problem: Problem, z: Activities, first: Array | None = None) -> Errors:
@@ -138,9 +173,13 @@ def errors(problem: Problem, z: Activities, first: Array | None = None) -> Error
         raw.append(z_l - activity(layer, a_l))
         gained.append(weigh(problem.gain(i), raw[i]))
         delta.append(ACTIVATIONS[layer.activation].df(a_l) * gained[i])
-    raw.append(problem.top - output_mean(problem.output, a[-1]))
-    if problem.observed is not None:
-        raw[-1] = problem.observed * raw[-1]
+    expected, seen = output_mean(problem.output, a[-1]), problem.observed
+    if problem.output == "categorical":
+        drawn = problem.top if seen is None else seen * problem.top
+        raw.append(drawn - counts(drawn) * expected)
+    else:
+        missed = problem.top - expected
+        raw.append(missed if seen is None else seen * missed)
     gained.append(weigh(problem.gain(-1), raw[-1]) if problem.output == "gaussian" else raw[-1])
     return Errors(tuple(raw), tuple(gained), (*delta, gained[-1]))
 
@@ -155,7 +194,11 @@ def activity_gradient(problem: Problem, z: Activities, e: Errors) -> Activities:
 
 
 def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
-    """Free energy F of each sample at the free activities `z`."""
+    """Free energy F of each sample at the free activities `z`.
+
+    Raises:
+      UsageError: activities or a top that do not fit the layers, or a last layer that is not linear.
+    """
     a = preactivations(problem, z)
     total = output_cost(problem.output, problem.top, a[-1], problem.gain(-1), problem.observed)
     for i, (layer, a_l, z_l) in enumerate(zip(problem.network[:-1], a[:-1], problem.below(z)[1:], strict=True)):
@@ -180,8 +223,8 @@ def check(problem: Problem, z: Activities | None = None) -> None:
     Raises:
       UsageError: with what would be right.
     """
-    if problem.output not in OUTPUTS:
-        raise unknown("output", problem.output, OUTPUTS)
+    if not problem.network:
+        raise UsageError("there are no layers; a problem needs at least one")
     if problem.precision is not None and len(problem.precision) != len(problem.network):
         right = f"{len(problem.network)}, one a layer (None: identity)"
         raise UsageError(f"there are {len(problem.precision)} precisions; this problem needs {right}")
@@ -202,13 +245,11 @@ def check(problem: Problem, z: Activities | None = None) -> None:
         shapes = [a.shape for a in jax.eval_shape(forward, problem.network, bottom)]
     except (TypeError, ValueError) as e:
         raise UsageError(f"a bottom of shape {bottom.shape} does not fit the layers: {str(e).splitlines()[0]}") from e
-    wanted = [*([] if problem.bottom is not None else [bottom.shape]), *shapes[:-1]]
-    if z is not None and [v.shape for v in z] != wanted:
-        raise UsageError(f"activities have shapes {[v.shape for v in z]}; this problem needs {wanted}")
-    if problem.top.shape != shapes[-1]:
-        raise UsageError(f"top has shape {problem.top.shape}; the network's output has {shapes[-1]}")
+    _meet(problem, z, shapes)
     for i, shape in enumerate(shapes):
         check_precision(problem.gain(i), shape[1:], f"layer {i}")
+    if problem.output != "gaussian" and problem.gain(-1) is not None:
+        raise UsageError(f"output={problem.output} has no precision: give None for the last layer")
     if problem.observed is None:
         return
     try:
@@ -221,3 +262,23 @@ def check(problem: Problem, z: Activities | None = None) -> None:
         raise UsageError("a categorical top is observed as a whole: give an `observed` of shape [B, 1]")
     if problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
         raise UsageError("a partly observed top takes identity or diagonal precision, not a full one")
+
+
+def _meet(problem: Problem, z: Activities | None, shapes: list[tuple[int, ...]]) -> None:
+    """Refuses what does not fit pre-activations of these `shapes`, and a nonlinear last layer."""
+    squashed = problem.network[-1].activation
+    if squashed != "identity":
+        raise UsageError(
+            f"the last layer has activation={squashed}: it must be the identity, as `output` says what is made of it"
+        )
+    if z is not None:
+        wanted = [*([] if problem.bottom is not None else [z[0].shape]), *shapes[:-1]]
+        if [z_l.shape for z_l in z] != wanted:
+            raise UsageError(f"activities have shapes {[z_l.shape for z_l in z]}; this problem needs {wanted}")
+    if problem.top.shape != shapes[-1]:
+        raise UsageError(f"top has shape {problem.top.shape}; the network's output has {shapes[-1]}")
+
+
+def _same_top(top: Array, a: Array) -> None:
+    if top.shape != a.shape:
+        raise UsageError(f"top has shape {top.shape}; the network's output has {a.shape}")

@@ -40,17 +40,18 @@ from pcl.network.energy import (
     Problem,
     activity_gradient,
     check,
+    counts,
     errors,
     feedforward,
     first_prediction,
     output_cost,
     preactivations,
 )
-from pcl.network.inference import Halt, Settled, first_gradient, norm, relative
+from pcl.network.inference import Halt, Settled, check_steps, first_gradient, norm, relative
 from pcl.network.layers import Dense, Layer, activity
 from pcl.network.precision import Precision, is_full, weigh
 
-CURVATURE = {"gaussian": 1.0, "categorical": 0.5, "bernoulli": 0.25}  # bounds of the output cost's, by a_L
+CURVATURE = {"gaussian": 1.0, "categorical": 0.5, "bernoulli": 0.25}  # bounds of the output cost's, by a_L, for a draw
 NOTHING = 1e-6  # of the largest initial gradient: a sample below has nothing to settle, and no say in what is shared
 SLACK = 1e-5  # of the energy: a rise within float32 rounding is none
 
@@ -77,13 +78,31 @@ class Gain(NamedTuple):
     all: Float[Array, "C C"]
 
 
-def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None = None) -> Settled:
+class Memory(NamedTuple):
+    """What Gauss-Newton inference hands from one call to the next: the shared solve and each sample's step size."""
+
+    gain: Gain
+    rate: Float[Array, " B"]
+
+
+def output_curvature(problem: Problem) -> Array | float:
+    """A bound of the output cost's curvature by a_L, at identity precision: of each sample where they differ."""
+    bound = CURVATURE[problem.output]
+    return bound * jnp.maximum(counts(problem.top), 1.0) if problem.output == "categorical" else bound
+
+
+def gauss_newton(
+    problem: Problem, z: Activities, steps: int, halt: Halt | None = None, memory: Memory | None = None
+) -> Settled:
     """At most `steps` Gauss-Newton steps down the free energy from activities `z`; where and why: see above.
 
+    With the `memory` of an earlier call and its activities it goes on: the steps of both calls are those of one.
+
     Raises:
-      UsageError: shapes that do not fit; a free bottom, a partly observed top or a halt by saturation.
+      UsageError: shapes that do not fit; a free bottom, a partly observed top, a halt by saturation, negative steps.
     """
     check(problem, z)
+    check_steps(steps)
     if problem.bottom is None or problem.observed is not None:
         raise UsageError("gauss_newton needs a clamped bottom and a top that is observed in full; descend instead")
     if halt is not None and halt.rule != "gradient":
@@ -92,9 +111,12 @@ def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None 
     scale_B = first_gradient(problem, feedforward(problem))
     start = errors(problem, z, first)
     if not steps:
-        return _settled(problem, z, start, scale_B, jnp.zeros(size))
-    slope = _slopes(problem, preactivations(problem, z, first))
-    gain = _shared_gain(problem, z, slope, scale_B > NOTHING * scale_B.max())
+        return _settled(problem, z, start, scale_B, jnp.zeros(size), memory)
+    if memory is None:
+        slope = _slopes(problem, preactivations(problem, z, first))
+        gain = _shared_gain(problem, z, slope, scale_B > NOTHING * scale_B.max())
+    else:
+        gain = memory.gain
     at = functools.partial(_roll_out, problem, gain, first)
 
     def move(point: Point, target: Activities, rate_B: Array, active_B: Array) -> tuple[Point, Array]:
@@ -109,14 +131,20 @@ def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None 
     def residual(point: Point) -> Float[Array, " B"]:
         return norm(activity_gradient(problem, point.z, point.errors), size)
 
-    point = at(start.raw[:-1])
-    point, rate_B = move(point, _first_target(problem, gain, point), jnp.ones(size), scale_B > 0)
+    active_B = scale_B > 0
+    if memory is None:
+        point = at(start.raw[:-1])
+        point, rate_B = move(point, _first_target(problem, gain, point), jnp.ones(size), active_B)
+        begun, taken_B = 1, active_B.astype(scale_B.dtype)
+    else:
+        point, rate_B = _point(problem, first, z), memory.rate
+        begun, taken_B = 0, jnp.zeros_like(scale_B)
     if halt is None:
 
         def unmasked(_: Array, carry: tuple) -> tuple:
             return move(carry[0], _target(problem, gain, carry[0]), carry[1], scale_B > 0)
 
-        point, _ = jax.lax.fori_loop(1, steps, unmasked, (point, rate_B))
+        point, rate_B = jax.lax.fori_loop(begun, steps, unmasked, (point, rate_B))
         taken_B = jnp.full(size, float(steps))
     else:
 
@@ -130,15 +158,16 @@ def gauss_newton(problem: Problem, z: Activities, steps: int, halt: Halt | None 
             point, rate_B = move(point, _target(problem, gain, point), rate_B, active_B)
             return k + 1, point, rate_B, taken_B + active_B, active_B
 
-        active_B = scale_B > 0
-        carry = (1, point, rate_B, active_B.astype(scale_B.dtype), active_B)
-        _, point, _, taken_B, _ = jax.lax.while_loop(unfinished, masked, carry)
-    return _settled(problem, point.z, point.errors, scale_B, taken_B)
+        carry = (begun, point, rate_B, taken_B, active_B)
+        _, point, rate_B, taken_B, _ = jax.lax.while_loop(unfinished, masked, carry)
+    return _settled(problem, point.z, point.errors, scale_B, taken_B, Memory(gain, rate_B))
 
 
-def _settled(problem: Problem, z: Activities, e: Errors, scale_B: Array, taken_B: Array) -> Settled:
+def _settled(
+    problem: Problem, z: Activities, e: Errors, scale_B: Array, taken_B: Array, memory: Memory | None
+) -> Settled:
     residual_B = norm(activity_gradient(problem, z, e), problem.top.shape[0])
-    return Settled(z, e, relative(residual_B, scale_B), taken_B)
+    return Settled(z, e, relative(residual_B, scale_B), taken_B, memory)
 
 
 def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], counts_B: Array) -> Gain:
@@ -153,7 +182,7 @@ def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], coun
         carried = mean(slope_l) * down[-1]
     down.reverse()
     spread = [_flat(weigh(c, j)) @ _flat(j).T for c, j in zip(covariance, down, strict=True)]
-    out = jnp.eye(outputs) / CURVATURE[problem.output]
+    out = jnp.eye(outputs) / jnp.max(output_curvature(problem))
     if problem.output == "gaussian" and problem.gain(-1) is not None:
         out = _flat(
             weigh(_inverse(problem.gain(-1), problem.top), jnp.eye(outputs).reshape(-1, *problem.top.shape[1:]))
@@ -187,7 +216,11 @@ def _roll_out(problem: Problem, gain: Gain, first: Array | None, e: Activities) 
         missing_BC = _flat(problem.top - top.predict(predicted))
         asked = top.carry_down(predicted, (missing_BC @ gain.top).reshape(problem.top.shape))
         z[-1] = predicted + weigh(gain.covariance[-1], asked)
-    settled = tuple(z)
+    return _point(problem, first, tuple(z))
+
+
+def _point(problem: Problem, first: Array | None, settled: Activities) -> Point:
+    """Where activities `settled` stand."""
     signals, a = errors(problem, settled, first), preactivations(problem, settled, first)
     energy_B = output_cost(problem.output, problem.top, a[-1], problem.gain(-1))
     for raw, gained in zip(signals.raw[:-1], signals.gained[:-1], strict=True):

@@ -31,11 +31,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
 
+from pcl.errors import UsageError, one_of
 from pcl.network.energy import (
     Activities,
     Errors,
@@ -49,33 +51,69 @@ from pcl.network.energy import (
 
 HALTS = ("fixed", "gradient", "saturation")
 RISE = 1e-4  # of the energy: what float32 sums of many units may add to it
-INERTIA = 0.9  # of the running mean of changes whose saturation ends settling
+INERTIA = 0.3  # of the running mean of changes: evens out the swings of momentum, and forgets large first steps
 
 
-class Halt(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Halt:
     """When a sample stops settling before the last step; it then keeps its activities.
 
     gradient: its relative activity gradient (see `residual`) is at most `tolerance`.
-    saturation: the running mean m_k = 0.9 m_{k-1} + 0.1 |z_k - z_{k-1}| of its change no longer changes,
-    |m_k - m_{k-1}| < tolerance * m_1.
+    saturation: its activities hardly move any more. With c_k = |z_k - z_{k-1}| and the running mean
+    m_k = 0.3 m_{k-1} + 0.7 c_k, corrected for its start at zero, M_k = m_k / (1 - 0.3^k), it stops where M_k falls
+    and M_k <= tolerance * min(max_j M_j, |z_k - z_0|). The distance from the start counts because a first step may be
+    longer than the whole way, as those of Adam are. For gradient descent c_k is proportional to the gradient, so that
+    both rules stop at about the same residual.
+
+    Raises:
+      UsageError: an unknown rule, or a tolerance that is negative or no number.
     """
 
     rule: str  # gradient or saturation
     tolerance: ArrayLike
+
+    def __post_init__(self) -> None:
+        one_of("halt", self.rule, HALTS[1:])
+        if not isinstance(self.tolerance, jax.core.Tracer) and not np.all(np.asarray(self.tolerance) >= 0):
+            raise UsageError(f"tolerance={self.tolerance}: must be at least 0")
+
+
+class Progress(NamedTuple):
+    """How far each sample has come: what a halt needs to know of the steps before."""
+
+    start: Activities
+    mean: Float[Array, " B"]  # running mean of the changes, not corrected
+    largest: Float[Array, " B"]  # corrected mean so far
+    taken: Float[Array, " B"]  # steps
+    active: Bool[Array, " B"]
+
+
+class Memory(NamedTuple):
+    """What settling in several calls hands from one to the next.
+
+    optimiser: the optimiser's own. scale: norm of the gradient that residuals are relative to. progress: that of a
+    settling that halts; a sample that has stopped stays where it is.
+    """
+
+    optimiser: optax.OptState
+    scale: Float[Array, " B"]
+    progress: Progress | None = None
 
 
 class Settled(NamedTuple):
     """Where inference ended.
 
     z: the free activities. errors: their error signals. residual: norm of dF/dz, relative to that at the
-    feed-forward start (where the bottom is free: at the given start). steps: steps taken. The last two
-    are per sample. What nobody reads of these is not computed in a compiled function.
+    feed-forward start (where the bottom is free: at the given start). steps: steps taken in this call. The last two
+    are per sample. memory: with it the same rule goes on from `z` as if it had never stopped. What nobody reads of
+    these is not computed in a compiled function.
     """
 
     z: Activities
     errors: Errors
     residual: Float[Array, " B"]
     steps: Float[Array, " B"]
+    memory: Any = None
 
 
 def rose(before: Float[Array, ""], after: Float[Array, ""]) -> Float[Array, ""]:
@@ -93,18 +131,25 @@ def norm(z: Activities, size: int) -> Float[Array, " B"]:
 
 
 def settle(
-    problem: Problem, z: Activities, optimiser: optax.GradientTransformation, steps: int, halt: Halt | None = None
+    problem: Problem,
+    z: Activities,
+    optimiser: optax.GradientTransformation,
+    steps: int,
+    halt: Halt | None = None,
+    memory: Memory | None = None,
 ) -> Settled:
     """At most `steps` simultaneous steps of `optimiser` down the free energy from activities `z`.
 
-    The memory that it takes does not depend on `steps`. Where a sample stops early it and the memory that the
-    optimiser keeps for it are frozen, so that a batch settles as its samples would alone; an optimiser that
-    mixes samples (clipping by a global norm) breaks this promise.
+    Without a `memory` the optimiser begins anew. With that of an earlier call and its activities, settling goes on: the
+    steps of both calls are those of one. The memory that it takes does not depend on `steps`. Where a sample stops
+    early it and the memory that the optimiser keeps for it are frozen, so that a batch settles as its samples would
+    alone; an optimiser that mixes samples (clipping by a global norm) breaks this promise.
 
     Raises:
-      UsageError: shapes that do not fit; values that are not finite, where they are known.
+      UsageError: shapes that do not fit; values that are not finite, where they are known; negative steps.
     """
     check(problem, z)
+    check_steps(steps)
     first = first_prediction(problem)
 
     def gradient(z: Activities) -> Activities:
@@ -115,20 +160,38 @@ def settle(
         return optax.apply_updates(z, updates), memory
 
     size, steps = problem.top.shape[0], steps if z else 0
-    scale_B = norm(gradient(z), size) if problem.bottom is None else first_gradient(problem, feedforward(problem))
+    if memory is None:
+        scale_B = norm(gradient(z), size) if problem.bottom is None else first_gradient(problem, feedforward(problem))
+        memory = Memory(optimiser.init(z), scale_B)
+    kept, scale_B, progress = memory
     if halt is None:
 
         def unmasked(_: Array, carry: tuple[Activities, optax.OptState]) -> tuple[Activities, optax.OptState]:
-            z, memory = carry
-            return step(z, memory, gradient(z))
+            z, kept = carry
+            return step(z, kept, gradient(z))
 
-        z, _ = jax.lax.fori_loop(0, steps, unmasked, (z, optimiser.init(z)))
+        z, kept = jax.lax.fori_loop(0, steps, unmasked, (z, kept))
         taken_B = jnp.full(size, float(steps))
     else:
-        z, taken_B = _until_halted(z, step, gradient, scale_B, optimiser.init(z), steps, halt)
+        if progress is None:
+            zero_B = jnp.zeros_like(scale_B)
+            progress = Progress(z, zero_B, zero_B, zero_B, jnp.ones(size, bool))
+        before_B = progress.taken
+        z, kept, progress = _until_halted(z, step, gradient, Memory(kept, scale_B, progress), steps, halt)
+        taken_B = progress.taken - before_B
     e = errors(problem, z, first)
     residual_B = norm(activity_gradient(problem, z, e), size)
-    return Settled(z, e, relative(residual_B, scale_B), taken_B)
+    return Settled(z, e, relative(residual_B, scale_B), taken_B, Memory(kept, scale_B, progress))
+
+
+def check_steps(steps: int) -> None:
+    """Refuses what is no number of steps.
+
+    Raises:
+      UsageError: with what would be right.
+    """
+    if not isinstance(steps, int | np.integer) or steps < 0:
+        raise UsageError(f"steps={steps}: give a whole number of at least 0")
 
 
 def first_gradient(problem: Problem, z: Activities) -> Float[Array, " B"]:
@@ -151,12 +214,12 @@ def _until_halted(
     z: Activities,
     step: Callable[..., tuple[Activities, optax.OptState]],
     gradient: Callable[[Activities], Activities],
-    scale_B: Array,
-    memory: optax.OptState,
+    memory: Memory,
     steps: int,
     halt: Halt,
-) -> tuple[Activities, Array]:
+) -> tuple[Activities, optax.OptState, Progress]:
     """Settling as one loop over the batch; what a halted sample would do is computed and thrown away."""
+    scale_B, begun = memory.scale, memory.progress
     size = scale_B.shape[0]
 
     def unfinished(carry: tuple) -> Array:
@@ -164,24 +227,39 @@ def _until_halted(
         return (k < steps) & active_B.any()
 
     def masked(carry: tuple) -> tuple:
-        k, z, memory, taken_B, change_B, first_B, active_B = carry
+        k, z, kept, mean_B, largest_B, taken_B, active_B = carry
         g = gradient(z)
         if halt.rule == "gradient":
             active_B = active_B & (norm(g, size) > halt.tolerance * scale_B)
-        moved, memory_moved = step(z, memory, g)
-        before_B, moves_B = change_B, norm(tuple(jnp.subtract(a, b) for a, b in zip(moved, z, strict=True)), size)
-        change_B = INERTIA * change_B + (1 - INERTIA) * moves_B
-        first_B = jnp.where(k == 0, change_B, first_B)
-        z, memory = _where_active(active_B, (moved, memory_moved), (z, memory))
-        taken_B = taken_B + active_B
+        moved, kept_moved = step(z, kept, g)
+        now_B, most_B, taken_now_B = _mean_change(_distance(moved, z, size), mean_B, largest_B, taken_B)
+        new, old = (moved, kept_moved, now_B, most_B, taken_now_B), (z, kept, mean_B, largest_B, taken_B)
+        before_B = _corrected(mean_B, taken_B)
+        z, kept, mean_B, largest_B, taken_B = _where_active(active_B, new, old)
         if halt.rule == "saturation":
-            active_B = active_B & (jnp.abs(change_B - before_B) > halt.tolerance * first_B)
-        return k + 1, z, memory, taken_B, change_B, first_B, active_B
+            mean = _corrected(mean_B, taken_B)
+            small_B = mean <= halt.tolerance * jnp.minimum(largest_B, _distance(z, begun.start, size))
+            active_B = active_B & ~(small_B & ((mean < before_B) | (mean == 0)))
+        return k + 1, z, kept, mean_B, largest_B, taken_B, active_B
 
-    zero_B = jnp.zeros_like(scale_B)
-    carry = (0, z, memory, zero_B, zero_B, zero_B, jnp.ones(size, bool))
-    _, z, _, taken_B, *_ = jax.lax.while_loop(unfinished, masked, carry)
-    return z, taken_B
+    carry = (0, z, memory.optimiser, begun.mean, begun.largest, begun.taken, begun.active)
+    _, z, kept, *seen = jax.lax.while_loop(unfinished, masked, carry)
+    return z, kept, Progress(begun.start, *seen)
+
+
+def _distance(a: Activities, b: Activities, size: int) -> Float[Array, " B"]:
+    return norm(tuple(jnp.subtract(x, y) for x, y in zip(a, b, strict=True)), size)
+
+
+def _corrected(mean_B: Array, taken_B: Array) -> Float[Array, " B"]:
+    """The running mean after so many steps, corrected for its start at zero."""
+    return mean_B / jnp.where(taken_B > 0, 1 - INERTIA**taken_B, 1.0)
+
+
+def _mean_change(change_B: Array, mean_B: Array, largest_B: Array, taken_B: Array) -> tuple[Array, Array, Array]:
+    """Running mean, the largest corrected one, and steps, after one more change."""
+    mean_B, taken_B = INERTIA * mean_B + (1 - INERTIA) * change_B, taken_B + 1
+    return mean_B, jnp.maximum(largest_B, _corrected(mean_B, taken_B)), taken_B
 
 
 def _where_active(active_B: Bool[Array, " B"], new: Any, old: Any) -> Any:

@@ -8,11 +8,12 @@ Every layer kind has three methods, all of them linear in what they carry and lo
     carry_down(below, delta) -> like `below`   the transposed map: what an error `delta` at `a` asks of `below`
     hebbian(below, delta) -> like the layer    sum over samples of error times presynaptic activity
 
-A chain is a tuple of layers, the lowest first; its last layer is linear (its `activation` is the identity),
-because the output's distribution is part of the energy.
+A chain is a tuple of layers, the lowest first; its last layer is linear (its `activation` is the identity; another
+one is refused), because the output's distribution is part of the energy.
 """
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -21,8 +22,11 @@ from flax import struct
 from jax import Array
 from jaxtyping import Float
 
+from pcl.errors import UsageError, one_of
 from pcl.network.activations import ACTIVATIONS
 
+POOLINGS = ("max", "average")
+PADDINGS = ("SAME", "VALID")
 Weights = Any  # an array; pytrees of layers also hold gradients, optimiser memory and shapes
 
 
@@ -36,6 +40,9 @@ class Dense:
     """Every unit below reaches every unit above; an image below is read as one vector.
 
     w: weights [D, H]; b: bias [H], or None.
+
+    Raises:
+      UsageError: an unknown activation; (in use) inputs of another size.
     """
 
     w: Weights
@@ -45,6 +52,10 @@ class Dense:
     scale: float = static(1.0)
     skip: bool = static(False)
 
+    def __post_init__(self) -> None:
+        one_of("activation", self.activation, ACTIVATIONS)
+        one_of("activation", self.inner, ACTIVATIONS)
+
     @property
     def linear(self) -> bool:
         """Whether the pre-activation is linear in the activity below."""
@@ -53,6 +64,10 @@ class Dense:
     def predict(self, below: Float[Array, "B ..."]) -> Float[Array, "B H"]:
         """Pre-activation."""
         flat_BD = below.reshape(below.shape[0], -1)
+        if flat_BD.shape[1] != self.w.shape[0]:
+            raise UsageError(f"weights {self.w.shape} take {self.w.shape[0]} inputs a sample, not {flat_BD.shape[1]}")
+        if self.skip and self.w.shape[0] != self.w.shape[1]:
+            raise UsageError(f"weights {self.w.shape}: a layer with a skip connection has as many outputs as inputs")
         a_BH = _scaled(self.scale, ACTIVATIONS[self.inner].f(flat_BD) @ self.w)
         a_BH = a_BH if self.b is None else a_BH + self.b
         return a_BH + flat_BD if self.skip else a_BH
@@ -79,6 +94,9 @@ class Conv:
 
     w: kernel [K, K, channels below, channels above]; b: bias [channels above], or None; image: the height, width and
     channels as which a vector below is read.
+
+    Raises:
+      UsageError: an unknown activation, padding or pooling, a stride or pool below 1; (in use) images that do not fit.
     """
 
     w: Weights
@@ -89,6 +107,13 @@ class Conv:
     pool: int = static(1)
     pooling: str = static("max")  # or average
     image: tuple[int, int, int] | None = static(None)
+
+    def __post_init__(self) -> None:
+        one_of("activation", self.activation, ACTIVATIONS)
+        one_of("padding", self.padding, PADDINGS)
+        one_of("pooling", self.pooling, POOLINGS)
+        if min(self.stride, self.pool) < 1:
+            raise UsageError(f"stride={self.stride}, pool={self.pool}: both must be at least 1")
 
     @property
     def linear(self) -> bool:
@@ -131,7 +156,12 @@ class Conv:
         return jax.lax.conv_general_dilated(self._image(below), w, strides, self.padding, dimension_numbers=numbers)
 
     def _image(self, below: Array) -> Float[Array, "B Y X C"]:
-        return below if self.image is None else below.reshape(-1, *self.image)
+        wanted = self.image or below.shape[1:]
+        fits = len(wanted) == 3 and wanted[2] == self.w.shape[2] and math.prod(wanted) == math.prod(below.shape[1:])
+        if not fits:
+            right = self.image or f"[height, width, {self.w.shape[2]}]"
+            raise UsageError(f"a kernel of shape {self.w.shape} reads images {right}, not {below.shape[1:]}")
+        return below.reshape(-1, *wanted)
 
     def _unpool(self, below: Array, delta: Array) -> Array:
         """The error of each window, given to its winner (maximal pooling) or shared (average pooling)."""

@@ -3,6 +3,9 @@
 Tests ask them for the right answer, and experiments show them beside the local rules, which never use them.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -22,17 +25,30 @@ from pcl.network.energy import (
     feedforward,
     preactivations,
 )
-from pcl.network.inference import Settled, norm, relative
+from pcl.network.inference import Settled, check_steps, norm, relative
 from pcl.network.layers import Network, activity
 from pcl.network.plasticity import hebbian_update
 
 
-def settle_errors(problem: Problem, optimiser: optax.GradientTransformation, steps: int) -> Settled:
+class ErrorMemory(NamedTuple):
+    """What settling in errors hands from one call to the next: where they are, and the optimiser's own memory."""
+
+    e: Activities
+    optimiser: optax.OptState
+
+
+def settle_errors(
+    problem: Problem, optimiser: optax.GradientTransformation, steps: int, memory: ErrorMemory | None = None
+) -> Settled:
     """Error-coordinate inference (ePC): z_l = f(a_l) + e_l, and the errors e_l descend the same energy.
 
     Its equilibria are those of `settle`, and no signal decays on its way down; but the gradient by e_l is a
-    reverse pass through all layers above. The bottom must be clamped.
+    reverse pass through all layers above. The bottom must be clamped. With the `memory` of an earlier call (see
+    `Settled`) it goes on from there.
     Source: Goemaere, Oliviers, Bogacz and Demeester (2025), arXiv:2505.20137.
+
+    Raises:
+      UsageError: a free bottom, negative steps, or what `energy.check` refuses.
     """
     check(problem)
     start = feedforward(problem)
@@ -47,18 +63,12 @@ def settle_errors(problem: Problem, optimiser: optax.GradientTransformation, ste
     def total(e: Activities) -> Array:
         return energy(problem, unfold(e)).sum()
 
-    def step(_: Array, carry: tuple[Activities, optax.OptState]) -> tuple[Activities, optax.OptState]:
-        e, memory = carry
-        updates, memory = optimiser.update(jax.grad(total)(e), memory, e)
-        return optax.apply_updates(e, updates), memory
-
-    zero = jax.tree.map(jnp.zeros_like, start)
-    e, _ = jax.lax.fori_loop(0, steps if start else 0, step, (zero, optimiser.init(zero)))
-    z, size = unfold(e), problem.top.shape[0]
+    memory = _descend(jax.grad(total), start, optimiser, steps, memory)
+    z, size = unfold(memory.e), problem.top.shape[0]
     signals, first_signals = errors(problem, z), errors(problem, start)
     first_B = norm(activity_gradient(problem, start, first_signals), size)
     residual_B = relative(norm(activity_gradient(problem, z, signals), size), first_B)
-    return Settled(z, signals, residual_B, jnp.full(size, float(steps if start else 0)))
+    return Settled(z, signals, residual_B, jnp.full(size, float(steps if start else 0)), memory)
 
 
 def zero_divergence(problem: Problem, weight_B: Float[Array, " B"]) -> Network:
@@ -82,12 +92,15 @@ def zero_divergence(problem: Problem, weight_B: Float[Array, " B"]) -> Network:
     return tuple(reversed(learned))
 
 
-def settle_fixed_predictions(problem: Problem, optimiser: optax.GradientTransformation, steps: int) -> Settled:
+def settle_fixed_predictions(
+    problem: Problem, optimiser: optax.GradientTransformation, steps: int, memory: ErrorMemory | None = None
+) -> Settled:
     """Inference under the fixed-prediction assumption: predictions and slopes stay those of the feed-forward pass.
 
     Errors then settle to what backpropagation sends down, at any stable rate, and in as many steps as there are
     hidden layers at rate 1. `errors` and `residual` are of this linear system, `z` the activities that have these
-    errors; weights learn from `errors` and the feed-forward activities, which every unit has to keep meanwhile.
+    errors; weights learn from `errors` and the feed-forward activities, which every unit has to keep meanwhile. With
+    the `memory` of an earlier call (see `Settled`) it goes on from there.
     Source: Millidge, Tschantz and Buckley (2022), doi:10.1162/neco_a_01497.
 
     Raises:
@@ -105,16 +118,32 @@ def settle_fixed_predictions(problem: Problem, optimiser: optax.GradientTransfor
         pairs = zip(problem.network[1:], start, gained(e)[1:], strict=True)
         return tuple(e_l - layer.carry_down(z_l, d) for e_l, (layer, z_l, d) in zip(e, pairs, strict=True))
 
-    def step(_: Array, carry: tuple[Activities, optax.OptState]) -> tuple[Activities, optax.OptState]:
-        e, memory = carry
-        updates, memory = optimiser.update(gradient(e), memory, e)
-        return optax.apply_updates(e, updates), memory
-
     zero, size = jax.tree.map(jnp.zeros_like, start), problem.top.shape[0]
-    e, _ = jax.lax.fori_loop(0, steps if start else 0, step, (zero, optimiser.init(zero)))
+    memory = _descend(gradient, start, optimiser, steps, memory)
+    e = memory.e
     raw, residual_B = (*e, signals.raw[-1]), relative(norm(gradient(e), size), norm(gradient(zero), size))
     z = tuple(map(jnp.add, start, e))
-    return Settled(z, Errors(raw, raw, gained(e)), residual_B, jnp.full(size, float(steps if start else 0)))
+    return Settled(z, Errors(raw, raw, gained(e)), residual_B, jnp.full(size, float(steps if start else 0)), memory)
+
+
+def _descend(
+    gradient: Callable[[Activities], Activities],
+    like: Activities,
+    optimiser: optax.GradientTransformation,
+    steps: int,
+    memory: ErrorMemory | None,
+) -> ErrorMemory:
+    """`steps` steps of the errors down `gradient`, from those of `memory` or from zero."""
+    check_steps(steps)
+
+    def step(_: Array, memory: ErrorMemory) -> ErrorMemory:
+        updates, kept = optimiser.update(gradient(memory.e), memory.optimiser, memory.e)
+        return ErrorMemory(optax.apply_updates(memory.e, updates), kept)
+
+    if memory is None:
+        zero = jax.tree.map(jnp.zeros_like, like)
+        memory = ErrorMemory(zero, optimiser.init(zero))
+    return jax.lax.fori_loop(0, steps if like else 0, step, memory)
 
 
 def _backpropagates(problem: Problem) -> None:

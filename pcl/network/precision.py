@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from pcl import linalg
-from pcl.errors import UsageError
+from pcl.errors import UsageError, one_of
 
 Precision = Any  # None, an array of the activity's shape, or [H, H]
 KINDS = ("identity", "diagonal", "full")
@@ -47,8 +47,14 @@ def log_determinant(precision: Precision, e: Float[Array, "B ..."], observed: An
 
 
 def unit_variance(kind: str, shape: tuple[int, ...]) -> Array | None:
-    """The (co)variance that belongs to identity precision, of the given kind, for activities of `shape`."""
-    if kind == "identity":
+    """The (co)variance that belongs to identity precision, of the given kind, for activities of `shape`.
+
+    An image has a diagonal one where others have a full one.
+
+    Raises:
+      UsageError: an unknown kind.
+    """
+    if one_of("precision", kind, KINDS) == "identity":
         return None
     return jnp.eye(shape[0]) if kind == "full" and len(shape) == 1 else jnp.ones(shape)
 

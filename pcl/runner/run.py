@@ -22,8 +22,11 @@ from pcl.evaluation.record import (
     scores,
     unsure,
 )
+from pcl.fields import check_all
+from pcl.learners.guard import pinned
 from pcl.learners.inputs import finite_rows
 from pcl.runner import request
+from pcl.runner.experiment import Evaluation
 from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Record]
@@ -77,11 +80,13 @@ def make_run(
 
     The key decides the stream and the learner's initial state, independently; learners that share a key live on
     the same stream. `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an
-    argument.
+    argument. Its products are those of float32, whatever JAX is told where it is called.
 
     Raises:
-      UsageError: groups of the stream cannot be revisited, or not for so many steps (when `run` is traced).
+      UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps (when
+        `run` is traced).
     """
+    check_all(Evaluation(probe_every, probe_size or 0, log_bins, revisit_steps, end_every), Evaluation())
     if revisit_steps and stream.revisit is None:
         raise UsageError(f"revisit_steps={revisit_steps}: nothing comes back on this stream; set revisit_steps=0")
     probes = probe_steps(stream, probe_every, end_every)
@@ -191,7 +196,7 @@ def make_run(
             inference_diverged=inference_diverged,
         )
 
-    return run
+    return pinned(run)
 
 
 def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout: Layout) -> dict[str, Array]:

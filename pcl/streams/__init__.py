@@ -3,19 +3,31 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pcl.errors import unknown
-from pcl.fields import replace
+from pcl.errors import one_of, unknown
+from pcl.fields import check_all, replace
 from pcl.streams import class_contexts, contexts, drift, load, recorded, regression, sequence, split
 from pcl.streams.sources import SOURCES, Source, source
 from pcl.types import Data, Stream
 
 
+PROBES = ("test", "validation")
+
+
 class Entry(NamedTuple):
     """How a stream is made from its settings, its default settings, and what it is in one line."""
 
-    make: Callable[[Any, Any, str], tuple[Stream, Data]]  # settings, `source_of` them, the held-out samples to probe
+    build: Callable[[Any, Any, str], tuple[Stream, Data]]  # settings, `source_of` them, the held-out samples to probe
     config: Any
     summary: str
+
+    def make(self, config: Any, source: Source | None, probe_on: str = "test") -> tuple[Stream, Data]:
+        """The stream with these settings, and its device arrays.
+
+        Raises:
+          UsageError: a setting is out of range or does not fit the source; unknown held-out samples.
+        """
+        check_all(config, self.config)
+        return self.build(config, source, one_of("probe_on", probe_on, PROBES))
 
 
 REGISTRY = {

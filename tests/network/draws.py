@@ -78,7 +78,8 @@ def problem(kind, activation="tanh", output="gaussian", precision="identity", se
     }[output]
     made = Problem(layers, bottom, top, output=output)
     if precision != "identity":
-        made = dataclasses.replace(made, precision=tuple(gain(precision, a.shape[1:], rng) for a in z))
+        gains = [gain(precision, a.shape[1:], rng) for a in z]
+        made = dataclasses.replace(made, precision=(*gains[:-1], gains[-1] if output == "gaussian" else None))
     if free_bottom:
         return dataclasses.replace(made, bottom=None, prior=0.7), (bottom, *z[:-1])
     return made, z[:-1]
