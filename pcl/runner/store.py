@@ -187,7 +187,10 @@ class Store:
         if not runs:
             return
         old = {part for copies in runs.values() for part, _ in copies}
-        newest = [{part for part, row in copies if content(row) == content(copies[0][1])} for copies in runs.values()]
+        newest = [
+            {part for part, row in copies if row is copies[0][1] or content(row) == content(copies[0][1])}
+            for copies in runs.values()
+        ]
         complete = [part for part in set.intersection(*newest) if parts.is_verified(part)]
         whole = min(complete) if complete else self.write(_ordered(runs))
         gone = contextlib.suppress(FileNotFoundError)  # another compaction has joined it with more
