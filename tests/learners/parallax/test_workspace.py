@@ -157,6 +157,31 @@ def test_a_new_label_opens_a_latent_unless_a_nameless_one_fits():
     assert opened.names.opened[0, 1] == opened.latent == 2
 
 
+def test_a_label_that_opens_no_latent_teaches_from_its_fourth_sample_on_if_most_of_them_agree():
+    size, score, novel = jnp.full(3, 50.0), jnp.full(3, -1.0), jnp.asarray(-5.0)
+    for vote, sure in (([0.6, 0.2, 0.2], [False, False, False, True]), ([0.5, 0.3, 0.2], [False] * 4)):
+        names, found = jax.tree.map(lambda leaf: leaf[None], maps.empty(3, 2)), []
+        for _ in range(4):
+            naming = maps.name(names, jnp.asarray(0), jnp.asarray(1), jnp.asarray(vote), score, novel, size)
+            names = naming.names
+            found.append(bool(naming.sure))
+        assert found == sure
+        assert names.opened[0, 1] == -1
+
+
+def test_no_voice_teaches_the_trust_more_than_its_bound():
+    state, true = succession.init(3), jnp.ones(1, bool)
+    voices = np.array([[-100.0, 0.0, -1.0], [-2.0, -0.5, 0.0]])
+    log_p = np.log([0.2, 0.5, 0.3])
+    told = succession.Foretold(jnp.asarray(voices[None], jnp.float32), jnp.asarray(log_p[None], jnp.float32))
+    after = succession.learn(state, told, jnp.asarray([0]), true, true, 6.0)
+    bounded, p = np.array([[-6.0, 0.0, -1.0], voices[1]]), np.exp(log_p)
+    off = bounded - (bounded @ p)[:, None]
+    precision = 10 * np.eye(2) + (off * p) @ off.T
+    np.testing.assert_allclose(after.precision, precision, rtol=1e-5)
+    np.testing.assert_allclose(after.trust, np.array([1, 0]) + np.linalg.solve(precision, off[:, 0]), rtol=1e-5)
+
+
 def foretold(labels, of_input, classes):
     """The answers to labels that come one at a time, and the state after them."""
     rows, true = jnp.asarray(labels)[:, None], jnp.ones(1, bool)
