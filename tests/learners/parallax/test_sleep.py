@@ -71,7 +71,7 @@ def put(states, state, slot):
 def named(votes):
     """The map with a table of votes, latents by labels."""
     votes_CL = jnp.asarray(votes, jnp.float32).T
-    return maps.of(votes_CL, jnp.full(len(votes_CL), -1, jnp.int32), votes_CL.sum(1))
+    return maps.of(votes_CL, jnp.full(len(votes_CL), -1, jnp.int32), votes_CL.sum(1).astype(jnp.int32))
 
 
 def space_of(owner, votes):
@@ -277,7 +277,7 @@ def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_
 @pytest.mark.slow
 def test_nobody_sleeps_while_the_window_is_unresolved():
     banks = put(untaught(), taught(ALL), 0)
-    space = space_of([0, 0], [13.0 * np.eye(L)] * 2)._replace(taught=jnp.asarray(100.0))
+    space = space_of([0, 0], [13.0 * np.eye(L)] * 2)._replace(taught=jnp.asarray(100, jnp.int32))
     yes, no, zero = jnp.asarray(True), jnp.asarray(False), jnp.zeros(())
     rest = jax.jit(lambda verdict: sleep.rest(banks, space, sleep.eve(banks, space), verdict, yes, HP))
 
