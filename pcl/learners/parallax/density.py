@@ -32,6 +32,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
+from pcl.learners.parallax import counts
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot, of_slot
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
@@ -161,7 +162,7 @@ def learn(state: Density, message: Message) -> Density:
     age = size.sum()
     moves = (mass > 0) & (keep < 1)
     due = moves | ((mass > 0) & (age - state.renewed >= jnp.clip(age / 8, 1, 100)))
-    changing = ("size", "mean", "scatter", "moved", *RENEWED)
+    changing = ("size", "mean", "scatter", "moved", "square", *RENEWED)
     renewed = jax.lax.cond(
         due,
         lambda s: tuple(getattr(renew(_move(s, k, jnp.where(moves, keep, 1.0))), name) for name in changing),
@@ -217,8 +218,13 @@ def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
 
 
 def renew(state: Density) -> Density:
-    """The same sums with Sigma, the inverses and the class never seen computed from them."""
-    inputs = state.mean.shape[1]
+    """The same sums, none of more samples than they may be, with all that follows from them."""
+    inputs, kept_L = state.mean.shape[1], counts.kept(state.size)
+    state = state._replace(
+        size=kept_L * state.size,
+        scatter=kept_L[:, None, None] * state.scatter,
+        square=counts.kept(state.square[:1]) * state.square,
+    )
     pooled_DD = _pooled(state)
     inverse, logdet = jax.vmap(inverted)(state.scatter + inputs * pooled_DD)
     seen_L = (state.size > 0).astype(state.mean.dtype)

@@ -17,6 +17,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
+from pcl.learners.parallax import counts
 from pcl.learners.parallax.rows import read
 
 SMOOTHING = 0.2  # samples that a latent without a name counts for, spread over all labels
@@ -27,24 +28,24 @@ LEAST_ERROR = 0.02  # no label is trusted further than that
 class Map(NamedTuple):
     """The names of one context: what is counted of the samples of each label, one row a label."""
 
-    votes: Float[Array, "C L"]  # where they fell
+    votes: Float[Array, "C L"]  # where they fell; of more samples than sums may stand for, by their shares
     opened: Int[Array, " C"]  # the latent that the label opened (-1: none)
     tied: Int[Array, " C"]  # the latent of the label
-    met: Float[Array, " C"]  # number of samples
+    met: Int[Array, " C"]  # number of samples
     voted: Float[Array, " L"]  # votes on each latent
-    named: Float[Array, " L"]  # samples of the labels that are tied to it
+    named: Int[Array, " L"]  # samples of the labels that are tied to it
 
 
 def empty(latents: int, labels: int) -> Map:
     """A context that knows no name."""
-    no_C, zero_L = jnp.zeros(labels, jnp.int32), jnp.zeros(latents)
-    return Map(jnp.zeros((labels, latents)), no_C - 1, no_C, jnp.zeros(labels), zero_L, zero_L)
+    none_C, none_L = jnp.zeros(labels, jnp.int32), jnp.zeros(latents, jnp.int32)
+    return Map(jnp.zeros((labels, latents)), none_C - 1, none_C, none_C, jnp.zeros(latents), none_L)
 
 
-def of(votes_CL: Float[Array, "C L"], opened_C: Int[Array, " C"], met_C: Float[Array, " C"]) -> Map:
+def of(votes_CL: Float[Array, "C L"], opened_C: Int[Array, " C"], met_C: Int[Array, " C"]) -> Map:
     """The map with these votes, for samples of each label that are `met` in number."""
     tied_C = jnp.where(opened_C >= 0, opened_C, jnp.argmax(votes_CL, axis=1).astype(jnp.int32))
-    named_L = jnp.zeros(votes_CL.shape[1]).at[tied_C].add(met_C)
+    named_L = jnp.zeros(votes_CL.shape[1], jnp.int32).at[tied_C].add(met_C)
     return Map(votes_CL, opened_C, tied_C, met_C, votes_CL.sum(0), named_L)
 
 
@@ -65,14 +66,15 @@ def error_rates(names: Map, wrong_L: Float[Array, " L"], least: ArrayLike) -> Fl
 
 def count(names: Map, slot: Int[Array, ""], label: Int[Array, ""], opened: Int[Array, ""], vote_L: Array) -> Map:
     """The maps (leaves lead with S) after a sample of one label that fell there; it may have opened a latent."""
-    of_label = read(names.votes, slot, label) + vote_L
     met, before = names.met[slot, label], names.tied[slot, label]
+    of_label = read(names.votes, slot, label)
+    of_label = counts.left(of_label.sum()) * of_label + vote_L
     tied = jnp.where(opened >= 0, opened, jnp.argmax(of_label).astype(jnp.int32))
     return Map(
         votes=names.votes.at[slot, label].set(of_label),
         opened=names.opened.at[slot, label].set(opened),
         tied=names.tied.at[slot, label].set(tied),
-        met=names.met.at[slot, label].add(1.0),
+        met=names.met.at[slot, label].add(1),
         voted=names.voted.at[slot].add(vote_L),
         named=names.named.at[slot, before].add(-met).at[slot, tied].add(met + 1),
     )
@@ -108,5 +110,7 @@ def name(
     own = jnp.where(opens, jnp.argmax(size_L == 0).astype(jnp.int32), opened)
     names = count(names, slot, label, own, jnp.where(own >= 0, jax.nn.one_hot(own, len(share_L)), share_L))
     latent = names.tied[slot, label]
-    settled = (met + 1 > 3) & (names.votes[slot, label, latent] > 0.5 * (met + 1))
+    votes_L = names.votes[slot, label]
+    number = jnp.where(met < counts.MOST, met + 1, votes_L.sum())
+    settled = (met + 1 > 3) & (votes_L[latent] > 0.5 * number)
     return Naming(names, latent, (own >= 0) | settled)

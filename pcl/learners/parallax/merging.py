@@ -138,7 +138,7 @@ def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Floa
         label = jnp.argmax(met_C)
         here, there = here_C[label], there_C[label]
         free = (met_C[label] > 0) & (place[there] < 0) & (place != here).all()
-        return place.at[there].set(jnp.where(free, here, place[there])), met_C.at[label].set(0.0)
+        return place.at[there].set(jnp.where(free, here, place[there])), met_C.at[label].set(0)
 
     def of_latent(_: Int[Array, ""], place: Int[Array, " L"]) -> Int[Array, " L"]:
         there = jnp.argmax(jnp.where(place < 0, other_size_L, -1.0))
@@ -176,7 +176,9 @@ def merged_maps(one: Map, other: Map) -> Map:
 
 def parted_maps(whole: Map, part: Map) -> Map:
     """The map of the votes that are not of its part. Latents that labels have opened stay theirs."""
-    return maps.of(whole.votes - part.votes, whole.opened, whole.met - part.met)
+    # Votes of so many samples that they were scaled since do not tell how many are left: shares are all there is.
+    scaled_C1 = (whole.votes < part.votes).any(1, keepdims=True)
+    return maps.of(jnp.where(scaled_C1, whole.votes, whole.votes - part.votes), whole.opened, whole.met - part.met)
 
 
 def parted_densities(whole: Density | Shared, part: Density | Shared, blank: Density | Shared) -> Density | Shared:

@@ -25,6 +25,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
+from pcl.learners.parallax import counts
 from pcl.learners.parallax.rows import once_seen
 
 SURE = 10.0  # precision of the trust at first
@@ -35,7 +36,7 @@ class Succession(NamedTuple):
     """What is known of labels in their order."""
 
     follows: Float[Array, "C C"]  # times that a label (column) came after another (row)
-    met: Float[Array, " C"]  # samples of each label
+    met: Int[Array, " C"]  # samples of each label
     stays: Float[Array, " 3"]  # pairs of neighbours, those of one label, and how many these would be by chance
     latest: Float[Array, " C"]  # belief about the label of the last sample; all 0 before the first
     trust: Float[Array, " 2"]  # in the voices of the input and of the past
@@ -53,7 +54,7 @@ def init(labels: int) -> Succession:
     """Nothing came yet, and the input is believed."""
     return Succession(
         follows=jnp.zeros((labels, labels)),
-        met=jnp.zeros(labels),
+        met=jnp.zeros(labels, jnp.int32),
         stays=jnp.zeros(3),
         latest=jnp.zeros(labels),
         trust=jnp.asarray([1.0, 0.0]),
@@ -110,10 +111,12 @@ def learn(
         precision = state.precision + heard * (off_2C * p_C) @ off_2C.T
         change = _solve(precision, off_2C[:, label])
         pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ shares(state)])
+        row = jnp.argmax(state.latest)
+        follows = state.follows.at[row].multiply(counts.left(heard * state.follows[row].sum()))
         return Succession(
-            follows=state.follows.at[:, once_seen(label, len(known_C), log_p_C)].add(heard * state.latest),
-            met=state.met + heard * known_C,
-            stays=state.stays + heard * pair,
+            follows=follows.at[:, once_seen(label, len(known_C), log_p_C)].add(heard * state.latest),
+            met=state.met.at[label].add(teaches.astype(jnp.int32)),
+            stays=counts.left(heard * state.stays[0]) * state.stays + heard * pair,
             latest=jnp.where(arrives, jnp.where(teaches, known_C, p_C), state.latest),
             trust=state.trust + heard * change,
             precision=precision,

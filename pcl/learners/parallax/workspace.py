@@ -37,14 +37,14 @@ class Workspace(NamedTuple):
     names: Map  # of each context; leaves lead with S
     wrong: Float[Array, "S L"]  # share of the samples of each bank's latents that the bank gets wrong; 1 at first
     current: Int[Array, ""]  # the context that learns
-    switches: Float[Array, ""]  # changes of it, and samples that taught: what the sticky prior is learned from
-    taught: Float[Array, ""]
+    switches: Int[Array, ""]  # changes of it, and samples that taught: what the sticky prior is learned from
+    taught: Int[Array, ""]
     usual: Float[Array, ""]  # surprise at labels lately, in nats
     window: Window
     refused: Int[Array, ""]  # contexts for which there was no slot left
     merged: Int[Array, ""]  # contexts that became part of another in sleep
     split: Int[Array, ""]  # and those that became two
-    slept: Float[Array, ""]  # `taught` when the last context was new, or sleep last found nothing to merge
+    slept: Int[Array, ""]  # `taught` when the last context was new, or sleep last found nothing to merge
 
 
 class Opinion(NamedTuple):
@@ -60,22 +60,22 @@ class Opinion(NamedTuple):
 
 def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
     """One context that looks through bank 0 and knows no name."""
-    slots, zero = hp.specialists, jnp.zeros(())
+    slots, none = hp.specialists, jnp.zeros((), jnp.int32)
     return Workspace(
         belief=jnp.zeros(slots).at[0].set(1.0),
         slots=jnp.ones((), jnp.int32),
         owner=jnp.zeros(slots, jnp.int32),
         names=jax.tree.map(lambda leaf: jnp.stack([leaf] * slots), maps.empty(latents, labels)),
         wrong=jnp.ones((slots, latents)),
-        current=jnp.zeros((), jnp.int32),
-        switches=zero,
-        taught=zero,
+        current=none,
+        switches=none,
+        taught=none,
         usual=jnp.ones(()),
         window=window,
-        refused=jnp.zeros((), jnp.int32),
-        merged=jnp.zeros((), jnp.int32),
-        split=jnp.zeros((), jnp.int32),
-        slept=zero,
+        refused=none,
+        merged=none,
+        split=none,
+        slept=none,
     )
 
 

@@ -102,6 +102,19 @@ def test_a_gate_of_0_leaves_a_specialist_bit_identical_and_no_slot_but_its_own_l
     assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(states), strict=True))
 
 
+@pytest.mark.parametrize("kind", [densities(L, D), shared.densities(L, D)], ids=["density", "shared"])
+def test_whether_a_latent_moves_is_asked_from_the_two_hundredth_sample_on(kind):
+    lately, teach = jnp.full(D, 0.9), jax.jit(lambda states, message: learn(kind, states, message))
+    message = Message(lately, jnp.asarray(0), jnp.ones(()), jnp.ones(()))
+    for before, asked in ((199, False), (200, True)):
+        known = empty(kind)
+        sizes = known.size.at[0, 0].set(before)
+        # The mean of all is 0, that of lately where the sample is; coordinates and inverses were found a moment ago.
+        renewed = sizes if known.renewed.ndim == 2 else sizes.sum(1)
+        states = known._replace(size=sizes, recent=known.recent.at[0, 0].set(lately), renewed=renewed)
+        assert (teach(states, message).moved[0, 0] > 0) == asked
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [densities(L, D), shared.densities(L, D)], ids=["density", "shared"])
 def test_a_latent_that_moves_is_found_and_goes_on_from_there_while_one_that_stays_forgets_nothing(kind):

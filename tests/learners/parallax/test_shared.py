@@ -8,6 +8,7 @@ from scipy.linalg import eigh
 from scipy.stats import multivariate_t
 
 from pcl.learners.parallax import bank, density, shared
+from pcl.learners.parallax.protocol import Message
 from tests.learners.parallax.test_density import ask, taught
 
 D, L = 6, 8
@@ -80,6 +81,18 @@ def test_deviations_that_lie_along_few_directions_count_for_as_many():
     for off, latest in jnp.asarray(rng.normal(size=(300, 2, 40)) * (np.arange(40) < 10)):
         sums = shared._alike(sums, off, latest, jnp.ones(()))
     np.testing.assert_allclose(shared._directions(sums), 10, rtol=0.3)
+
+
+def test_a_class_that_the_coordinates_do_not_know_has_them_found_anew_once_it_is_a_fiftieth_of_all():
+    kind, sizes = shared.densities(L, D), jnp.zeros((1, L)).at[0, :2].set(200.0)
+    states = jax.vmap(kind.init)(jax.random.split(jax.random.key(0), 1))._replace(size=sizes, renewed=sizes)
+    message = Message(jnp.ones(D), jnp.asarray(2), jnp.ones(()), jnp.ones(()))
+    teach = jax.jit(lambda states: kind.learn(states, jnp.asarray(0), message))
+    for _ in range(8):
+        states = teach(states)
+    np.testing.assert_array_equal(states.renewed[0], sizes[0])  # 8 of 408 are less, and far from a quarter
+    states = teach(states)
+    np.testing.assert_array_equal(states.renewed[0], sizes[0].at[2].set(9))
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ def put(states, state, slot):
 def named(votes):
     """The map with a table of votes, latents by labels."""
     votes_CL = jnp.asarray(votes, jnp.float32).T
-    return maps.of(votes_CL, jnp.full(len(votes_CL), -1, jnp.int32), votes_CL.sum(1))
+    return maps.of(votes_CL, jnp.full(len(votes_CL), -1, jnp.int32), votes_CL.sum(1).astype(jnp.int32))
 
 
 def space_of(owner, votes):
@@ -171,6 +171,18 @@ def test_evidence_for_one_sensor_is_that_of_means_which_strays_in_one_latent_do_
     assert alike(ours, same._replace(mean=same.mean + 2.0), jnp.asarray(10.0)) < -20
 
 
+def test_names_that_agree_say_nothing_for_one_sensor():
+    banks = put(put(untaught(), taught(FIRST), 0), taught(SECOND), 1)
+    table = 13.0 * np.eye(L)
+    compared = jax.jit(lambda space: sleep.compared(banks, space, jnp.asarray(0), jnp.asarray(1), HP))
+    one, other = (at(banks.density, slot) for slot in (0, 1))
+    freedom = density.degrees_of_freedom(one.square + other.square, D)
+    of_sensors = jax.jit(merging.sensors_alike)(merging.sums(one), merging.sums(other), freedom)
+    agree = space_of([0, 1], [table, table])
+    assert maps_alike(at(agree.names, 0), at(agree.names, 1), jnp.full(L, 0.1))[1] > 1
+    np.testing.assert_allclose(compared(agree).evidence, of_sensors, rtol=1e-5)
+
+
 def test_latents_are_matched_by_their_labels_and_every_one_has_a_place():
     ours, theirs = named(np.diag([9.0, 9, 0])), named(np.roll(np.diag([9.0, 9, 9]), 1, axis=0))
     # Labels 0 and 1 are latents 0 and 1 of one bank, 1 and 2 of the other; what is left goes where nothing is.
@@ -265,7 +277,7 @@ def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_
 @pytest.mark.slow
 def test_nobody_sleeps_while_the_window_is_unresolved():
     banks = put(untaught(), taught(ALL), 0)
-    space = space_of([0, 0], [13.0 * np.eye(L)] * 2)._replace(taught=jnp.asarray(100.0))
+    space = space_of([0, 0], [13.0 * np.eye(L)] * 2)._replace(taught=jnp.asarray(100, jnp.int32))
     yes, no, zero = jnp.asarray(True), jnp.asarray(False), jnp.zeros(())
     rest = jax.jit(lambda verdict: sleep.rest(banks, space, sleep.eve(banks, space), verdict, yes, HP))
 

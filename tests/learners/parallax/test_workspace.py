@@ -79,7 +79,7 @@ def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps(
     hp = HParams(specialists=2)
     state, nats = space_of(1, hp), np.random.default_rng(0).exponential(0.4, 300)
     for i, each in enumerate(nats):
-        state = workspace.surprised(state, jnp.asarray(each), jnp.asarray(True))._replace(taught=jnp.asarray(i + 1.0))
+        state = workspace.surprised(state, jnp.asarray(each), jnp.asarray(True))._replace(taught=jnp.asarray(i + 1))
         if i == 50:
             np.testing.assert_allclose(state.usual, (1 + nats[:51].sum()) / 52, rtol=1e-5)
     np.testing.assert_allclose(state.usual, 0.4, atol=0.1)
@@ -128,7 +128,7 @@ def maps_of(votes):
 def test_a_label_never_met_says_nothing_and_doubt_fades_to_the_error_of_the_bank():
     names = maps.empty(4, 5)
     assert maps.error_rates(names, jnp.zeros(4), 0.02)[3] == 1
-    many = names._replace(met=names.met.at[3].set(1000.0))
+    many = names._replace(met=names.met.at[3].set(1000))
     np.testing.assert_allclose(maps.error_rates(many, jnp.full(4, 0.2), 0.02)[3], 0.2, atol=2e-3)
 
 
@@ -155,6 +155,31 @@ def test_a_new_label_opens_a_latent_unless_a_nameless_one_fits():
     assert known.latent == 0
     opened = maps.name(names, jnp.asarray(0), jnp.asarray(1), share, score, jnp.asarray(0.0), size)
     assert opened.names.opened[0, 1] == opened.latent == 2
+
+
+def test_a_label_that_opens_no_latent_teaches_from_its_fourth_sample_on_if_most_of_them_agree():
+    size, score, novel = jnp.full(3, 50.0), jnp.full(3, -1.0), jnp.asarray(-5.0)
+    for vote, sure in (([0.6, 0.2, 0.2], [False, False, False, True]), ([0.5, 0.3, 0.2], [False] * 4)):
+        names, found = jax.tree.map(lambda leaf: leaf[None], maps.empty(3, 2)), []
+        for _ in range(4):
+            naming = maps.name(names, jnp.asarray(0), jnp.asarray(1), jnp.asarray(vote), score, novel, size)
+            names = naming.names
+            found.append(bool(naming.sure))
+        assert found == sure
+        assert names.opened[0, 1] == -1
+
+
+def test_no_voice_teaches_the_trust_more_than_its_bound():
+    state, true = succession.init(3), jnp.ones(1, bool)
+    voices = np.array([[-100.0, 0.0, -1.0], [-2.0, -0.5, 0.0]])
+    log_p = np.log([0.2, 0.5, 0.3])
+    told = succession.Foretold(jnp.asarray(voices[None], jnp.float32), jnp.asarray(log_p[None], jnp.float32))
+    after = succession.learn(state, told, jnp.asarray([0]), true, true, 6.0)
+    bounded, p = np.array([[-6.0, 0.0, -1.0], voices[1]]), np.exp(log_p)
+    off = bounded - (bounded @ p)[:, None]
+    precision = 10 * np.eye(2) + (off * p) @ off.T
+    np.testing.assert_allclose(after.precision, precision, rtol=1e-5)
+    np.testing.assert_allclose(after.trust, np.array([1, 0]) + np.linalg.solve(precision, off[:, 0]), rtol=1e-5)
 
 
 def foretold(labels, of_input, classes):
@@ -273,7 +298,7 @@ def knowing(shifts, wrong=(0.05,) * 4):
     state = workspace.init(hp, labels, labels, window.empty(4, 40, labels, labels, 3))
     tables = [200.0 * np.roll(np.eye(labels), shift, axis=0) for shift in shifts] + [np.zeros((labels, labels))] * 3
     votes_SCL, none_C = jnp.asarray(np.stack(tables[:4]), jnp.float32), jnp.full(labels, -1, jnp.int32)
-    names = jax.vmap(lambda votes_CL: maps.of(votes_CL, none_C, votes_CL.sum(1)))(votes_SCL)
+    names = jax.vmap(lambda votes_CL: maps.of(votes_CL, none_C, votes_CL.sum(1).astype(jnp.int32)))(votes_SCL)
     slots = jnp.asarray(len(shifts), jnp.int32)
     state = state._replace(
         slots=slots, owner=jnp.zeros(4, jnp.int32), names=names, wrong=jnp.tile(jnp.asarray(wrong), (4, 1))
@@ -379,7 +404,9 @@ def test_specialists_know_the_protocol_and_neither_each_other_nor_the_workspace(
     found = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     found |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     own = {name.rpartition(".")[2] for name in found if name.startswith("pcl.learners")}
-    assert own <= {"protocol", "student", "rows"} | ({"density"} if kind == "shared" else set())  # another form of it
+    assert own <= {"protocol", "student", "rows", "counts"} | (
+        {"density"} if kind == "shared" else set()
+    )  # another form of it
 
 
 @pytest.mark.parametrize("place", ["workspace", "window", "surprise", "maps", "settling"])
