@@ -57,7 +57,7 @@ class Confidence(NamedTuple):
     total: Float[Array, " 10"]  # of probabilities
     missing: Float[Array, " 10"]  # what rounding has added to `total` so far
     hits: Int[Array, " 10"]
-    count: Int[Array, " 10"]
+    answers: Int[Array, " 10"]
 
 
 def log_every(steps: int, bins: int) -> int:
@@ -133,7 +133,7 @@ def confident(sure: Confidence, prediction: Prediction, batch: Batch, layout: La
     hit = scores(prediction, batch, layout)[:, None] > 0
     term = jnp.where(of, probability[:, None], 0.0).sum(0) - sure.missing
     total = sure.total + term
-    return Confidence(total, (total - sure.total) - term, sure.hits + (of & hit).sum(0), sure.count + of.sum(0))
+    return Confidence(total, (total - sure.total) - term, sure.hits + (of & hit).sum(0), sure.answers + of.sum(0))
 
 
 def _answered(logits: Float[Array, "B C"]) -> Bool[Array, " B"]:
