@@ -29,5 +29,5 @@ def main(results_dir: Path) -> list[Path]:
                 plotted += points(drawn, stream=stream, learner=learner)
         axis.set(title=stream.replace("_", ", ") + " classes", xlabel="classes that came since", ylim=(-2, 102))
     axes[0, 0].set_ylabel("test accuracy (%)")
-    shared_legend(figure, loc="lower center", ncols=4, bbox_to_anchor=(0.5, -0.13))
+    shared_legend(figure, 4)
     return save_figure(figure, results_dir, "fig_retention", plotted)
