@@ -63,7 +63,7 @@ def main(results_dir: Path) -> list[Path]:
     axes[0, 0].set_ylabel("final accuracy (%)")
     axes[1, 0].set_ylabel("random labels that do\nas much as one asked for")
     figure.align_ylabels(axes[:, 0])
-    shared_legend(figure, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.1))
+    shared_legend(figure, 3)
     return save_figure(figure, results_dir, "fig_active", plotted)
 
 

@@ -68,7 +68,7 @@ def main(results_dir: Path) -> list[Path]:
         axes[0, column].set_title(STREAMS[stream])
         axes[-1, column].set_xlabel("samples since the switch")
     figure.align_ylabels(axes[:, 0])
-    shared_legend(figure, loc="lower center", ncols=5, bbox_to_anchor=(0.5, -0.02))
+    shared_legend(figure, 5)
     return save_figure(figure, results_dir, "fig_contexts", plotted)
 
 

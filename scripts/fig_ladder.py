@@ -53,7 +53,7 @@ def main(results_dir: Path) -> list[Path]:
                 ]
         axis.set(title=SOURCES[source], ylim=(0, 102), xticks=range(len(RUNGS)), xticklabels=RUNGS)
     axes[0][0].set_ylabel("final test accuracy (%)")
-    shared_legend(figure, loc="lower center", ncols=2, bbox_to_anchor=(0.5, -0.17))
+    shared_legend(figure, 2)
     return save_figure(figure, results_dir, "fig_ladder", plotted)
 
 

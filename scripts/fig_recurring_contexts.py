@@ -37,5 +37,5 @@ def main(results_dir: Path) -> list[Path]:
         mark_boundaries(axis, there)
         axis.set(title=STREAMS[stream], ylabel="accuracy (%)", ylim=(0, 102), xlim=(0, there[0]["steps"]))
     axes[-1, 0].set_xlabel(unit("steps lived", there[0]))
-    shared_legend(figure, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.13))
+    shared_legend(figure, 3)
     return save_figure(figure, results_dir, "fig_recurring_contexts", plotted)

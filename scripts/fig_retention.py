@@ -22,12 +22,12 @@ def main(results_dir: Path) -> list[Path]:
     for axis, stream in zip(axes.flat, streams, strict=True):
         for i, (learner, label) in enumerate(learners(records).items()):
             runs = [r for r in records if (r["learner"], r["stream"]) == (learner, stream)]
-            curves = [curve for run in runs if (curve := retained(run))]
-            if curves:
-                curve = ragged(marked(label, runs), [by_age(curve, WIDTH) for curve in curves])
-                line(axis, curve, f"C{i}", 1.2)
-                plotted += points(curve, stream=stream, learner=learner)
+            kept = [curve for run in runs if (curve := retained(run))]
+            if kept:
+                drawn = ragged(marked(label, runs), [by_age(curve, WIDTH) for curve in kept])
+                line(axis, drawn, f"C{i}", 1.2)
+                plotted += points(drawn, stream=stream, learner=learner)
         axis.set(title=stream.replace("_", ", ") + " classes", xlabel="classes that came since", ylim=(-2, 102))
     axes[0, 0].set_ylabel("test accuracy (%)")
-    shared_legend(figure, loc="lower center", ncols=4, bbox_to_anchor=(0.5, -0.13))
+    shared_legend(figure, 4)
     return save_figure(figure, results_dir, "fig_retention", plotted)

@@ -41,8 +41,8 @@ def main(results_dir: Path) -> list[Path]:
                 {"learner": learner, "x": int(n), "of": of} | _numbers(*point)
                 for n, *point in zip(*curve[1:], strict=True)
             ]
-        curves = [curve for record in lives if (curve := retained(record))]
-        curve = ragged(title, [by_age(curve, WIDTH) for curve in curves])
+        kept = [found for record in lives if (found := retained(record))]
+        curve = ragged(title, [by_age(found, WIDTH) for found in kept])
         line(aged, curve, f"C{index}", 1.2)
         plotted += [
             {"learner": learner, "x": float(age), "of": "one, by age", **_numbers(*point)}

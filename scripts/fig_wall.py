@@ -50,5 +50,5 @@ def main(results_dir: Path) -> list[Path]:
     for axis in axes[:, 0]:
         axis.set_ylabel("test accuracy (%)")
     figure.tight_layout()
-    shared_legend(figure, loc="upper center", ncols=6, bbox_to_anchor=(0.5, 0.0))
+    shared_legend(figure, 6)
     return save_figure(figure, results_dir, "fig_wall", plotted)

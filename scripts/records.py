@@ -14,7 +14,8 @@ def records_of(results_dir: Path, *experiments: str) -> list[dict[str, Any]]:
     Raises:
       NoResults: none has any.
     """
-    found, missing = [], []
+    found: list[dict[str, Any]] = []
+    missing: list[NoResults] = []
     for experiment in experiments:
         try:
             found += Store(results_dir, experiment).records()
@@ -22,6 +23,6 @@ def records_of(results_dir: Path, *experiments: str) -> list[dict[str, Any]]:
             missing.append(error)
     if not found:
         raise missing[0]
-    for error in missing:
-        print(f"left out: {error}", file=sys.stderr)
+    for why in missing:
+        print(f"left out: {why}", file=sys.stderr)
     return found

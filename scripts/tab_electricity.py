@@ -52,5 +52,5 @@ def _river(path: Path) -> Iterator[Row]:
         models.setdefault(f"{name} (River {line['river']})", []).append(100 * float(line["accuracy"]))
     for model, values in models.items():
         about = ("electricity", "electricity", model, "", "prequential_acc")
-        runs, unknown = (len(values), len(values), 0), ("", "")
-        yield Row(*about, *mean_interval(values), *runs, *unknown, "python -m scripts.river_electricity")
+        seeds = (len(values), len(values), 0)
+        yield Row(*about, *mean_interval(values), *seeds, *("", ""), "python -m scripts.river_electricity")

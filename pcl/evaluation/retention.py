@@ -137,7 +137,7 @@ def absorption(
             f"recall {recall.shape}, steps {steps.shape}, ends {ends.shape}, n_items {n_items.shape}:"
             " must be [P, G], P, G, G with at least two probes"
         )
-    bits = n_items * label_information(recall, n_labels)
+    bits = np.where(np.isnan(recall), np.nan, n_items * label_information(recall, n_labels))
     bits[0] = np.nan_to_num(bits[0])
     for row, last in zip(bits[1:], bits[:-1], strict=True):
         np.copyto(row, last, where=np.isnan(row))

@@ -187,12 +187,17 @@ def summarise(records: Iterable[Record], measured: Callable[[Record], Mapping[st
             f"python -m experiments.run --experiment={experiment} --streams={stream} --learners={learner}"
             f" --seeds={len(runs)}{first}" + "".join(f" --set {text}" for text in settings.split())
         )
-        about = len(runs), diverged(runs), *_made_by(runs), command
+        commits, jax = _made_by(runs)
         for metric in dict.fromkeys(name for values in found for name in values):
             values = [value for one in found if not np.isnan(value := one.get(metric, np.nan))]
             if values:
-                of = experiment, stream, learner, settings, metric
-                rows.append(Row(*of, *mean_interval(values), len(values), *about))
+                row = Row(
+                    *(experiment, stream, learner, settings, metric),
+                    *mean_interval(values),
+                    *(len(values), len(runs), diverged(runs)),
+                    *(commits, jax, command),
+                )
+                rows.append(row)
     return rows
 
 

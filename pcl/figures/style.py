@@ -71,13 +71,13 @@ def marked(name: str, runs: Sequence[Record]) -> str:
     return f"{name} ({bad} of {len(runs)} diverged)" if bad else name
 
 
-def shared_legend(figure: Figure, **where: Any) -> None:
-    """One legend for all axes of a figure, each name once."""
+def shared_legend(figure: Figure, columns: int) -> None:
+    """One legend below all axes of a figure, each name once."""
     handles: dict[str, Any] = {}
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(list(handles.values()), list(handles), **where)
+    figure.legend(list(handles.values()), list(handles), loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:

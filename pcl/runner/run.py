@@ -179,7 +179,7 @@ def make_run(
             hits=sums["hits"],
             confidence=sure.total,
             confident_hits=sure.hits.astype(jnp.float32),
-            confident=sure.count.astype(jnp.float32),
+            confident=sure.answers.astype(jnp.float32),
             surprise=sums.get("surprise"),
             input_surprise=sums.get("input_surprise"),
             energy=sums.get("energy"),

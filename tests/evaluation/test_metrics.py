@@ -85,10 +85,35 @@ def test_two_tasks_that_are_worst_at_their_edges():
     assert metrics.stability_gap(falling, steps, ends) == pytest.approx(0.3)
 
 
+def test_what_a_probe_did_not_draw_is_left_out_of_every_metric():
+    accuracy = ACCURACY.copy()
+    accuracy[[0, 1, 2, 5], [1, 0, 1, 0]] = np.nan  # task 0 after steps 2 and 10, task 1 before and after step 4
+    accuracy[4, 0], accuracy[5, 1] = np.nan, 0.3  # and task 0 at the end of task 1
+    expected = {
+        metrics.average_accuracy: (0.5 + 0.7 + 1.0) / 3,
+        # Nothing of task 0 after step 2; task 1 alone after step 8, tasks 1 and 2 after step 10.
+        metrics.average_anytime_accuracy: (2 * 0.9 + 0.4 + 0.8 + (0.3 + 0.5) / 2 + 2.2 / 3) / 6,
+        metrics.learning_accuracy: (0.9 + 0.8 + 1.0) / 3,
+        metrics.backward_transfer: ((0.5 - 0.9) + (0.7 - 0.8)) / 2,
+        metrics.forward_transfer: 0.4 - 0.3,
+        metrics.forgetting: ((0.9 - 0.5) + (0.8 - 0.7)) / 2,
+        metrics.minimum_accuracy: (0.2 + 0.3) / 2,
+        metrics.worst_case_accuracy: 1.0 / 3 + 2 / 3 * 0.25,
+        # Task 0 falls 0.9 to 0.2; at the second switch it is not known where it stood, and task 1 falls 0.8 to 0.3.
+        metrics.stability_gap: (0.7 + 0.5) / 2,
+    }
+    assert {f: f(accuracy, STEPS, ENDS) for f in expected} == pytest.approx(expected)
+    unknown = np.full_like(accuracy, np.nan)
+    assert np.isnan([f(unknown, STEPS, ENDS) for f in expected]).all()
+
+
 def test_task_accuracy_weighs_classes_by_their_samples():
     class_accuracy = [[1.0, 0.5, 0.0], [0.0, 1.0, 1.0]]
     accuracy = metrics.task_accuracy(class_accuracy, [1, 0, 1], [30, 7, 10])
     np.testing.assert_allclose(accuracy, [[0.5, 0.75], [1.0, 0.25]])
+    nan = np.nan
+    accuracy = metrics.task_accuracy([[nan, 0.5, 0.0], [0.0, nan, 1.0], [nan, nan, nan]], [1, 0, 1], [30, 7, 10])
+    np.testing.assert_allclose(accuracy, [[0.5, 0.0], [nan, 0.25], [nan, nan]])
 
 
 def test_one_task_or_shared_ends_define_no_transfer():

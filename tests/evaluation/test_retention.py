@@ -117,6 +117,19 @@ def test_loss_is_net_over_all_older_groups():
     assert small.gained_per_lost == pytest.approx(2 / (1 - 0.188722), abs=1e-5)
 
 
+def test_a_group_that_was_not_drawn_holds_what_it_held():
+    # Before anything was taught that is nothing; after step 2 it is the bit of group 0, which is then lost.
+    recall = [[NAN, 0.5], [1, NAN], [NAN, 1], [0.5, 1]]
+    result = absorption(recall, [0, 1, 2, 3], [1, 2], [1, 1], 2, state_bytes=1)
+    assert (result.gained, result.lost, result.held) == pytest.approx((2, 1, 1))
+    assert absorption(recall[:3], [0, 1, 2], [1, 2], [1, 1], 2, state_bytes=1).held == pytest.approx(2)
+
+
+def test_curve_leaves_out_what_was_not_drawn():
+    curve = retention_curve([[0.9, NAN], [NAN, 0.7]], [[0, 0], [1, 1]])
+    np.testing.assert_allclose([curve.age, curve.accuracy, curve.pairs], [[0, 1], [0.9, 0.7], [1, 1]])
+
+
 def test_absorption_without_loss_is_infinitely_good():
     result = absorption([[0.5, 0.5], [1, 0.5], [1, 1]], [0, 1, 2], [1, 2], [5, 5], 2, state_bytes=10)
     assert result.lost == 0

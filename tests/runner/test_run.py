@@ -216,7 +216,7 @@ def test_confidence_by_hand():
     sure = confident(unsure(), Prediction(logits), batch, layout)
     want = np.zeros((3, 10))
     want[:, 7], want[:, 5] = (0.75, 0, 1), (0.5, 1, 1)
-    np.testing.assert_allclose([sure.total, sure.hits, sure.count], want, rtol=1e-6)
+    np.testing.assert_allclose([sure.total, sure.hits, sure.answers], want, rtol=1e-6)
 
 
 def test_answers_and_targets_that_are_not_finite_spoil_nothing():
@@ -228,7 +228,7 @@ def test_answers_and_targets_that_are_not_finite_spoil_nothing():
     layout = Layout(zero[:0], zero[:1], zero[:1])
     assert scores(logits, batch, layout).tolist() == [0, 0, 0, 0, 1]
     sure = confident(unsure(), logits, batch, layout)
-    assert (sure.total[5], sure.total.sum(), sure.hits.sum(), sure.count.sum()) == (0.5, 0.5, 1, 1)
+    assert (sure.total[5], sure.total.sum(), sure.hits.sum(), sure.answers.sum()) == (0.5, 0.5, 1, 1)
     # Answers to real targets: NaN and infinite ones are as bad as the worst; a target that is NaN is no target.
     real = batch._replace(y=jnp.asarray([[0.0], [0.0], [nan], [0.0], [1.0]]))
     answers = Prediction(mean=jnp.asarray([[nan], [inf], [0.0], [nan], [1.0]]))
@@ -252,10 +252,10 @@ def test_confidence_is_right_to_a_ten_thousandth_after_a_hundred_million_answers
     many = jax.jit(answers, static_argnums=(1, 3))(unsure(), 1000, 99_500, 10)
     sure = jax.jit(answers, static_argnums=(1, 3))(many, 1, 500_000, 0)
     count, hits = 99_500_000 + 500_000, 99_500 * 990 + 500_000
-    assert (int(sure.count.sum()), int(sure.hits.sum())) == (count, hits)
+    assert (int(sure.answers.sum()), int(sure.hits.sum())) == (count, hits)
     mean = np.asarray(sure.total, np.float64).sum() / count
     assert mean == pytest.approx(probability, abs=1e-6)
-    columns = (np.asarray(part, np.float32) for part in (sure.total, sure.hits, sure.count))
+    columns = (np.asarray(part, np.float32) for part in (sure.total, sure.hits, sure.answers))
     error = expected_calibration_error(*columns)
     assert error == pytest.approx(abs(hits / count - probability), abs=1e-4)
 
