@@ -71,7 +71,7 @@ def make(config: Drift, source: None, probe_on: str) -> tuple[Stream, dict[str, 
             visit_task=jnp.arange(concept.parts),
         )
         drifted = config.speed * config.batch * number
-        step = Step(jax.random.split(step_key, steps), number * concept.parts // steps, drifted)
+        step = Step(jax.random.split(step_key, steps), number // (steps // concept.parts), drifted)
         return Schedule(World(world, concept.draw(probe_key, world, HELD_OUT)), step, layout)
 
     def batch(world: World, step: Step, draws: Any, flipped: Array) -> Batch:

@@ -120,11 +120,11 @@ def _world(key: PRNGKeyArray, config: Regression, n_bits: int, visits: int) -> W
     v = jax.random.rademacher(v_key, (config.units,), jnp.float32)
     negative = (w < 0).sum(0)
     first = jax.random.bernoulli(slow_key, 0.5, (config.slow,))
-    flipped = jax.nn.one_hot(jax.random.randint(flip_key, (visits - 1,), 0, config.slow), config.slow)
-    odd = jnp.cumsum(jnp.concatenate([jnp.zeros((1, config.slow)), flipped]), axis=0) % 2
+    flipped = jax.nn.one_hot(jax.random.randint(flip_key, (visits - 1,), 0, config.slow), config.slow, dtype=jnp.int32)
+    odd = jnp.cumsum(jnp.pad(flipped, ((1, 0), (0, 0))), axis=0) % 2  # integers: float32 stops counting at 2^24
     held_out = jax.random.bernoulli(probe_key, 0.5, (HELD_OUT, config.fast)).astype(jnp.float32)
     zero, one = jnp.zeros(()), jnp.ones(())
-    world = World(w, BETA * n_bits - negative, v, zero, one, jnp.abs(first - odd), held_out)
+    world = World(w, BETA * n_bits - negative, v, zero, one, (first ^ (odd > 0)).astype(jnp.float32), held_out)
     of_any_bits = jax.random.bernoulli(scale_key, 0.5, (SCALED_ON, n_bits)).astype(jnp.float32).at[:, -1].set(1.0)
     y = _function(world, of_any_bits)
     return world._replace(mean=y.mean(), std=jnp.maximum(y.std(), 1e-3))

@@ -96,7 +96,7 @@ def record(name, kind, config, source):
 
 FAST = ("ncm", "rls", "nlms", "backprop", "generative")
 SLOW = [name for name, entry in learners.REGISTRY.items() if entry.labels and name not in FAST]
-SLOW = [name for name in SLOW if not name.startswith("reopening")]  # images
+SLOW = [name for name in SLOW if not name.startswith(("reopening", "parallax_"))]  # one parallax compiles long enough
 
 
 @pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])

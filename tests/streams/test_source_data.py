@@ -64,9 +64,9 @@ def test_real_data_have_their_published_counts_and_one_version(real, name):
 @pytest.mark.parametrize("name", FACTS)
 def test_a_cached_source_opens_at_once(real, name):
     real(name)
-    start = time.perf_counter()
+    start = time.process_time()
     real(name)
-    assert time.perf_counter() - start < 0.5  # milliseconds, unless it reads everything
+    assert time.process_time() - start < 0.5  # to verify all of it: 0.24 s for the largest; to make it takes seconds
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])

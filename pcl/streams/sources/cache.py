@@ -5,8 +5,8 @@ name and renamed when whole, so that a killed process leaves nothing half-writte
 together do not mix their files; what such a process left is cleared a day later.
 
 A cache is not trusted: the arrays are checked again, and their version, which is part of the identity of every run,
-is made again from what was read (0.04 s for MNIST, 0.15 s for CIFAR-10). Whether the raw files are still those that
-the cache was made from is told by their contents.
+is made again from what was read. Whether the raw files are still those that it was made from is told by their
+contents. Together that takes 0.06 s for MNIST and 0.24 s for CIFAR-10.
 """
 
 import contextlib
