@@ -77,3 +77,10 @@ def test_precision_is_a_gain_on_the_error():
         plain, gained = errors(p, z), errors(doubled, z)
         assert_close(gained.raw, plain.raw)
         assert_close(gained.delta, (plain.delta[0], 2 * plain.delta[1], plain.delta[2]))
+
+
+def test_unknown_kinds_and_variances_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match="unknown precision 'diagnoal'; known: diagonal, full, identity"):
+        unit_variance("diagnoal", (3,))
+    with pytest.raises(UsageError, match=r"precision of the errors has shape \(1,\)"):
+        learn_variance(jnp.ones(1), jnp.ones((2, 3)), jnp.ones(2), 0.1, 0.1)
