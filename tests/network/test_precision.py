@@ -10,6 +10,7 @@ from draws import assert_close, problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pcl.errors import UsageError
 from pcl.network.energy import errors
 from pcl.network.precision import inverse, learn_variance, log_determinant, unit_variance, weigh
 
