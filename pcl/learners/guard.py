@@ -37,7 +37,7 @@ def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
         _check_batch(spec, batch)
         return learner.update(state, batch, hp)
 
-    return Learner(*map(pinned, (init, predict, update)))
+    return Learner(pinned(init), pinned(predict), pinned(update))
 
 
 def pinned(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -53,7 +53,7 @@ def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
     return lambda count: fall(count // max(updates, 1))
 
 
-def weights_alone(network: Network) -> Any:
+def weights_alone(network: Any) -> Any:
     """Marks the weights of a layer or network, and not its biases, which have one axis."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, network)
 

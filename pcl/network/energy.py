@@ -30,7 +30,7 @@ from jaxtyping import Float
 from pcl.errors import UsageError, one_of
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.layers import activity, forward
-from pcl.network.precision import Precision, check_precision, is_full, log_determinant, weigh
+from pcl.network.precision import Precision, check_precision, check_shape, is_full, log_determinant, weigh
 
 OUTPUTS = ("gaussian", "categorical", "bernoulli")
 WHOLE = 1e-5  # what a sum of probabilities in float32 may be away from one
@@ -76,8 +76,8 @@ class Errors(NamedTuple):
     """Local error signals, one [B, ...] array a layer, the output's last.
 
     raw: z_l - f(a_l); of the output, what was observed minus what was expected of it (of a categorical one:
-    y - sum(y) softmax(a_L)). gained: Pi_l times it. delta: that at the pre-activation, f'(a_l) * gained; for the output,
-    minus the derivative of its cost by a_L.
+    y - sum(y) softmax(a_L)). gained: Pi_l times it. delta: that at the pre-activation, f'(a_l) * gained; for the
+    output, minus the derivative of its cost by a_L.
     """
 
     raw: tuple[Array, ...]
@@ -225,9 +225,7 @@ def check(problem: Problem, z: Activities | None = None) -> None:
     """
     if not problem.network:
         raise UsageError("there are no layers; a problem needs at least one")
-    if problem.precision is not None and len(problem.precision) != len(problem.network):
-        right = f"{len(problem.network)}, one a layer (None: identity)"
-        raise UsageError(f"there are {len(problem.precision)} precisions; this problem needs {right}")
+    _one_a_layer(problem)
     if not isinstance(problem.prior, jax.core.Tracer) and not np.all(np.asarray(problem.prior) > 0):
         raise UsageError(f"prior={problem.prior}: the precision of a free bottom must be positive")
     for name, value in (
@@ -248,16 +246,8 @@ def check(problem: Problem, z: Activities | None = None) -> None:
     _meet(problem, z, shapes)
     for i, shape in enumerate(shapes):
         check_precision(problem.gain(i), shape[1:], f"layer {i}")
-    if problem.output != "gaussian" and problem.gain(-1) is not None:
-        raise UsageError(f"output={problem.output} has no precision: give None for the last layer")
     if problem.observed is None:
         return
-    try:
-        fits = jnp.broadcast_shapes(problem.observed.shape, problem.top.shape) == problem.top.shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise UsageError(f"observed has shape {problem.observed.shape}; it must broadcast to {problem.top.shape}")
     if problem.output == "categorical" and problem.observed.shape[1:] != (1,):
         raise UsageError("a categorical top is observed as a whole: give an `observed` of shape [B, 1]")
     if problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
@@ -277,6 +267,25 @@ def _meet(problem: Problem, z: Activities | None, shapes: list[tuple[int, ...]])
             raise UsageError(f"activities have shapes {[z_l.shape for z_l in z]}; this problem needs {wanted}")
     if problem.top.shape != shapes[-1]:
         raise UsageError(f"top has shape {problem.top.shape}; the network's output has {shapes[-1]}")
+    _one_a_layer(problem)
+    for i, shape in enumerate(shapes):
+        check_shape(problem.gain(i), shape[1:], f"layer {i}")
+    if problem.output != "gaussian" and problem.gain(-1) is not None:
+        raise UsageError(f"output={problem.output} has no precision: give None for the last layer")
+    if problem.observed is None:
+        return
+    try:
+        fits = jnp.broadcast_shapes(problem.observed.shape, problem.top.shape) == problem.top.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError(f"observed has shape {problem.observed.shape}; it must broadcast to {problem.top.shape}")
+
+
+def _one_a_layer(problem: Problem) -> None:
+    if problem.precision is not None and len(problem.precision) != len(problem.network):
+        right = f"{len(problem.network)}, one a layer (None: identity)"
+        raise UsageError(f"there are {len(problem.precision)} precisions; this problem needs {right}")
 
 
 def _same_top(top: Array, a: Array) -> None:

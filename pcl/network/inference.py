@@ -177,7 +177,7 @@ def settle(
             zero_B = jnp.zeros_like(scale_B)
             progress = Progress(z, zero_B, zero_B, zero_B, jnp.ones(size, bool))
         before_B = progress.taken
-        z, kept, progress = _until_halted(z, step, gradient, Memory(kept, scale_B, progress), steps, halt)
+        z, kept, progress = _until_halted(z, step, gradient, kept, scale_B, progress, steps, halt)
         taken_B = progress.taken - before_B
     e = errors(problem, z, first)
     residual_B = norm(activity_gradient(problem, z, e), size)
@@ -214,37 +214,37 @@ def _until_halted(
     z: Activities,
     step: Callable[..., tuple[Activities, optax.OptState]],
     gradient: Callable[[Activities], Activities],
-    memory: Memory,
+    memory: optax.OptState,
+    scale_B: Array,
+    progress: Progress,
     steps: int,
     halt: Halt,
 ) -> tuple[Activities, optax.OptState, Progress]:
     """Settling as one loop over the batch; what a halted sample would do is computed and thrown away."""
-    scale_B, begun = memory.scale, memory.progress
-    size = scale_B.shape[0]
+    size, start = scale_B.shape[0], progress.start
 
     def unfinished(carry: tuple) -> Array:
         k, *_, active_B = carry
         return (k < steps) & active_B.any()
 
     def masked(carry: tuple) -> tuple:
-        k, z, kept, mean_B, largest_B, taken_B, active_B = carry
+        k, z, memory, mean_B, largest_B, taken_B, active_B = carry
         g = gradient(z)
         if halt.rule == "gradient":
             active_B = active_B & (norm(g, size) > halt.tolerance * scale_B)
-        moved, kept_moved = step(z, kept, g)
-        now_B, most_B, taken_now_B = _mean_change(_distance(moved, z, size), mean_B, largest_B, taken_B)
-        new, old = (moved, kept_moved, now_B, most_B, taken_now_B), (z, kept, mean_B, largest_B, taken_B)
-        before_B = _corrected(mean_B, taken_B)
-        z, kept, mean_B, largest_B, taken_B = _where_active(active_B, new, old)
+        moved, memory_moved = step(z, memory, g)
+        mean_moved_B = INERTIA * mean_B + (1 - INERTIA) * _distance(moved, z, size)
+        before_B, now_B = _corrected(mean_B, taken_B), _corrected(mean_moved_B, taken_B + 1)
+        new = moved, memory_moved, mean_moved_B, jnp.maximum(largest_B, now_B), taken_B + 1
+        z, memory, mean_B, largest_B, taken_B = _where_active(active_B, new, (z, memory, mean_B, largest_B, taken_B))
         if halt.rule == "saturation":
-            mean = _corrected(mean_B, taken_B)
-            small_B = mean <= halt.tolerance * jnp.minimum(largest_B, _distance(z, begun.start, size))
-            active_B = active_B & ~(small_B & ((mean < before_B) | (mean == 0)))
-        return k + 1, z, kept, mean_B, largest_B, taken_B, active_B
+            small_B = now_B <= halt.tolerance * jnp.minimum(largest_B, _distance(z, start, size))
+            active_B = active_B & ~(small_B & ((now_B < before_B) | (now_B == 0)))
+        return k + 1, z, memory, mean_B, largest_B, taken_B, active_B
 
-    carry = (0, z, memory.optimiser, begun.mean, begun.largest, begun.taken, begun.active)
-    _, z, kept, *seen = jax.lax.while_loop(unfinished, masked, carry)
-    return z, kept, Progress(begun.start, *seen)
+    carry = (0, z, memory, progress.mean, progress.largest, progress.taken, progress.active)
+    _, z, memory, *come = jax.lax.while_loop(unfinished, masked, carry)
+    return z, memory, Progress(start, *come)
 
 
 def _distance(a: Activities, b: Activities, size: int) -> Float[Array, " B"]:
@@ -252,14 +252,8 @@ def _distance(a: Activities, b: Activities, size: int) -> Float[Array, " B"]:
 
 
 def _corrected(mean_B: Array, taken_B: Array) -> Float[Array, " B"]:
-    """The running mean after so many steps, corrected for its start at zero."""
+    """A running mean after so many steps, corrected for its start at zero."""
     return mean_B / jnp.where(taken_B > 0, 1 - INERTIA**taken_B, 1.0)
-
-
-def _mean_change(change_B: Array, mean_B: Array, largest_B: Array, taken_B: Array) -> tuple[Array, Array, Array]:
-    """Running mean, the largest corrected one, and steps, after one more change."""
-    mean_B, taken_B = INERTIA * mean_B + (1 - INERTIA) * change_B, taken_B + 1
-    return mean_B, jnp.maximum(largest_B, _corrected(mean_B, taken_B)), taken_B
 
 
 def _where_active(active_B: Bool[Array, " B"], new: Any, old: Any) -> Any:

@@ -17,13 +17,22 @@ import optax
 from jax import Array
 from jaxtyping import Float
 
+from pcl.errors import UsageError
 from pcl.network.energy import Activities, Errors, Problem
 from pcl.network.layers import Network
 
 
 def hebbian_update(problem: Problem, z: Activities, errors: Errors, weight_B: Float[Array, " B"]) -> Network:
-    """The direction in which every layer learns, samples weighted by `weight_B`."""
-    layers = zip(problem.network, problem.below(z), errors.delta, strict=True)
+    """The direction in which every layer learns, samples weighted by `weight_B`.
+
+    Raises:
+      UsageError: activities, errors or weights that do not belong to each other.
+    """
+    below, wanted = problem.below(z), len(problem.network)
+    if (len(below), len(errors.delta)) != (wanted, wanted) or weight_B.shape != below[0].shape[:1]:
+        rows = f"{len(below)} activities, {len(errors.delta)} errors and weights of shape {weight_B.shape}"
+        raise UsageError(f"{rows} do not belong to {wanted} layers and {len(below[0])} samples")
+    layers = zip(problem.network, below, errors.delta, strict=True)
     return tuple(
         layer.hebbian(below, weight_B.reshape(-1, *(1,) * (delta.ndim - 1)) * delta) for layer, below, delta in layers
     )
@@ -44,7 +53,14 @@ def learn(
     """One step of every layer along `direction`, as `optimiser` (which descends) transforms it.
 
     Each layer's step is multiplied by its gate. A gate of 0 leaves the layer and its memory bit-identical.
+
+    Raises:
+      UsageError: memories, directions or gates of another number than the layers.
     """
+    lengths = {"memories": len(memory), "directions": len(direction), "gates": len(gate_L)}
+    for name, length in lengths.items():
+        if length != len(network):
+            raise UsageError(f"there are {length} {name}; this network has {len(network)} layers")
     moved = [
         _learn_layer(layer, state, towards, optimiser, gate)
         for layer, state, towards, gate in zip(network, memory, direction, gate_L, strict=True)

@@ -66,9 +66,13 @@ def learn_variance(
 
     With a rate in [0, 1] the result is a convex combination of positive definite matrices, so that no
     eigenvalue falls below the smaller of `floor` and the smallest at the start.
+
+    Raises:
+      UsageError: a variance that does not fit the errors `e`.
     """
     if variance is None:
         return None
+    check_shape(variance, e.shape[1:], "the errors")
     if is_full(variance, e):
         seen = jnp.einsum("b,bi,bj->ij", weight_B, e, e) + floor * jnp.eye(e.shape[1])
     else:
@@ -98,19 +102,26 @@ def largest_gain(precisions: Sequence[Precision]) -> Array | float:
     return largest
 
 
+def check_shape(precision: Precision, shape: tuple[int, ...], name: str) -> None:
+    """Refuses a precision that does not fit activities of `shape`.
+
+    Raises:
+      UsageError: with what would be right.
+    """
+    allowed = (shape, (shape[0], shape[0])) if len(shape) == 1 else (shape,)
+    if precision is not None and precision.shape not in allowed:
+        right = " or ".join(map(str, allowed))
+        raise UsageError(f"precision of {name} has shape {precision.shape}; its activity needs {right}")
+
+
 def check_precision(precision: Precision, shape: tuple[int, ...], name: str) -> None:
     """Refuses a precision of the wrong shape, or, where its values are known, one that is not positive definite.
 
     Raises:
       UsageError: with what would be right.
     """
-    if precision is None:
-        return
-    allowed = (shape, (shape[0], shape[0])) if len(shape) == 1 else (shape,)
-    if precision.shape not in allowed:
-        right = " or ".join(map(str, allowed))
-        raise UsageError(f"precision of {name} has shape {precision.shape}; its activity needs {right}")
-    if isinstance(precision, jax.core.Tracer):
+    check_shape(precision, shape, name)
+    if precision is None or isinstance(precision, jax.core.Tracer):
         return
     values = np.asarray(precision, np.float64)
     if precision.shape == shape:

@@ -29,6 +29,7 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.activations import Activation
+from pcl.network.inference import check_steps
 from pcl.network.precision import Precision, check_precision, weigh
 
 
@@ -64,7 +65,13 @@ class Trace(NamedTuple):
 
 
 def init_dynamics(key: PRNGKeyArray, latent: int, observed: int, controls: int = 0) -> Dynamics:
-    """Normal weights of variance 1/fan-in; a quarter of it for the transition, so that states fade at first."""
+    """Normal weights of variance 1/fan-in; a quarter of it for the transition, so that states fade at first.
+
+    Raises:
+      UsageError: fewer than one latent unit or observed number, or a negative number of controls.
+    """
+    if min(latent, observed, controls + 1) < 1:
+        raise UsageError(f"latent={latent}, observed={observed}, controls={controls}: give at least 1, 1 and 0")
     transition_key, observation_key, control_key = jax.random.split(key, 3)
     return Dynamics(
         jax.random.normal(transition_key, (latent, latent)) / (2 * jnp.sqrt(latent)),
@@ -82,6 +89,9 @@ def check(dynamics: Dynamics, precisions: Precisions, z_BH: Array, x_BD: Array, 
       UsageError: with what would be right.
     """
     (latent, observed), controls = dynamics.observation.shape, len(dynamics.control)
+    shapes = dynamics.transition.shape, dynamics.control.shape[1:]
+    if shapes != ((latent, latent), (latent,)):
+        raise UsageError(f"transition and control have shapes {shapes}; {latent} latent units need another one")
     wanted = {"state": (z_BH, latent), "observations": (x_BD, observed), "controls": (u_BU, controls)}
     for name, (value, size) in wanted.items():
         if value is None:
@@ -136,9 +146,10 @@ def settle(
     With f the identity no step raises the energy if rate <= `step_bound`.
 
     Raises:
-      UsageError: what `check` refuses.
+      UsageError: what `check` refuses; negative steps.
     """
     check(dynamics, precisions, m_BH, x_BD)
+    check_steps(steps)
 
     def errors(z_BH: Array) -> tuple[Array, Array]:
         observed = x_BD - predict_observation(dynamics, z_BH, activation.f)

@@ -9,7 +9,6 @@ from pcl.streams import class_contexts, contexts, drift, load, recorded, regress
 from pcl.streams.sources import SOURCES, Source, source
 from pcl.types import Data, Stream
 
-
 PROBES = ("test", "validation")
 
 

@@ -3,11 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from sklearn.neighbors import NearestCentroid
 
 from pcl import learners
 from pcl.fields import replace
+from pcl.learners import mlp
+from pcl.network.plasticity import learn
 from pcl.types import Batch, Spec
 
 
@@ -55,6 +58,40 @@ def test_an_annealed_rate_starts_as_given_and_ends_at_zero():
     jax.tree.map(np.testing.assert_array_equal, states[0], states[4])  # the first update, at the whole rate
     jax.tree.map(np.testing.assert_array_equal, states[6], states[7])  # the third and the fourth, at none
     assert (states[4][0].w != states[5][0].w).any()
+
+
+def test_annealing_counts_batches_that_teach_whatever_happens_in_them():
+    """Of 4 batches, one teaches nothing and each makes 5 updates: the rate of each batch is that of its number."""
+    spec, rate = Spec((6,), 4), optax.cosine_decay_schedule(0.1, 3)
+    learner, hp = learners.make("pcn", spec)
+    hp = hp.replace(width=8, optimiser="sgd", lr=0.1, inference="ipc", inference_steps=5)
+    batch, update = random_batch(9, 6, 4), jax.jit(learner.update)
+    state = learner.init(jax.random.key(0), hp.replace(anneal_steps=3))
+    for number, teaches in enumerate((True, True, False, True, True)):
+        rows = batch._replace(labelled=jnp.full(9, teaches))
+        after, _ = update(state, rows, hp.replace(anneal_steps=3))
+        taught = number - (number > 2)
+        plain = learner.init(jax.random.key(0), hp)._replace(network=state.network)
+        want, _ = update(plain, rows, hp.replace(lr=rate(taught)))
+        for got, right in zip(jax.tree.leaves(after.network), jax.tree.leaves(want.network), strict=True):
+            np.testing.assert_allclose(got, right, rtol=1e-6, atol=1e-7)
+        moved = (after.network[0].w != state.network[0].w).any()
+        assert moved == (teaches and taught < 3)
+        state = after
+
+
+@pytest.mark.parametrize("settings", [{}, {"architecture": "vgg5", "width": 2}], ids=["mlp", "vgg5"])
+def test_weights_decay_and_biases_do_not(settings):
+    """Half of each weight in one update without a gradient, as lr x weight_decay says."""
+    learner, hp = learners.make("pcn", Spec((8, 8), 4))
+    hp = replace(hp, {"width": 3, "optimiser": "adamw", "lr": 0.1, "weight_decay": 5.0} | settings)
+    state = learner.init(jax.random.key(0), hp)
+    network = jax.tree.map(lambda w: jnp.ones_like(w) if w.ndim == 1 else w, state.network)
+    optimiser, zero = mlp.optimiser(hp), jax.tree.map(jnp.zeros_like, network)
+    moved, _ = learn(network, state.optimiser, zero, optimiser, (1.0,) * len(network))
+    for layer, before in zip(moved, network, strict=True):
+        np.testing.assert_allclose(layer.w, 0.5 * before.w, rtol=1e-6)
+        np.testing.assert_array_equal(layer.b, before.b)
 
 
 def test_cost_is_relative_to_backpropagation_on_the_same_network_and_not_on_a_code():

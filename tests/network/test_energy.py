@@ -15,7 +15,20 @@ from pcl.errors import UsageError
 from pcl.network import generative
 from pcl.network.acceleration import layerwise
 from pcl.network.amortise import recognition_update
-from pcl.network.energy import OUTPUTS, Problem, activity_gradient, check, energy, errors, feedforward, output_cost
+from pcl.network.energy import (
+    OUTPUTS,
+    Problem,
+    activity_gradient,
+    check,
+    energy,
+    errors,
+    feedforward,
+    feedforward_energy,
+    nudged,
+    output_cost,
+    output_mean,
+    preactivations,
+)
 from pcl.network.layers import Dense, forward
 from pcl.network.oracles import zero_divergence
 from pcl.network.plasticity import hebbian_update
@@ -129,6 +142,8 @@ def test_feedforward_activities_leave_only_the_output_error():
         ({"prior": 0.0}, r"prior=0.0: the precision of a free bottom must be positive"),
         ({"observed": jnp.ones((3, 5))}, r"observed has shape \(3, 5\); it must broadcast to \(3, 2\)"),
         ({"observed": jnp.ones((2, 3, 2))}, r"observed has shape \(2, 3, 2\)"),
+        ({"output": "bernoulli", "precision": (None, None, jnp.ones(2))}, "output=bernoulli has no precision"),
+        ({"network": ()}, "there are no layers"),
     ],
 )
 def test_what_cannot_be_settled_is_refused(change, message):
@@ -155,10 +170,99 @@ def test_everyone_who_takes_a_problem_refuses_it(use):
         use(dataclasses.replace(p, top=jnp.full((3, 4), jnp.nan)), z)
 
 
+@pytest.mark.parametrize("use", [check, energy, errors])
+def test_a_nonlinear_last_layer_and_a_top_that_would_be_broadcast_are_refused(use):
+    """`forward` would squash the output and the energy would not; a top of [3, 1] would count for every unit."""
+    p, z = problem("dense")
+    squashed = (*p.network[:-1], dataclasses.replace(p.network[-1], activation="tanh"))
+    with pytest.raises(UsageError, match="the last layer has activation=tanh: it must be the identity"):
+        use(dataclasses.replace(p, network=squashed), z)
+    for shape in ((3, 1), (1, 2), (2,)):
+        with pytest.raises(UsageError, match=r"top has shape .*; the network's output has \(3, 2\)"):
+            use(dataclasses.replace(p, top=jnp.ones(shape)), z)
+
+
+@pytest.mark.parametrize("use", [energy, errors])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"precision": (None, jnp.ones(1), None)}, "precision of layer 1 has shape"),
+        ({"precision": (None, None)}, "there are 2 precisions; this problem needs 3"),
+        ({"output": "categorical", "precision": (None, None, jnp.ones(2))}, "output=categorical has no precision"),
+        ({"observed": jnp.ones((2, 3, 2))}, r"observed has shape \(2, 3, 2\)"),
+    ],
+)
+def test_nothing_else_is_broadcast_or_left_out_either(use, change, message):
+    p, z = problem("dense")
+    with pytest.raises(UsageError, match=message):
+        use(dataclasses.replace(p, **change), z)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda top, a: output_cost("gaussian", top, a),
+        lambda top, a: nudged("gaussian", top, a, 0.5),
+        lambda top, a: feedforward_energy(dataclasses.replace(problem("dense")[0], top=top), (), a),
+    ],
+)
+def test_a_top_of_another_shape_than_its_pre_activation_is_refused(use):
+    with pytest.raises(UsageError, match=r"top has shape \(3, 1\); the network's output has \(3, 2\)"):
+        use(jnp.ones((3, 1)), jnp.ones((3, 2)))
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda name: Problem((), None, None, output=name),
+        lambda name: dataclasses.replace(problem("dense")[0], output=name),
+        lambda name: output_mean(name, jnp.ones((1, 2))),
+        lambda name: output_cost(name, jnp.ones((1, 2)), jnp.ones((1, 2))),
+        lambda name: nudged(name, jnp.ones((1, 2)), jnp.ones((1, 2)), 0.5),
+    ],
+)
+def test_an_unknown_output_is_refused_where_it_is_said(say):
+    with pytest.raises(UsageError, match="unknown output 'softmax'; known: bernoulli, categorical, gaussian"):
+        say("softmax")
+
+
+@pytest.mark.parametrize("observed", [None, [[1.0], [0.0], [1.0]]], ids=["whole", "partly"])
+@pytest.mark.parametrize("top", [[0.2, 0.3], [3.0, 4.0], [0.0, 0.0], [1.3, -0.3]], ids=str)
+def test_any_categorical_top_has_the_gradient_of_its_energy(top, observed):
+    """sum(y) softmax(a) - y: also for counts, shares of a draw, no draw at all, and tops nudged away from a label."""
+    with jax.enable_x64(True):
+        p, z = problem("dense", output="categorical")
+        p = dataclasses.replace(p, top=jnp.asarray([top, [1.0, 0.0], top]))
+        if observed is not None:
+            p = dataclasses.replace(p, observed=jnp.asarray(observed))
+        assert_close(*signals_and_gradients("counts", observed is None)(p, z))
+        a = preactivations(p, z)[-1]
+        seen = 1.0 if observed is None else p.observed
+        want = seen * (p.top - p.top.sum(1, keepdims=True) * jax.nn.softmax(a))
+        assert_close(errors(p, z).delta[-1], want)
+
+
+def test_a_categorical_top_that_is_expected_has_no_error():
+    """Rounding of the sum of 1,000 probabilities is none of it."""
+    p, z = problem("dense", output="categorical")
+    p = dataclasses.replace(p, network=(*p.network[:-1], Dense(jnp.ones((3, 1000)) * jnp.linspace(-3, 3, 1000))))
+    a = preactivations(dataclasses.replace(p, top=jnp.zeros((3, 1000))), z)[-1]
+    p = dataclasses.replace(p, top=output_mean("categorical", a))
+    assert jnp.abs(p.top.sum(1) - 1).max() > 0
+    assert not errors(p, z).raw[-1].any()
+
+
 def test_activities_of_other_shapes_are_refused():
     p, z = problem("dense")
     with pytest.raises(UsageError, match="this problem needs"):
         check(p, z[:1])
+    for use in (energy, errors):
+        with pytest.raises(UsageError, match="there are 1 activities; this problem needs 2"):
+            use(p, z[:1])
+        with pytest.raises(UsageError, match=r"activities have shapes|take 4 inputs a sample, not 1"):
+            use(p, (z[0][:, :1], z[1]))
+        with pytest.raises(UsageError, match="activities have shapes"):
+            use(p, (z[0], z[1][:1]))
     check(p, z)
     free, z = problem("max", free_bottom=True)
     check(free, z)

@@ -197,8 +197,31 @@ def test_vmap_is_the_loop():
             assert_close(jax.tree.map(lambda leaf, i=i: leaf[i], together), run(p, starts(p)))
 
 
+def test_steps_in_parts_are_steps_at_once():
+    """The shared solve and each sample's step size go on; begun anew, they would be those of another start."""
+    with jax.enable_x64(True):
+        p, z = sized((6, 8, 7, 4), "tanh", "categorical"), None
+        whole, part = newton(p, starts(p), steps=4), newton(p, starts(p), steps=1)
+        for _ in range(3):
+            forgotten = newton(p, z or part.z, steps=1)
+            part, z = newton(p, part.z, steps=1, memory=part.memory), forgotten.z
+        assert_close(part, whole._replace(steps=part.steps))
+        assert jnp.abs(forgotten.z[0] - whole.z[0]).max() > 1e-9
+
+
+@pytest.mark.parametrize("rule", [newton, functools.partial(descend, rule=lambda p, z: conjugate(p), tolerance=0.0)])
+def test_counts_of_several_draws_settle_as_well(rule):
+    """The bound of the output's curvature grows with them; without, both rules stay where they are or diverge."""
+    with jax.enable_x64(True):
+        p = sized((6, 8, 7, 4), "tanh", "categorical")
+        p = dataclasses.replace(p, top=20 * (0.4 * p.top + 0.15))
+        assert (rule(p, starts(p), steps=60).residual < 1e-3).all()
+
+
 def test_what_it_cannot_do_is_refused():
     p, z = problem("dense")
+    with pytest.raises(UsageError, match="steps=-1"):
+        gauss_newton(p, z, -1)
     with pytest.raises(UsageError, match="halt=gradient"):
         gauss_newton(p, z, 3, Halt("saturation", 0.1))
     with pytest.raises(UsageError, match="clamped bottom"):

@@ -9,7 +9,7 @@ from draws import EXACT, INPUTS, KINDS, assert_close, network, shapes
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.architectures import INITS, dense_chain, vgg5
-from pcl.network.layers import Conv, forward
+from pcl.network.layers import Conv, Dense, forward
 
 
 @pytest.mark.slow
@@ -90,3 +90,39 @@ def test_vgg5_reads_a_square_vector_as_an_image():
 def test_vgg5_refuses_other_vectors():
     with pytest.raises(UsageError, match="reads images"):
         vgg5(jax.random.key(0), (50,), 10)
+
+
+def test_vgg5_reads_a_grey_image_as_one_channel():
+    key, x = jax.random.key(0), jax.random.normal(jax.random.key(1), (2, 9, 7, 1))
+    grey, image = (vgg5(key, shape, 3, width=2) for shape in ((9, 7), (9, 7, 1)))
+    jax.tree.map(np.testing.assert_array_equal, forward(grey, x[..., 0]), forward(image, x))
+    assert grey[0].carry_down(x[..., 0], forward(image, x)[0]).shape == (2, 9, 7)
+
+
+@pytest.mark.parametrize(
+    ("say", "message"),
+    [
+        (lambda: dense_chain(jax.random.key(0), (3, 2), "tahn"), "unknown activation 'tahn'; known: gelu, hard_tanh,"),
+        (lambda: dense_chain(jax.random.key(0), (3, 2), init="lecum"), "unknown init 'lecum'; known: he, lecun, mupc,"),
+        (lambda: dense_chain(jax.random.key(0), (3, -1)), r"sizes=\(3, -1\): each must be a whole number of at least"),
+        (lambda: dense_chain(jax.random.key(0), (3,)), r"sizes=\(3,\): give the inputs"),
+        (lambda: vgg5(jax.random.key(0), (8, 8), 3, activation="tahn"), "unknown activation 'tahn'"),
+        (lambda: vgg5(jax.random.key(0), (8, 8), 3, init="lecum"), "unknown init 'lecum'"),
+        (lambda: vgg5(jax.random.key(0), (8, 8), 3, width=0), "each must be a whole number of at least 1"),
+        (lambda: vgg5(jax.random.key(0), (), 3), "reads images"),
+        (lambda: Dense(jnp.ones((3, 2)), activation="tahn"), "unknown activation 'tahn'"),
+        (lambda: Dense(jnp.ones((3, 2)), inner="tahn"), "unknown activation 'tahn'"),
+        (lambda: Conv(jnp.ones((3, 3, 1, 2)), activation="tahn"), "unknown activation 'tahn'"),
+        (lambda: Conv(jnp.ones((3, 3, 1, 2)), padding="same"), "unknown padding 'same'; known: SAME, VALID"),
+        (lambda: Conv(jnp.ones((3, 3, 1, 2)), pooling="mean"), "unknown pooling 'mean'; known: average, max"),
+        (lambda: Conv(jnp.ones((3, 3, 1, 2)), stride=0), "stride=0, pool=1: both must be at least 1"),
+        (lambda: Dense(jnp.ones((3, 2))).predict(jnp.ones((4, 5))), r"weights \(3, 2\) take 3 inputs a sample, not 5"),
+        (lambda: Dense(jnp.ones((3, 2)), skip=True).predict(jnp.ones((4, 3))), "as many outputs as inputs"),
+        (lambda: Conv(jnp.ones((3, 3, 1, 2))).predict(jnp.ones((4, 5, 5))), r"reads images \[height, width, 1\]"),
+        (lambda: Conv(jnp.ones((3, 3, 1, 2))).predict(jnp.ones((4, 5, 5, 3))), r"not \(5, 5, 3\)"),
+        (lambda: Conv(jnp.ones((3, 3, 1, 2)), image=(5, 5, 1)).predict(jnp.ones((4, 24))), r"not \(24,\)"),
+    ],
+)
+def test_what_no_layer_can_be_is_refused_where_it_is_said(say, message):
+    with pytest.raises(UsageError, match=message):
+        say()

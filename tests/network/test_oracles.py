@@ -86,6 +86,19 @@ def test_error_coordinates_and_activities_find_one_equilibrium(output):
         assert_close(by_errors.errors, state.errors, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("rule", [settle_errors, settle_fixed_predictions])
+def test_errors_settle_in_parts_as_at_once(rule):
+    with jax.enable_x64(True):
+        p, _ = problem("dense", "tanh")
+        run = jax.jit(lambda p, steps, memory=None: rule(p, optax.adam(0.05), steps, memory), static_argnums=1)
+        part = run(p, 1)
+        for _ in range(4):
+            part = run(p, 1, part.memory)
+        assert_close(part, run(p, 5)._replace(steps=part.steps))
+    with pytest.raises(UsageError, match="steps=-2"):
+        rule(p, optax.sgd(0.1), -2)
+
+
 def linearised_learning(p):
     """What predictive coding learns at the equilibrium of the network linearised around its feed-forward pass.
 

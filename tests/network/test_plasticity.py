@@ -1,6 +1,7 @@
 """Weights move as the optimiser says and the gates allow; iPC is the plain loop over both."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from draws import assert_close, problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pcl.errors import UsageError
 from pcl.network.energy import energy, errors
 from pcl.network.incremental import settle_and_learn
 from pcl.network.plasticity import hebbian_update, init_optimiser, learn
@@ -101,3 +103,37 @@ def test_incremental_is_the_plain_loop(kind):
             network, memory = step(network, memory, jax.tree.map(jnp.negative, by_network), optimiser, gate_L)
         assert_close((got.network, got.memory, got.settled.z), (network, memory, z))
         assert (got.settled.steps == 4).all()
+
+
+def test_incremental_steps_in_parts_are_steps_at_once():
+    """The activities' memory goes on as the weights' does."""
+    with jax.enable_x64(True):
+        p, z = problem("dense")
+        rule, weight_B, gate_L = optax.adam(0.02), jnp.full(3, 1 / 3), jnp.ones(3)
+        memory = init_optimiser(p.network, rule)
+
+        @functools.partial(jax.jit, static_argnames="steps")
+        def run(p, z, memory, steps, kept=None):
+            return settle_and_learn(p, z, memory, optax.sgd(0.02, 0.9), rule, steps, weight_B, gate_L, kept)
+
+        whole, part = run(p, z, memory, 4), run(p, z, memory, 1)
+        for _ in range(3):
+            now = dataclasses.replace(p, network=part.network)
+            part = run(now, part.settled.z, part.memory, 1, part.settled.memory)
+        assert_close(part, whole._replace(settled=whole.settled._replace(steps=part.settled.steps)))
+
+
+def test_what_does_not_belong_to_the_layers_is_refused():
+    p, z = problem("dense")
+    e, rule = errors(p, z), optax.sgd(0.1)
+    memory, direction = init_optimiser(p.network, rule), hebbian_update(p, z, e, jnp.ones(3))
+    for wrong in ((z[:1], e, jnp.ones(3)), (z, e._replace(delta=e.delta[:2]), jnp.ones(3)), (z, e, jnp.ones(4))):
+        with pytest.raises(UsageError, match="do not belong to 3 layers and 3 samples"):
+            hebbian_update(p, *wrong)
+    for name, wrong in (
+        ("memories", (memory[:2], direction, rule, (1.0, 1.0, 1.0))),
+        ("directions", (memory, direction[:2], rule, (1.0, 1.0, 1.0))),
+        ("gates", (memory, direction, rule, (1.0, 1.0))),
+    ):
+        with pytest.raises(UsageError, match=f"there are 2 {name}; this network has 3 layers"):
+            learn(p.network, *wrong)

@@ -10,6 +10,7 @@ from draws import assert_close, problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pcl.errors import UsageError
 from pcl.network.energy import errors
 from pcl.network.precision import inverse, learn_variance, log_determinant, unit_variance, weigh
 
@@ -77,3 +78,10 @@ def test_precision_is_a_gain_on_the_error():
         plain, gained = errors(p, z), errors(doubled, z)
         assert_close(gained.raw, plain.raw)
         assert_close(gained.delta, (plain.delta[0], 2 * plain.delta[1], plain.delta[2]))
+
+
+def test_unknown_kinds_and_variances_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match="unknown precision 'diagnoal'; known: diagonal, full, identity"):
+        unit_variance("diagnoal", (3,))
+    with pytest.raises(UsageError, match=r"precision of the errors has shape \(1,\)"):
+        learn_variance(jnp.ones(1), jnp.ones((2, 3)), jnp.ones(2), 0.1, 0.1)

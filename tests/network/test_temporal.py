@@ -192,3 +192,14 @@ def test_scan_equals_loop():
         dynamics, z = step(dynamics, z, x[t], u[t])
         np.testing.assert_allclose(trace.z[t], z, **EXACT)
     jax.tree.map(lambda got, want: np.testing.assert_allclose(got, want, **EXACT), learned, dynamics)
+
+
+def test_what_is_no_dynamics_is_refused():
+    with pytest.raises(UsageError, match="latent=0, observed=2, controls=0: give at least 1, 1 and 0"):
+        temporal.init_dynamics(jax.random.key(0), 0, 2)
+    dynamics = temporal.init_dynamics(jax.random.key(0), 3, 2)
+    given = temporal.Precisions(), jnp.zeros((4, 3)), jnp.zeros((4, 2)), IDENTITY
+    with pytest.raises(UsageError, match="steps=-1"):
+        temporal.settle(dynamics, *given, -1, 0.1)
+    with pytest.raises(UsageError, match="transition and control have shapes"):
+        temporal.settle(dynamics._replace(transition=jnp.eye(2)), *given, 1, 0.1)

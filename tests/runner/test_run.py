@@ -300,3 +300,40 @@ def test_all_held_out_samples_are_probed_at_every_nth_end_and_at_the_last():
     record = make_run(learner, stream, 10**6, 20, end_every=2)(jax.random.key(0), hp, data)
     every = make_run(learner, stream, 10**6, 20)(jax.random.key(0), hp, data)
     np.testing.assert_array_equal(record.probe_accuracy[1:], every.probe_accuracy[np.asarray([2, 4, 5])])
+
+
+def products(jaxpr):
+    """Precisions of all matrix products and convolutions of a program, with those of the programs inside it."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("dot_general", "conv_general_dilated"):
+            yield equation.params["precision"]
+        for inner in jax.tree.leaves(equation.params, is_leaf=lambda leaf: hasattr(leaf, "eqns")):
+            if hasattr(inner, "eqns") or hasattr(inner, "jaxpr"):
+                yield from products(getattr(inner, "jaxpr", inner))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("pcn", {"inference": "adam"}),
+        ("backprop", {"architecture": "vgg5"}),
+        ("rls", {"features": "random"}),
+        pytest.param("parallax", {}, marks=pytest.mark.slow),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_products_are_those_of_float32_whatever_the_caller_set(name, settings):
+    """A life, and the functions of a learner of the registry called as they are."""
+    stream, data = streams.make("split", batch=50)
+    learner, hp = learners.make(name, stream.spec)
+    hp, key, highest = hp.replace(width=4, **settings), jax.random.key(0), (jax.lax.Precision.HIGHEST,) * 2
+    state = jax.eval_shape(learner.init, key, hp)
+    world, steps, _ = jax.eval_shape(stream.schedule, key, data)
+    step = jax.eval_shape(lambda steps: jax.tree.map(lambda leaf: leaf[0], steps), steps)
+    batch = jax.eval_shape(stream.observe, world, step, data)
+    with jax.default_matmul_precision("bfloat16"):
+        life = jax.make_jaxpr(make_run(learner, stream))(key, hp, data)
+        update = jax.make_jaxpr(learner.update)(state, batch, hp)
+        answer = jax.make_jaxpr(learner.predict)(state, batch.x, hp)
+    for program in (life, update, answer):
+        assert set(products(program.jaxpr)) == {highest}
