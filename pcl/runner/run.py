@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.evaluation.record import Record, bin_last, bin_mean, binned, confidence, group_mean, log_every, scores
-from pcl.runner import request
+from pcl.runner import devices, request
 from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Record]
@@ -81,6 +81,7 @@ def make_run(
     probing = (slot > 0) * (1 + whole)
     every = log_every(stream.steps, log_bins)
 
+    @devices.pinned()
     def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Record:
         stream_key, learner_key = jax.random.split(key)
         world, steps, layout = stream.schedule(stream_key, data)
