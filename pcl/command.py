@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,6 +48,8 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
             sys.exit(CLOSED_PIPE)
 
     open_streams()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app.run(guarded, flags_parser=parse)
     except Interrupted as error:

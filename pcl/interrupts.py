@@ -66,6 +66,12 @@ class Interrupts:
             _leave(number, f"{name}: the chunk in flight is given up; what is finished is kept")
 
 
+def leave_at_once() -> None:
+    """From now on Ctrl-C ends the process in one line: for the seconds in which a command imports what it needs."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda number, frame: _leave(number, "SIGINT while starting: nothing was begun"))
+
+
 def listen(work: Callable[[Interrupts], None]) -> None:
     """`work` in a thread of its own until it ends, with whatever it raises.
 

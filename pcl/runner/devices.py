@@ -31,14 +31,17 @@ PINNED = {
 
 
 def configure() -> None:
-    """Make every core a JAX device of its own and pin what decides numbers; must come before the first computation.
+    """Make every core a JAX device of its own (or so many as `JAX_NUM_CPU_DEVICES` says), and pin what decides numbers.
+
+    To be called before the first computation.
 
     On CPUs runs are mapped one after the other, so that each core lives its own share of them. Products are those of
     float32: GPUs would else round their factors to the 11 bits of TF32, of which sums over a whole life are no use.
     """
     for name, value in PINNED.items():
         jax.config.update(name, value)
-    jax.config.update("jax_num_cpu_devices", cores())
+    if jax.config.jax_num_cpu_devices < 1:
+        jax.config.update("jax_num_cpu_devices", cores())
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pcl.errors import UsageError
 from pcl.evaluation.record import Record
 from pcl.fields import INT32, as_dict
 from pcl.runner import devices, memory
-from pcl.runner.run import make_run
+from pcl.runner.run import Run, make_run
 from pcl.runner.sweep import RunConfig
 from pcl.types import Data, HParams, Learner, Stream
 
@@ -56,10 +56,7 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     Raises:
       UsageError: what `prepare` raises, or a single run does not fit.
     """
-    stream, data, learner = prepare(config)
-    charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
-    cost_ratio = charged if config.evaluation.charge == "flops" else None
-    run = make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
+    stream, data, learner, run = prepare(config)
 
     def seeded(seed: jax.Array, hp: HParams, data: Data) -> Record:
         return run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data)
@@ -92,8 +89,8 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     return Program(stream, learner, config.hp, data, width, mode, executable, time.perf_counter() - start, needed)
 
 
-def prepare(config: RunConfig) -> tuple[Stream, Data, Learner]:
-    """Stream, its arrays, and learner of a static group, if a single run of it has room; compiles nothing.
+def prepare(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
+    """Stream, its arrays, learner and run of a static group, if a single run of it has room; compiles nothing.
 
     What is counted is a lower bound: the state, the schedule of the stream and its arrays, each once.
 
@@ -108,6 +105,9 @@ def prepare(config: RunConfig) -> tuple[Stream, Data, Learner]:
         key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=devices.PRNG))
         state = jax.eval_shape(learner.init, key, config.hp)
         schedule = jax.eval_shape(stream.schedule, key, data)
+        charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
+        cost_ratio = charged if config.evaluation.charge == "flops" else None
+        run = make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
     except (MemoryError, OverflowError) as error:
         raise too_large(config, "is planned") from error
     parts = {"state": state, "schedule": schedule, "data": data}
@@ -117,7 +117,7 @@ def prepare(config: RunConfig) -> tuple[Stream, Data, Learner]:
         raise UsageError(
             f"{_named(config)}: one run takes at least {memory.text(needed)}, most of it {largest}; {_room(budget)}"
         )
-    return stream, data, learner
+    return stream, data, learner, run
 
 
 def too_large(config: RunConfig, when: str) -> UsageError:
