@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from pcl.errors import UsageError, shown
+from pcl.errors import LONGEST, UsageError, shown
 from pcl.interrupts import Interrupted
 
 CLOSED_PIPE = 141  # what a shell reports of a process that writes to a pipe nobody reads any more
@@ -26,9 +26,9 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
-            rest = flags.FLAGS(list(argv))
-        except flags.Error as error:
-            _fail(shown(" ".join(str(error).split()), 400))
+            rest = parsed(argv)
+        except (UsageError, flags.Error) as error:
+            _fail(one_line(error))
         if len(rest) > 1 and not arguments:
             _fail(f"unexpected argument '{shown(rest[1])}'; settings are written --set name=value")
         if len(rest) == 1 and arguments:
@@ -41,7 +41,7 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
             main(*argv[1:])
             sys.stdout.flush()
         except UsageError as error:
-            _fail(error)
+            _fail(one_line(error))
         except BrokenPipeError:
             # What is still buffered would raise again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,6 +57,19 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
     except KeyboardInterrupt:
         _say("interrupted")
         sys.exit(130)
+
+
+def parsed(argv: Sequence[str]) -> list[str]:
+    """Set the flags from a command line that begins with the program's name; returns that name and the arguments.
+
+    Raises:
+      UsageError, flags.Error: a flag is unknown, or its value wrong.
+    """
+    for text in argv[1:]:
+        name = text.partition("=")[0]
+        if name.startswith("--") and len(name) > LONGEST:  # absl would look for a similar one until its stack is full
+            raise UsageError(f"unknown flag '{shown(name)}'")
+    return flags.FLAGS(list(argv))
 
 
 def open_streams() -> None:
@@ -85,10 +98,18 @@ class _Folder(flags.ArgumentParser):
     def parse(self, argument: str | Path) -> Path:
         if not str(argument).strip():
             raise ValueError("name a folder; this one is written .")
+        named = str(argument)
         try:
-            return Path(argument).expanduser()
+            if named.startswith("~") and os.environ.get("HOME") == "":
+                raise RuntimeError("Python would take the root folder")
+            folder = Path(named).expanduser()
+            with contextlib.suppress(PermissionError):
+                folder.exists()
         except RuntimeError:
             raise ValueError("there is no such user's home; write the folder's whole name") from None
+        except OSError as error:
+            raise ValueError(f"no folder can be called that ({error.strerror})") from None
+        return folder
 
     def flag_type(self) -> str:
         return "folder"
@@ -111,8 +132,14 @@ class _Names(flags.ArgumentParser):
 FOLDER, NAMES = _Folder(), _Names()
 
 
-def _fail(error: object) -> NoReturn:
-    _say(f"error: {' '.join(str(error).split())}")
+def one_line(error: Exception) -> str:
+    """What the command says of it; absl repeats a wrong value in full, so that its middle is left out."""
+    text = " ".join(str(error).split())
+    return shown(text, 4 * LONGEST) if isinstance(error, flags.Error) else text
+
+
+def _fail(text: str) -> NoReturn:
+    _say(f"error: {text}")
     sys.exit(2)
 
 

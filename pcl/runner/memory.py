@@ -30,7 +30,7 @@ def of_arrays(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[in
     return sum(sizes), f"{where} {list(leaf.shape)} of {text(max(sizes))}{of}"
 
 
-def text(size: float) -> str:
+def text(size: int | float) -> str:
     """A number of bytes for people."""
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if size < 1000 or unit == "PiB":
