@@ -1,6 +1,7 @@
 """Execution: one compile a static group, chunks of one width, padded at the end, resumable by id."""
 
 import dataclasses
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -55,13 +56,11 @@ def owned(groups: Sequence[Sequence[RunConfig]], shard_index: int, num_shards: i
     """The runs of each group that are this shard's, groups without any left out.
 
     Runs are dealt in the order of their ids, group after group, so that shards have equally many of each group (but
-    for one). Cores, mode and width do not matter: shards on machines that differ agree without talking.
+    for one). Order of the command, cores, mode and width do not matter: shards that differ agree without talking.
     """
-    first, shares = 0, []
-    for group in groups:
-        rank = {run_id: first + i for i, run_id in enumerate(sorted(run.run_id for run in group))}
-        first += len(group)
-        shares.append([run for run in group if rank[run.run_id] % num_shards == shard_index])
+    ids = sorted(sorted(run.run_id for run in group) for group in groups)
+    owner = {run_id: place % num_shards for place, run_id in enumerate(itertools.chain(*ids))}
+    shares = [[run for run in group if owner[run.run_id] == shard_index] for group in groups]
     return [share for share in shares if share]
 
 
