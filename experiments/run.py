@@ -5,42 +5,42 @@ python -m experiments.run --experiment=split_digits --learners=pcn --seeds=10 --
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 from tabulate import tabulate
 
 from pcl import learners, streams
-from pcl.command import launch
-from pcl.errors import UsageError
+from pcl.command import FOLDER, NAMES, launch
+from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
 from pcl.fields import canonical, fields, is_static
+from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.experiment import Experiment, experiment_names, load_experiment
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
-from pcl.runner.sweep import parse_settings, resolve
+from pcl.runner.sweep import RunConfig, parse_settings, resolve
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("experiment", None, "Experiment to run; --list shows all.")
-flags.DEFINE_list("learners", [], "Learners to run instead of all of the experiment's.")
-flags.DEFINE_list("streams", [], "Streams of the experiment to run instead of all.")
+flags.DEFINE(NAMES, "learners", [], "Learners to run instead of all of the experiment's.")
+flags.DEFINE(NAMES, "streams", [], "Streams of the experiment to run instead of all.")
 flags.DEFINE_integer("seeds", None, "How many seeds to run, instead of the experiment's number.")
 flags.DEFINE_integer(
     "first_seed", 0, "The first of them; fresh seeds are those that nothing was chosen on.", lower_bound=0
 )
 flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
-flags.DEFINE_string("results_dir", "results", "Folder of the records.")
-flags.DEFINE_string("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
+flags.DEFINE(FOLDER, "results_dir", "results", "Folder of the records.")
+flags.DEFINE(FOLDER, "data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 flags.DEFINE_bool("list", False, "List experiments, learners, streams and sources, and exit.")
 flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
-flags.DEFINE_integer("num_shards", 1, "Share the chunks among so many processes.", lower_bound=1)
+flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
 flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
 
 TERMINAL_METRICS = (
@@ -60,11 +60,40 @@ def main() -> None:
     if FLAGS.list:
         print(_listing())
         return
-    if FLAGS.experiment is None:
+    devices.configure()
+    listen(_work)
+
+
+def _work(interrupts: Interrupts) -> None:
+    experiment, runs, mode = asked()
+    groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards)
+    store = Store(FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
+    if FLAGS.dry_run:
+        print(_describe(groups, mode, store))
+        return
+    store.require_writable()
+    executed = execute(groups, store, mode, experiment.name, interrupts)
+    records = labelled(store.records({run.run_id for run in runs}), runs)
+    print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
+    for text in _failures(records):
+        print(text)
+    if records:
+        print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
+    print(f"Accuracies in %, mean over seeds [95 % Student's t interval]. Records: {store.folder}")
+
+
+def asked() -> tuple[Experiment, list[RunConfig], str]:
+    """The experiment, the runs and the mode that the flags ask for; nothing is compiled or written.
+
+    Raises:
+      UsageError: a flag names what does not exist, or a value that makes no sense.
+    """
+    if not FLAGS.experiment:
         raise UsageError(f"--experiment is missing; known: {', '.join(experiment_names())}")
     if FLAGS.shard_index >= FLAGS.num_shards:
-        raise UsageError(f"--shard_index={FLAGS.shard_index}: must be below --num_shards={FLAGS.num_shards}")
-    devices.configure()
+        raise UsageError(
+            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
+        )
     use_data_dir(FLAGS.data_dir)
     experiment, _ = load_experiment(FLAGS.experiment)
     given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
@@ -73,22 +102,13 @@ def main() -> None:
     own = [text for text in experiment.sweep if text.partition("=")[0] in _applicable(experiment) - fixed]
     cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
     runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke, FLAGS.first_seed)
-    mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
-    groups = plan(runs, mode, FLAGS.max_width)
-    store = Store(Path(FLAGS.results_dir) / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
-    if FLAGS.dry_run:
-        print(_describe(groups, mode, store))
-        return
-    store.require_writable()
-    executed = execute(groups, store, mode, experiment.name, FLAGS.shard_index, FLAGS.num_shards)
-    wanted = {run.run_id for run in runs}
-    records = store.records(wanted)
-    print(_outcome(executed, len(records) - executed, len(wanted) - len(records)))
-    for text in _failures(records):
-        print(text)
-    if records:
-        print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
-    print(f"Accuracies in %, mean over seeds [95 % Student's t interval]. Records: {store.folder}")
+    return experiment, runs, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+
+
+def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Record]:
+    """The records under the names of this command: one that was made without naming a setting may now be swept."""
+    variants = {run.run_id: canonical(run.variant) for run in runs}
+    return [{**record, "variant": variants[record["run_id"]]} for record in records]
 
 
 def _applicable(experiment: Experiment) -> set[str]:
@@ -157,8 +177,12 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
     total = sum(row[3] for row in body)
     return (
         f"{tabulate(body, head)}\n\n{total} runs in {len(body)} static groups, one compile each;"
-        f" mode {mode} on {devices.provenance()['devices']} device(s); records in {store.folder}"
+        f" mode {mode} on {devices.provenance()['devices']} device(s){_shard()}; records in {store.folder}"
     )
+
+
+def _shard() -> str:
+    return f", shard {FLAGS.shard_index} of {FLAGS.num_shards}" if FLAGS.num_shards > 1 else ""
 
 
 if __name__ == "__main__":

@@ -1,40 +1,148 @@
 """Command lines: absl flags in, one line and exit code 2 for everything that the user got wrong."""
 
+import contextlib
+import errno
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
 
 from absl import app, flags, logging
 
-from pcl.errors import UsageError
+from pcl.errors import LONGEST, UsageError, shown
+from pcl.interrupts import Interrupted
+
+CLOSED_PIPE = 141  # what a shell reports of a process that writes to a pipe nobody reads any more
 
 
 def launch(main: Callable[..., None], arguments: str = "") -> None:
     """Parse the flags, call `main`, and turn a `UsageError` or a wrong flag into one line.
 
     A command that takes arguments beside its flags says in `arguments` what they are; `main` is called with them.
+    Standard streams that are closed are as good as thrown away. Ctrl-C ends in one line and exit code 130.
     """
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
-            rest = flags.FLAGS(list(argv))
-        except flags.Error as error:
-            _fail(error)
+            rest = parsed(argv)
+        except (UsageError, flags.Error) as error:
+            _fail(one_line(error))
         if len(rest) > 1 and not arguments:
-            _fail(UsageError(f"unexpected argument '{rest[1]}'; settings are written --set name=value"))
+            _fail(f"unexpected argument '{shown(rest[1])}'; settings are written --set name=value")
         if len(rest) == 1 and arguments:
-            _fail(UsageError(f"nothing to do; name {arguments}"))
+            _fail(f"nothing to do; name {arguments}")
         return rest
 
     def guarded(argv: Sequence[str]) -> None:
         logging.set_verbosity(logging.WARNING)  # JAX reports every backend that it does not find
         try:
             main(*argv[1:])
+            sys.stdout.flush()
         except UsageError as error:
-            _fail(error)
+            _fail(one_line(error))
+        except BrokenPipeError:
+            # What is still buffered would raise again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(CLOSED_PIPE)
 
-    app.run(guarded, flags_parser=parse)
+    open_streams()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        app.run(guarded, flags_parser=parse)
+    except Interrupted as error:
+        sys.exit(128 + error.number)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(130)
 
 
-def _fail(error: Exception) -> None:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+def parsed(argv: Sequence[str]) -> list[str]:
+    """Set the flags from a command line that begins with the program's name; returns that name and the arguments.
+
+    Raises:
+      UsageError, flags.Error: a flag is unknown, or its value wrong.
+    """
+    for text in argv[1:]:
+        name = text.partition("=")[0]
+        if name.startswith("--") and len(name) > LONGEST:  # absl would look for a similar one until its stack is full
+            raise UsageError(f"unknown flag '{shown(name)}'")
+    return flags.FLAGS(list(argv))
+
+
+def open_streams() -> None:
+    """Give standard streams that are closed the null device, and let the others print any character.
+
+    Without that, Python's are None, and the numbers 0 to 2 go to the next files that are opened: what XLA prints as
+    an error would stand in a record.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (as long as the process lives)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class _Folder(flags.ArgumentParser):
+    """A `Path`, `~` being the user's home."""
+
+    def parse(self, argument: str | Path) -> Path:
+        if not str(argument).strip():
+            raise ValueError("name a folder; this one is written .")
+        named = str(argument)
+        try:
+            if named.startswith("~") and os.environ.get("HOME") == "":
+                raise RuntimeError("Python would take the root folder")
+            folder = Path(named).expanduser()
+            with contextlib.suppress(PermissionError):
+                folder.exists()
+        except RuntimeError:
+            raise ValueError("there is no such user's home; write the folder's whole name") from None
+        except OSError as error:
+            raise ValueError(f"no folder can be called that ({error.strerror})") from None
+        return folder
+
+    def flag_type(self) -> str:
+        return "folder"
+
+
+class _Names(flags.ArgumentParser):
+    """A list of names, of which none is empty."""
+
+    def parse(self, argument: str | list[str]) -> list[str]:
+        names = [name.strip() for name in argument.split(",")] if isinstance(argument, str) else argument
+        if not all(names):
+            raise ValueError("write one name, or several with commas between them")
+        return names
+
+    def flag_type(self) -> str:
+        return "comma separated list of names"
+
+
+# To define flags with: `flags.DEFINE(FOLDER, "results_dir", "results", help)`.
+FOLDER, NAMES = _Folder(), _Names()
+
+
+def one_line(error: Exception) -> str:
+    """What the command says of it; absl repeats a wrong value in full, so that its middle is left out."""
+    text = " ".join(str(error).split())
+    return shown(text, 4 * LONGEST) if isinstance(error, flags.Error) else text
+
+
+def _fail(text: str) -> NoReturn:
+    _say(f"error: {text}")
     sys.exit(2)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

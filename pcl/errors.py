@@ -2,14 +2,28 @@
 
 from collections.abc import Iterable
 
+LONGEST = 100  # characters of a user's value that a message repeats
+
 
 class UsageError(ValueError):
     """Something the user gave is wrong: the message says what, where, and what would be right."""
 
 
+def shown(value: object, longest: int = LONGEST) -> str:
+    """`value` as a message repeats it: on one line, its middle left out where it is longer than `longest`."""
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        text = f"a number of {value.bit_length():,} bits" if isinstance(value, int) else type(value).__name__
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]}…{text[-(longest // 4) :]} ({len(text):,} characters)"
+
+
 def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     """A `UsageError` for an unknown name, with the known names sorted behind it."""
-    return UsageError(f"unknown {kind} '{given}'; known: {', '.join(sorted(known))}")
+    return UsageError(f"unknown {kind} '{shown(given)}'; known: {', '.join(sorted(known))}")
 
 
 def one_of(kind: str, given: str, known: Iterable[str]) -> str:

@@ -9,13 +9,16 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import jax
 import numpy as np
 from flax import struct
 
-from pcl.errors import UsageError, unknown
+from pcl.errors import UsageError, shown, unknown
+
+INT32 = 2**31 - 1
+FLOAT32 = (2.0**-126, (2 - 2.0**-23) * 2.0**127)  # the smallest normal number and the largest one
 
 Traced = Any  # type of a traced field: a float where it is declared, an array inside a run
 
@@ -65,35 +68,52 @@ def parse(field: dataclasses.Field, text: str) -> Any:
     """
     kind: type = type(field.default)
     try:
-        value = kind(text)
+        value = kind(text) if kind is str or text.isascii() else None
     except ValueError:
         value = None
     if value is None:
         nature = "static" if is_static(field) else "traced"
+        given = shown(text)
         raise UsageError(
-            f"{field.name}={text}: {field.name} is a {nature} {kind.__name__}, as in {field.name}={field.default}"
+            f"{field.name}={given}: {field.name} is a {nature} {kind.__name__}, as in {field.name}={field.default}"
         )
+    if kind is float and value == 0 and any(digit in "123456789" for digit in text.lower().partition("e")[0]):
+        raise _beyond_float32(field, text)
     return check(field, value)
 
 
 def check(field: dataclasses.Field, value: Any) -> Any:
-    """`value` if the field admits it.
+    """`value` if the field admits it: it is of its type, in its range, and of a size that a run can hold.
+
+    Runs hold numbers of 32 bits. An integer beyond them would wrap, a float become infinite or zero.
 
     Raises:
       UsageError: otherwise.
     """
     kind: type = type(field.default)
     rules = field.metadata
+    name, given = field.name, shown(value)
     if kind is float and type(value) is int:
+        if abs(value) > FLOAT32[1]:
+            raise _beyond_float32(field, given)
         value = float(value)
     if type(value) is not kind:
-        raise UsageError(f"{field.name}={value!r}: expected {kind.__name__}, as in {field.name}={field.default}")
+        raise UsageError(f"{name}={shown(repr(value))}: expected {kind.__name__}, as in {name}={field.default}")
     if kind is str:
         if rules["choices"] and value not in rules["choices"]:
-            raise UsageError(f"{field.name}={value}: choose one of {', '.join(rules['choices'])}")
-    elif not (math.isfinite(cast(float, value)) and rules["low"] <= value <= rules["high"]):
-        raise UsageError(f"{field.name}={value}: must be finite and within [{rules['low']}, {rules['high']}]")
-    return value
+            raise UsageError(f"{name}={given}: choose one of {', '.join(rules['choices'])}")
+        return value
+    high = min(rules["high"], INT32) if kind is int else rules["high"]
+    if not (rules["low"] <= value <= high and (kind is int or math.isfinite(value))):
+        raise UsageError(f"{name}={given}: must be finite and within [{rules['low']}, {high}]")
+    if kind is float and value != 0 and not FLOAT32[0] <= abs(value) <= FLOAT32[1]:
+        raise _beyond_float32(field, given)
+    return value + 0  # -0.0 and 0.0 are one number
+
+
+def _beyond_float32(field: dataclasses.Field, text: str) -> UsageError:
+    small, large = FLOAT32
+    return UsageError(f"{field.name}={shown(text)}: runs hold float32: 0, or a size from {small:.3g} to {large:.3g}")
 
 
 def replace(config: Any, values: Mapping[str, Any]) -> Any:

@@ -5,7 +5,7 @@ a width: median over repeats of the wall time and of the CPU time of all threads
 does other work beside only the second means something); and how often the compiled program copies the covariances of
 all banks, of which there should be none but those of a night, which is seldom.
 
-    python -m scripts.bench_parallax --widths=256,1000 >> results/bench_parallax.jsonl
+    python -m scripts.bench_parallax --width=256 --width=1000 >> results/bench_parallax.jsonl
 """
 
 import json
@@ -26,7 +26,7 @@ from pcl.runner import devices
 from pcl.types import Batch, Spec, State
 
 FLAGS = flags.FLAGS
-flags.DEFINE_list("widths", ["256", "1000"], "Features that the synapses see.")
+flags.DEFINE_multi_integer("width", [256, 1000], "Features that the synapses see; several may be named.", lower_bound=1)
 flags.DEFINE_integer("samples", 1000, "Samples a measurement.", lower_bound=1)
 flags.DEFINE_integer("repeats", 5, "Measurements of each width.", lower_bound=1)
 
@@ -36,7 +36,7 @@ CLASSES, INPUTS, APART = 10, 64, 1.2
 def main() -> None:
     """Compile, live, print a line for each width."""
     devices.configure()
-    for width in map(int, FLAGS.widths):
+    for width in FLAGS.width:
         print(json.dumps(measured(width) | devices.provenance()), flush=True)
 
 

@@ -40,7 +40,7 @@ from pcl.types import Batch, Info, Learner, Prediction, Spec
 class HParams(rls.HParams):
     """Numbers of a Bayesian predictive-coding network."""
 
-    depth: int = static(0, "number of conjugate hidden layers above the code", low=0)
+    depth: int = static(0, "number of conjugate hidden layers above the code", low=0, high=1000)
     hidden_units: int = static(64, "units in each of them", low=1)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     inference_steps: int = static(20, "gradient steps on the hidden activities for each batch", low=0)

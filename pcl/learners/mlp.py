@@ -29,7 +29,7 @@ class MLPHParams:
 
     architecture: str = static("mlp", "kind of network; vgg5 reads images", choices=("mlp", "vgg5"))
     width: int = static(128, "units in each hidden layer, or channels of vgg5's first", low=1)
-    depth: int = static(2, "number of hidden layers (mlp)", low=0)
+    depth: int = static(2, "number of hidden layers (mlp)", low=0, high=1000)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     init: str = static("lecun", "initial weights; mupc: that parametrisation", choices=tuple(INITS))
     output: str = static("gaussian", "distribution of the output given the layer below", choices=OUTPUTS)

@@ -10,18 +10,43 @@ from typing import Any
 
 import jax
 
+import pcl
+from pcl.learners.guard import PRECISION, PRNG
+from pcl.runner import memory
+
 MODES = ("vmap", "map")
+# What else decides a run's numbers and could be set from outside: it is part of no identity, so it has one value.
+PINNED = {
+    "jax_enable_x64": False,
+    "jax_default_prng_impl": PRNG,
+    "jax_threefry_partitionable": True,
+    "jax_random_seed_offset": 0,
+    "jax_high_dynamic_range_gumbel": False,
+    "jax_softmax_custom_jvp": False,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_default_matmul_precision": PRECISION,
+}
 
 
 def configure() -> None:
-    """Make every core a JAX device of its own, or as many as `JAX_NUM_CPU_DEVICES` says; comes before any computation.
+    """Make every core a JAX device of its own (or so many as `JAX_NUM_CPU_DEVICES` says), and pin what decides numbers.
+
+    To be called before the first computation.
 
     On CPUs runs are mapped one after the other, so that each core lives its own share of them. Products are those of
     float32: GPUs would else round their factors to the 11 bits of TF32, of which sums over a whole life are no use.
     """
-    jax.config.update("jax_default_matmul_precision", "float32")
+    for name, value in PINNED.items():
+        jax.config.update(name, value)
     if jax.config.jax_num_cpu_devices < 1:
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+        jax.config.update("jax_num_cpu_devices", cores())
+
+
+def cores() -> int:
+    """Cores that this process may use; all of the machine's where the system does not tell (macOS, Windows)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def default_mode() -> str:
@@ -34,8 +59,7 @@ def memory_budget() -> int:
     stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(0.9 * stats["bytes_limit"])
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(0.9 * whole) // jax.local_device_count()
+    return int(0.9 * memory.available()) // jax.local_device_count()
 
 
 @functools.cache
@@ -55,13 +79,22 @@ def provenance() -> dict[str, Any]:
 
 
 def _commit() -> tuple[str, bool]:
-    """The commit of the code, and whether code that decides a run differs from it."""
-    root = Path(__file__).resolve().parents[2]
+    """The commit of the code, and whether code that decides a run differs from it.
+
+    A copy that no repository tracks has none, even inside the folder of another one: it has the version installed.
+    """
+    root = Path(pcl.__file__).resolve().parents[1]
+    # Inside a hook, say, Git's own variables name another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
-        return subprocess.run(("git", "-C", root, *arguments), capture_output=True, text=True, check=True).stdout
+        command = ("git", "-C", root, *arguments)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     try:
+        git("ls-files", "--error-unmatch", "pcl/__init__.py")
+        if Path(git("rev-parse", "--show-toplevel").strip()).resolve() != root:
+            raise FileNotFoundError(f"{root} is a folder of another repository")
         return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain", "--", "pcl", "experiments").strip())
     except (OSError, subprocess.CalledProcessError):
-        return "unknown", False
+        return f"installed {pcl.__version__}", False

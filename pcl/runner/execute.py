@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jax
-from tqdm import tqdm
 
 from pcl import learners
 from pcl.evaluation.record import log_every
 from pcl.fields import as_dict, canonical
+from pcl.interrupts import Interrupts
 from pcl.runner import devices
-from pcl.runner.program import Program, compile_group
+from pcl.runner.program import Program, compile_group, prepare, too_large
+from pcl.runner.progress import Progress
 from pcl.runner.run import probe_steps
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, static_groups
@@ -32,16 +33,18 @@ class Chunk:
     width: int
 
 
-def plan(runs: Sequence[RunConfig], mode: str, max_width: int = 0) -> list[list[Chunk]]:
-    """The chunks of each static group, from all runs and not from what is left of them.
+def plan(
+    runs: Sequence[RunConfig], mode: str, max_width: int = 0, shard_index: int = 0, num_shards: int = 1
+) -> list[list[Chunk]]:
+    """The chunks of each static group of this shard, from all its runs and not from what is left of them.
 
     The width is the smallest that needs the fewest chunks of at most `max_width` (0: the mode's default),
-    a multiple of the devices.
+    a multiple of the devices. A group of which this shard has no run is left out.
     """
     n_devices = jax.local_device_count()
     limit = max_width or DEFAULT_WIDTH[mode]
     chunks = []
-    for group in static_groups(runs):
+    for group in owned(static_groups(runs), shard_index, num_shards):
         n_chunks = -(-len(group) // limit)
         width = -(-len(group) // n_chunks)
         width = -(-width // n_devices) * n_devices
@@ -49,52 +52,66 @@ def plan(runs: Sequence[RunConfig], mode: str, max_width: int = 0) -> list[list[
     return chunks
 
 
+def owned(groups: Sequence[Sequence[RunConfig]], shard_index: int, num_shards: int) -> list[list[RunConfig]]:
+    """The runs of each group that are this shard's, groups without any left out.
+
+    Runs are dealt in the order of their ids, group after group, so that shards have equally many of each group (but
+    for one). Order of the command, cores, mode and width do not matter: shards that differ agree without talking.
+    """
+    ids = sorted(sorted(run.run_id for run in group) for group in groups)
+    owner = {run_id: place % num_shards for place, run_id in enumerate(itertools.chain(*ids))}
+    shares = [[run for run in group if owner[run.run_id] == shard_index] for group in groups]
+    return [share for share in shares if share]
+
+
 def execute(
     groups: Sequence[Sequence[Chunk]],
     store: Store,
     mode: str,
     experiment: str,
-    shard_index: int = 0,
-    num_shards: int = 1,
+    interrupts: Interrupts | None = None,
 ) -> int:
     """Run what the store does not hold yet; returns how many runs were executed.
 
     A part is written after every chunk, so that a killed process loses at most the chunk it was in.
-    Shards own every `num_shards`-th chunk of the full plan, so that they agree without talking.
+
+    Raises:
+      UsageError: settings of any group contradict each other or one run has no room (before the first is compiled),
+        or memory runs out with a single run a device.
+      Interrupted: a signal came, and the chunk in flight has been written.
     """
+    interrupts = interrupts or Interrupts()
     done = store.ids()
-    number = itertools.count()
-    missing = [
-        [
-            [run for run in chunk.runs if run.run_id not in done]
-            for chunk in group
-            if next(number) % num_shards == shard_index
-        ]
-        for group in groups
-    ]
-    total = sum(len(runs) for group in missing for runs in group)
-    with tqdm(total=total, unit="run", disable=None if total else True) as progress:
-        for group, group_missing in zip(groups, missing, strict=True):
-            todo = [runs for runs in group_missing if runs]
-            if not todo:
-                continue
+    missing = []
+    for group in groups:
+        todo = [[run for run in chunk.runs if run.run_id not in done] for chunk in group]
+        todo = [runs for runs in todo if runs]
+        if todo:
+            prepare(todo[0][0])
+            missing.append((todo, group[0].width))
+    total = sum(len(runs) for todo, _ in missing for runs in todo)
+    with Progress(total) as progress:
+        for todo, width in missing:
             config = todo[0][0]
-            progress.set_description(f"{config.learner} on {config.stream_name}: compiling")
-            program = compile_group(config, group[0].width, mode)
-            progress.set_description(f"{config.learner} on {config.stream_name}")
+            life = f"{config.learner} on {config.stream_name}"
+            interrupts.doing = progress.now(f"compiling {life}")
+            program = compile_group(config, width, mode)
+            interrupts.doing = progress.now(f"running {life}")
             while todo:
                 runs, todo[0] = todo[0][: program.width], todo[0][program.width :]
                 try:
-                    rows = _run_chunk(program, runs, experiment)
-                except jax.errors.JaxRuntimeError as error:
-                    half = program.width // (2 * jax.local_device_count()) * jax.local_device_count()
-                    if "RESOURCE_EXHAUSTED" not in str(error) or half == 0:
+                    with interrupts.chunk():
+                        store.write(_run_chunk(program, runs, experiment))
+                except (jax.errors.JaxRuntimeError, MemoryError) as error:
+                    if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
                         raise
+                    half = program.width // (2 * jax.local_device_count()) * jax.local_device_count()
+                    if half == 0:
+                        raise too_large(config, "ran") from error
                     program = compile_group(config, half, mode)
                     todo[0] = runs + todo[0]
                     continue
-                store.write(rows)
-                progress.update(len(runs))
+                progress.add(len(runs))
                 todo = [runs for runs in todo if runs]
     return total
 
@@ -162,4 +179,9 @@ def _status(diverged_at: int, by_inference: bool, stream: Stream, run: RunConfig
     bound = step_bound(stream.spec, run.hp) if step_bound else None
     if bound is None:
         return what + (f"; inference={numbers['inference']}" if "inference" in numbers else "")
-    return f"{what}; inference_lr={numbers['inference_lr']:g}, stable below {bound:.2g} at fresh weights"
+    if numbers["inference_lr"] > bound:
+        return f"{what}; inference_lr={numbers['inference_lr']:g}, stable below {bound:.2g} at fresh weights"
+    return (
+        f"{what}; weights have grown since: lr={numbers['lr']:g}, while inference_lr={numbers['inference_lr']:g} is"
+        f" below {bound:.2g}, what is stable at fresh weights"
+    )

@@ -12,9 +12,12 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from pcl import learners, streams
+from pcl.errors import UsageError
 from pcl.evaluation.record import Record
-from pcl.runner import devices
-from pcl.runner.run import make_run
+from pcl.fields import INT32, as_dict
+from pcl.learners.guard import PRNG
+from pcl.runner import devices, memory
+from pcl.runner.run import Run, make_run
 from pcl.runner.sweep import RunConfig
 from pcl.types import Data, HParams, Learner, Stream
 
@@ -50,17 +53,14 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     """Trace and compile the program of a static group once, for `width` runs at a time.
 
     Where the program would need more memory than a device has, it is compiled again, narrower.
+
+    Raises:
+      UsageError: what `prepare` raises, or a single run does not fit.
     """
-    stream, data = streams.entry(config.stream_kind).make(
-        config.stream, streams.source_of(config.stream), config.evaluation.probe_on
-    )
-    learner, _ = learners.make(config.learner, stream.spec)
-    charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
-    cost_ratio = charged if config.evaluation.charge == "flops" else None
-    run = make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
+    stream, data, learner, run = prepare(config)
 
     def seeded(seed: jax.Array, hp: HParams, data: Data) -> Record:
-        return run(jax.random.fold_in(jax.random.key(BASE_KEY), seed), hp, data)
+        return run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=PRNG), seed), hp, data)
 
     def batch(seeds: jax.Array, hps: HParams, data: Data) -> Record:
         if mode == "vmap":
@@ -74,14 +74,86 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
         jax.shard_map(batch, mesh=mesh, in_specs=(P("run"), P("run"), P()), out_specs=P("run"), check_vma=False)
     )
     start = time.perf_counter()
-    executable = sharded.lower(*_arguments([config], width), data).compile()
+    try:
+        executable = sharded.lower(*_arguments([config], width), data).compile()
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+            raise too_large(config, "is compiled") from error
+        raise
     analysis: Any = executable.memory_analysis()
-    memory = analysis.temp_size_in_bytes + analysis.argument_size_in_bytes + analysis.output_size_in_bytes
-    per_device = width // mesh.size
-    if memory > devices.memory_budget() and per_device > 1:
-        fitting = int(per_device * devices.memory_budget() / memory)
-        return compile_group(config, max(1, fitting) * mesh.size, mode)
-    return Program(stream, learner, config.hp, data, width, mode, executable, time.perf_counter() - start, memory)
+    needed = analysis.temp_size_in_bytes + analysis.argument_size_in_bytes + analysis.output_size_in_bytes
+    per_device, budget = width // mesh.size, devices.memory_budget()
+    if needed > budget:
+        if per_device == 1:
+            raise UsageError(f"{_named(config)}: one run takes {memory.text(needed)}; {_room(budget)}")
+        return compile_group(config, max(1, int(per_device * budget / needed)) * mesh.size, mode)
+    return Program(stream, learner, config.hp, data, width, mode, executable, time.perf_counter() - start, needed)
+
+
+def prepare(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
+    """Stream, its arrays, learner and run of a static group, if a single run of it has room; compiles nothing.
+
+    What is counted is a lower bound: the state, the schedule of the stream and its arrays, each once.
+
+    Raises:
+      UsageError: settings contradict each other, do not fit the source, or ask for more than there is room for.
+    """
+    make = streams.entry(config.stream_kind).make
+    try:
+        stream, data = make(config.stream, streams.source_of(config.stream), config.evaluation.probe_on)
+        learner, _ = learners.make(config.learner, stream.spec)
+        _require_short(config, stream, data)
+        key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=PRNG))
+        state = jax.eval_shape(learner.init, key, config.hp)
+        schedule = jax.eval_shape(stream.schedule, key, data)
+        charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
+        cost_ratio = charged if config.evaluation.charge == "flops" else None
+        run = make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
+    except (MemoryError, OverflowError) as error:
+        raise too_large(config, "is planned") from error
+    parts = {"state": state, "schedule": schedule, "data": data}
+    needed, largest = memory.of_arrays(parts, as_dict(config.stream) | as_dict(config.hp))
+    budget = devices.memory_budget()
+    if needed > budget:
+        raise UsageError(
+            f"{_named(config)}: one run takes at least {memory.text(needed)}, most of it {largest}; {_room(budget)}"
+        )
+    return stream, data, learner, run
+
+
+def too_large(config: RunConfig, when: str) -> UsageError:
+    """A `UsageError` for a group that ran out of memory with a single run a device."""
+    return UsageError(f"{_named(config)}: memory ran out while it {when}; {_room(devices.memory_budget())}")
+
+
+def _named(config: RunConfig) -> str:
+    return f"{config.learner} on {config.stream_name}"
+
+
+def _room(budget: int) -> str:
+    n = jax.local_device_count()
+    shared = f" (nine tenths of what there is, shared by {n} cores: fewer cores have more each)" if n > 1 else ""
+    return f"a device has {memory.text(budget)}{shared}; make sizes smaller"
+
+
+def _require_short(config: RunConfig, stream: Stream, data: Data) -> None:
+    """Steps and samples are counted in int32, and are laid out on the host before anything is compiled."""
+    batch = config.stream.batch
+    samples = stream.steps * batch
+    if samples > INT32:
+        raise UsageError(
+            f"{config.stream_name} with batch={batch}: {samples:,} samples in {stream.steps:,} steps;"
+            f" streams of more than {INT32:,} samples cannot be numbered"
+        )
+    # Where to probe at each step; the number of each probe; the sample in each row, where samples are those of arrays.
+    host = 24 * stream.steps + 100 * (stream.steps // config.evaluation.probe_every)
+    host += 16 * samples if jax.tree.leaves(data) else 0
+    room = int(0.9 * memory.available())
+    if host > room:
+        raise UsageError(
+            f"{config.stream_name} with batch={batch}: the plan of {samples:,} samples in {stream.steps:,} steps takes"
+            f" at least {memory.text(host)} of {memory.text(room)}: make the stream shorter"
+        )
 
 
 def _arguments(runs: Sequence[RunConfig], width: int) -> tuple[np.ndarray, HParams]:

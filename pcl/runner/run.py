@@ -98,6 +98,7 @@ def make_run(
     probing = (slot > 0) * (1 + whole)
     every = log_every(stream.steps, log_bins)
 
+    @pinned
     def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Record:
         stream_key, learner_key = jax.random.split(key)
         world, steps, layout = stream.schedule(stream_key, data)
@@ -196,7 +197,7 @@ def make_run(
             inference_diverged=inference_diverged,
         )
 
-    return pinned(run)
+    return run
 
 
 def _log(lesson: Batch, batch: Batch, prediction: Prediction, info: Info, layout: Layout) -> dict[str, Array]:

@@ -1,18 +1,21 @@
 """From an experiment and `--set` values to resolved configurations, run ids and static groups."""
 
 import dataclasses
+import functools
 import hashlib
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pcl import learners, streams
-from pcl.errors import UsageError, unknown
-from pcl.fields import as_dict, canonical, fields, is_static, parse, replace
+from pcl.errors import UsageError, shown, unknown
+from pcl.fields import INT32, as_dict, canonical, fields, is_static, parse, replace
 from pcl.runner.experiment import Evaluation, Experiment
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
 SCHEMA = 2
+MOST_RUNS = 100_000  # of one command: planning them takes a quarter of a minute
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +29,7 @@ class RunConfig:
     hp: Any
     evaluation: Evaluation
     seed: int
-    variant: Mapping[str, Any] = dataclasses.field(compare=False)  # what is swept or differs from the experiment
+    variant: Mapping[str, Any] = dataclasses.field(compare=False)  # what is swept, by the experiment or the command
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -41,7 +44,7 @@ class RunConfig:
             "seed": self.seed,
         }
 
-    @property
+    @functools.cached_property
     def run_id(self) -> str:
         """A hash of the identity: it does not depend on the sweep, its order or the machine."""
         return hashlib.sha256(canonical(self.identity).encode()).hexdigest()[:16]
@@ -60,26 +63,28 @@ def parse_settings(grid: Sequence[str], zipped: Sequence[str]) -> list[dict[str,
     """Texts `name=value,value` to cells: the product of `grid` with the rows of `zipped`.
 
     Raises:
-      UsageError: a text has no name or value, a name comes twice, zipped values differ in number.
+      UsageError: a text has no name or value, a name comes twice, zipped values differ in number, or the product
+        has more than `MOST_RUNS` cells.
     """
     parsed: dict[str, list[str]] = {}
     for text in (*grid, *zipped):
         name, _, values = text.partition("=")
         if not name or not all(value.strip() for value in values.split(",")):
-            raise UsageError(f"--set {text}: write name=value or name=value,value,…")
+            raise UsageError(f"--set {shown(text)}: write name=value or name=value,value,…")
         if name in parsed:
-            raise UsageError(f"--set {text}: {name} is set twice; write all its values behind one comma list")
+            raise UsageError(f"--set {shown(text)}: {name} is set twice; write all its values behind one comma list")
         parsed[name] = [value.strip() for value in values.split(",")]
     zip_names = [text.partition("=")[0] for text in zipped]
     lengths = {name: len(parsed[name]) for name in zip_names}
     if len(set(lengths.values())) > 1:
-        raise UsageError(f"--zip needs equally many values each; got {lengths}")
+        raise UsageError(f"--zip needs equally many values each; got {shown(lengths)}")
     axes: list[list[dict[str, str]]] = [
         [{name: value} for value in values] for name, values in parsed.items() if name not in zip_names
     ]
     if zip_names:
         rows = zip(*(parsed[name] for name in zip_names), strict=True)
         axes.append([dict(zip(zip_names, row, strict=True)) for row in rows])
+    _require_few(math.prod(len(axis) for axis in axes), "the grid of --set and --zip has")
     return [{k: v for part in cell for k, v in part.items()} for cell in itertools.product(*axes)]
 
 
@@ -98,15 +103,16 @@ def resolve(
     once for all its values. Empty names mean all of the experiment's.
 
     Raises:
-      UsageError: a name is unknown, or a setting belongs to nothing that was chosen.
+      UsageError: a name is unknown, a setting belongs to nothing that was chosen, a seed is beyond the 32 bits of
+        the store, or there are more than `MOST_RUNS` runs.
     """
     seeds = seeds if seeds is not None else (experiment.smoke_seeds if smoke else experiment.seeds)
-    if seeds < 1:
-        raise UsageError(f"--seeds={seeds}: must be at least 1")
+    _check_seeds(first_seed, seeds)
     for name in stream_names:
         if name not in experiment.streams:
             raise unknown(f"stream of {experiment.name}", name, experiment.streams)
-    swept = {text.partition("=")[0] for text in experiment.sweep}
+    lives = len(stream_names or experiment.streams) * len(learner_names or experiment.learners) * len(cells)
+    _require_few(lives * seeds, f"{lives} configurations with {seeds} seeds each are")
     runs: dict[str, RunConfig] = {}
     used: set[str] = set()
     known: set[str] = set()
@@ -123,12 +129,7 @@ def resolve(
                 given = [{k: parse(fields(c)[k], v) for k, v in _of(c, cell).items()} for c in base]
                 stream, hp, evaluation = (replace(c, g) for c, g in zip(base, given, strict=True))
                 used |= {name for g in given for name in g}
-                variant = {
-                    name: value
-                    for config, values in zip(base, given, strict=True)
-                    for name, value in values.items()
-                    if name in swept or value != as_dict(config)[name]
-                }
+                variant = {name: value for values in given for name, value in values.items()}
                 for seed in range(first_seed, first_seed + seeds):
                     run = RunConfig(stream_name, spec.kind, stream, learner, hp, evaluation, seed, variant)
                     runs.setdefault(run.run_id, run)
@@ -147,6 +148,21 @@ def static_groups(runs: Sequence[RunConfig]) -> list[list[RunConfig]]:
     for run in runs:
         groups.setdefault(run.static, []).append(run)
     return list(groups.values())
+
+
+def _check_seeds(first: int, seeds: int) -> None:
+    """Seeds are int32 in the store and uint32 in the generator."""
+    if seeds < 1:
+        raise UsageError(f"--seeds={shown(seeds)}: must be at least 1")
+    if first < 0 or first + seeds - 1 > INT32:
+        raise UsageError(
+            f"--first_seed={shown(first)} with --seeds={shown(seeds)}: all seeds must be within [0, {INT32}]"
+        )
+
+
+def _require_few(runs: int, what: str) -> None:
+    if runs > MOST_RUNS:
+        raise UsageError(f"{what} {shown(runs)} runs; at most {MOST_RUNS:,} in one command: name fewer values or seeds")
 
 
 def _of(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Load:
     """Settings of a load; all are static."""
 
     source: str = static("noise", "where the inputs come from; noise is Gaussian", choices=("noise", *SOURCES))
-    groups: int = static(10, "groups of pairs, one after the other", low=1)
+    groups: int = static(10, "groups of pairs, one after the other", low=1, high=100_000)
     pairs: int = static(20, "pairs in each group", low=1)
     labels: int = static(10, "labels that are drawn from", low=2)
     repeats: int = static(10, "times that each pair is shown while it is its group's turn", low=1)

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from pcl.errors import UsageError
 from pcl.evaluation.summary import summarise
 from pcl.runner import execute as execution
 from pcl.runner import program
@@ -96,15 +97,48 @@ def test_lost_parts_are_executed_again_to_the_same_bits(store):
     assert facts(store) == whole
 
 
-def test_shards_share_the_chunks_and_together_do_everything(tmp_path, store):
-    groups = plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=10), "map", max_width=2)
-    execute(groups, store, "map", "trial")
+def test_shards_share_the_runs_and_together_do_everything(tmp_path, store):
+    runs = resolve(EXPERIMENT, learner_names=["ncm"], seeds=10)
+    execute(plan(runs, "map", 2), store, "map", "trial")
     sharded = Store(tmp_path / "sharded", "trial")
     sharded.require_writable()
-    counts = [execute(groups, sharded, "map", "trial", index, 3) for index in range(3)]
-    assert min(counts) > 0
-    assert sum(counts) == 10
+    assert [execute(plan(runs, "map", 2, index, 3), sharded, "map", "trial") for index in range(3)] == [4, 3, 3]
     assert facts(sharded) == facts(store)
+
+
+def shares(runs, num_shards, mode="map", max_width=0):
+    """The ids that each shard's plan holds."""
+    plans = [plan(runs, mode, max_width, index, num_shards) for index in range(num_shards)]
+    return [{run.run_id for group in groups for chunk in group for run in chunk.runs} for groups in plans]
+
+
+def test_a_shard_owns_the_same_runs_on_any_machine(monkeypatch):
+    """17 seeds, one shard planned on one core and one on two, in other modes and widths: each run has one owner."""
+    runs = resolve(EXPERIMENT, seeds=17)
+    reference = shares(runs, 2)
+    assert not reference[0] & reference[1]
+    assert reference[0] | reference[1] == {run.run_id for run in runs}
+    for cores, mode, max_width in ((1, "map", 0), (1, "vmap", 3), (2, "map", 5), (64, "vmap", 0)):
+        monkeypatch.setattr(execution.jax, "local_device_count", lambda cores=cores: cores)
+        assert shares(runs, 2, mode, max_width) == reference
+        assert shares(list(reversed(runs)), 2, mode, max_width) == reference
+
+
+def test_no_shard_is_idle_beside_one_that_has_two_runs():
+    assert [len(share) for share in shares(resolve(EXPERIMENT, learner_names=["ncm"], seeds=15), 3)] == [5, 5, 5]
+    # Groups of one run each: dealing goes on from group to group.
+    widths = parse_settings(["width=1,2,3,4,5,6"], [])
+    assert [len(share) for share in shares(resolve(EXPERIMENT, widths, ["pcn"], seeds=1), 3)] == [2, 2, 2]
+    assert plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=1), "map", 0, 1, 2) == []
+
+
+def test_nothing_is_executed_where_a_later_group_cannot_be(store):
+    """The learner of the second group contradicts itself; the first is not run before that is said."""
+    runs = resolve(EXPERIMENT, learner_names=["ncm"], seeds=1)
+    runs += resolve(EXPERIMENT, parse_settings(["inference=ipc", "halt=gradient"], []), ["pcn"], seeds=1)
+    with pytest.raises(UsageError, match="inference=ipc learns at every step"):
+        execute(plan(runs, "map"), store, "map", "trial")
+    assert store.parts() == []
 
 
 def test_widths_are_multiples_of_the_devices_and_chunks_are_even():
@@ -142,6 +176,21 @@ def test_running_out_of_memory_halves_the_width_and_tries_again(store, monkeypat
     assert len(store.records()) == 8
 
 
+def test_one_run_that_never_fits_is_said_in_one_line(store, monkeypatch):
+    def exhausted(compiled, runs, experiment):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    groups = plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=1), "map")
+    monkeypatch.setattr(execution, "_run_chunk", exhausted)
+    with pytest.raises(UsageError, match="ncm on s: memory ran out while it ran; a device has"):
+        execute(groups, store, "map", "trial")
+    chunk = groups[0][0]
+    needed = program.compile_group(chunk.runs[0], chunk.width, "map").memory
+    monkeypatch.setattr(program.devices, "memory_budget", lambda: needed - 1)
+    with pytest.raises(UsageError, match=r"^ncm on s: one run takes \S+ [KM]iB; a device has .*; make sizes smaller$"):
+        program.compile_group(chunk.runs[0], chunk.width, "map")
+
+
 def test_a_stream_of_recurring_contexts_is_stored_with_its_revisits_and_measured(store):
     recurring = StreamSpec("contexts", {"contexts": 2, "visits": 4, "dwell": 100, "batch": 50})
     experiment = dataclasses.replace(
@@ -156,6 +205,10 @@ def test_a_stream_of_recurring_contexts_is_stored_with_its_revisits_and_measured
     assert acc.mean == pytest.approx(100 * np.mean([r["probe_accuracy"][-1] for r in records]))
 
 
+GROWN = (
+    r"inference diverged at step \d+: it raised the energy; weights have grown since: lr=1e\+06, while inference_lr=0.1"
+    r" is below 0\.\d+, what is stable at fresh weights"
+)
 RISES = "inference diverged at step 0: it raised the energy; "
 
 
@@ -166,8 +219,9 @@ RISES = "inference diverged at step 0: it raised the energy; "
         ("vmap", ["inference_lr=0.1,1e30"], RISES + r"inference_lr=1e\+30, stable below 0\.\d+ at fresh weights"),
         ("map", ["inference_lr=0.03,30", "inference=adam"], RISES + "inference=adam"),
         ("vmap", ["lr=0.01,1e30", "optimiser=sgd"], r"diverged at step \d"),
+        ("map", ["lr=0.01,1e6", "optimiser=sgd"], GROWN),
     ],
-    ids=["finite", "infinite", "without a bound", "weights"],
+    ids=["finite", "infinite", "without a bound", "weights", "grown weights"],
 )
 def test_a_run_that_diverges_is_a_record_with_a_status_and_harms_no_other(tmp_path, mode, settings, status):
     """Three steps of a rate that is too large leave finite numbers. The run beside it is as it is alone, to the bit."""

@@ -1,5 +1,7 @@
 """Resolution: who gets which setting, what a run's identity is, what is compiled together."""
 
+import dataclasses
+
 import pytest
 
 from pcl import learners, streams
@@ -61,10 +63,41 @@ def test_identity_does_not_depend_on_the_sweep_but_on_every_number():
     assert len({ids(runs)[0] for runs in changed} | set(ids(alone))) == 4
 
 
-def test_naming_a_default_is_the_default():
+def test_naming_a_default_is_the_same_run_under_that_name():
     assert ids(resolve(EXPERIMENT, parse_settings(["width=8"], []), ["pcn"])) == ids(resolve(EXPERIMENT, [{}], ["pcn"]))
-    assert resolve(EXPERIMENT, parse_settings(["width=8"], []))[0].variant == {}
-    assert resolve(EXPERIMENT, parse_settings(["width=9"], []))[0].variant == {"width": 9}
+    assert resolve(EXPERIMENT)[0].variant == {}
+    swept = resolve(EXPERIMENT, parse_settings(["width=8,9", "batch=10"], []), ["pcn"], ["a"], 1)
+    assert [run.variant for run in swept] == [{"batch": 10, "width": 8}, {"batch": 10, "width": 9}]
+    # 0.003 is pcn's own rate: its row is named like those beside it.
+    rates = resolve(EXPERIMENT, parse_settings(["lr=0.001,0.003,0.01"], []), ["pcn"], ["a"], 1)
+    assert [run.variant for run in rates] == [{"lr": 0.001}, {"lr": 0.003}, {"lr": 0.01}]
+    assert ids(rates)[1] == ids(resolve(EXPERIMENT, [{}], ["pcn"], ["a"], 1))[0]
+
+
+def test_a_swept_default_of_the_experiment_is_named():
+    cells = parse_settings(("width=8,16",), [])
+    experiment = dataclasses.replace(EXPERIMENT, sweep=("width=8,16",))
+    assert [run.variant for run in resolve(experiment, cells, ["pcn"], ["a"], 1)] == [{"width": 8}, {"width": 16}]
+
+
+@pytest.mark.parametrize(
+    ("first", "seeds", "right"),
+    [(0, 1, True), (2**31 - 1, 1, True), (2**31 - 2, 2, True), (2**31 - 1, 2, False), (2**31, 1, False)],
+)
+def test_a_seed_fits_the_store_and_the_generator(first, seeds, right):
+    if right:
+        assert resolve(EXPERIMENT, [{}], ["ncm"], ["a"], seeds, first_seed=first)[-1].seed == first + seeds - 1
+    else:
+        with pytest.raises(UsageError, match=rf"--first_seed={first} with --seeds={seeds}: all seeds .* 2147483647\]"):
+            resolve(EXPERIMENT, [{}], ["ncm"], ["a"], seeds, first_seed=first)
+
+
+def test_more_runs_than_can_be_planned_are_refused_before_they_are_counted_out():
+    values = ",".join(map(str, range(1, 400)))
+    with pytest.raises(UsageError, match=r"the grid of --set and --zip has 159201 runs; at most 100,000"):
+        parse_settings([f"lr={values}", f"width={values}"], [])
+    with pytest.raises(UsageError, match=r"4 configurations with 25001 seeds each are 100004 runs; at most 100,000"):
+        resolve(EXPERIMENT, seeds=25_001)
 
 
 def test_seeds_and_traced_numbers_share_a_program_static_ones_do_not():

@@ -46,7 +46,7 @@ METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 _given: Path | None = None
 
 
-def use_data_dir(folder: str | None) -> None:
+def use_data_dir(folder: str | Path | None) -> None:
     """Read raw files below `folder` from now on; None: below the environment's PCL_DATA_DIR, if any.
 
     To be called before the first source is loaded: `source` keeps what it has.
@@ -55,7 +55,7 @@ def use_data_dir(folder: str | None) -> None:
       UsageError: there is no such folder, or it cannot be read.
     """
     global _given
-    _given = _existing("--data_dir", folder) if folder is not None else None
+    _given = _existing("--data_dir", str(folder)) if folder is not None else None
 
 
 def data_dir() -> Path | None:

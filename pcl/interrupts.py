@@ -1,0 +1,117 @@
+"""Signals that end a command: the chunk in flight is finished and written, and nothing else is waited for.
+
+Python runs the handlers of signals in the main thread, between two of its own instructions. XLA compiles and computes
+for minutes in one of them, and an exception that comes out of it in the middle brings the process down. So the work is
+done by a thread of its own, and the main thread does nothing but listen.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NoReturn
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+STACK = 2**26  # bytes: macOS gives a thread half a megabyte, and tracing goes deep
+
+
+class Interrupted(BaseException):
+    """The chunk in flight has been written, and the signal that came meanwhile says to end."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
+class Interrupts:
+    """What the thread that works tells the one that listens."""
+
+    def __init__(self) -> None:
+        self.doing = "planning"
+        self._number = 0
+        self._in_flight = False
+        self._lock = threading.RLock()  # a handler may be interrupted by a handler
+
+    @contextlib.contextmanager
+    def chunk(self) -> Iterator[None]:
+        """What happens in here is finished in spite of a first signal.
+
+        Raises:
+          Interrupted: a signal has come meanwhile, behind the block.
+        """
+        with self._lock:
+            self._in_flight = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight = False
+        if self._number:
+            raise Interrupted(self._number)
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        with self._lock:
+            first, waits = not self._number, self._in_flight
+            self._number = number
+        if first and waits:
+            _say(f"{name} while {self.doing}: the chunk in flight is finished and written first; once more gives it up")
+        elif first:
+            _leave(number, f"{name} while {self.doing}: given up; what is finished is kept, the same command goes on")
+        else:
+            _leave(number, f"{name}: the chunk in flight is given up; what is finished is kept")
+
+
+def leave_at_once() -> None:
+    """From now on Ctrl-C ends the process in one line: for the seconds in which a command imports what it needs."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda number, frame: _leave(number, "SIGINT while starting: nothing was begun"))
+
+
+def listen(work: Callable[[Interrupts], None]) -> None:
+    """`work` in a thread of its own until it ends, with whatever it raises.
+
+    A signal that was ignored before (as by nohup) stays ignored. To be called from the main thread.
+
+    Raises:
+      Interrupted: a signal came, and the chunk in flight has been finished.
+    """
+    interrupts, raised = Interrupts(), []
+
+    def guarded() -> None:
+        try:
+            work(interrupts)
+        except BaseException as error:  # given on to whoever listens
+            raised.append(error)
+
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupts._heard) for number in heard}
+    whole = threading.stack_size(STACK)
+    worker = threading.Thread(target=guarded, name="work")
+    try:
+        worker.start()
+        threading.stack_size(whole)
+        while worker.is_alive():
+            worker.join(0.5)  # on Windows a wait without end would not hear Ctrl-C
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if raised:
+        raise raised[0]
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        print(f"\n{text}" if sys.stderr.isatty() else text, file=sys.stderr, flush=True)  # below the bar
+
+
+def _leave(number: int, text: str) -> NoReturn:
+    """End at once, without waiting for XLA or taking anything from under it."""
+    _say(text)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(128 + number)
