@@ -98,12 +98,12 @@ class HParams(mlp.MLPHParams):
 
 
 class PCNState(NamedTuple):
-    """Weights, the optimiser's memory, each layer's error variance (None for identity precision), and what limits steps."""
+    """Weights, the optimiser's memory, each layer's error variance (None: identity precision), and a step's limit."""
 
     network: Network
     optimiser: tuple[optax.OptState, ...]
     variance: tuple[Array | None, ...]
-    directions: Directions | None
+    directions: Directions | None  # see `steps`
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
@@ -119,9 +119,10 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 def step_bound(spec: Spec, hp: HParams) -> float | None:
     """The largest `inference_lr` that is stable at fresh weights, on inputs of unit variance, at any precision.
 
-    None for rules other than gradient descent, with or without momentum, of which no bound is known here.
+    None for rules other than gradient descent, with or without momentum, of which no bound is known here, and where
+    the step is limited: then it is stable at any `inference_lr`.
     """
-    if hp.inference not in ("gd", "momentum"):
+    if hp.inference not in ("gd", "momentum") or hp.step_limit == "curvature":
         return None
     keys = jax.random.split(jax.random.key(0))
     network = mlp.network(spec, keys[0], hp)
@@ -158,8 +159,7 @@ def make(spec: Spec) -> Learner:
         gains = tuple(precision.inverse(v) for v in state.variance)
         problem = Problem(state.network, x, top, precision=gains, output=hp.output)
         momentum = hp.inference_momentum if hp.inference == "momentum" else 0.0
-        stable, directions = steps.limit(state.network, state.directions, hp, hp.output, momentum)
-        directions = jax.tree.map(lambda new, old: jnp.where(weight.any(), new, old), directions, state.directions)
+        stable, directions = steps.limit(state.network, state.directions, weight.any(), hp, hp.output, momentum)
         hp = hp.replace(inference_lr=stable)
         ended, settled, raw, learned = _learn(problem, tuple(z), logits, weight, state, hp)
         variance = tuple(

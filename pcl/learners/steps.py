@@ -6,7 +6,9 @@ A fixed step has no lasting margin: weights grow as they are learned, and the cu
 from typing import Any
 
 import jax.numpy as jnp
+from jax import Array
 from jax.typing import ArrayLike
+from jaxtyping import Bool
 
 from pcl.fields import Traced, static, traced
 from pcl.network import stability
@@ -34,11 +36,17 @@ def start(network: Network, input_shape: tuple[int, ...], limited: bool) -> Dire
 
 
 def limit(
-    network: Network, directions: Directions | None, hp: Any, output: str = "gaussian", momentum: ArrayLike = 0.0
+    network: Network,
+    directions: Directions | None,
+    teaches: Bool[Array, ""],
+    hp: Any,
+    output: str = "gaussian",
+    momentum: ArrayLike = 0.0,
 ) -> tuple[Traced, Directions | None]:
-    """The step at identity precision on the present weights, and what is kept when they have been learned from."""
+    """The step on the present weights, at identity precision, and what is kept (as it was, where nothing is taught)."""
     if directions is None:
         return hp.inference_lr, None
     s, moved = stability.stretch(network, directions)
     stable = 2 * (1 + momentum) / stability.curvature(s, output)
-    return jnp.minimum(hp.inference_lr, hp.step_share * stable), moved
+    kept = tuple(jnp.where(teaches, new, old) for new, old in zip(moved, directions, strict=True))
+    return jnp.minimum(hp.inference_lr, hp.step_share * stable), kept
