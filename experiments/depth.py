@@ -14,7 +14,7 @@ from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 EXPERIMENT = Experiment(
     name="depth",
     streams={"digits": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5, "batch": 32})},
-    learners={"pcn": {"width": 32, "depth": 64, "inference_steps": 64, "inference_lr": 0.3}},
+    learners={"pcn": {"width": 32, "depth": 64, "inference_steps": 64, "inference_lr": 0.3, "step_share": 0.9}},
     seeds=3,
     evaluation=Evaluation(probe_every=1000, log_bins=10, probe_on="validation"),
     sweep=("init=lecun,mupc", "lr=0.003,0.01,0.03"),

@@ -26,7 +26,7 @@ NETWORK = {
 EXPERIMENT = Experiment(
     name="pc_conv",
     streams={"cifar10": StreamSpec("split", {"source": "cifar10", "order": "iid", "passes": PASSES, "batch": BATCH})},
-    learners={"pcn": NETWORK | {"inference_steps": 12, "inference_lr": 0.1}, "backprop": NETWORK},
+    learners={"pcn": NETWORK | {"inference_steps": 12, "inference_lr": 0.1, "step_share": 0.9}, "backprop": NETWORK},
     seeds=5,
     evaluation=Evaluation(probe_every=100_000, log_bins=50),
     sweep=("nudge=none,positive,negative,centred",),

@@ -38,7 +38,7 @@ def network(samples: int) -> dict[str, object]:
 
 
 # Small steps of the activities: on validation samples of MNIST, 12 steps of 0.3 lost accuracy again in a fourth pass.
-PCN = {"inference_steps": 8, "inference_lr": 0.1, "beta": 0.1, "lr": 0.0005}
+PCN = {"inference_steps": 8, "inference_lr": 0.1, "step_share": 0.9, "beta": 0.1, "lr": 0.0005}
 
 
 def learners(samples: int) -> dict[str, dict[str, object]]:

@@ -24,14 +24,15 @@ from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl.fields import Traced, static, traced
-from pcl.learners import features, rls
+from pcl.learners import features, rls, steps
 from pcl.learners.inputs import mean_weights, targets, teaching_rows
 from pcl.network import synapse
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.covariance import covariance, synapse_flops
 from pcl.network.energy import Problem, energy, feedforward
 from pcl.network.inference import rose, settle
-from pcl.network.layers import Dense
+from pcl.network.layers import Dense, Network
+from pcl.network.stability import Directions
 from pcl.network.synapse import Noise, Synapses
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -44,18 +45,21 @@ class HParams(rls.HParams):
     hidden_units: int = static(64, "units in each of them", low=1)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     inference_steps: int = static(20, "gradient steps on the hidden activities for each batch", low=0)
-    inference_lr: Traced = traced(0.1, "step size of the activities", low=0)
+    inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)
+    step_limit: str = steps.step_limit()
+    step_share: Traced = steps.step_share(0.9)
     target_noise: Traced = traced(0.1, "expected variance of the targets' noise before anything is seen", low=1e-12)
     drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: the world stands still)", low=0)
 
 
 class State(NamedTuple):
-    """The code, the synapses of each layer (the target's last), the target's noise, and the inferred drift."""
+    """The code, the synapses of each layer (the target's last), the target's noise, the drift, and a step's limit."""
 
     code: Any
     layers: tuple[Synapses, ...]
     noise: Noise
     drift: Float[Array, ""]  # running mean of the process noise that would explain each batch
+    directions: Directions | None  # see `steps`
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
@@ -81,7 +85,9 @@ def make(spec: Spec) -> Learner:
         means.append(jnp.zeros((sizes[-1], outputs)))
         layers = tuple(Synapses(w, _form(len(w), hp).init(len(w), hp.ridge)) for w in means)
         code = features.init(code_key, spec, hp)
-        return State(code, layers, synapse.noise_prior(outputs, hp.target_noise), jnp.zeros(()))
+        network = _network(layers, hp.activation)
+        directions = steps.start(network, (sizes[0],), hp.step_limit == "curvature")
+        return State(code, layers, synapse.noise_prior(outputs, hp.target_noise), jnp.zeros(()), directions)
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         return answer(*_believed(state, _forward(state, features.encode(state.code, x, hp), hp)[-1], hp))
@@ -99,9 +105,10 @@ def make(spec: Spec) -> Learner:
         y_BC, teaches_B = targets(batch, spec), teaching_rows(batch)
         below = _forward(state, features.encode_batch(state.code, batch, hp), hp)
         mean_BC, variance_BC, leverage_B = _believed(state, below[-1], hp)
-        problem, weight = _problem(state.layers, below[0], y_BC, hp.activation), mean_weights(batch)
+        problem, weight = Problem(_network(state.layers, hp.activation), below[0], y_BC), mean_weights(batch)
         start = feedforward(problem)
-        settled = settle(problem, start, optax.sgd(hp.inference_lr), hp.inference_steps)
+        rate, directions = steps.limit(problem.network, state.directions, teaches_B.any(), hp)
+        settled = settle(problem, start, optax.sgd(rate), hp.inference_steps)
         z = settled.z
         codes = (below[0], *(_code(z_l, hp) for z_l in z))
         learned, innovations = zip(
@@ -127,7 +134,7 @@ def make(spec: Spec) -> Learner:
             residual=weight @ jnp.where(teaches_B, settled.residual, 0.0) if z else None,
             risen=rose(weight @ energy(problem, start), weight @ energy(problem, z)) if z else None,
         )
-        return State(state.code, (*learned[:-1], last), noise, drift), info
+        return State(state.code, (*learned[:-1], last), noise, drift, directions), info
 
     return features.developing(Learner(init, predict, update))
 
@@ -163,8 +170,7 @@ def _forward(state: State, phi_BD: Float[Array, "B D"], hp: HParams) -> list[Arr
     return below
 
 
-def _problem(layers: tuple[Synapses, ...], code_BD: Float[Array, "B D"], y_BC: Array, activation: str) -> Problem:
-    """The energy above, to settle by gradient descent: every layer but the lowest reads [f(z), 1]."""
+def _network(layers: tuple[Synapses, ...], activation: str) -> Network:
+    """The energy's layers, to settle by gradient descent: every one but the lowest reads [f(z), 1]."""
     first, *above = layers
-    network = Dense(first.w), *(Dense(layer.w[:-1], layer.w[-1], inner=activation) for layer in above)
-    return Problem(network, code_BD, y_BC)
+    return Dense(first.w), *(Dense(layer.w[:-1], layer.w[-1], inner=activation) for layer in above)

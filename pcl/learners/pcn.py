@@ -22,7 +22,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
-from pcl.learners import mlp
+from pcl.learners import mlp, steps
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.network import flops as counts
 from pcl.network import precision, stability
@@ -34,6 +34,7 @@ from pcl.network.inference import HALTS, Halt, Settled, rose, settle
 from pcl.network.layers import Network, forward
 from pcl.network.oracles import settle_errors
 from pcl.network.plasticity import hebbian_update
+from pcl.network.stability import Directions
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
@@ -68,6 +69,7 @@ RULES: dict[str, Rule] = {
     "gauss_newton": lambda problem, z, hp: gauss_newton(problem, z, hp.inference_steps, _halt(hp)),
     "epc": lambda problem, z, hp: settle_errors(problem, optax.sgd(_rate(problem, hp)), hp.inference_steps),
 }
+LIMITED = ("gd", "momentum", "ipc")  # rules whose step the curvature limits
 FLOPS = {"ipc": counts.incremental, "gauss_newton": counts.gauss_newton, "conjugate": counts.conjugate}
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 
@@ -83,7 +85,9 @@ class HParams(mlp.MLPHParams):
         choices=(*RULES, "ipc"),
     )
     inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
-    inference_lr: Traced = traced(0.1, "step size of the activities", low=0)
+    inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)
+    step_limit: str = steps.step_limit()
+    step_share: Traced = steps.step_share(0.1)
     inference_momentum: Traced = traced(0.5, "share of the last activity step that is kept (momentum)", low=0, high=1)
     halt: str = static("fixed", "what ends a sample's inference before its last step", choices=HALTS)
     tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0)
@@ -94,11 +98,12 @@ class HParams(mlp.MLPHParams):
 
 
 class PCNState(NamedTuple):
-    """Weights, the optimiser's memory, and each layer's error variance (None for identity precision)."""
+    """Weights, the optimiser's memory, each layer's error variance (None: identity precision), and a step's limit."""
 
     network: Network
     optimiser: tuple[optax.OptState, ...]
     variance: tuple[Array | None, ...]
+    directions: Directions | None  # see `steps`
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
@@ -114,9 +119,10 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 def step_bound(spec: Spec, hp: HParams) -> float | None:
     """The largest `inference_lr` that is stable at fresh weights, on inputs of unit variance, at any precision.
 
-    None for rules other than gradient descent, with or without momentum, of which no bound is known here.
+    None for rules other than gradient descent, with or without momentum, of which no bound is known here, and where
+    the step is limited: then it is stable at any `inference_lr`.
     """
-    if hp.inference not in ("gd", "momentum"):
+    if hp.inference not in ("gd", "momentum") or hp.step_limit == "curvature":
         return None
     keys = jax.random.split(jax.random.key(0))
     network = mlp.network(spec, keys[0], hp)
@@ -141,7 +147,8 @@ def make(spec: Spec) -> Learner:
         variance = [precision.unit_variance(hp.precision, shape) for shape in shapes]
         if hp.output != "gaussian":
             variance[-1] = None
-        return PCNState(network, optimiser, tuple(variance))
+        limited = hp.step_limit == "curvature" and hp.inference in LIMITED
+        return PCNState(network, optimiser, tuple(variance), steps.start(network, spec.input_shape, limited))
 
     def update(state: PCNState, batch: Batch, hp: HParams) -> tuple[PCNState, Info]:
         x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
@@ -151,6 +158,9 @@ def make(spec: Spec) -> Learner:
         top = jnp.where(teaches[:, None], y, output_mean(hp.output, logits))
         gains = tuple(precision.inverse(v) for v in state.variance)
         problem = Problem(state.network, x, top, precision=gains, output=hp.output)
+        momentum = hp.inference_momentum if hp.inference == "momentum" else 0.0
+        stable, directions = steps.limit(state.network, state.directions, weight.any(), hp, hp.output, momentum)
+        hp = hp.replace(inference_lr=stable)
         ended, settled, raw, learned = _learn(problem, tuple(z), logits, weight, state, hp)
         variance = tuple(
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
@@ -166,7 +176,7 @@ def make(spec: Spec) -> Learner:
             residual=jnp.where(teaches, settled.residual, 0.0).sum() / rows,
             risen=rose(before, after),
         )
-        return PCNState(*learned, variance), info
+        return PCNState(*learned, variance, directions), info
 
     def predict(state: PCNState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         return mlp.predict(spec, state.network, x)

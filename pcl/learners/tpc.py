@@ -18,10 +18,13 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
+from pcl.learners import steps
 from pcl.learners.inputs import masked_vectors, mean_weights, targets, teaching_rows, vectors
 from pcl.network import temporal
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.inference import rose
+from pcl.network.layers import Dense, Network
+from pcl.network.stability import Directions
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 
@@ -36,14 +39,17 @@ class HParams:
     decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
     observed_precision: Traced = traced(1.0, "precision of the observations", low=1e-6)
     inference_steps: int = static(20, "gradient steps on the state for each observation", low=0)
-    inference_lr: Traced = traced(0.1, "step size of the state", low=0)
+    inference_lr: Traced = traced(0.1, "largest step size of the state", low=0)
+    step_limit: str = steps.step_limit()
+    step_share: Traced = steps.step_share(0.9)
 
 
 class TPCState(NamedTuple):
-    """Weights, and the state of each sequence; zero before its first observation."""
+    """Weights, the state of each sequence (zero before its first observation), and what limits steps."""
 
     dynamics: temporal.Dynamics
     z: Float[Array, "S H"]
+    directions: Directions | None  # see `steps`
 
 
 def make(spec: Spec) -> Learner:
@@ -57,16 +63,21 @@ def make(spec: Spec) -> Learner:
         raise UsageError(f"tpc predicts the next input: it needs {size} real targets, not {spec.num_targets}")
 
     def init(key: PRNGKeyArray, hp: HParams) -> TPCState:
-        return TPCState(temporal.init_dynamics(key, hp.width, size), jnp.zeros((hp.sequences, hp.width)))
+        dynamics = temporal.init_dynamics(key, hp.width, size)
+        directions = steps.start(_network(dynamics, hp), (hp.width,), hp.step_limit == "curvature")
+        return TPCState(dynamics, jnp.zeros((hp.sequences, hp.width)), directions)
 
     def infer(
-        dynamics: temporal.Dynamics, before_BH: Float[Array, "B H"], x_BD: Float[Array, "B D"], hp: HParams
+        dynamics: temporal.Dynamics,
+        before_BH: Float[Array, "B H"],
+        x_BD: Float[Array, "B D"],
+        rate: Traced,
+        hp: HParams,
     ) -> tuple[Float[Array, "B H"], temporal.Settled, Float[Array, "B D"]]:
         """The state predicted, the state settled on `x_BD`, and the observation expected next."""
         activation = ACTIVATIONS[hp.activation]
         m_BH = temporal.predict_state(dynamics, before_BH, _controls(before_BH), activation.f)
-        gains, (steps, rate) = _precisions(size, hp), (hp.inference_steps, hp.inference_lr)
-        settled = temporal.settle(dynamics, gains, m_BH, x_BD, activation, steps, rate)
+        settled = temporal.settle(dynamics, _precisions(size, hp), m_BH, x_BD, activation, hp.inference_steps, rate)
         next_BH = temporal.predict_state(dynamics, settled.z, _controls(before_BH), activation.f)
         return m_BH, settled, temporal.predict_observation(dynamics, next_BH, activation.f)
 
@@ -74,7 +85,8 @@ def make(spec: Spec) -> Learner:
         """Row b continues sequence b; rows beyond `hp.sequences` are sequences that begin."""
         rows = min(len(x), hp.sequences)
         before_BH = jnp.zeros((len(x), hp.width)).at[:rows].set(state.z[:rows])
-        return Prediction(mean=infer(state.dynamics, before_BH, vectors(x), hp)[-1])
+        rate, _ = steps.limit(_network(state.dynamics, hp), state.directions, jnp.zeros((), bool), hp)
+        return Prediction(mean=infer(state.dynamics, before_BH, vectors(x), rate, hp)[-1])
 
     def update(state: TPCState, batch: Batch, hp: HParams) -> tuple[TPCState, Info]:
         rows = len(batch.x)
@@ -82,7 +94,8 @@ def make(spec: Spec) -> Learner:
             raise UsageError(f"sequences={hp.sequences}: tpc meets {rows} sequences side by side; set sequences={rows}")
         f, x_BD, weight_B = ACTIVATIONS[hp.activation].f, masked_vectors(batch), mean_weights(batch)
         before_BH = state.z[:rows]
-        m_BH, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, hp)
+        rate, directions = steps.limit(_network(state.dynamics, hp), state.directions, weight_B.any(), hp)
+        m_BH, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, rate, hp)
         start, end = (
             weight_B @ temporal.energy(state.dynamics, _precisions(size, hp), m_BH, z_BH, x_BD, f)
             for z_BH in (m_BH, settled.z)
@@ -97,13 +110,15 @@ def make(spec: Spec) -> Learner:
         direction = temporal.hebbian_update(before_BH, _controls(before_BH), settled, weight_B, f)
         dynamics = temporal.learn(state.dynamics, direction, hp.lr * weight_B.any(), hp.decay)
         z_BH = jnp.where(teaching_rows(batch)[:, None], settled.z, before_BH)
-        return TPCState(dynamics, state.z.at[:rows].set(z_BH)), info
+        return TPCState(dynamics, state.z.at[:rows].set(z_BH), directions), info
 
     return Learner(init, predict, update)
 
 
-def step_bound(spec: Spec, hp: HParams) -> float:
-    """The largest `inference_lr` that is stable at fresh weights."""
+def step_bound(spec: Spec, hp: HParams) -> float | None:
+    """The largest `inference_lr` that is stable at fresh weights; None where the step is limited: then it is stable."""
+    if hp.step_limit == "curvature":
+        return None
     size = math.prod(spec.input_shape)
     dynamics = temporal.init_dynamics(jax.random.key(0), hp.width, size)
     return float(temporal.step_bound(dynamics, _precisions(size, hp)))
@@ -116,6 +131,12 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     observation and sends its error back; once more it is predicted at the end, once for the next state, and learned.
     """
     return 6 * hp.width**2 + (4 * inference_steps + 6) * hp.width * math.prod(spec.input_shape)
+
+
+def _network(dynamics: temporal.Dynamics, hp: HParams) -> Network:
+    """What predicts the state, and what predicts the observation from it, in units of its noise."""
+    observation = jnp.sqrt(hp.observed_precision) * dynamics.observation
+    return Dense(dynamics.transition, inner=hp.activation), Dense(observation, inner=hp.activation)
 
 
 def _precisions(size: int, hp: HParams) -> temporal.Precisions:

@@ -11,10 +11,11 @@ SLOPE = 0.01  # of the leaky rectifier below zero
 
 
 class Activation(NamedTuple):
-    """A nonlinearity and its derivative."""
+    """A nonlinearity, its derivative, and the largest size of that."""
 
     f: Callable[[Array], Array]
     df: Callable[[Array], Array]
+    steepest: float = 1.0
 
 
 def _gelu_slope(a: Array) -> Array:
@@ -33,8 +34,8 @@ ACTIVATIONS = {
     "leaky_relu": Activation(
         lambda a: jax.nn.leaky_relu(a, SLOPE), lambda a: jnp.where(a > 0, 1.0, SLOPE).astype(a.dtype)
     ),
-    "gelu": Activation(lambda a: jax.nn.gelu(a, approximate=False), _gelu_slope),
-    "sigmoid": Activation(jax.nn.sigmoid, _sigmoid_slope),
+    "gelu": Activation(lambda a: jax.nn.gelu(a, approximate=False), _gelu_slope, 1.129),  # at a = sqrt(2)
+    "sigmoid": Activation(jax.nn.sigmoid, _sigmoid_slope, 0.25),
     "hard_tanh": Activation(jax.nn.hard_tanh, lambda a: (jnp.abs(a) < 1).astype(a.dtype)),
     "identity": Activation(lambda a: a, jnp.ones_like),
 }

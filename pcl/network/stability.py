@@ -1,4 +1,22 @@
-"""How large a step of the activities may be. Nothing here is part of inference or learning: it only measures."""
+"""How large a step of the activities may be: measured at a point, or bounded for a whole batch as the weights learn.
+
+The bound. With the chain's bottom clamped, layer l passes on a change of the activity below it at most
+
+    s_l = sup |f'| |W_l| sup |g'|    (and 1 more where it has a skip connection)
+
+times as large, |W| being the largest singular value. The Gauss-Newton matrix of the energy by the free activities is
+block-tridiagonal, and at identity precision no eigenvalue of it exceeds the largest of the bounds of its blocks' norms,
+
+    T[l, l] = 1 + s_{l+1}^2,    T[l, l+1] = T[l+1, l] = s_{l+1},
+
+s^2 at the output times the curvature of its cost. The Hessian has beside it what errors bend, at
+most |e_l| sup |f''|: nothing where layers are linear, little where errors are small.
+|W_l| comes from a power iteration that goes on as the weights learn: two products of one vector with each layer an
+update. It is reached from below: leave a margin. The largest eigenvalue of T is bounded, without a factorisation, by
+the row sums of D^-1 T D, D any positive diagonal matrix (Collatz, 1942, doi:10.1007/BF01180013).
+"""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -6,8 +24,67 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import Activities, Problem, activity_gradient, check, errors
+from pcl.network.equilibrium import CURVATURE
 from pcl.network.inference import norm
+from pcl.network.layers import Dense, Layer, Network, forward
+
+FIRST = 30  # power iterations before anything is learned
+BALANCE, LEAST = 8, 1e-6  # of D: power iterations of T, and its smallest entry beside the largest
+
+Directions = tuple[Array, ...]  # in which each layer but the first stretches most; [1, ...], of length 1
+
+
+def directions(network: Network, input_shape: tuple[int, ...]) -> Directions:
+    """Those of fresh weights, for inputs of `input_shape`."""
+    below = jax.eval_shape(forward, network[:-1], jnp.zeros((1, *input_shape)))
+    keys = jax.random.split(jax.random.key(0), len(network))
+    drawn = tuple(jax.random.normal(k, z.shape) for k, z in zip(keys, below, strict=False))
+    return jax.lax.fori_loop(0, FIRST, lambda _, v: stretch(network, v)[1], drawn)
+
+
+def stretch(network: Network, v: Directions) -> tuple[tuple[Array, ...], Directions]:
+    """s_l of each layer but the first, by one more power iteration from the directions `v`; where it led."""
+    found = [_stretch(layer, v_l) for layer, v_l in zip(network[1:], v, strict=True)]
+    return tuple(s for s, _ in found), tuple(v_l for _, v_l in found)
+
+
+def _stretch(layer: Layer, v: Float[Array, "1 ..."]) -> tuple[Float[Array, ""], Float[Array, "1 ..."]]:
+    """|W^T u| for the direction u of W v: never more than |W|, and never less than |W v|."""
+    if isinstance(layer, Dense):
+        steepest = ACTIVATIONS[layer.inner].steepest
+        linear: Layer = dataclasses.replace(layer, b=None, inner="identity", skip=False)
+        skip = float(layer.skip)
+    else:  # the winners of maximal pooling are some of what was convolved
+        steepest, skip = 1.0, 0.0
+        linear = dataclasses.replace(layer, b=None, pool=layer.pool if layer.linear else 1)
+    u, _ = _unit(linear.predict(v))
+    towards, length = _unit(linear.carry_down(v, u))
+    s = ACTIVATIONS[layer.activation].steepest * (steepest * length + skip)
+    return s, jnp.where(length > 0, towards, v)
+
+
+def _unit(v: Array) -> tuple[Array, Float[Array, ""]]:
+    """`v` scaled to length 1, or left at zero, and its length."""
+    length = jnp.sqrt(jnp.sum(v**2))
+    return v / jnp.where(length > 0, length, 1.0), length
+
+
+def curvature(s: tuple[Array, ...], output: str = "gaussian") -> Float[Array, ""]:
+    """The bound of the largest eigenvalue at identity precision, for `s` of each layer but the first, at least one."""
+    s_L, p_L = jnp.stack(s), jnp.ones(len(s)).at[-1].set(CURVATURE[output])
+    own, beside = 1 + p_L * s_L**2, jnp.pad(s_L[:-1], 1)
+
+    def times(x: Array) -> Array:
+        around = jnp.pad(x, 1)
+        return own * x + beside[:-1] * around[:-2] + beside[1:] * around[2:]
+
+    x = jnp.ones_like(own)
+    for _ in range(BALANCE):
+        x = times(x)
+        x = jnp.maximum(x / x.max(), LEAST)
+    return (times(x) / x).max()
 
 
 def step_bound(problem: Problem, z: Activities, momentum: ArrayLike = 0.0, iterations: int = 100) -> Float[Array, " B"]:

@@ -33,7 +33,8 @@ def random_batch(n=9, input_shape=(6,), c=4, seed=0):
 def made(name="pcn", spec=SPEC, **settings):
     """A learner of five hidden units under plain gradient steps of 0.1, unless `settings` say otherwise."""
     learner, hp = learners.make(name, spec)
-    hp = hp.replace(**{"width": 5, "optimiser": "sgd", "lr": 0.1, **settings})
+    fixed = {"step_limit": "nothing"} if name == "pcn" else {}
+    hp = hp.replace(**{**fixed, "width": 5, "optimiser": "sgd", "lr": 0.1, **settings})
     return learner, hp, learner.init(jax.random.key(0), hp)
 
 
