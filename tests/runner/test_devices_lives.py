@@ -37,6 +37,13 @@ def lives(process, limit=LIMIT):
     return {said["name"]: said for said in map(json.loads, output.splitlines())}
 
 
+def test_there_are_as_many_devices_as_are_asked_for_however_often():
+    code = "from pcl.runner import devices; devices.configure(); devices.configure(); import jax; print(jax.device_count())"
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "3"}
+    done = subprocess.run((sys.executable, "-c", code), cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "3", done.stderr
+
+
 def test_parallax_lives_on_two_devices():
     said = lives(start(2, "map", ["parallax"]))["parallax"]
     hits = np.asarray(said["hits"])

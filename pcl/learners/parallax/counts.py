@@ -14,7 +14,7 @@ MOST = 2.0**20  # samples of a latent, of votes on a label, of transitions from 
 OF_ALL = 2.0**23  # and of all latents of a bank together
 
 
-def kept(size_L: Float[Array, " L"]) -> Float[Array, " L"]:
+def share_kept(size_L: Float[Array, " L"]) -> Float[Array, " L"]:
     """Share of the sums of each latent of a bank that leaves no more samples than sums may stand for."""
     return jnp.minimum(min(MOST, OF_ALL / len(size_L)) / jnp.maximum(size_L, 1.0), 1.0)
 

@@ -32,7 +32,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
-from pcl.learners.parallax import counts
+from pcl.learners.parallax.counts import share_kept
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot, of_slot
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
 
@@ -219,11 +219,11 @@ def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
 
 def renew(state: Density) -> Density:
     """The same sums, none of more samples than they may be, with all that follows from them."""
-    inputs, kept_L = state.mean.shape[1], counts.kept(state.size)
+    inputs, kept_L = state.mean.shape[1], share_kept(state.size)
     state = state._replace(
         size=kept_L * state.size,
         scatter=kept_L[:, None, None] * state.scatter,
-        square=counts.kept(state.square[:1]) * state.square,
+        square=share_kept(state.square[:1]) * state.square,
     )
     pooled_DD = _pooled(state)
     inverse, logdet = jax.vmap(inverted)(state.scatter + inputs * pooled_DD)

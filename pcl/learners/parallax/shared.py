@@ -25,7 +25,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
-from pcl.learners.parallax import counts
+from pcl.learners.parallax.counts import share_kept
 from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gated, nearer, remember, typical
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
 from pcl.learners.parallax.rows import read
@@ -253,13 +253,13 @@ def _renewed(states: Shared, slot: Int[Array, ""], k: Int[Array, ""], keep: Floa
     size_L, moved_D = states.size[slot], jnp.where(goes, states.recent[slot, k], states.mean[slot, k])
     kept = 1 - (1 - keep) * size_L[k] / jnp.maximum(size_L.sum(), 1)
     size_L, mean_LD = size_L.at[k].multiply(keep), states.mean[slot].at[k].set(moved_D)
-    fades_L = (1 - counts.kept(size_L)) * size_L
+    fades_L = (1 - share_kept(size_L)) * size_L
     kept, size_L = kept * (1 - fades_L.sum() / jnp.maximum(size_L.sum(), 1)), size_L - fades_L
     scatter_DD, square = kept * states.scatter[slot], states.square[slot]
     found = coordinates(size_L, mean_LD, scatter_DD)
     latents = _placed((mean_LD - found["centre"]) @ found["turn"].T, found["between"], size_L[:, None])
     changed = found | latents | {"size": size_L, "scatter": scatter_DD, "renewed": size_L}
-    changed["square"] = counts.kept(square[:1]) * square
+    changed["square"] = share_kept(square[:1]) * square
     return states._replace(
         mean=states.mean.at[slot, k].set(moved_D),
         moved=states.moved.at[slot, k].set(jnp.where(goes, 0.0, states.moved[slot, k])),

@@ -26,9 +26,9 @@ def test_sums_end_where_float32_still_counts_singly_and_adds_a_tenth():
 )
 def test_a_bank_keeps_the_samples_that_it_may_stand_for(sizes, want):
     size_L = jnp.asarray(sizes, jnp.float32)
-    np.testing.assert_allclose(counts.kept(size_L) * size_L, want, rtol=1e-6)
+    np.testing.assert_allclose(counts.share_kept(size_L) * size_L, want, rtol=1e-6)
     # Below the horizon nothing is touched, bit for bit.
-    np.testing.assert_array_equal(counts.kept(jnp.asarray([0.0, 7.0, MOST])), 1)
+    np.testing.assert_array_equal(counts.share_kept(jnp.asarray([0.0, 7.0, MOST])), 1)
 
 
 def test_names_are_read_out_by_their_shares_whatever_was_counted():
