@@ -163,20 +163,31 @@ def test_the_gradient_stop_is_the_first_step_below_its_tolerance():
         np.testing.assert_array_equal(settled.steps, (jnp.stack(residuals) <= 0.3).argmax(0))
 
 
-@pytest.mark.parametrize("optimiser", [optax.sgd, optax.adam], ids=["gd", "adam"])
-def test_the_saturation_stop_by_hand(optimiser):
-    """It waits for a mean that falls, and is small beside the largest one and the way from the start."""
+def heavy_ball(rate):
+    return optax.sgd(rate, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "tolerance"),
+    [(optax.sgd, 0.1), (optax.adam, 0.1), (heavy_ball, 1.0)],
+    ids=["gd", "adam", "momentum"],
+)
+def test_the_saturation_stop_by_hand(optimiser, tolerance):
+    """It waits for a mean that falls, and is small beside the largest one and the way from the start.
+
+    The steps of momentum grow at first: at a tolerance of 1 all that they wait for is the first that is shorter.
+    """
     with jax.enable_x64(True):
         p, _ = problem("dense", batch=1)
         z, mean, means, steps, rule = starts(p), 0.0, [], 0, optimiser(0.03)
         start, memory = z, rule.init(z)
-        while steps < 2 or not (means[-1] < means[-2] and means[-1] <= 0.1 * min(max(means), distance(z, start))):
+        while steps < 2 or not (means[-1] < means[-2] and means[-1] <= tolerance * min(max(means), distance(z, start))):
             updates, memory = rule.update(gradients(p, z), memory, z)
             moved = optax.apply_updates(z, updates)
             steps, mean = steps + 1, 0.3 * mean + 0.7 * distance(moved, z)
             means.append(mean / (1 - 0.3**steps))
             z = moved
-        settled = descend(p, start, 0.03, 1000, "saturation", 0.1, optimiser)
+        settled = descend(p, start, 0.03, 1000, "saturation", tolerance, optimiser)
         assert settled.steps == steps > 2
         assert_close(settled.z, z)
 
