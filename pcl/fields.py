@@ -103,12 +103,13 @@ def check(field: dataclasses.Field, value: Any) -> Any:
         if rules["choices"] and value not in rules["choices"]:
             raise UsageError(f"{name}={given}: choose one of {', '.join(rules['choices'])}")
         return value
+    number: Any = value
     high = min(rules["high"], INT32) if kind is int else rules["high"]
-    if not (rules["low"] <= value <= high and (kind is int or math.isfinite(value))):
+    if not (rules["low"] <= number <= high and (kind is int or math.isfinite(number))):
         raise UsageError(f"{name}={given}: must be finite and within [{rules['low']}, {high}]")
-    if kind is float and value != 0 and not FLOAT32[0] <= abs(value) <= FLOAT32[1]:
+    if kind is float and number != 0 and not FLOAT32[0] <= abs(number) <= FLOAT32[1]:
         raise _beyond_float32(field, given)
-    return value + 0  # -0.0 and 0.0 are one number
+    return number + 0  # -0.0 and 0.0 are one number
 
 
 def _beyond_float32(field: dataclasses.Field, text: str) -> UsageError:

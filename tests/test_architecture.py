@@ -23,7 +23,7 @@ ALLOWED = {
     "pcl/evaluation": BASE | {"evaluation"},
     "pcl/runner": BASE | {"runner", "evaluation", "learners", "streams", "interrupts"},
     "pcl/figures": BASE | {"figures", "evaluation"},
-    "scripts": BASE | {"network", "learners", "figures", "evaluation", "runner", "streams", "command"},
+    "scripts": BASE | {"network", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"},
 }
 
 LOCAL_LEARNERS = [ROOT / "pcl/learners" / f"{name}.py" for name in ("pcn", "nlms", "rls", "bpc", "generative")]

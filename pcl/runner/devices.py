@@ -38,7 +38,7 @@ def configure() -> None:
     """
     for name, value in PINNED.items():
         jax.config.update(name, value)
-    if jax.config.jax_num_cpu_devices < 1:
+    if jax.config.values["jax_num_cpu_devices"] < 1:
         jax.config.update("jax_num_cpu_devices", cores())
 
 
@@ -88,7 +88,7 @@ def _commit() -> tuple[str, bool]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
-        command = ("git", "-C", root, *arguments)
+        command = ("git", "-C", str(root), *arguments)
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     try:

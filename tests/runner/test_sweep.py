@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from experiments.run import labelled
 from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.fields import fields
@@ -72,6 +73,14 @@ def test_naming_a_default_is_the_same_run_under_that_name():
     rates = resolve(EXPERIMENT, parse_settings(["lr=0.001,0.003,0.01"], []), ["pcn"], ["a"], 1)
     assert [run.variant for run in rates] == [{"lr": 0.001}, {"lr": 0.003}, {"lr": 0.01}]
     assert ids(rates)[1] == ids(resolve(EXPERIMENT, [{}], ["pcn"], ["a"], 1))[0]
+
+
+def test_a_table_shows_the_names_of_its_command_for_records_made_without_them():
+    rates = resolve(EXPERIMENT, parse_settings(["lr=0.003,0.01"], []), ["pcn"], ["a"], 1)
+    records = [{"run_id": run.run_id, "variant": "{}", "seed": 0} for run in rates]
+    assert [r["variant"] for r in labelled(records, rates)] == ['{"lr":0.003}', '{"lr":0.01}']
+    plain = resolve(EXPERIMENT, [{}], ["pcn"], ["a"], 1)
+    assert labelled([{**records[0], "variant": '{"lr":0.003}'}], plain)[0]["variant"] == "{}"
 
 
 def test_a_swept_default_of_the_experiment_is_named():
