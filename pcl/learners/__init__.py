@@ -23,7 +23,9 @@ class Entry(NamedTuple):
     step_bound: Callable[[Spec, HParams], float | None] | None = None  # largest stable `inference_lr`, fresh weights
 
     def make(self, spec: Spec) -> Learner:
-        """The learner for a stream that announces `spec`, guarded (see `guard`); rows that are not finite are padding to it.
+        """The learner for a stream that announces `spec`, guarded (see `guard`).
+
+        Rows that are not finite are padding to it (see `inputs.skipping`).
 
         Raises:
           UsageError: `spec` announces nothing that can be learned.

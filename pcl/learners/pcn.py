@@ -160,7 +160,7 @@ def make(spec: Spec) -> Learner:
         problem = Problem(state.network, x, top, precision=gains, output=hp.output)
         momentum = hp.inference_momentum if hp.inference == "momentum" else 0.0
         stable, directions = steps.limit(state.network, state.directions, weight.any(), hp, hp.output, momentum)
-        hp = hp.replace(inference_lr=stable)
+        hp = dataclasses.replace(hp, inference_lr=stable)
         ended, settled, raw, learned = _learn(problem, tuple(z), logits, weight, state, hp)
         variance = tuple(
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
