@@ -20,7 +20,7 @@ def configure() -> None:
     float32: GPUs would else round their factors to the 11 bits of TF32, of which sums over a whole life are no use.
     """
     jax.config.update("jax_default_matmul_precision", "float32")
-    if jax.config.jax_num_cpu_devices < 1:
+    if jax.config.values["jax_num_cpu_devices"] < 1:
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
 
 

@@ -38,7 +38,8 @@ def lives(process, limit=LIMIT):
 
 
 def test_there_are_as_many_devices_as_are_asked_for_however_often():
-    code = "from pcl.runner import devices; devices.configure(); devices.configure(); import jax; print(jax.device_count())"
+    configured = "from pcl.runner import devices; devices.configure(); devices.configure()"
+    code = f"{configured}; import jax; print(jax.device_count())"
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": "3"}
     done = subprocess.run((sys.executable, "-c", code), cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == "3", done.stderr

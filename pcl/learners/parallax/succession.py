@@ -111,8 +111,8 @@ def learn(
         precision = state.precision + heard * (off_2C * p_C) @ off_2C.T
         change = _solve(precision, off_2C[:, label])
         pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ shares(state)])
-        row = jnp.argmax(state.latest)
-        follows = state.follows.at[row].multiply(counts.left(heard * state.follows[row].sum()))
+        before = jnp.argmax(state.latest)
+        follows = state.follows.at[before].multiply(counts.left(heard * state.follows[before].sum()))
         return Succession(
             follows=follows.at[:, once_seen(label, len(known_C), log_p_C)].add(heard * state.latest),
             met=state.met.at[label].add(teaches.astype(jnp.int32)),
