@@ -17,7 +17,7 @@ weights take eight steps a batch) were tried on MNIST alone.
     python -m experiments.run $R --streams=mnist --learners=pcn --set nudge=positive,negative --set lr=0.0005,0.001 \
         --set inference=gauss_newton --set inference_steps=2
     python -m experiments.run $R --streams=mnist --learners=pcn --set nudge=none --set lr=0.0001,0.0003 \
-        --set inference=ipc --set anneal_steps=60000
+        --set inference=ipc
     python -m scripts.make_figures --only=tab_pc_offline_rates
 """
 

@@ -95,8 +95,8 @@ def test_errors_settle_in_parts_as_at_once(rule):
         for _ in range(4):
             part = run(p, 1, part.memory)
         assert_close(part, run(p, 5)._replace(steps=part.steps))
-    with pytest.raises(UsageError, match="steps=-2"):
-        rule(p, optax.sgd(0.1), -2)
+        with pytest.raises(UsageError, match="steps=-2"):
+            rule(p, optax.sgd(0.1), -2)
 
 
 def linearised_learning(p):
