@@ -150,6 +150,8 @@ def test_the_commit_is_that_of_the_repository_that_tracks_this_package(tmp_path,
     assert devices._commit() == installed
     # A repository of its own, and Git's variables as they are inside a hook of the other one.
     git(package.parent, "init")
+    git(package.parent, "commit", "--allow-empty", "-m", "before the package")
+    assert devices._commit() == installed
     git(package.parent, "add", "pcl")
     git(package.parent, "commit", "-m", "own")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
