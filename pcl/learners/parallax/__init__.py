@@ -17,6 +17,7 @@ that look as always (other names for the same things: a new map over the same ba
   surprise    evidence and verdict: learn, recall, allocate, hold, refuse
   sleep       contexts that turn out to be one become one, and one that is two, two    `merging` evidence and sums
   succession  what labels follow each other: the place in time that the next observation has and a query has not
+  counts      how many samples sums stand for: float32 counts to 2^24, and a life has no end
   learner     init, predict and update; a batch is lived through row by row
 
 With one context it is a mixture of class densities, whose sums over samples do not depend on their order as long as
