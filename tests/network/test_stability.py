@@ -99,6 +99,13 @@ def test_norms_of_blocks_are_put_together_to_their_largest_eigenvalue():
 def test_norms_of_very_different_size_are_bounded_too():
     s = tuple(jnp.float32(v) for v in (1e-12, 1e6, 1e-3, 0.0))
     assert 1e12 <= curvature(s) <= 1.1e12
+    apart = (jnp.float32(0.0), jnp.float32(1e6))  # one that nothing ties to the largest
+    np.testing.assert_allclose(curvature(apart), 1e12, rtol=1e-5)
+
+
+def test_a_skip_connection_adds_one():
+    layers = Dense(jnp.zeros((3, 2))), Dense(2 * jnp.eye(2), skip=True)
+    np.testing.assert_allclose(stretch(layers, (jnp.eye(2)[:1],))[0], [3.0])
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.7])
