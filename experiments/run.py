@@ -10,7 +10,7 @@ from absl import flags
 from tabulate import tabulate
 
 from pcl import learners, streams
-from pcl.command import FOLDER, NAMES, launch
+from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
 from pcl.fields import canonical, fields, is_static
@@ -33,8 +33,8 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder of the records.")
-flags.DEFINE(FOLDER, "data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
+folder_flag("results_dir", "results", "Folder of the records.")
+folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 flags.DEFINE_bool("list", False, "List experiments, learners, streams and sources, and exit.")

@@ -128,8 +128,12 @@ class _Names(flags.ArgumentParser):
         return "comma separated list of names"
 
 
-# To define flags with: `flags.DEFINE(FOLDER, "results_dir", "results", help)`.
-FOLDER, NAMES = _Folder(), _Names()
+NAMES = _Names()  # to define a flag with: `flags.DEFINE(NAMES, "only", [], help)`
+
+
+def folder_flag(name: str, default: str | None, help: str) -> None:
+    """Define a flag whose value is a `Path`. Commands that are imported together may define the same one."""
+    flags.DEFINE(_Folder(), name, default, help, allow_override=True)
 
 
 def one_line(error: Exception) -> str:

@@ -18,14 +18,14 @@ from pathlib import Path
 
 from absl import flags
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
 from pcl.evaluation.summary import measure
 from pcl.runner import devices
 from pcl.runner.store import Store
 
 FLAGS = flags.FLAGS
-flags.DEFINE(FOLDER, "data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
+folder_flag("data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
 flags.DEFINE_integer("repeats", 3, "Seeds, each in a process of its own.", lower_bound=1)
 
 # The code that `experiments.split_images` describes, half as wide again (D = 1,920), solved for by sums.

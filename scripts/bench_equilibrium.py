@@ -32,7 +32,7 @@ import numpy as np
 import optax
 from absl import flags
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.amortise import guess
 from pcl.network.energy import Activities, Errors, Problem, errors, feedforward
@@ -56,7 +56,7 @@ from scripts.peers.work import BATCH, SIZES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("repeats", 15, "Measurements of each rule and number of steps.", lower_bound=1)
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder that bench_equilibrium.jsonl is written to.")
+folder_flag("results_dir", "results", "Folder that bench_equilibrium.jsonl is written to.")
 
 STEPS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 FEW = {"gauss_newton": 12, "fixed prediction": 2}  # steps that end at the limit of float32, or exactly

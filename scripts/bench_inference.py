@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
 from pcl.network.energy import Problem
 from pcl.runner import devices
@@ -38,7 +38,7 @@ from scripts.inference_problems import descent_plans, gauss_newton_steps, random
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("peers", [], "NAME=PYTHON:SCRIPT[:FOLDER], a peer and the interpreter that has it.")
 flags.DEFINE_integer("repeats", 5, "Measurements of each case.", lower_bound=1)
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder that bench_inference.jsonl is written to.")
+folder_flag("results_dir", "results", "Folder that bench_inference.jsonl is written to.")
 
 PEERS = Path(__file__).parent / "peers"
 

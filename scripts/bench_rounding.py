@@ -14,12 +14,12 @@ from pathlib import Path
 
 from absl import flags
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.runner import devices
 from scripts.rounding_error import rounding
 
 FLAGS = flags.FLAGS
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder that bench_rounding.jsonl is written to.")
+folder_flag("results_dir", "results", "Folder that bench_rounding.jsonl is written to.")
 
 LIVES = ((10_000, 50, 1), (100_000, 50, 1), (1_000_000, 50, 1), (20_000, 500, 50))  # updates, inputs, samples in each
 

@@ -22,14 +22,14 @@ import numpy as np
 from absl import flags
 
 from pcl import learners
-from pcl.command import launch
+from pcl.command import folder_flag, launch
 from pcl.runner import devices
 from pcl.types import Batch, Spec
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("repeats", 15, "Measurements of each case.", lower_bound=10)
 flags.DEFINE_integer("updates", 100, "Updates in each measurement.", lower_bound=1)
-flags.DEFINE_string("results_dir", "results", "Folder that bench_step.jsonl is written to.")
+folder_flag("results_dir", "results", "Folder that bench_step.jsonl is written to.")
 
 SPEC = Spec((784,), 10)
 LIMITS = ("nothing", "curvature")

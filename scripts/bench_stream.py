@@ -18,7 +18,7 @@ from typing import Any
 import jax
 from absl import flags
 
-from pcl.command import FOLDER, NAMES, launch
+from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError
 from pcl.runner import devices
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
@@ -27,7 +27,7 @@ from pcl.runner.sweep import resolve
 from pcl.streams.sources import use_data_dir
 
 FLAGS = flags.FLAGS
-flags.DEFINE(FOLDER, "data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
+folder_flag("data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
 flags.DEFINE(NAMES, "learners", ["er", "backprop"], "Learners to time.")
 flags.DEFINE_integer("seeds", 0, "Runs in one program (0: one a device).", lower_bound=0)
 flags.DEFINE_integer("repeats", 3, "Measurements of each case.", lower_bound=1)

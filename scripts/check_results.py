@@ -10,13 +10,13 @@ missing then is made by running its experiment again.
 
 from absl import flags
 
-from pcl.command import launch
+from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
 from pcl.runner.check import Check
 from pcl.runner.store import Store, experiments
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("results_dir", "results", "Folder of the records.")
+folder_flag("results_dir", "results", "Folder of the records.")
 flags.DEFINE_bool("set_aside", False, "Rename what is bad or superseded, so that it stands in the way of nothing.")
 
 

@@ -7,12 +7,12 @@ import contextlib
 
 from absl import flags
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
 from pcl.runner.store import Store, experiments
 
 FLAGS = flags.FLAGS
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder of the records.")
+folder_flag("results_dir", "results", "Folder of the records.")
 
 
 def main() -> None:

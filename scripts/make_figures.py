@@ -11,12 +11,12 @@ from pathlib import Path
 
 from absl import flags
 
-from pcl.command import FOLDER, NAMES, launch
+from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import NoResults, UsageError, unknown
 
 FLAGS = flags.FLAGS
 flags.DEFINE(NAMES, "only", [], "Names of scripts to run instead of all.")
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder of the records; figures/ and tables/ are written below it.")
+folder_flag("results_dir", "results", "Folder of the records; figures/ and tables/ are written below it.")
 
 
 def names() -> list[str]:

@@ -19,13 +19,13 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.errors import UsageError, unknown
 from pcl.streams.sources import files, prepared
 from pcl.streams.sources.datasets import DATA_SETS
 
 FLAGS = flags.FLAGS
-flags.DEFINE(FOLDER, "data_dir", None, "Folder to download streams to (default: the environment's PCL_DATA_DIR).")
+folder_flag("data_dir", None, "Folder to download streams to (default: the environment's PCL_DATA_DIR).")
 
 PIECE = 2**16  # bytes read at a time
 TIMEOUT = 60  # seconds without a byte

@@ -21,14 +21,14 @@ from absl import flags
 from river import dummy, forest, linear_model, preprocessing, tree
 from tqdm import tqdm
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.evaluation.prequential import prequential_accuracy, windowed_accuracy
 from pcl.figures.style import write_csv
 from pcl.streams.sources import source, use_data_dir
 
 FLAGS = flags.FLAGS
-flags.DEFINE(FOLDER, "data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR).")
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder in which river_electricity.csv is written.")
+folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR).")
+folder_flag("results_dir", "results", "Folder in which river_electricity.csv is written.")
 
 POINTS = 100  # of each curve, at most
 WINDOW = 1000  # samples that each of them looks back on

@@ -16,7 +16,7 @@ from typing import Any
 
 from absl import flags
 
-from pcl.command import FOLDER, launch
+from pcl.command import folder_flag, launch
 from pcl.errors import UsageError, unknown
 from pcl.evaluation.summary import setting_text
 from pcl.figures.report import write
@@ -24,8 +24,8 @@ from pcl.runner import store
 from pcl.runner.store import Store
 
 FLAGS = flags.FLAGS
-flags.DEFINE(FOLDER, "results_dir", "results", "Folder of the records.")
-flags.DEFINE(FOLDER, "out", None, "Folder of the pages (default: <results_dir>/reports).")
+folder_flag("results_dir", "results", "Folder of the records.")
+folder_flag("out", None, "Folder of the pages (default: <results_dir>/reports).")
 
 WAYS = "experiment:stream:learner[:variant] or the beginning of a run's id"
 

@@ -1,4 +1,4 @@
-"""Where a learner meets whoever calls it: what it cannot mean is refused, and what decides its numbers is pinned."""
+"""Where a learner meets whoever calls it: what it cannot mean is refused, and its products are those of float32."""
 
 import functools
 import math
@@ -14,7 +14,6 @@ from pcl.fields import check_all
 from pcl.types import Batch, HParams, Learner, Spec
 
 PRECISION = "float32"  # of products: GPUs would else round their factors to the 11 bits of TF32
-PRNG = "threefry2x32"  # the generator of all random numbers
 
 
 def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
@@ -42,16 +41,11 @@ def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
 
 
 def pinned(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, whose products, widths of numbers and random numbers do not depend on what JAX is told elsewhere."""
+    """`function`, whose matrix products and convolutions are those of float32 whatever JAX is told elsewhere."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        with (
-            jax.default_matmul_precision(PRECISION),
-            jax.enable_x64(False),
-            jax.threefry_partitionable(True),
-            jax.default_prng_impl(PRNG),
-        ):
+        with jax.default_matmul_precision(PRECISION):
             return function(*args, **kwargs)
 
     return call

@@ -1,9 +1,11 @@
 """The devices of this process, and what is recorded about them."""
 
+import contextlib
 import functools
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ from typing import Any
 import jax
 
 import pcl
-from pcl.learners.guard import PRECISION, PRNG
+from pcl.learners.guard import PRECISION
 from pcl.runner import memory
 
 MODES = ("vmap", "map")
+PRNG = "threefry2x32"
 # What else decides a run's numbers and could be set from outside: it is part of no identity, so it has one value.
 PINNED = {
     "jax_enable_x64": False,
@@ -40,6 +43,18 @@ def configure() -> None:
         jax.config.update(name, value)
     if jax.config.values["jax_num_cpu_devices"] < 1:
         jax.config.update("jax_num_cpu_devices", cores())
+
+
+@contextlib.contextmanager
+def pinned() -> Iterator[None]:
+    """What decides a run's numbers, whatever the caller's configuration; also a decorator."""
+    with (
+        jax.default_matmul_precision(PRECISION),
+        jax.enable_x64(False),
+        jax.threefry_partitionable(True),
+        jax.default_prng_impl(PRNG),
+    ):
+        yield
 
 
 def cores() -> int:

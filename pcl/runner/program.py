@@ -15,7 +15,6 @@ from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.evaluation.record import Record
 from pcl.fields import INT32, as_dict
-from pcl.learners.guard import PRNG
 from pcl.runner import devices, memory
 from pcl.runner.run import Run, make_run
 from pcl.runner.sweep import RunConfig
@@ -60,7 +59,7 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     stream, data, learner, run = prepare(config)
 
     def seeded(seed: jax.Array, hp: HParams, data: Data) -> Record:
-        return run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=PRNG), seed), hp, data)
+        return run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data)
 
     def batch(seeds: jax.Array, hps: HParams, data: Data) -> Record:
         if mode == "vmap":
@@ -103,7 +102,7 @@ def prepare(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
         stream, data = make(config.stream, streams.source_of(config.stream), config.evaluation.probe_on)
         learner, _ = learners.make(config.learner, stream.spec)
         _require_short(config, stream, data)
-        key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=PRNG))
+        key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=devices.PRNG))
         state = jax.eval_shape(learner.init, key, config.hp)
         schedule = jax.eval_shape(stream.schedule, key, data)
         charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)

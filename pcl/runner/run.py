@@ -23,9 +23,8 @@ from pcl.evaluation.record import (
     unsure,
 )
 from pcl.fields import check_all
-from pcl.learners.guard import pinned
 from pcl.learners.inputs import finite_rows
-from pcl.runner import request
+from pcl.runner import devices, request
 from pcl.runner.experiment import Evaluation
 from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
@@ -98,7 +97,7 @@ def make_run(
     probing = (slot > 0) * (1 + whole)
     every = log_every(stream.steps, log_bins)
 
-    @pinned
+    @devices.pinned()
     def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Record:
         stream_key, learner_key = jax.random.split(key)
         world, steps, layout = stream.schedule(stream_key, data)

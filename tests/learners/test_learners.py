@@ -71,7 +71,7 @@ def test_annealing_counts_batches_that_teach_whatever_happens_in_them():
         rows = batch._replace(labelled=jnp.full(9, teaches))
         after, _ = update(state, rows, hp.replace(anneal_steps=3))
         taught = number - (number > 2)
-        plain = learner.init(jax.random.key(0), hp)._replace(network=state.network)
+        plain = learner.init(jax.random.key(0), hp)._replace(network=state.network, directions=state.directions)
         want, _ = update(plain, rows, hp.replace(lr=rate(taught)))
         for got, right in zip(jax.tree.leaves(after.network), jax.tree.leaves(want.network), strict=True):
             np.testing.assert_allclose(got, right, rtol=1e-6, atol=1e-7)

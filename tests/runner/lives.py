@@ -43,7 +43,7 @@ def unprobed(entry):
         stream, data = entry.make(*arguments)
         return stream._replace(probe=None, revisit=None), data
 
-    return entry._replace(make=make)
+    return entry._replace(build=make)
 
 
 def lived(name, mode):

@@ -12,7 +12,6 @@ import pytest
 
 import pcl
 from pcl import learners, streams
-from pcl.learners import guard
 from pcl.runner import devices, memory
 from pcl.runner.run import make_run
 from pcl.runner.store import CIRCUMSTANCES, Store
@@ -46,7 +45,7 @@ def test_the_environment_changes_no_number_of_a_run(tmp_path):
 def test_a_python_caller_gets_the_numbers_of_the_command():
     stream, data = streams.make("split", batch=100)
     learner, hp = learners.make("ncm", stream.spec)
-    key = jax.random.key(0, impl=guard.PRNG)
+    key = jax.random.key(0, impl=devices.PRNG)
     plain = jax.jit(make_run(learner, stream, 10))(key, hp, data)
     with jax.enable_x64(True), jax.threefry_partitionable(False), jax.default_prng_impl("rbg"):
         other = jax.jit(make_run(learner, stream, 10))(key, hp, data)
@@ -57,7 +56,7 @@ def test_a_python_caller_gets_the_numbers_of_the_command():
 
 
 def test_today_s_generator_is_the_one_that_records_were_made_with():
-    draws = jax.random.uniform(jax.random.fold_in(jax.random.key(0, impl=guard.PRNG), 3), (2,))
+    draws = jax.random.uniform(jax.random.fold_in(jax.random.key(0, impl=devices.PRNG), 3), (2,))
     assert draws.tolist() == [0.26698946952819824, 0.733950138092041]
     for name, value in devices.PINNED.items():
         assert getattr(jax.config, name) == value
