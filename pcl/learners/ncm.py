@@ -1,6 +1,7 @@
 """Nearest class mean: running sums of the codes of each class, a query goes to the closest mean.
 
-Sums commute, so what it knows never depends on the order of the stream.
+Sums commute, so what it knows does not depend on the order of the stream, up to a million samples of a class; of more,
+older ones fade (`pcl.network.horizon`).
 Source: Mensink, Verbeek, Perronnin and Csurka (2013), doi:10.1109/TPAMI.2013.83.
 """
 
@@ -13,6 +14,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.learners import features
 from pcl.learners.inputs import targets
+from pcl.network import horizon
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 UNSEEN = -1e30  # score of a label without a mean: below any distance, yet finite
@@ -52,7 +54,8 @@ def make(spec: Spec) -> Learner:
 
     def update(state: NCMState, batch: Batch, hp: HParams) -> tuple[NCMState, Info]:
         member_BC = targets(batch, spec)
-        total_CD = state.total + member_BC.T @ features.encode_batch(state.code, batch, hp)
-        return NCMState(state.code, total_CD, state.size + member_BC.sum(0)), Info()
+        left_C = horizon.left(jnp.where(member_BC.any(0), state.size, 0.0))
+        total_CD = left_C[:, None] * state.total + member_BC.T @ features.encode_batch(state.code, batch, hp)
+        return NCMState(state.code, total_CD, left_C * state.size + member_BC.sum(0)), Info()
 
     return features.developing(Learner(init, predict, update))

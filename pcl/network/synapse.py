@@ -30,6 +30,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
 
 from pcl import linalg
+from pcl.network import horizon
 
 
 class Covariance(NamedTuple):
@@ -125,8 +126,12 @@ def noise_prior(outputs: int, variance: ArrayLike) -> Noise:
 
 
 def learn_noise(noise: Noise, whitened_BC: Float[Array, "B C"], rows: ArrayLike) -> Noise:
-    """The noise after the decorrelated errors of a batch, of which `rows` teach and the others are zero."""
-    return Noise(noise.nu + rows, noise.psi + whitened_BC.T @ whitened_BC)
+    """The noise after the decorrelated errors of a batch, of which `rows` teach and the others are zero.
+
+    Of more than a million samples older ones fade (`horizon.left`).
+    """
+    left = horizon.left(jnp.where(jnp.asarray(rows) > 0, noise.nu, 0.0))
+    return Noise(left * noise.nu + rows, left * noise.psi + whitened_BC.T @ whitened_BC)
 
 
 def noise_covariance(noise: Noise) -> Float[Array, "C C"]:

@@ -8,6 +8,7 @@ so that the scale on which a learner wants does not matter. The stream is not st
 seen.
 """
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from pcl.errors import UsageError
 from pcl.types import Prediction
 
 RECENT = 200  # rows whose wants a row is compared with
+INT32 = 2**31 - 1
 HASTE = 4  # more of them that are good enough, for each label that was not spent
 
 
@@ -59,9 +61,20 @@ def ask(
     place = jnp.where(valid, (asking.seen + jnp.cumsum(valid) - 1) % RECENT, RECENT)
     recent = asking.recent.at[place].set(want, mode="drop")
     seen = asking.seen + valid.sum()
-    allowed = jnp.floor(budget * seen + 1e-3) - asking.asked
-    best = budget * jnp.minimum(seen, RECENT) + HASTE * jnp.maximum(budget * seen - asking.asked - 1, 0)
+    whole, part = _share(budget, seen)
+    allowed = whole - asking.asked
+    best = budget * jnp.minimum(seen, RECENT) + HASTE * jnp.maximum(allowed - 1 + part, 0)
     threshold = jnp.sort(recent)[::-1][jnp.clip(jnp.ceil(best).astype(int), 1, RECENT) - 1]
     rank = jnp.argsort(jnp.argsort(-want))
     asked = valid & (want >= threshold) & (rank < allowed)
     return asked, Asking(recent, seen, asking.asked + asked.sum())
+
+
+def _share(budget: float, seen: Int[Array, ""]) -> tuple[Int[Array, ""], Float[Array, ""]]:
+    """`budget` times `seen`: its whole part and the rest, exact up to 2^31 rows for budgets of few digits.
+
+    Others are rounded to a fraction whose products stay below 2^31, at least to nine decimals.
+    """
+    of = Fraction(budget).limit_denominator(int((INT32 / budget) ** 0.5) if budget else 1)
+    rest = seen % of.denominator * of.numerator
+    return seen // of.denominator * of.numerator + rest // of.denominator, (rest % of.denominator) / of.denominator

@@ -7,7 +7,7 @@ import pytest
 
 from pcl import learners, streams
 from pcl.errors import UsageError
-from pcl.runner.request import ask, start, wanted
+from pcl.runner.request import Asking, ask, start, wanted
 from pcl.runner.run import make_run
 from pcl.types import Prediction
 
@@ -41,6 +41,16 @@ def test_the_budget_is_spent_while_wants_fade_and_where_all_want_the_same():
     for want in (fading, np.zeros((400, 10))):
         share = asked(want, 0.05).mean()
         assert 0.035 < share <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("budget", "due"), [(0.1, 100_000_001), (1 / 3, 333_333_336), (1e-5, 10_000), (0.98765, 987_650_009)]
+)
+def test_the_budget_is_exact_after_a_thousand_million_rows(budget, due):
+    """In float32 a tenth of 10^9 + 10 rows is 100,000,000, and as far from it as 8 labels."""
+    asking = Asking(start().recent, jnp.asarray(1_000_000_000), jnp.asarray(due - 4))
+    labelled, after = jax.jit(ask, static_argnums=3)(asking, jnp.zeros(10), jnp.ones(10, bool), budget)
+    assert (int(labelled.sum()), int(after.asked)) == (4, due)
 
 
 def test_padding_is_never_asked_for_and_costs_nothing():

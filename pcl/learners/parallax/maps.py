@@ -17,8 +17,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import counts
 from pcl.learners.parallax.rows import read
+from pcl.network import horizon
 
 SMOOTHING = 0.2  # samples that a latent without a name counts for, spread over all labels
 DOUBT = 2.0  # wrong samples of a label that are feared before any was met
@@ -68,7 +68,7 @@ def count(names: Map, slot: Int[Array, ""], label: Int[Array, ""], opened: Int[A
     """The maps (leaves lead with S) after a sample of one label that fell there; it may have opened a latent."""
     met, before = names.met[slot, label], names.tied[slot, label]
     of_label = read(names.votes, slot, label)
-    of_label = counts.left(of_label.sum()) * of_label + vote_L
+    of_label = horizon.left(of_label.sum()) * of_label + vote_L
     tied = jnp.where(opened >= 0, opened, jnp.argmax(of_label).astype(jnp.int32))
     return Map(
         votes=names.votes.at[slot, label].set(of_label),
@@ -111,6 +111,6 @@ def name(
     names = count(names, slot, label, own, jnp.where(own >= 0, jax.nn.one_hot(own, len(share_L)), share_L))
     latent = names.tied[slot, label]
     votes_L = names.votes[slot, label]
-    number = jnp.where(met < counts.MOST, met + 1, votes_L.sum())
+    number = jnp.where(met < horizon.MOST, met + 1, votes_L.sum())
     settled = (met + 1 > 3) & (votes_L[latent] > 0.5 * number)
     return Naming(names, latent, (own >= 0) | settled)

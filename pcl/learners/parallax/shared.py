@@ -25,12 +25,12 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
-from pcl.learners.parallax.counts import share_kept
 from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gated, nearer, remember, typical
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
 from pcl.learners.parallax.rows import read
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 from pcl.network.code import when
+from pcl.network.horizon import share_kept
 
 WAITING = 16  # deviations that the scatter takes in at once: a sample that wrote all of it would take far longer
 PIECE = 128  # rows of a matrix that are read at once, so that they stay in a cache

@@ -25,8 +25,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import counts
 from pcl.learners.parallax.rows import once_seen
+from pcl.network import horizon
 
 SURE = 10.0  # precision of the trust at first
 SHARED = 10.0  # samples a label that the prior of each row of transitions is worth
@@ -112,11 +112,11 @@ def learn(
         change = _solve(precision, off_2C[:, label])
         pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ shares(state)])
         before = jnp.argmax(state.latest)
-        follows = state.follows.at[before].multiply(counts.left(heard * state.follows[before].sum()))
+        follows = state.follows.at[before].multiply(horizon.left(heard * state.follows[before].sum()))
         return Succession(
             follows=follows.at[:, once_seen(label, len(known_C), log_p_C)].add(heard * state.latest),
             met=state.met.at[label].add(teaches.astype(jnp.int32)),
-            stays=counts.left(heard * state.stays[0]) * state.stays + heard * pair,
+            stays=horizon.left(heard * state.stays[0]) * state.stays + heard * pair,
             latest=jnp.where(arrives, jnp.where(teaches, known_C, p_C), state.latest),
             trust=state.trust + heard * change,
             precision=precision,

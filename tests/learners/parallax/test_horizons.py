@@ -8,16 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcl.learners.parallax import counts, density, learner, maps, shared, sleep, succession, surprise, window, workspace
+from pcl.learners.parallax import density, learner, maps, shared, sleep, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
+from pcl.network import horizon
 
-MOST = counts.MOST
+MOST = horizon.MOST
 NEVER = 2.0**24  # where float32 stops counting
 
 
 def test_sums_end_where_float32_still_counts_singly_and_adds_a_tenth():
     assert np.float32(NEVER) + np.float32(1) == NEVER
-    assert counts.OF_ALL + 1 < NEVER
+    assert horizon.OF_ALL + 1 < NEVER
     np.testing.assert_allclose(np.float32(MOST) + np.float32(0.1) - np.float32(MOST), 0.1, rtol=0.3)
 
 
@@ -26,9 +27,9 @@ def test_sums_end_where_float32_still_counts_singly_and_adds_a_tenth():
 )
 def test_a_bank_keeps_the_samples_that_it_may_stand_for(sizes, want):
     size_L = jnp.asarray(sizes, jnp.float32)
-    np.testing.assert_allclose(counts.share_kept(size_L) * size_L, want, rtol=1e-6)
+    np.testing.assert_allclose(horizon.share_kept(size_L) * size_L, want, rtol=1e-6)
     # Below the horizon nothing is touched, bit for bit.
-    np.testing.assert_array_equal(counts.share_kept(jnp.asarray([0.0, 7.0, MOST])), 1)
+    np.testing.assert_array_equal(horizon.share_kept(jnp.asarray([0.0, 7.0, MOST])), 1)
 
 
 def test_names_are_read_out_by_their_shares_whatever_was_counted():

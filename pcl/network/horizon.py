@@ -1,4 +1,4 @@
-"""How many samples the sums of parallax stand for.
+"""How many samples sums stand for that grow with the stream.
 
 A count in float32 ends at 2^24, where one more changes nothing, and long before that small terms are rounded to none.
 Sums are of all samples up to `MOST`, in whatever order these came; beyond it older samples fade, and what is read from
@@ -19,6 +19,6 @@ def share_kept(size_L: Float[Array, " L"]) -> Float[Array, " L"]:
     return jnp.minimum(min(MOST, OF_ALL / len(size_L)) / jnp.maximum(size_L, 1.0), 1.0)
 
 
-def left(count: Float[Array, ""]) -> Float[Array, ""]:
-    """Share of a sum that is left as one more sample comes: a half once it is of `MOST`, else all."""
+def left(count: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Share of each sum that is left as more samples come: a half once it is of `MOST`, else all."""
     return jnp.where(count >= MOST, 0.5, 1.0)
