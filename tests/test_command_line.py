@@ -114,7 +114,10 @@ def test_figures_and_tables_are_drawn_from_records(smoke):
     for name in names:
         assert {f"{name}.pdf", f"{name}.png", f"{name}.csv"} <= {Path(path).name for path in printed}
     header, first, *_ = (folder / "tables/tab_split_digits.csv").read_text().splitlines()
-    assert header == "experiment,stream,learner,variant,metric,mean,low,high,seeds,command"
+    assert (
+        header
+        == "experiment,stream,learner,variant,metric,mean,low,high,seeds,runs,diverged,commits,jax,command,interval"
+    )
     assert "python -m experiments.run --experiment=split_digits --streams=split_digits --learners=backprop" in first
 
 

@@ -15,7 +15,7 @@ from pcl.evaluation.record import log_every
 from pcl.fields import as_dict, canonical
 from pcl.interrupts import Interrupts
 from pcl.runner import devices
-from pcl.runner.program import Program, compile_group, prepare, too_large
+from pcl.runner.program import Program, compile_group, require_room, too_large
 from pcl.runner.progress import Progress
 from pcl.runner.run import probe_steps
 from pcl.runner.store import Store
@@ -87,7 +87,7 @@ def execute(
         todo = [[run for run in chunk.runs if run.run_id not in done] for chunk in group]
         todo = [runs for runs in todo if runs]
         if todo:
-            prepare(todo[0][0])
+            require_room(todo[0][0])
             missing.append((todo, group[0].width))
     total = sum(len(runs) for todo, _ in missing for runs in todo)
     with Progress(total) as progress:

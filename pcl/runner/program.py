@@ -54,9 +54,9 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     Where the program would need more memory than a device has, it is compiled again, narrower.
 
     Raises:
-      UsageError: what `prepare` raises, or a single run does not fit.
+      UsageError: settings contradict each other, do not fit the source, or a single run does not fit.
     """
-    stream, data, learner, run = prepare(config)
+    stream, data, learner, run = _made(config)
 
     def seeded(seed: jax.Array, hp: HParams, data: Data) -> Record:
         return run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data)
@@ -89,25 +89,30 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     return Program(stream, learner, config.hp, data, width, mode, executable, time.perf_counter() - start, needed)
 
 
-def prepare(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
-    """Stream, its arrays, learner and run of a static group, if a single run of it has room; compiles nothing.
+def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
+    """Stream, its arrays, learner and run of a static group."""
+    make = streams.entry(config.stream_kind).make
+    stream, data = make(config.stream, streams.source_of(config.stream), config.evaluation.probe_on)
+    learner, _ = learners.make(config.learner, stream.spec)
+    _require_short(config, stream, data)
+    charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
+    cost_ratio = charged if config.evaluation.charge == "flops" else None
+    return stream, data, learner, make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
+
+
+def require_room(config: RunConfig) -> None:
+    """Refuse a static group of which a single run has no room; compiles nothing.
 
     What is counted is a lower bound: the state, the schedule of the stream and its arrays, each once.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or ask for more than there is room for.
     """
-    make = streams.entry(config.stream_kind).make
     try:
-        stream, data = make(config.stream, streams.source_of(config.stream), config.evaluation.probe_on)
-        learner, _ = learners.make(config.learner, stream.spec)
-        _require_short(config, stream, data)
+        stream, data, learner, _ = _made(config)
         key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=devices.PRNG))
         state = jax.eval_shape(learner.init, key, config.hp)
         schedule = jax.eval_shape(stream.schedule, key, data)
-        charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
-        cost_ratio = charged if config.evaluation.charge == "flops" else None
-        run = make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
     except (MemoryError, OverflowError) as error:
         raise too_large(config, "is planned") from error
     parts = {"state": state, "schedule": schedule, "data": data}
@@ -117,7 +122,6 @@ def prepare(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
         raise UsageError(
             f"{_named(config)}: one run takes at least {memory.text(needed)}, most of it {largest}; {_room(budget)}"
         )
-    return stream, data, learner, run
 
 
 def too_large(config: RunConfig, when: str) -> UsageError:

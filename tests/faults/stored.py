@@ -1,6 +1,7 @@
 """Rows with known numbers, and what other processes do with a store: `python stored.py ROLE FOLDER …` (no JAX)."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -69,3 +70,5 @@ def read(folder):
 
 if __name__ == "__main__":
     {"shard": shard, "compact": compact, "read": read}[sys.argv[1]](*sys.argv[2:])
+    sys.stdout.flush()
+    os._exit(0)  # Arrow's threads may abort a process that is torn down under load, when all is written

@@ -13,7 +13,7 @@ from experiments import run
 from pcl.command import one_line, parsed
 from pcl.errors import UsageError
 from pcl.runner.execute import plan
-from pcl.runner.program import prepare
+from pcl.runner.program import require_room
 
 ROOT = Path(__file__).parents[2]
 FLAGS = run.FLAGS
@@ -98,7 +98,7 @@ def refusal(arguments):
         parsed(["run", *arguments])
         _, runs, mode = run.asked()
         for group in plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards):
-            prepare(group[0].runs[0])
+            require_room(group[0].runs[0])
     except (UsageError, flags.Error) as error:
         return one_line(error)
     return None

@@ -35,6 +35,16 @@ command.launch(lambda: interrupts.listen(work))
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _ctrl_c_is_heard():
+    """A test run that was started in the background ignores Ctrl-C, and so would the commands that it starts."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def start(code, *arguments, **kwargs):
     full = (sys.executable, "-c", code, *arguments)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -18,6 +18,7 @@ SPEC = Spec((5,), 3)
 CENTRES = 4 * np.eye(3, 5, dtype=np.float32)
 SLOW = ("parallax", "parallax_told", "parallax_single")  # to compile
 OPENING = ("reopening", "reopening_parallax")
+LONG = ("reopening_parallax",)  # minutes to compile; each of its two parts is among the others
 PERIOD = {"atoms": "6,6", "critical": 32}  # over before tests ask what rows without a label teach
 DEFAULTS = [(name, {}) for name, entry in REGISTRY.items() if entry.labels and name not in (*SLOW, *OPENING)]
 VARIANTS = [
@@ -38,7 +39,10 @@ VARIANTS = [
 
 @pytest.fixture(
     scope="module",
-    params=[*DEFAULTS, *(pytest.param(variant, marks=pytest.mark.slow) for variant in VARIANTS)],
+    params=[
+        *DEFAULTS,
+        *(pytest.param(v, marks=[pytest.mark.slow, *[pytest.mark.long][: v[0] in LONG]]) for v in VARIANTS),
+    ],
     ids=lambda v: v[0] + "".join(f"-{x}" for x in v[1].values()),
 )
 def made(request):

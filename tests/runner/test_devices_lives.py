@@ -55,6 +55,7 @@ def test_parallax_lives_on_two_devices():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_records_on_one_two_and_four_devices_agree():
     names = [*REGISTRY, *KINDS]
     processes = [start(count, "map", names) for count in (1, 2, 4)]
@@ -73,6 +74,7 @@ def test_records_on_one_two_and_four_devices_agree():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_runs_side_by_side_on_two_devices_end_and_agree_with_those_in_turn():
     names = [name for name in (*REGISTRY, *KINDS) if name not in UNBATCHED]
     processes = [start(2, mode, names) for mode in ("vmap", "map")]

@@ -227,7 +227,7 @@ RISES = "inference diverged at step 0: it raised the energy; "
         ),
         ("map", ["inference_lr=0.03,30", "inference=adam"], RISES + "inference=adam"),
         ("vmap", ["lr=0.01,1e30", "optimiser=sgd"], r"diverged at step \d"),
-        ("map", ["lr=0.01,1e6", "optimiser=sgd"], GROWN),
+        ("map", ["lr=0.01,1e6", "optimiser=sgd", "step_limit=nothing"], GROWN),
     ],
     ids=["finite", "infinite", "without a bound", "weights", "grown weights"],
 )
