@@ -51,6 +51,7 @@ from pcl.network.energy import (
 
 HALTS = ("fixed", "gradient", "saturation")
 RISE = 1e-4  # of the energy: what float32 sums of many units may add to it
+NOTHING = 1e-9  # nats: squared rounding of a thousand activities of size ten, of which an energy of 0 may consist
 INERTIA = 0.3  # of the running mean of changes: evens out the swings of momentum, and forgets large first steps
 
 
@@ -118,7 +119,7 @@ class Settled(NamedTuple):
 
 def rose(before: Float[Array, ""], after: Float[Array, ""]) -> Float[Array, ""]:
     """1 where inference began at a finite energy and ended above it by more than rounding: it diverged. Else 0."""
-    fell = after <= before + RISE * jnp.abs(before)
+    fell = after <= before + RISE * jnp.abs(before) + NOTHING
     return (jnp.isfinite(before) & ~fell).astype(before.dtype)
 
 

@@ -318,6 +318,8 @@ def test_a_rise_is_what_rounding_does_not_explain():
     """The edge lies at 1e-4 of the energy, on both sides of zero."""
     for before, after, risen in ((2.0, 2.0001, 0), (2.0, 2.0004, 1), (-2.0, -1.9999, 0), (-2.0, -1.9996, 1)):
         assert rose(jnp.float32(before), jnp.float32(after)) == risen
+    for before, after, risen in ((1e-11, 3e-11, 0), (0.0, 2e-9, 1)):  # of a sample that is predicted to rounding
+        assert rose(jnp.float32(before), jnp.float32(after)) == risen
     for before, after, risen in ((2.0, jnp.nan, 1), (2.0, jnp.inf, 1), (jnp.nan, 2.0, 0), (jnp.inf, jnp.inf, 0)):
         assert rose(jnp.float32(before), jnp.float32(after)) == risen
 
