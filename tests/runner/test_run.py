@@ -332,7 +332,8 @@ def test_products_are_those_of_float32_whatever_the_caller_set(name, settings):
     step = jax.eval_shape(lambda steps: jax.tree.map(lambda leaf: leaf[0], steps), steps)
     batch = jax.eval_shape(stream.observe, world, step, data)
     with jax.default_matmul_precision("bfloat16"):
-        life = jax.make_jaxpr(make_run(learner, stream))(key, hp, data)
+        # A learner of somebody's own does not see to its products itself.
+        life = jax.make_jaxpr(make_run(learners.entry(name).build(stream.spec), stream))(key, hp, data)
         update = jax.make_jaxpr(learner.update)(state, batch, hp)
         answer = jax.make_jaxpr(learner.predict)(state, batch.x, hp)
     for program in (life, update, answer):
