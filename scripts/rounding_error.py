@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pcl.network import synapse
-from pcl.network.covariance import covariance
-from pcl.network.synapse import Synapses
+from pcl.synapses import synapse
+from pcl.synapses.covariance import covariance
+from pcl.synapses.synapse import Synapses
 
 PIECE = 2_000_000  # numbers drawn at a time
 

@@ -2,7 +2,7 @@
 
 Every layer predicts z_l = W_l^T phi_{l-1} + noise, phi_0 the code, phi_l = [f(z_l), 1], z_L the target. After
 settling (hidden activities descend sum_l 1/2 |z_l - W_l^T phi_{l-1}|^2 with input and target clamped) every layer's
-posterior takes in its own pair of activities, by the local rule of `pcl.network.synapse`. Beside its answer the
+posterior takes in its own pair of activities, by the local rule of `pcl.synapses.synapse`. Beside its answer the
 learner has the variance of it, from the weights and the noise of the target's layer, and says what a label would tell
 (`query`). Wide codes, whose sums are solved for now and then (`rls` with `precision=sums`), have neither.
 
@@ -26,14 +26,14 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.fields import Traced, static, traced
 from pcl.learners import features, rls, steps
 from pcl.learners.inputs import mean_weights, targets, teaching_rows
-from pcl.network import synapse
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.covariance import covariance, synapse_flops
 from pcl.network.energy import Problem, energy, feedforward
 from pcl.network.inference import rose, settle
 from pcl.network.layers import Dense, Network
 from pcl.network.stability import Directions
-from pcl.network.synapse import Noise, Synapses
+from pcl.synapses import synapse
+from pcl.synapses.covariance import covariance, synapse_flops
+from pcl.synapses.synapse import Noise, Synapses
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 

@@ -23,9 +23,9 @@ from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
+from pcl.code import code
 from pcl.fields import static
 from pcl.learners.inputs import vectors
-from pcl.network import code
 from pcl.types import Batch, HParams, Info, Learner, Spec
 
 IMAGE_SIZE = 32  # entries from which an input counts as an image: it can spare two numbers, its mean and its norm

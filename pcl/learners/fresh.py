@@ -15,7 +15,7 @@ from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.fields import nested
-from pcl.network.code import when
+from pcl.loops import when
 from pcl.types import Batch, Info, Learner, Prediction
 
 

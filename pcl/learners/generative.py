@@ -23,8 +23,8 @@ from pcl.fields import Traced, traced
 from pcl.learners import features
 from pcl.learners.inputs import targets, teaching_rows
 from pcl.learners.ncm import UNSEEN
-from pcl.network.covariance import blocks, synapse_flops
-from pcl.network.synapse import decorrelator
+from pcl.synapses.covariance import blocks, synapse_flops
+from pcl.synapses.synapse import decorrelator
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 

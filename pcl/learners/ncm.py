@@ -1,7 +1,7 @@
 """Nearest class mean: running sums of the codes of each class, a query goes to the closest mean.
 
 Sums commute, so what it knows does not depend on the order of the stream, up to a million samples of a class; of more,
-older ones fade (`pcl.network.horizon`).
+older ones fade (`pcl.synapses.horizon`).
 Source: Mensink, Verbeek, Perronnin and Csurka (2013), doi:10.1109/TPAMI.2013.83.
 """
 
@@ -14,7 +14,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl.learners import features
 from pcl.learners.inputs import targets
-from pcl.network import horizon
+from pcl.synapses import horizon
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 UNSEEN = -1e30  # score of a label without a mean: below any distance, yet finite

@@ -22,8 +22,8 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.fields import Traced, static, traced
 from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
-from pcl.network.covariance import isotropic, synapse_flops
-from pcl.network.synapse import Synapses, learn
+from pcl.synapses.covariance import isotropic, synapse_flops
+from pcl.synapses.synapse import Synapses, learn
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 

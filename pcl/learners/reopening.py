@@ -1,7 +1,7 @@
 """A sensory code whose critical period opens again when the world no longer fits it.
 
 A rule on a code (class Gaussians, or parallax), as `developing` teaches it, with a reservoir of labelled samples of the
-past beside it and a test whether inputs still fit the code (`pcl.network.fit`): surprise about them, no label, no
+past beside it and a test whether inputs still fit the code (`pcl.code.fit`): surprise about them, no label, no
 task. Once that calls for another code, a critical period begins. While it lasts the rule goes on with the code that it
 has, and the samples that come are kept apart. Then
 
@@ -31,11 +31,12 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from pcl.code import code, fit
 from pcl.errors import UsageError
 from pcl.fields import Traced, nested, static, traced
 from pcl.learners.inputs import masked_vectors, no_targets, teaching_rows
 from pcl.learners.replay import reservoir_slots
-from pcl.network import code, fit
+from pcl.loops import when
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 
@@ -114,7 +115,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
             openings=state.openings,
             watch=watch,
         )
-        return code.when(state.open & (stored + rows > critical), lambda s: _reopened(s, rows, hp), state), info
+        return when(state.open & (stored + rows > critical), lambda s: _reopened(s, rows, hp), state), info
 
     def _reopened(state: State, rows: int, hp: HParams) -> State:
         """The state with a new code, read out from all that is remembered."""

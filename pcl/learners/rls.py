@@ -3,8 +3,8 @@
 The Kalman filter of weights that do not move, one output a label. In full precision what it knows is a sum over
 samples: the order of classes does not matter, and after one pass it stands where offline training would. That is
 known: on a frozen code this is ACIL, arXiv:2205.14922, and the classifier of RanPAC, arXiv:2307.02251, and with
-random features nearly RanDumb, arXiv:2402.08823. Cheaper precisions depend on the order (`pcl.network.covariance`).
-With `precision=sums` (`pcl.network.statistics`) the same weights are solved for whenever `block` samples wait: half
+random features nearly RanDumb, arXiv:2402.08823. Cheaper precisions depend on the order (`pcl.synapses.covariance`).
+With `precision=sums` (`pcl.synapses.statistics`) the same weights are solved for whenever `block` samples wait: half
 the operations a sample, for wide codes, but no covariance, hence no `query`, and answers that lag behind.
 Source: Plackett (1950), doi:10.1093/biomet/37.1-2.149.
 """
@@ -19,9 +19,9 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.fields import Traced, static, traced
 from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
-from pcl.network.covariance import covariance, synapse_flops
-from pcl.network.statistics import Gathering, gather, gather_flops, nothing_gathered
-from pcl.network.synapse import Synapses, information_gain, learn, leverage
+from pcl.synapses.covariance import covariance, synapse_flops
+from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gathered
+from pcl.synapses.synapse import Synapses, information_gain, learn, leverage
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 PRECISIONS = ("full", "block", "diagonal", "low_rank", "sums")

@@ -9,7 +9,5 @@ amortise                             a recognition chain that guesses where sett
 generative                           completion, Langevin samples, predictive variance
 temporal                             sequences: a state that predicts itself and what is observed
 oracles                              what is not local: error coordinates, fixed prediction, zero-divergence learning
-synapse, covariance, statistics      conjugate synapses: posteriors over weights, their forms, their sums
-dictionary, code                     a sensory code learned from the stream
 flops                                what it all costs
 """

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pcl import learners
-from pcl.network import horizon, synapse
+from pcl.synapses import horizon, synapse
 from pcl.types import Batch, Spec
 
 NEVER = 2.0**24  # where float32 stops counting

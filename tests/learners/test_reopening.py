@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from pcl import learners
+from pcl.code import code, fit
 from pcl.errors import UsageError
 from pcl.fields import replace
 from pcl.learners import generative
 from pcl.learners.inputs import teaching_rows
 from pcl.learners.parallax.code import encode
 from pcl.learners.reopening import HParams, Past, around, remember
-from pcl.network import code, fit
 from pcl.types import Batch, Info, Learner, Spec
 
 SPEC = Spec((8, 8), 3)

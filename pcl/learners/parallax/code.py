@@ -4,7 +4,7 @@ Of an input with many entries they see fixed random orthogonal directions (`feat
 (Johnson and Lindenstrauss (1984)) whatever the sensor does to its pixels, and which no order of samples can change, or
 as many as there are, so that nothing is lost (`raw`). Images are freed of their mean and norm first
 (`pcl.learners.features`), and with them of the stream's running moments. Or they see the sensory code of the first
-samples, which then stays (`code`, `pcl.network.code`). Entries have about unit variance.
+samples, which then stays (`code`, `pcl.code.code`). Entries have about unit variance.
 
 Synapses see H rectified random features of the code, of which the code itself is a function: they are fixed too, the
 same for all banks, and computed once a sample. A sensory code is made to be read by densities alone: synapses beside
@@ -20,10 +20,10 @@ from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl import linalg
+from pcl.code import code as sensory
 from pcl.learners.features import FeatureHParams, normalised
 from pcl.learners.inputs import vectors
 from pcl.learners.parallax.hparams import HParams
-from pcl.network import code as sensory
 from pcl.types import Spec
 
 

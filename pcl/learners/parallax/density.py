@@ -34,7 +34,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl import linalg
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot, of_slot
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
-from pcl.network.horizon import share_kept
+from pcl.synapses.horizon import share_kept
 
 LARGEST = 2**20  # numbers in the class covariances of one bank
 RIDGE = 0.02  # share of the mean variance that every direction has on top

@@ -2,8 +2,8 @@
 
 from flax import struct
 
+from pcl.code.code import CodeHParams
 from pcl.fields import Traced, static, traced
-from pcl.network.code import CodeHParams
 
 FEATURES = ("raw", "random", "code")
 WITHOUT = (

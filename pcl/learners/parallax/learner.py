@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from pcl.code import code as sensory
 from pcl.learners.features import developing
 from pcl.learners.inputs import teaching_rows
 from pcl.learners.parallax import bank, code, maps, sleep, succession, surprise, window, workspace
@@ -18,7 +19,6 @@ from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import discriminators
 from pcl.learners.parallax.workspace import Opinion, Workspace
-from pcl.network import code as sensory
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 QUERIES = 256  # answered at once

@@ -18,7 +18,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax.rows import read
-from pcl.network import horizon
+from pcl.synapses import horizon
 
 SMOOTHING = 0.2  # samples that a latent without a name counts for, spread over all labels
 DOUBT = 2.0  # wrong samples of a label that are feared before any was met

@@ -27,7 +27,7 @@ from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.shared import Shared
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 from pcl.learners.parallax.synapses import Discriminator
-from pcl.network.covariance import Deferred
+from pcl.synapses.covariance import Deferred
 
 APART = (1.0, 0.1, 0.01)  # variance between two means of a latent, in those of its samples
 

@@ -29,8 +29,8 @@ from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gate
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
 from pcl.learners.parallax.rows import read
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
-from pcl.network.code import when
-from pcl.network.horizon import share_kept
+from pcl.loops import when
+from pcl.synapses.horizon import share_kept
 
 WAITING = 16  # deviations that the scatter takes in at once: a sample that wrote all of it would take far longer
 PIECE = 128  # rows of a matrix that are read at once, so that they stay in a cache

@@ -37,7 +37,7 @@ from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.workspace import Workspace
-from pcl.network.code import when
+from pcl.loops import when
 
 OFTEN = 1 / 8  # share of its age after which the workspace sleeps again
 

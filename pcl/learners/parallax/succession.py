@@ -26,7 +26,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax.rows import once_seen
-from pcl.network import horizon
+from pcl.synapses import horizon
 
 SURE = 10.0  # precision of the trust at first
 SHARED = 10.0  # samples a label that the prior of each row of transitions is worth

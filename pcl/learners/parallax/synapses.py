@@ -2,7 +2,7 @@
 
 Where densities say how likely the code is under each latent, synapses say which latent it is, and need no model of the
 code for that. They see rectified random features of the code (`code.features`), learn ridge regression of the latents
-by the local rule of `pcl.network.synapse`, and have no opinion on whether the input is of their sensor at all.
+by the local rule of `pcl.synapses.synapse`, and have no opinion on whether the input is of their sensor at all.
 """
 
 from typing import NamedTuple
@@ -14,8 +14,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, of_slot, silence
-from pcl.network import synapse
-from pcl.network.covariance import Deferred, deferred, synapse_flops
+from pcl.synapses import synapse
+from pcl.synapses.covariance import Deferred, deferred, synapse_flops
 
 
 class Discriminator(NamedTuple):

@@ -10,7 +10,7 @@ import pytest
 
 from pcl.learners.parallax import density, learner, maps, shared, sleep, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
-from pcl.network import horizon
+from pcl.synapses import horizon
 
 MOST = horizon.MOST
 NEVER = 2.0**24  # where float32 stops counting

@@ -14,7 +14,7 @@ from pcl.learners.parallax.density import densities
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import Discriminator, discriminators
-from pcl.network.covariance import Deferred
+from pcl.synapses.covariance import Deferred
 
 S, L, D, H, N = 4, 3, 4, 6, 40
 HP = HParams(specialists=S, width=H)

@@ -7,7 +7,7 @@ Each scale of the code cuts images into overlapping patches p and tells which fe
     a    =  sqrt of the mean of h over each of a grid of overlapping cells
     code =  (a - m) / (s + 0.1 mean of s) / sqrt(D)    each of D units by its own mean and deviation
 
-Development has two halves (`pcl.network.dictionary`). In the first, means and covariances of patches are summed. In
+Development has two halves (`pcl.code.dictionary`). In the first, means and covariances of patches are summed. In
 the second, whitening stays put, and atoms, imprinted with patches seen so far, compete. At its end every unit takes
 the mean and deviation of its activity over the period, a homeostasis without which the mean that all images share
 would be most of a code, and drown what tells them apart in the rounding of float32. Nothing here looks at a label.
@@ -29,7 +29,7 @@ import functools
 import math
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -37,9 +37,10 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from pcl.code.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
 from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
-from pcl.network.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
+from pcl.loops import when
 from pcl.types import Batch, Spec
 
 CONTRAST = 0.02  # added to a patch's variance, in units of its image's: what is fainter stays faint
@@ -160,20 +161,6 @@ def read_out(before: Code, after: Code, rows: int, learn_rows: Callable[[S, Batc
         return jax.lax.fori_loop(0, -(-after.stored // rows), from_memory, readout)
 
     return when(after.closed & ~before.closed, from_all, readout)
-
-
-def when(flag: Bool[Array, ""], change: Callable[..., S], state: S, *seen: Any) -> S:
-    """`change(state, *seen)` where `flag` holds, else `state`.
-
-    A loop of one turn or none, because of `lax.cond` alone `vmap` always runs both sides: as long as no member of
-    the batch has its flag up it costs nothing. And a condition inside the loop, because of a loop alone the compiler
-    does ahead of all turns what is the same in each, even where there is none.
-    """
-
-    def turn(_: Array, state: S) -> S:
-        return jax.lax.cond(flag, lambda s: change(s, *seen), lambda s: s, state)
-
-    return jax.lax.fori_loop(0, flag.astype(jnp.int32), turn, state)
 
 
 def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, int], ...]:

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 
 from pcl import linalg
 from pcl.errors import UsageError
-from pcl.network.synapse import Covariance
+from pcl.synapses.synapse import Covariance
 
 PIECE = 128  # rows of P that are read at once
 FORMS = ("full", "block", "diagonal", "low_rank", "isotropic")
@@ -45,7 +45,7 @@ def covariance(form: str, inputs: int, size: int) -> Covariance:
 
 
 def synapse_flops(form: str, inputs: int, size: int, outputs: int, batch: int) -> int:
-    """Floating-point operations of a sample in `pcl.network.synapse.learn`, in matrix products.
+    """Floating-point operations of a sample in `pcl.synapses.synapse.learn`, in matrix products.
 
     P phi and the change of P, then what a batch shares (S, V and R), the output and the change of the weights.
     """

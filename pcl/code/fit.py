@@ -19,9 +19,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from pcl.network.code import Code, CodeHParams, glimpses_of, images
-from pcl.network.code import init as init_code
-from pcl.network.dictionary import misfit
+from pcl.code.code import Code, CodeHParams, glimpses_of, images
+from pcl.code.code import init as init_code
+from pcl.code.dictionary import misfit
 from pcl.types import Spec
 
 MOST = 3.0  # deviations that one input may say

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from pcl.errors import UsageError
-from pcl.network import statistics, synapse
-from pcl.network.covariance import covariance, deferred
-from pcl.network.synapse import Synapses
+from pcl.synapses import statistics, synapse
+from pcl.synapses.covariance import covariance, deferred
+from pcl.synapses.synapse import Synapses
 from scripts.rounding_error import rounding
 
 # Sums of a few hundred float64 products of numbers near 1, through one well-conditioned inverse.

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pcl.code import code
+from pcl.code.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
 from pcl.errors import UsageError
-from pcl.network import code
-from pcl.network.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
+from pcl.loops import when
 from pcl.types import Batch, Spec
 
 SPEC = Spec((10, 10), 3)
@@ -260,7 +261,7 @@ def test_whitened_patches_are_white():
 def test_flags_that_are_down_cost_no_change():
     grow = functools.partial(jax.tree.map, lambda leaf: leaf + 1)
     flags = jnp.asarray([True, False])
-    np.testing.assert_array_equal(jax.vmap(lambda f, s: code.when(f, grow, s))(flags, jnp.zeros(2)), [1, 0])
+    np.testing.assert_array_equal(jax.vmap(lambda f, s: when(f, grow, s))(flags, jnp.zeros(2)), [1, 0])
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from jaxtyping import Bool, Float, Int
 
 from pcl import linalg
 from pcl.errors import UsageError
-from pcl.network.code import when
-from pcl.network.synapse import Noise, Synapses
+from pcl.loops import when
+from pcl.synapses.synapse import Noise, Synapses
 
 
 class Statistics(NamedTuple):

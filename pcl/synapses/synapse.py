@@ -8,12 +8,12 @@ covariance P (x) Sigma, a Kronecker product: P[D, D] is in units of the noise. L
 
 the rank-B Woodbury form of Lambda <- Lambda + Phi^T Phi, Lambda w <- Lambda w + Phi^T Y (Lambda = P^-1), in which
 the batch's own inputs decorrelate its prediction errors. All of it are sums over samples: neither order nor batches
-matter, two posteriors merge by adding their sums (`pcl.network.statistics`), and W is ridge regression of all that
+matter, two posteriors merge by adding their sums (`pcl.synapses.statistics`), and W is ridge regression of all that
 was ever seen. On a code that does not change this is recursive least squares, known as such in class-incremental
 learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823.
 
 In full precision the only forgetting is process noise, P <- P + q I, with q inferred from errors that are larger than
-P explains; cheaper forms of P forget by what they leave out (`pcl.network.covariance`). Float32 rounding after a
+P explains; cheaper forms of P forget by what they leave out (`pcl.synapses.covariance`). Float32 rounding after a
 million updates is measured by `scripts.bench_rounding`.
 
 Locality: V and R stand at the two ends of a synapse; P phi is the steady state of lateral inhibition among the
@@ -30,11 +30,11 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
 
 from pcl import linalg
-from pcl.network import horizon
+from pcl.synapses import horizon
 
 
 class Covariance(NamedTuple):
-    """One form of P, exact or approximate, as four functions of its representation `p` (`pcl.network.covariance`).
+    """One form of P, exact or approximate, as four functions of its representation `p` (`pcl.synapses.covariance`).
 
     init:    (D, ridge) -> p             P = I / ridge
     project: (p, phi[B, D]) -> [B, D]    P phi for each row
