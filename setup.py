@@ -17,6 +17,7 @@ setup(
     install_requires=[
         "absl-py>=2.3.1,<3",
         "array-record>=0.8.3,<0.9",
+        "filelock>=3.16,<4",  # by which processes share compiled programs
         "flax>=0.12,<0.13",
         "jax>=0.10.2,<0.12",
         "jaxtyping>=0.3.9,<0.4",
@@ -39,7 +40,6 @@ setup(
         "test": [
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",
-            "filelock>=3.16,<4",  # by which processes share compiled programs
             "hypothesis>=6.130,<7",
             "mypy>=1.18,<3",
             "pytest>=8.4,<10",

@@ -61,6 +61,7 @@ def main() -> None:
         print(_listing())
         return
     devices.configure()
+    devices.keep_programs()
     listen(_work)
 
 

@@ -1,7 +1,8 @@
 """Shapes and types in annotations are checked at run time in every test; there are two JAX devices on any machine.
 
-Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and those that take long once
-for all test processes, the commands they start, and the next test run (every entry of the cache slows all others).
+Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and by XLA's older emitters,
+which take half the time of the newer ones then. Those that take long are compiled once for all test processes, the
+commands they start, and the next test run (every entry of the cache slows all others).
 """
 
 import os
@@ -14,7 +15,7 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # commands that a test starts
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 jaxtyping.install_import_hook("pcl", "beartype.beartype")
 
 import jax  # noqa: E402

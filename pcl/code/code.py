@@ -12,7 +12,7 @@ the second, whitening stays put, and atoms, imprinted with patches seen so far, 
 the mean and deviation of its activity over the period, a homeostasis without which the mean that all images share
 would be most of a code, and drown what tells them apart in the rounding of float32. Nothing here looks at a label.
 After the period the code is the same to the last bit; samples of the period wait in memory, and are read out with
-the code that stays (`read_out`), so that every sample is read out once and all with one code. It opens again only as
+the code that stays (`remembered`), so that every sample is read out once and all with one code. It opens again only as
 another code, for which the readout's statistics are rebuilt in the same way (`pcl.learners.reopening`). A stream that
 is shorter than the period never closes it, and its readout learns nothing.
 
@@ -28,7 +28,6 @@ coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
 import functools
 import math
 import re
-from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -149,18 +148,11 @@ def flops(spec: Spec, hp: CodeHParams) -> int:
     return total * (2 if hp.mirror == "yes" else 1)
 
 
-def read_out(before: Code, after: Code, rows: int, learn_rows: Callable[[S, Batch], S], readout: S) -> S:
-    """`readout` after `learn_rows` taught it all samples of the critical period, `rows` at a time, if it just ended."""
-
-    def from_memory(i: Array, readout: S) -> S:
-        at = i * rows + jnp.arange(rows)
-        some = jax.tree.map(lambda leaf: leaf[jnp.minimum(at, leaf.shape[0] - 1)], after.memory)
-        return learn_rows(readout, some._replace(valid=some.valid & (at < after.stored)))
-
-    def from_all(readout: S) -> S:
-        return jax.lax.fori_loop(0, -(-after.stored // rows), from_memory, readout)
-
-    return when(after.closed & ~before.closed, from_all, readout)
+def remembered(code: Code, i: Int[Array, ""], rows: int) -> Batch:
+    """The samples of the critical period, the `i`-th `rows` of them; what is beyond the last one is padding."""
+    at = i * rows + jnp.arange(rows)
+    some = jax.tree.map(lambda leaf: leaf[jnp.clip(at, 0, leaf.shape[0] - 1)], code.memory)
+    return some._replace(valid=some.valid & (at < code.stored))
 
 
 def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, int], ...]:

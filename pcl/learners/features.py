@@ -103,14 +103,31 @@ def developing(rule: Learner) -> Learner:
     all of them do, in the order and batches in which they came; from then on the rule learns what arrives.
     """
 
+    taught = jax.jit(rule.update)  # traced once: its shapes are asked for before its values
+
     def update(state: Any, batch: Batch, hp: HParams) -> tuple[Any, Info]:
         if hp.features != "code":
             return rule.update(state, batch, hp)
-        before = state.code
-        state, info = rule.update(state, batch._replace(labelled=batch.labelled & before.closed), hp)
-        state = state._replace(code=code.learn(before, batch, hp))
-        state = code.read_out(before, state.code, len(batch.valid), lambda s, some: rule.update(s, some, hp)[0], state)
-        return state, info
+        rows, closed = len(batch.valid), state.code.closed
+        arrived = batch._replace(labelled=batch.labelled & closed)
+
+        def turn(carry: tuple[Array, Any, Info]) -> tuple[Array, Any, Info]:
+            i, state, first = carry
+            remembered = code.remembered(state.code, i - 1, rows)
+            some = jax.tree.map(lambda new, old: jnp.where(i == 0, new, old), arrived, remembered)
+            state, info = taught(state, some, hp)
+            state = state._replace(code=code.learn(state.code, batch, hp))  # which does nothing once it is closed
+            return i + 1, state, jax.tree.map(lambda new, old: jnp.where(i == 0, new, old), info, first)
+
+        def goes_on(carry: tuple[Array, Any, Info]) -> Array:
+            i, state, _ = carry
+            return (i == 0) | (state.code.closed & ~closed & (i <= -(-state.code.stored // rows)))
+
+        # One loop for what arrives and what waited, so that the rule is compiled once.
+        unsaid = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(taught, state, arrived, hp)[1]
+        )
+        return jax.lax.while_loop(goes_on, turn, (jnp.zeros((), jnp.int32), state, unsaid))[1:]
 
     return Learner(rule.init, rule.predict, update)
 

@@ -1,7 +1,6 @@
 """The sensory code: what it learns, that it stays, and that it is blind to brightness and contrast."""
 
 import functools
-import itertools
 
 import jax
 import jax.numpy as jnp
@@ -107,24 +106,13 @@ def test_memory_holds_the_critical_period_in_order():
     assert memory.valid.all()
 
 
-@pytest.mark.parametrize("critical", [40, pytest.param(45, marks=pytest.mark.slow)])
-def test_the_read_out_hears_of_every_sample_once_with_the_code_that_stays(critical):
-    """Sums of codes equal those of the frozen code over all samples, whether or not batches fill memory."""
-    hp = HP.replace(critical=critical)
-    states = live(6, hp)
-
-    def learn_rows(total, rows):
-        phi = jnp.where(rows.valid[:, None], encode(states[-1], rows.x, hp), 0.0)
-        return total[0] + phi.sum(0), total[1] + rows.valid.sum()
-
-    total = (jnp.zeros(2 * (6 + 8) * 4), 0)
-    for i, (before, after) in enumerate(itertools.pairwise(states)):
-        if before.closed:
-            total = learn_rows(total, batch(images(10, seed=i)))
-        total = code.read_out(before, after, 10, learn_rows, total)
-    want = sum(encode(states[-1], images(10, seed=i), hp).sum(0) for i in range(6))
-    assert total[1] == 60
-    np.testing.assert_allclose(total[0], want, rtol=1e-5)
+@pytest.mark.parametrize("critical", [40, 45])
+def test_what_is_remembered_is_every_sample_once(critical):
+    state = live(6, HP.replace(critical=critical))[-1]
+    parts = [code.remembered(state, jnp.asarray(i), 15) for i in range(3)]
+    x, valid = (jnp.concatenate([getattr(part, name) for part in parts]) for name in ("x", "valid"))
+    assert valid.tolist() == [True] * 40 + [False] * 5
+    np.testing.assert_array_equal(x[:40], jnp.concatenate([images(10, seed=i) for i in range(4)]))
 
 
 @pytest.mark.parametrize("shape", [(10, 10), (10, 10, 3)])

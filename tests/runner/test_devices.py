@@ -161,3 +161,20 @@ def test_the_commit_is_that_of_the_repository_that_tracks_this_package(tmp_path,
     assert head == own.strip()
     (package / "__init__.py").write_text("changed")
     assert devices._commit() == (head, True)
+
+
+PROGRAM = ("--experiment=split_digits", "--smoke", "--seeds=1", "--learners=pcn", "--streams=split_digits_iid_5")
+
+
+@pytest.mark.slow
+def test_a_traced_change_is_compiled_by_one_command_and_kept_for_the_next(tmp_path):
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION_CACHE")}
+    found = []
+    for rate in ("0.01", "0.02"):
+        command = (sys.executable, "-m", "experiments.run", *PROGRAM, f"--set=lr={rate}", f"--results_dir={tmp_path}")
+        environment = plain | {"PCL_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+        assert "1 runs executed" in done.stdout, done.stderr
+        found.append({path.name for path in (tmp_path / "cache" / "programs").glob("*/*-cache")})
+    assert found[0]
+    assert found[0] == found[1]

@@ -67,23 +67,25 @@ def densities(latents: int, inputs: int) -> Specialist:
     """A bank of L latent classes over a code of D inputs whose entries have about unit variance."""
 
     def init(key: PRNGKeyArray) -> Density:
-        zero_DD = jnp.zeros((inputs, inputs))
-        empty = Density(
+        # What `renew` makes of no samples: multiples of the identity.
+        eye_DD, zero_LD = jnp.eye(inputs), jnp.zeros((latents, inputs))
+        pooled = WITHIN * (1 + RIDGE)
+        prior, anywhere = inputs * pooled, 4 * pooled
+        return Density(
             size=jnp.zeros(latents),
-            mean=jnp.zeros((latents, inputs)),
+            mean=zero_LD,
             scatter=jnp.zeros((latents, inputs, inputs)),
-            inverse=jnp.zeros((latents, inputs, inputs)),
-            logdet=jnp.zeros(latents),
+            inverse=jnp.tile(eye_DD / prior, (latents, 1, 1)),
+            logdet=jnp.full(latents, inputs * math.log(prior)),
             novel_mean=jnp.zeros(inputs),
-            novel_inverse=zero_DD,
-            novel_logdet=jnp.zeros(()),
+            novel_inverse=eye_DD / anywhere,
+            novel_logdet=jnp.full((), inputs * math.log(anywhere)),
             square=jnp.zeros(3),
             log_square=jnp.zeros(3),
             renewed=jnp.zeros(()),
-            recent=jnp.zeros((latents, inputs)),
+            recent=zero_LD,
             moved=jnp.zeros(latents),
         )
-        return renew(empty)
 
     return Specialist(init, of_slot(vote), in_slot(learn))
 
@@ -226,20 +228,20 @@ def renew(state: Density) -> Density:
         square=share_kept(state.square[:1]) * state.square,
     )
     pooled_DD = _pooled(state)
-    inverse, logdet = jax.vmap(inverted)(state.scatter + inputs * pooled_DD)
     seen_L = (state.size > 0).astype(state.mean.dtype)
     count = seen_L.sum()
     novel_mean = seen_L @ state.mean / jnp.maximum(count, 1)
     off_LD = seen_L[:, None] * (state.mean - novel_mean)
     # As if three more classes had lain as far from each other as samples of one class do.
     between_DD = (off_LD.T @ off_LD + 3 * pooled_DD) / (count + 2)
-    novel_inverse, novel_logdet = inverted(pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1)))
+    anywhere_DD = pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1))
+    inverse, logdet = jax.vmap(inverted)(jnp.concatenate([state.scatter + inputs * pooled_DD, anywhere_DD[None]]))
     return state._replace(
-        inverse=inverse,
-        logdet=logdet,
+        inverse=inverse[:-1],
+        logdet=logdet[:-1],
         novel_mean=novel_mean,
-        novel_inverse=novel_inverse,
-        novel_logdet=novel_logdet,
+        novel_inverse=inverse[-1],
+        novel_logdet=logdet[-1],
         renewed=state.size.sum(),
     )
 

@@ -24,6 +24,7 @@ from pcl import linalg
 from pcl.learners.parallax import density, maps, shared
 from pcl.learners.parallax.density import Density
 from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax.settling import log_sum_exp
 from pcl.learners.parallax.shared import Shared
 from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
 from pcl.learners.parallax.synapses import Discriminator
@@ -65,7 +66,7 @@ def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float
     def log_p(called_LC: Float[Array, "L C"]) -> Float[Array, ""]:
         others_LC = called_LC.sum(1, keepdims=True) - called_LC
         of_name_LC = called_LC * jnp.log1p(-wrong_L1) + others_LC * jnp.log(wrong_L1 / max(labels - 1, 1))
-        return jnp.sum(jax.nn.logsumexp(of_name_LC, axis=1) - math.log(labels))
+        return jnp.sum(log_sum_exp(of_name_LC, axis=1) - math.log(labels))
 
     none_LC, index_C = jnp.zeros((latents, labels)), jnp.arange(labels)
     called_2LC = jnp.stack([none_LC.at[m.tied, index_C].set(m.met) for m in (one, other)])
@@ -101,7 +102,7 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
         gain_L = jnp.where(share_L > 0, two_L - one_L, 0.0)
         return gain_L.sum() - jnp.maximum(gain_L.max(), 0.0)
 
-    return math.log(len(APART)) - jax.nn.logsumexp(jnp.stack([apart(variance) for variance in APART]))
+    return math.log(len(APART)) - log_sum_exp(jnp.stack([apart(variance) for variance in APART]))
 
 
 def joined(one: Sums, other: Sums) -> Sums:
@@ -182,18 +183,20 @@ def parted_maps(whole: Map, part: Map) -> Map:
 
 
 def parted_densities(whole: Density | Shared, part: Density | Shared, blank: Density | Shared) -> Density | Shared:
-    """A bank with the samples of a whole that are not of its part."""
+    """A bank with the samples of a whole that are not of its part, to be renewed."""
     size_L, mean_LD, scatter = parted(sums(whole), sums(part))
-    return renewed(blank._replace(size=size_L, mean=mean_LD, scatter=scatter, recent=mean_LD))
+    return blank._replace(size=size_L, mean=mean_LD, scatter=scatter, recent=mean_LD)
 
 
-def renewed(state: Density | Shared) -> Density | Shared:
-    """The bank with all that follows from its sums."""
-    return density.renew(state) if isinstance(state, Density) else shared.renew(state)
+def renewed_there(states: Density | Shared, slot: Int[Array, ""]) -> Density | Shared:
+    """The banks, of which the one in `slot` has all that follows from its sums."""
+    here = jax.tree.map(lambda leaf: leaf[slot], states)
+    here = density.renew(here) if isinstance(here, Density) else shared.renew(here)
+    return jax.tree.map(lambda leaf, new: leaf.at[slot].set(new), states, here)
 
 
 def merged_densities(one: Density | Shared, other: Density | Shared) -> Density | Shared:
-    """The bank with the samples of both, whose latents are in the same places."""
+    """The bank with the samples of both, whose latents are in the same places, to be renewed."""
     lately_L, other_lately_L = (jnp.minimum(bank.size, density.RECENT) for bank in (one, other))
     share_L = other_lately_L / jnp.maximum(lately_L + other_lately_L, 1e-30)
     both = one._replace(
@@ -205,7 +208,7 @@ def merged_densities(one: Density | Shared, other: Density | Shared) -> Density 
     )
     if isinstance(both, Shared):  # what waited is in the scatter by now
         both = both._replace(waiting=jnp.zeros_like(both.waiting), waits=jnp.zeros_like(both.waits))
-    return renewed(both)
+    return both
 
 
 def merged_synapses(

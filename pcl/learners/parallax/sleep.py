@@ -66,6 +66,7 @@ class Night(NamedTuple):
     space: Workspace
     eve: Eve
     moved: Int[Array, " S"]  # the slot in which each context goes on
+    stale: Int[Array, ""]  # the bank whose sums have changed, and nothing else of it yet; -1 where none has
 
 
 def eve(banks: Bank, space: Workspace) -> Eve:
@@ -90,7 +91,7 @@ def rest(
     least = -jnp.where(verdict.refused, verdict.gain, hp.recall)
     tired = teaches & verdict.resolved & (verdict.refused | due(space, hp))
     wanted = verdict.new_map | verdict.new_sensor
-    night = Night(banks, space, before, jnp.arange(slots))
+    night = Night(banks, space, before, jnp.arange(slots), jnp.full((), -1))
     night = when(tired, lambda night: sleep(night, least, ~wanted, hp), night)
     refused = verdict.refused & (night.space.slots >= slots)
     slot = jnp.where(wanted & ~refused, night.space.slots, night.moved[verdict.slot])
@@ -114,6 +115,9 @@ def sleep(night: Night, least: ArrayLike, splits: ArrayLike, hp: HParams) -> Nig
     space = night.space._replace(slept=jnp.where(merges, night.space.slept, night.space.taught))
     night = when(merges, lambda night: _merged(night, pair, hp), night._replace(space=space))
     night = when(changed, lambda night: _split(night, hp), night)
+    # The one place of a night where a bank is renewed: an inversion takes long to compile.
+    density = when(night.stale >= 0, merging.renewed_there, night.banks.density, night.stale)
+    night = night._replace(banks=night.banks._replace(density=density))
     return night._replace(eve=eve(night.banks, night.space))
 
 
@@ -123,7 +127,7 @@ def unchanged(night: Night) -> Float[Array, ""]:
     Infinite where that cannot be told: it was not the present one then, shares its bank, or a latent has moved; and
     where there is no slot for another.
     """
-    banks, space, (slot, before, _), _ = night
+    banks, space, (slot, before, _), *_ = night
     now, known = _slot(banks.density, slot), merging.sums(before.density)
     learned = merging.sums(now)
     day = merging.parted(learned, known)
@@ -178,7 +182,7 @@ def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Arra
 
 def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
     """The second context is part of the first, a second bank of the first's, and the last slot fills the hole."""
-    (banks, space, before, moved), (first, second, _, place) = night, pair
+    (banks, space, before, moved, _), (first, second, _, place) = night, pair
     ours, theirs = space.owner[first], space.owner[second]
 
     def one_sensor(known: tuple[Bank, Workspace]) -> tuple[Bank, Workspace]:
@@ -219,12 +223,13 @@ def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
         current=went_S[space.current],
         merged=space.merged + 1,
     )
-    return Night(jax.tree.map(lambda leaf: leaf[swap_S], banks), space, before, went_S[moved])
+    stale = jnp.where(ours != theirs, swap_S[ours], -1)
+    return Night(jax.tree.map(lambda leaf: leaf[swap_S], banks), space, before, went_S[moved], stale)
 
 
 def _split(night: Night, hp: HParams) -> Night:
     """The present context is what it was before the day, and another one, now present, what the day has shown."""
-    banks, space, (slot, before, names), moved = night
+    banks, space, (slot, before, names), moved, _ = night
     new, (latents, inputs) = space.slots, before.density.mean.shape
     places = jnp.stack([slot, new])
     blank = bank.form(latents, inputs).densities(latents, inputs).init(jax.random.key(0))
@@ -246,7 +251,8 @@ def _split(night: Night, hp: HParams) -> Night:
         switches=space.switches + 1,
         split=space.split + 1,
     )
-    return Night(put(banks, before, Bank(density, synapses)), space, night.eve, jnp.where(moved == slot, new, moved))
+    moved = jnp.where(moved == slot, new, moved)
+    return Night(put(banks, before, Bank(density, synapses)), space, night.eve, moved, new)
 
 
 def _slot(states: Any, slot: Int[Array, ""]) -> Any:

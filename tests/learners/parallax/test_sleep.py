@@ -94,7 +94,7 @@ def space_of(owner, votes):
 def test_two_halves_of_a_stream_merge_into_the_bank_that_learned_both():
     whole, half, other = taught(ALL), taught(FIRST), taught(SECOND, PLACE)
     there = jax.jit(merging.placed)(other.density, jnp.asarray(PLACE))
-    merged = jax.jit(merging.merged_densities)(half.density, there)
+    merged = renew(jax.jit(merging.merged_densities)(half.density, there))
     for name in ("size", "mean", "scatter", "inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet"):
         np.testing.assert_allclose(getattr(merged, name), getattr(whole.density, name), rtol=1e-4, atol=1e-4)
     synapses = put(put(untaught(), half, 0), other, 1).synapses
@@ -196,7 +196,7 @@ def test_latents_are_matched_by_their_labels_and_every_one_has_a_place():
 def asleep():
     def night(banks, space, least, before=None):
         before = sleep.eve(banks, space) if before is None else before
-        return sleep.sleep(sleep.Night(banks, space, before, jnp.arange(S)), least, True, HP)
+        return sleep.sleep(sleep.Night(banks, space, before, jnp.arange(S), jnp.asarray(-1)), least, True, HP)
 
     return jax.jit(night)
 
@@ -253,7 +253,7 @@ def test_a_context_whose_day_was_unlike_the_days_before_is_two_and_the_first_is_
     before = sleep.eve(put(untaught(), evening, 0), space_of([0], [table]))
     for shift, slots in ((0.0, 1), (9.0, 2)):
         moved = renew(day.density._replace(mean=day.density.mean + shift))
-        both = Bank(jax.jit(merging.merged_densities)(evening.density, moved), taught(ALL).synapses)
+        both = Bank(renew(jax.jit(merging.merged_densities)(evening.density, moved)), taught(ALL).synapses)
         banks, space = put(untaught(), both, 0), space_of([0], [table + others])
         night = asleep()(banks, space, 0.0, before)
         assert night.space.slots == slots
