@@ -23,6 +23,8 @@ from pcl.fields import Traced, traced
 from pcl.learners import features
 from pcl.learners.inputs import targets, teaching_rows
 from pcl.learners.ncm import UNSEEN
+from pcl.loops import when
+from pcl.synapses import horizon
 from pcl.synapses.covariance import blocks, synapse_flops
 from pcl.synapses.synapse import decorrelator
 from pcl.types import Batch, Info, Learner, Prediction, Spec
@@ -93,9 +95,15 @@ def gaussians(spec: Spec) -> Learner:
             discriminant=state.discriminant - (state.mean @ v_BD.T) @ v_BD + member_BC.T @ shifted_BD,
             p=form.shrink(state.p, v_BD),
         )
-        return learned, Info(Prediction(logits=log_posterior(state, phi_BD)))
+        many = (learned.size.sum() >= horizon.MOST) & teaching_rows(batch).any()
+        return when(many, _faded, learned), Info(Prediction(logits=log_posterior(state, phi_BD)))
 
     return Learner(init, predict, update)
+
+
+def _faded(state: State) -> State:
+    """The Gaussians by half of every sum; the scatter's inverse is then twice as large (`pcl.synapses.horizon`)."""
+    return state._replace(size=0.5 * state.size, discriminant=2 * state.discriminant, p=2 * state.p)
 
 
 def arrive(

@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float, Int
 from pcl import linalg
 from pcl.errors import UsageError
 from pcl.loops import when
+from pcl.synapses import horizon
 from pcl.synapses.synapse import Noise, Synapses
 
 
@@ -94,7 +95,8 @@ def gather(
 ) -> Gathering:
     """The rows of a batch that teach join those that wait; once another batch has no room, all are learned.
 
-    The weights then are the posterior mean of all that was ever gathered, as `weights` gives it.
+    The weights then are the posterior mean of all that was ever gathered, as `weights` gives it, until the sums are of
+    more samples than `pcl.synapses.horizon` lets them stand for.
 
     Raises:
       UsageError: a batch is larger than the room for rows.
@@ -104,7 +106,8 @@ def gather(
         raise UsageError(f"block={room}: must hold at least one batch, here of {batch} samples")
 
     def consolidate(held: Gathering) -> Gathering:
-        xx, xy = held.xx + held.phi.T @ held.phi, held.xy + held.phi.T @ held.y
+        kept = horizon.left(jnp.max(jnp.diagonal(held.xx)))  # the constant of a code counts its samples
+        xx, xy = kept * held.xx + held.phi.T @ held.phi, kept * held.xy + held.phi.T @ held.y
         w = linalg.cholesky_solve(_factor(xx, ridge), xy)
         return Gathering(w, xx, xy, *jax.tree.map(jnp.zeros_like, (held.phi, held.y, held.waiting)))
 

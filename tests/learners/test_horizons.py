@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from pcl import learners
-from pcl.synapses import horizon, synapse
+from pcl.synapses import horizon, statistics, synapse
 from pcl.types import Batch, Spec
 
 NEVER = 2.0**24  # where float32 stops counting
@@ -45,3 +46,41 @@ def test_noise_is_that_of_the_last_million_samples():
     np.testing.assert_allclose(synapse.noise_covariance(live(many)), 1.0, rtol=1e-4)
     still = synapse.learn_noise(many, jnp.zeros((1, 1)), 0)
     assert (still.nu, still.psi) == (many.nu, many.psi)
+
+
+@pytest.mark.slow
+def test_class_gaussians_follow_the_last_million_samples():
+    """Of 2^24 samples around 0 nothing is left after three million around other means, with another scatter."""
+    learner, hp = learners.make("generative", Spec((2,), 2))
+    yes, y = jnp.ones(20, bool), jnp.arange(20, dtype=jnp.int32) % 2
+    noise = np.random.default_rng(0).normal(size=(20, 2))
+    x = jnp.asarray(noise @ [[1.0, 0.5], [0.0, 2.0]] + np.where(y[:, None] > 0, 3.0, -3.0), jnp.float32)
+    fresh, batch = learner.init(jax.random.key(0), hp), Batch(x, y, yes, yes, y)
+    # As a learner is that has met so many: no mean, hence no discriminant, and a scatter of 1 in every direction.
+    many = fresh._replace(size=jnp.full(2, NEVER / 2), p=jnp.eye(2)[None] / NEVER)
+    live = jax.jit(lambda state: jax.lax.fori_loop(0, 150_000, lambda _, s: learner.update(s, batch, hp)[0], state))
+    after, codes = live(many), np.asarray(x) / np.sqrt(2)
+    means = np.stack([codes[y == c].mean(0) for c in range(2)])
+    np.testing.assert_allclose(after.mean, means, rtol=0.05)
+    within = np.cov((codes - means[y]).T)
+    np.testing.assert_allclose(np.linalg.inv(after.p[0] * after.size.sum()), within, atol=0.1 * within.max())
+    np.testing.assert_allclose(after.discriminant, after.mean @ after.p[0], rtol=1e-2)
+    assert horizon.MOST / 2 <= after.size.sum() < horizon.MOST + 20
+    nothing = learner.update(many, batch._replace(valid=~yes), hp)[0]
+    jax.tree.map(np.testing.assert_array_equal, nothing, many)
+
+
+def test_gathered_sums_follow_the_last_million_samples():
+    phi = jnp.asarray(np.random.default_rng(0).normal(size=(500, 3)), jnp.float32).at[:, 2].set(1.0)
+    old, new = jnp.asarray([[1.0], [-1.0], [0.5]]), jnp.asarray([[0.0], [2.0], [-0.5]])
+    xx = phi.T @ phi * (8 * NEVER / 500)
+    many = statistics.nothing_gathered(3, 1, 1000)._replace(w=old, xx=xx, xy=xx @ old)
+    yes = jnp.ones(500, bool)
+
+    @jax.jit
+    def live(held):
+        return jax.lax.fori_loop(0, 12_000, lambda _, s: statistics.gather(s, phi, phi @ new, yes, 0.1), held)
+
+    after = live(many)
+    np.testing.assert_allclose(after.w, new, atol=0.02)
+    assert after.xx[2, 2] < horizon.MOST + 1000
