@@ -115,8 +115,8 @@ def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Recor
 def _applicable(experiment: Experiment) -> set[str]:
     """Names of all settings of the chosen learners, of the chosen streams and of the evaluation."""
     chosen = [experiment.streams[name] for name in FLAGS.streams or experiment.streams if name in experiment.streams]
-    configs = [learners.entry(name).hparams for name in FLAGS.learners or experiment.learners]
-    configs += [experiment.evaluation, *(streams.entry(spec.kind).config for spec in chosen)]
+    configs = [learners.REGISTRY[name].hparams for name in FLAGS.learners or experiment.learners]
+    configs += [experiment.evaluation, *(streams.REGISTRY[spec.kind].config for spec in chosen)]
     return {name for config in configs for name in fields(config)}
 
 
@@ -144,7 +144,7 @@ def _listing() -> str:
         "experiments": {name: load_experiment(name)[1] for name in experiment_names()},
         "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
         "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
-        "sources": {name: summary for name, (_, summary) in SOURCES.items()},
+        "sources": {name: e.summary for name, e in SOURCES.items()},
     }
     lines = []
     for title, members in sections.items():

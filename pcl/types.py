@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     y: Int[Array, " B"] | Float[Array, "B C"]  # labels, or real targets
     labelled: Bool[Array, " B"]
     valid: Bool[Array, " B"]
-    task: Int[Array, " B"]  # only for learners whose registry entry says that they must be told
+    task: Int[Array, " B"]  # 0 for every learner whose entry does not say `told`
 
 
 class Prediction(NamedTuple):
@@ -84,6 +84,30 @@ class Learner(NamedTuple):
     update: Callable[[State, Batch, HParams], tuple[State, Info]]
 
 
+class LearnerEntry(NamedTuple):
+    """The last statement of a learner's file, `ENTRY`: what the registry, tests, tables and figures need to know of it.
+
+    make: the learner for a stream that announces `spec`.   hparams: its default numbers.
+    flops: operations a learned sample, (spec, hp, inference steps in the mean, rows of a batch).
+    local: whether a weight changes by quantities at its two ends alone; a test looks for gradients through layers.
+    label: its name for readers, a literal; None: that of its file.
+    told: whether it is told the task of each sample (an oracle); all others see `Batch.task` 0.
+    labels, targets: whether it predicts labels, and real targets.
+    step_bound: the largest stable `inference_lr` at fresh weights, where there is one.
+    """
+
+    make: Callable[[Spec], Learner]
+    hparams: HParams
+    summary: str
+    flops: Callable[[Spec, HParams, Any, int], Any]
+    local: bool
+    label: str | None = None
+    told: bool = False
+    labels: bool = True
+    targets: bool = False
+    step_bound: Callable[[Spec, HParams], float | None] | None = None
+
+
 class Layout(NamedTuple):
     """The truth about one stream that a record keeps and no learner sees.
 
@@ -127,3 +151,20 @@ class Stream(NamedTuple):
     probe: Callable[[Any, Any, Data, int | None], tuple[Batch, Int[Array, " B"]]] | None
     revisit: Callable[[Any, Any, Data, Int[Array, ""], int], Batch] | None = None
     label_budget: float | None = None  # share of labels that the learner may ask for; None: `observe` hands them out
+
+
+class StreamEntry(NamedTuple):
+    """The last statement of a stream's file, `ENTRY`.
+
+    make: (settings, source, held-out samples to probe) -> the stream and its device arrays. Settings have a field
+      `batch`; the source is the one that their field `source` names, None where the stream draws its samples itself.
+    config: its default settings.
+    contexts: whether its tasks are contexts, which a learner may tell apart; a literal.
+    recall: whether probes show what was taught, one of as many random labels as the setting `labels`; a literal.
+    """
+
+    make: Callable[[Any, Any, str], tuple[Stream, Data]]
+    config: Any
+    summary: str
+    contexts: bool = False
+    recall: bool = False

@@ -21,8 +21,7 @@ from tqdm import tqdm
 
 from pcl.command import folder_flag, launch
 from pcl.errors import UsageError, unknown
-from pcl.streams.sources import files, prepared
-from pcl.streams.sources.datasets import DATA_SETS
+from pcl.streams.sources import SOURCES, files, prepared
 
 FLAGS = flags.FLAGS
 folder_flag("data_dir", None, "Folder to download streams to (default: the environment's PCL_DATA_DIR).")
@@ -33,12 +32,13 @@ TIMEOUT = 60  # seconds without a byte
 
 def main(*names: str) -> None:
     """Prepare the data sets called `names` and print where each lies."""
+    data_sets = {name: entry for name, entry in SOURCES.items() if not entry.embedded}
     for name in names:
-        if name not in DATA_SETS:
-            raise unknown("data set", name, DATA_SETS)
+        if name not in data_sets:
+            raise unknown("data set", name, data_sets)
     for name in names:
-        data_set = DATA_SETS[name]
-        where = prepare(name, data_set.tfds_name) if data_set.tfds_name else download(name)
+        prepared_as = data_sets[name].tfds_name
+        where = prepare(name, prepared_as) if prepared_as else download(name)
         print(f"{name}: {where}")
 
 
@@ -86,12 +86,12 @@ def download(name: str) -> Path:
         raise UsageError(
             f"{name} is downloaded to the folder of raw files; name it with --data_dir or {files.VARIABLE}"
         )
-    data_set = DATA_SETS[name]
-    for file in data_set.files:
+    entry = SOURCES[name]
+    for file in entry.files:
         path = folder / file
         if not path.is_file():
-            fetch(f"{data_set.publisher}{path.name.removesuffix('.gz')}", path)
-    return (folder / data_set.files[0]).parent
+            fetch(f"{entry.publisher}{path.name.removesuffix('.gz')}", path)
+    return (folder / entry.files[0]).parent
 
 
 def fetch(address: str, path: Path) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from pcl.learners import REGISTRY
+
 ROOT = Path(__file__).parents[1]
-BASE = {"types", "errors", "fields", "linalg", "loops"}
+BASE = {"types", "errors", "fields", "registry", "linalg", "loops"}
 # What each room may import of pcl; a room that is not listed may be imported by none of these.
 ALLOWED = {
     "pcl/types.py": set(),
     "pcl/errors.py": set(),
     "pcl/fields.py": {"errors"},
+    "pcl/registry.py": {"errors"},
     "pcl/linalg.py": set(),
     "pcl/loops.py": set(),
     "pcl/interrupts.py": set(),
@@ -30,27 +33,27 @@ ALLOWED = {
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"},
 }
 
-LOCAL_LEARNERS = [ROOT / "pcl/learners" / f"{name}.py" for name in ("pcn", "nlms", "rls", "bpc", "generative")]
-LOCAL_LEARNERS += sorted((ROOT / "pcl/learners/parallax").glob("*.py"))
-
 
 def files(place):
     path = ROOT / place
     return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
-def imported(path):
-    """Names of the rooms of pcl that a file imports."""
-    rooms = set()
+def imported_names(path):
+    """All that a file imports, by full name."""
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        rooms |= {name.split(".")[1] for name in names if name.startswith("pcl.")}
-    return rooms
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported(path):
+    """Names of the rooms of pcl that a file imports."""
+    return {name.split(".")[1] for name in imported_names(path) if name.startswith("pcl.")}
 
 
 @pytest.mark.parametrize("place", ALLOWED)
@@ -85,13 +88,46 @@ def test_figures_tables_and_reports_import_no_jax(imports):
 
 # Baselines that say that they are not local, and a measurement that changes no activity and no weight.
 NOT_LEARNING = {"oracles.py", "stability.py"}
-LOCAL = [path for path in files("pcl/network") if path.name not in NOT_LEARNING]
+LOCAL = {path for path in files("pcl/network") if path.name not in NOT_LEARNING}
+LOCAL |= {*files("pcl/synapses"), *files("pcl/code")}
 
 
-@pytest.mark.parametrize("path", [*LOCAL, *LOCAL_LEARNERS], ids=lambda p: p.name)
+def takes_gradients(path):
+    """Whether a file names one of JAX's transformations that differentiate."""
+    tree = ast.walk(ast.parse(path.read_text()))
+    names = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "name", None) for node in tree}
+    return bool(names & {"grad", "value_and_grad", "vjp", "jvp", "jacrev", "jacfwd", "linearize"})
+
+
+def of_learners(name):
+    """The file of a module below `pcl.learners`, given the full name of it or of something in it; None for others."""
+    while name.startswith("pcl.learners."):
+        path = ROOT / name.replace(".", "/")
+        there = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()]
+        if there:
+            return there[0]
+        name = name.rpartition(".")[0]
+    return None
+
+
+def parts(name):
+    """The files of learners that one is made of: its own, and those that these import, one after the other."""
+    found, todo = set(), {of_learners(f"pcl.learners.{name}")}
+    while todo:
+        found |= todo
+        todo = {of_learners(name) for path in todo for name in imported_names(path)} - found - {None}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(LOCAL), ids=lambda p: p.name)
 def test_predictive_coding_takes_no_gradient_through_layers(path):
-    names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
-    assert not names & {"grad", "value_and_grad", "vjp", "jvp", "jacrev", "jacfwd", "linearize"}
+    assert not takes_gradients(path)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_learner_takes_gradients_through_layers_unless_it_says_that_it_is_local(name):
+    taking = [path.name for path in parts(name) if takes_gradients(path)]
+    assert bool(taking) != REGISTRY[name].local, taking
 
 
 def test_no_file_is_longer_than_a_reader_can_hold():

@@ -72,7 +72,7 @@ def test_no_factorisation_is_given_a_batch_at_once():
 
 def all_of(name, setting, **others):
     """A learner with each value that a setting may have."""
-    choices = fields(learners.entry(name).hparams)[setting].metadata["choices"]
+    choices = fields(learners.REGISTRY[name].hparams)[setting].metadata["choices"]
     return [(name, {setting: value, **others}) for value in choices]
 
 
@@ -95,7 +95,7 @@ TRACED = [
 
 @pytest.mark.parametrize(("name", "settings"), TRACED, ids=str)
 def test_no_program_of_a_learner_holds_a_batched_factorisation(name, settings):
-    spec = IMAGES if learners.entry(name).labels else LATENT
+    spec = IMAGES if learners.REGISTRY[name].labels else LATENT
     learner, hp = learners.make(name, spec)
     hp = jax.tree.map(np.float32, replace(hp, settings))
     x, y = jnp.zeros((2, *spec.input_shape)), jnp.zeros((2, *([spec.num_targets] if spec.num_targets else [])))

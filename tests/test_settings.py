@@ -77,16 +77,16 @@ def test_numbers_at_the_end_of_their_range_may_come_as_float32():
 
 @pytest.mark.parametrize("name", streams.REGISTRY)
 def test_every_setting_of_every_stream(name):
-    entry = streams.entry(name)
-    for setting, field in fields(entry.config).items():
+    config = streams.REGISTRY[name].config
+    for setting, field in fields(config).items():
         for value in wrong(field):
             with pytest.raises(UsageError, match=f"^{setting}(=| has shape)"):
-                entry.make(put(entry.config, setting, value), None)
+                streams.configured(name, put(config, setting, value))
 
 
 def test_settings_of_another_stream_and_held_out_samples_of_another_name():
     with pytest.raises(UsageError, match=r"expected pcl\.streams\.split\.Split"):
-        streams.entry("split").make(streams.entry("drift").config, None)
+        streams.configured("split", streams.REGISTRY["drift"].config)
     with pytest.raises(UsageError, match="unknown probe_on 'tset'; known: test, validation"):
         streams.make("drift", probe_on="tset")
 

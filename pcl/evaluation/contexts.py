@@ -14,8 +14,8 @@ from scipy.stats import spearmanr
 from pcl.evaluation.checks import Vector, ratio
 from pcl.evaluation.reactions import shifts
 from pcl.evaluation.summary import Record, revisit_accuracy
+from pcl.registry import declared
 
-OF_CONTEXTS = ("contexts", "class_contexts")  # kinds of streams
 HITS_IN_A_ROW = 5  # that count as recovered
 
 
@@ -49,7 +49,7 @@ def contexts_found(record: Record) -> float:
 
 def rightly_found(record: Record) -> float:
     """100 where there are as many as the stream has (one, unless it is a stream of contexts), else 0."""
-    of_contexts = json.loads(record["config"])["stream"]["kind"] in OF_CONTEXTS
+    of_contexts = declared("pcl.streams", "contexts").get(json.loads(record["config"])["stream"]["kind"], False)
     there = len(set(record["visit_task"])) if of_contexts else 1
     return np.nan if record["contexts"] is None else 100.0 * (record["contexts"][-1] == there)
 

@@ -15,6 +15,7 @@ from pcl.evaluation.checks import known_mean, ratio
 from pcl.evaluation.prequential import prequential_accuracy, samples_at
 from pcl.evaluation.retention import absorption, ages, half_life, retention_curve
 from pcl.evaluation.statistics import mean_interval
+from pcl.registry import declared
 
 Record = Mapping[str, Any]
 
@@ -128,7 +129,8 @@ def _probed(record: Record) -> dict[str, float]:
     if complete:
         values["samples_to_learn"] = _samples_to_learn(record, accuracy)
     stream = json.loads(record["config"])["stream"]
-    return values | (_absorbed(record, accuracy, stream["labels"]) if stream["kind"] == "load" else {})
+    recalls = declared("pcl.streams", "recall").get(stream["kind"], False)
+    return values | (_absorbed(record, accuracy, stream["labels"]) if recalls else {})
 
 
 def _half_life(record: Record, accuracy: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from pcl.errors import NoResults
 from pcl.evaluation.statistics import METHOD
 from pcl.evaluation.summary import Record, Row, diverged, table
+from pcl.registry import declared
 
 plt.rcParams.update(
     {
@@ -33,21 +34,17 @@ plt.rcParams.update(
 
 CAPTION = f"Accuracies in %; mean over seeds [{METHOD}]."
 BANDS = f"bands: {METHOD} of the mean over seeds"
-# Learners as readers know them, in the order in which figures show them; others follow under their own names.
-LEARNERS = {
-    "backprop": "backpropagation",
-    "pcn": "predictive coding",
-    "er": "replay, backpropagation",
-    "er_pcn": "replay, predictive coding",
-    "ncm": "nearest class mean",
-    "parallax": "parallax",
-}
+FIRST = ("backprop", "pcn")  # the baseline and what it is compared with lead every legend
 
 
 def learners(records: Iterable[Record]) -> dict[str, str]:
-    """The learners that the records hold, with the names that readers know, in the order of `LEARNERS`."""
-    there = {record["learner"] for record in records}
-    return {name: LEARNERS.get(name, name) for name in (*LEARNERS, *sorted(there - set(LEARNERS))) if name in there}
+    """The learners that the records hold, with the names that readers know.
+
+    In the order in which figures show them: `FIRST`, others with a label, those known by the name of their file.
+    """
+    labels, there = declared("pcl.learners", "label"), {record["learner"] for record in records}
+    known = {name: label for name, label in labels.items() if label is not None}
+    return {name: known.get(name, name) for name in dict.fromkeys((*FIRST, *known, *sorted(there))) if name in there}
 
 
 def available(figure: str, kind: str, wanted: Iterable[str], there: Collection[str]) -> list[str]:

@@ -16,7 +16,7 @@ from pcl.learners.inputs import answer, mean_weights, targets
 from pcl.network.energy import output_cost
 from pcl.network.flops import backprop
 from pcl.network.layers import Network, forward
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -51,3 +51,14 @@ def make(spec: Spec) -> Learner:
         return mlp.predict(spec, state.network, x)
 
     return Learner(init, predict, update)
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="perceptron trained by backpropagation",
+    flops=flops,
+    local=False,
+    label="backpropagation",
+    targets=True,
+)

@@ -34,7 +34,7 @@ from pcl.network.stability import Directions
 from pcl.synapses import synapse
 from pcl.synapses.covariance import covariance, synapse_flops
 from pcl.synapses.synapse import Noise, Synapses
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -174,3 +174,13 @@ def _network(layers: tuple[Synapses, ...], activation: str) -> Network:
     """The energy's layers, to settle by gradient descent: every one but the lowest reads [f(z), 1]."""
     first, *above = layers
     return Dense(first.w), *(Dense(layer.w[:-1], layer.w[-1], inner=activation) for layer in above)
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="Bayesian predictive coding: conjugate synapses on a code",
+    flops=flops,
+    local=True,
+    targets=True,
+)

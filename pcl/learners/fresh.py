@@ -15,8 +15,9 @@ from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.fields import nested
+from pcl.learners import backprop
 from pcl.loops import when
-from pcl.types import Batch, Info, Learner, Prediction
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -54,3 +55,24 @@ def around(rule: Learner) -> Learner:
         return State(learned, jnp.where(some, task, state.task), starts, state.key), info
 
     return Learner(init, predict, update)
+
+
+def make(spec: Spec) -> Learner:
+    """The network of `backprop`, begun anew."""
+    return around(backprop.make(spec))
+
+
+def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
+    """Floating-point operations a learned sample; to begin anew costs none."""
+    return backprop.flops(spec, hp.rule, inference_steps, batch)
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(rule=backprop.HParams()),
+    summary="a perceptron trained by backpropagation that begins anew at every switch of context, which it is told",
+    flops=flops,
+    local=False,
+    told=True,
+    targets=True,
+)

@@ -27,7 +27,7 @@ from pcl.loops import when
 from pcl.synapses import horizon
 from pcl.synapses.covariance import blocks, synapse_flops
 from pcl.synapses.synapse import decorrelator
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -134,3 +134,12 @@ def log_posterior(state: State, phi_BD: Float[Array, "B D"]) -> Float[Array, "B 
 def _without_constant(phi_BD: Float[Array, "B D"]) -> Float[Array, "B E"]:
     """A constant tells no class from another."""
     return phi_BD[:, :-1]
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="class Gaussians on a code, one covariance for all",
+    flops=flops,
+    local=True,
+)

@@ -15,7 +15,7 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.learners import features
 from pcl.learners.inputs import targets
 from pcl.synapses import horizon
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 UNSEEN = -1e30  # score of a label without a mean: below any distance, yet finite
 
@@ -59,3 +59,13 @@ def make(spec: Spec) -> Learner:
         return NCMState(state.code, total_CD, left_C * state.size + member_BC.sum(0)), Info()
 
     return features.developing(Learner(init, predict, update))
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="nearest class mean",
+    flops=flops,
+    local=True,
+    label="nearest class mean",
+)

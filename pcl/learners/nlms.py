@@ -24,7 +24,7 @@ from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.synapses.covariance import isotropic, synapse_flops
 from pcl.synapses.synapse import Synapses, learn
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -71,3 +71,13 @@ def make(spec: Spec) -> Learner:
         return State(state.code, w), info
 
     return features.developing(Learner(init, predict, update))
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="linear layer on a code, predictive coding at equilibrium",
+    flops=flops,
+    local=True,
+    targets=True,
+)

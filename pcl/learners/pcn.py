@@ -35,7 +35,7 @@ from pcl.network.layers import Network, forward
 from pcl.network.oracles import settle_errors
 from pcl.network.plasticity import hebbian_update
 from pcl.network.stability import Directions
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
 Rule = Callable[[Problem, Activities, "HParams"], Settled]
@@ -213,3 +213,15 @@ def _learn(
         sides.append((direction, tuple(e / beta for e in settled.errors.raw)))
     direction, raw = jax.tree.map(lambda *side: sum(side) / len(side), *sides)
     return nearer, settled, raw, mlp.ascend(weights, direction, hp, weight.any())
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="predictive-coding network, local updates after inference",
+    flops=flops,
+    local=True,
+    label="predictive coding",
+    targets=True,
+    step_bound=step_bound,
+)

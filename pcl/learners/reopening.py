@@ -34,10 +34,11 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.code import code, fit
 from pcl.errors import UsageError
 from pcl.fields import Traced, nested, static, traced
+from pcl.learners import generative
 from pcl.learners.inputs import masked_vectors, no_targets, teaching_rows
 from pcl.learners.replay import reservoir_slots
 from pcl.loops import when
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -71,13 +72,18 @@ class State(NamedTuple):
     watch: fit.Watch
 
 
-def flops(rule_flops: Callable[..., Any]) -> Callable[..., Any]:
-    """FLOPs of a sample that is learned between two openings."""
+def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -> LearnerEntry:
+    """What `rule` is on a code that develops anew; `living` makes it on a code that stays as it is."""
 
-    def of(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-        return rule_flops(spec, hp.rule, inference_steps, batch) + fit.flops(spec, hp.rule)
+    def make(spec: Spec) -> Learner:
+        return around(living(spec), spec)
 
-    return of
+    def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+        # Of a sample that is learned between two openings.
+        return rule.flops(spec, hp.rule, inference_steps, batch) + fit.flops(spec, hp.rule)
+
+    hparams = HParams(rule=rule.hparams.replace(features="code"))
+    return rule._replace(make=make, hparams=hparams, summary=summary, flops=flops, label=None)
 
 
 def around(rule: Learner, spec: Spec) -> Learner:
@@ -183,3 +189,10 @@ def _by_turns(state: State, held: Int[Array, ""], hp: HParams) -> Batch:
         return jnp.where(chosen, past[old], period[jnp.minimum(at, state.stored - 1)])
 
     return jax.tree.map(mixed, state.past.samples, state.period)
+
+
+ENTRY = entry(
+    generative.ENTRY,
+    generative.gaussians,
+    summary="class Gaussians on a sensory code that develops anew when the world no longer fits it",
+)

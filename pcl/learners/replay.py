@@ -5,7 +5,6 @@ the memory with equal probability. Sources: reservoir sampling, Vitter (1985), d
 algorithm R; its use in continual learning, Chaudhry et al. (2019), arXiv:1902.10486.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +15,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
 from pcl.fields import nested, static
 from pcl.learners.inputs import no_targets, teaching_rows
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -38,13 +37,21 @@ class ReplayState(NamedTuple):
     key: PRNGKeyArray
 
 
-def flops(rule_flops: Callable[..., Any]) -> Callable[..., Any]:
-    """FLOPs of a sample that arrives in a batch and is learned with the samples recalled beside it."""
+def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
+    """What `rule` is with a reservoir: as local, and as able, as it is alone."""
 
-    def of(spec: Spec, hp: ReplayHParams, inference_steps: Any, batch: int) -> Any:
-        return rule_flops(spec, hp.rule, inference_steps, batch) * (batch + hp.replayed) / batch
+    def make(spec: Spec) -> Learner:
+        return around(rule.make(spec), spec)
 
-    return of
+    def flops(spec: Spec, hp: ReplayHParams, inference_steps: Any, batch: int) -> Any:
+        # A sample arrives in a batch and is learned with the samples recalled beside it.
+        return rule.flops(spec, hp.rule, inference_steps, batch) * (batch + hp.replayed) / batch
+
+    def step_bound(spec: Spec, hp: ReplayHParams) -> float | None:
+        return rule.step_bound(spec, hp.rule) if rule.step_bound else None
+
+    hparams = ReplayHParams(rule=rule.hparams)
+    return rule._replace(make=make, hparams=hparams, summary=summary, flops=flops, label=label, step_bound=step_bound)
 
 
 def around(rule: Learner, spec: Spec) -> Learner:

@@ -22,7 +22,7 @@ from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.synapses.covariance import covariance, synapse_flops
 from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gathered
 from pcl.synapses.synapse import Synapses, information_gain, learn, leverage
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 PRECISIONS = ("full", "block", "diagonal", "low_rank", "sums")
 
@@ -86,3 +86,13 @@ def make(spec: Spec) -> Learner:
         return answer(spec, output_BC)._replace(query=information_gain(leverage_B))
 
     return features.developing(Learner(init, predict, update))
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="recursive least squares on a code",
+    flops=flops,
+    local=True,
+    targets=True,
+)

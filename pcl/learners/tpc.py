@@ -25,7 +25,7 @@ from pcl.network.activations import ACTIVATIONS
 from pcl.network.inference import rose
 from pcl.network.layers import Dense, Network
 from pcl.network.stability import Directions
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
@@ -146,3 +146,15 @@ def _precisions(size: int, hp: HParams) -> temporal.Precisions:
 def _controls(z_BH: Float[Array, "B H"]) -> Float[Array, "B U"]:
     """None: streams of sequences announce no controls."""
     return jnp.zeros((len(z_BH), 0), z_BH.dtype)
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="temporal predictive coding of sequences, side by side in the rows of a batch",
+    flops=flops,
+    local=True,
+    labels=False,
+    targets=True,
+    step_bound=step_bound,
+)

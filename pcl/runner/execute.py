@@ -153,7 +153,7 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
                 "config": canonical(run.identity),
                 "status": _status(*diverged, stream, run),
                 "state_bytes": state_bytes,
-                "flops_per_sample": float(learners.entry(run.learner).flops(*cost)),
+                "flops_per_sample": float(learners.REGISTRY[run.learner].flops(*cost)),
                 "cost_ratio": float(learners.cost_ratio(run.learner, *cost)),
                 "chance": stream.chance,
                 "steps": stream.steps,
@@ -175,7 +175,7 @@ def _status(diverged_at: int, by_inference: bool, stream: Stream, run: RunConfig
         after_all = diverged_at == stream.steps
         return "ended in a state that is not finite" if after_all else f"diverged at step {diverged_at}"
     what = f"inference diverged at step {diverged_at}: it raised the energy"
-    step_bound, numbers = learners.entry(run.learner).step_bound, as_dict(run.hp)
+    step_bound, numbers = learners.REGISTRY[run.learner].step_bound, as_dict(run.hp)
     bound = step_bound(stream.spec, run.hp) if step_bound else None
     if bound is None:
         return what + (f"; inference={numbers['inference']}" if "inference" in numbers else "")

@@ -91,8 +91,7 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
 
 def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
     """Stream, its arrays, learner and run of a static group."""
-    make = streams.entry(config.stream_kind).make
-    stream, data = make(config.stream, streams.source_of(config.stream), config.evaluation.probe_on)
+    stream, data = streams.configured(config.stream_kind, config.stream, config.evaluation.probe_on)
     learner, _ = learners.make(config.learner, stream.spec)
     _require_short(config, stream, data)
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)

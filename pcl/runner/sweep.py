@@ -118,9 +118,9 @@ def resolve(
     known: set[str] = set()
     for stream_name in stream_names or experiment.streams:
         spec = experiment.streams[stream_name]
-        base_stream = replace(streams.entry(spec.kind).config, spec.settings)
+        base_stream = replace(streams.REGISTRY[spec.kind].config, spec.settings)
         for learner in learner_names or experiment.learners:
-            base_hp = replace(learners.entry(learner).hparams, experiment.learners.get(learner, {}))
+            base_hp = replace(learners.REGISTRY[learner].hparams, experiment.learners.get(learner, {}))
             base = (base_stream, base_hp, experiment.evaluation)
             if smoke:
                 base = tuple(replace(c, _of(c, experiment.smoke)) for c in base)

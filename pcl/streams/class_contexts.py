@@ -25,7 +25,7 @@ from pcl.streams.contexts import Arrivals, check_transform, in_contexts, visit_c
 from pcl.streams.labels import LABELLING
 from pcl.streams.sources import SOURCES, Source
 from pcl.streams.transforms import TRANSFORMS
-from pcl.types import Stream
+from pcl.types import Stream, StreamEntry
 
 
 @struct.dataclass
@@ -98,3 +98,8 @@ def _drawn(key: PRNGKeyArray, shown: Bool[Array, "blocks N"], rows: int) -> Int[
         return order[jnp.arange(rows) % jnp.maximum(shown.sum(), 1)]
 
     return jax.lax.map(of_block, (jax.random.split(key, len(shown)), shown))
+
+
+ENTRY = StreamEntry(
+    make=make, config=ClassContexts(), summary="contexts that come a few classes at a time, then return", contexts=True
+)

@@ -43,7 +43,7 @@ from pcl.streams.inputs import Moments, exact, pixel_moments, running_moments, s
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
 from pcl.streams.transforms import STUDIED, TRANSFORMS, n_pixels, side
-from pcl.types import Batch, Layout, Schedule, Spec, Stream
+from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 
 @struct.dataclass
@@ -268,3 +268,8 @@ def _reshuffled(key: PRNGKeyArray, n_samples: int, valid: np.ndarray) -> Int[Arr
     pass_keys = jax.random.split(key, int(number.max()) // n_samples + 1)
     passes = jax.vmap(lambda key: jax.random.permutation(key, n_samples))(pass_keys)
     return passes.reshape(-1)[number]
+
+
+ENTRY = StreamEntry(
+    make=make, config=Contexts(), summary="permuted, rotated, inverted or relabelled, once or recurring", contexts=True
+)

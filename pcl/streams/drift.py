@@ -17,7 +17,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.concepts import CONCEPTS
-from pcl.types import Batch, Layout, Schedule, Spec, Stream
+from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 HELD_OUT = 1000  # samples that probes look at
 
@@ -98,3 +98,6 @@ def make(config: Drift, source: None, probe_on: str) -> tuple[Stream, dict[str, 
         probe=probe,
     )
     return stream, {}
+
+
+ENTRY = StreamEntry(make=make, config=Drift(), summary="synthetic concepts that jump, rotate or wander, no source")

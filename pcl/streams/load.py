@@ -20,7 +20,7 @@ from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
 from pcl.streams.sources import SOURCES, Source
-from pcl.types import Batch, Layout, Schedule, Spec, Stream
+from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 NOISE_SHAPE = (64,)  # of a Gaussian input
 
@@ -115,3 +115,8 @@ def _turn(key: PRNGKeyArray, group: Int[Array, ""], config: Load, rows: int) -> 
     passes = jax.vmap(lambda key: jax.random.permutation(key, config.pairs))(jax.random.split(key, config.repeats))
     taught = passes.reshape(-1) * config.groups + group
     return jnp.pad(taught, (0, rows - len(taught)), mode="edge")
+
+
+ENTRY = StreamEntry(
+    make=make, config=Load(), summary="random labels in groups, to be recalled: what is absorbed", recall=True
+)

@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.fields import static
 from pcl.streams.inputs import Moments, exact, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
-from pcl.types import Batch, Layout, Schedule, Spec, Stream
+from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 
 @struct.dataclass
@@ -98,3 +98,6 @@ def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"
     square = jnp.cumsum((difference**2).sum(1), axis=0) / seen
     variance = jnp.maximum(square - mean**2, 1e-6 * square)
     return Moments(offset + mean, jnp.sqrt(jnp.where(square > 0, variance, 1)))
+
+
+ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source once in the order of its file")

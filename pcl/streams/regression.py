@@ -20,7 +20,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.types import Batch, Layout, Schedule, Spec, Stream
+from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 HELD_OUT, SCALED_ON = 1000, 4096  # samples that probes look at; that the deviation of targets is taken over
 BETA = 0.7  # where thresholds lie between the least and the largest sum of bits
@@ -132,3 +132,6 @@ def _world(key: PRNGKeyArray, config: Regression, n_bits: int, visits: int) -> W
 
 def _function(world: World, bits: Float[Array, "N D"]) -> Float[Array, " N"]:
     return (bits @ world.w > world.threshold).astype(jnp.float32) @ world.v
+
+
+ENTRY = StreamEntry(make=make, config=Regression(), summary="a real function of bits that changes slowly, no source")

@@ -26,7 +26,7 @@ from pcl.streams.contexts import visit_contexts
 from pcl.streams.inputs import Moments, exact, first_finite, standardise
 from pcl.streams.recorded import feature_moments
 from pcl.streams.sources import SOURCES, Source
-from pcl.types import Batch, Layout, Schedule, Spec, Stream
+from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 FADE = 0.98  # r of the dynamics
 
@@ -133,3 +133,8 @@ def _dynamics(
 
     later = jax.lax.scan(turn, first, (context, jax.random.split(noise_key, len(context))))[1]
     return jnp.concatenate([first[None, :, : config.observed], later])
+
+
+ENTRY = StreamEntry(
+    make=make, config=Sequence(), summary="predict the next observation: dynamics that recur, or a file", contexts=True
+)

@@ -33,7 +33,7 @@ from pcl.fields import static
 from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Samples, Source, samples
-from pcl.types import Batch, Layout, Schedule, Spec, Stream
+from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 
 @struct.dataclass
@@ -236,3 +236,8 @@ def _lay_out(
     place = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
     valid = place < count[of_row]
     return ordered[jnp.where(valid, start[of_row] + place, 0)], valid
+
+
+ENTRY = StreamEntry(
+    make=make, config=Split(), summary="a few classes at a time: class-, domain-, task-incremental or iid"
+)

@@ -15,7 +15,7 @@ import pytest
 import raw_files as files
 
 from pcl.errors import UsageError
-from pcl.streams.sources import cifar10, drift, idx, omniglot
+from pcl.streams.sources import cifar10, idx, omniglot, tables
 from pcl.streams.sources import files as raw
 
 NAME = "images/A/character01/0001_01.png"
@@ -116,11 +116,11 @@ HOSTILE = [
     ("PNG without pixels", read_drawings, files.zipped({NAME: png_of(105, 105)}), "is not a whole PNG image"),
     ("EPS as PNG", read_drawings, files.zipped({NAME: b"%!PS-Adobe-3.0 EPSF-3.0\n"}), "is not a whole PNG image"),
     ("sheet of another kind", cifar10.read_sheets, files.zipped({"a.webp": DRAWING}), "is not a whole WebP image"),
-    ("table of a long first line", drift.one_table, gzip.compress(b"," * 10**6 + b"\n1\n" * 10**5), "line 2 is not"),
-    ("a table of a header alone", drift.one_table, gzip.compress(b"a,b\n"), "holds a header alone"),
-    ("1e39 in a table", drift.one_table, gzip.compress(b"a,b\n1,0\n1e39,1\n"), "line 3 holds a value beyond 4.6e+18"),
-    ("NaN in a table", drift.one_table, gzip.compress(b"a,b\n1,0\nnan,1\n"), "line 3 holds a value that is not finite"),
-    ("an empty cell", drift.one_table, gzip.compress(b"a,b\n1,0\n,1\n"), "line 3 is not 2 numbers: ',1'"),
+    ("table of a long first line", tables.one_table, gzip.compress(b"," * 10**6 + b"\n1\n" * 10**5), "line 2 is not"),
+    ("a table of a header alone", tables.one_table, gzip.compress(b"a,b\n"), "holds a header alone"),
+    ("1e39 in a table", tables.one_table, gzip.compress(b"a,b\n1,0\n1e39,1\n"), "line 3 holds a value beyond 4.6e+18"),
+    ("NaN in a table", tables.one_table, gzip.compress(b"a,b\n1,0\nnan,1\n"), "line 3 holds a value that is not fin"),
+    ("an empty cell", tables.one_table, gzip.compress(b"a,b\n1,0\n,1\n"), "line 3 is not 2 numbers: ',1'"),
 ]  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def bomb():
     return gzip.compress(bytes(2**25), 9)
 
 
-@pytest.mark.parametrize("reader", [images, drift.one_table], ids=["idx", "table"])
+@pytest.mark.parametrize("reader", [images, tables.one_table], ids=["idx", "table"])
 def test_a_gzip_bomb_is_unpacked_no_further_than_the_bound(written, monkeypatch, reader):
     path = written(bomb())
     monkeypatch.setattr(raw, "UNPACKED", 2**20)
@@ -189,8 +189,8 @@ WHOLE = {
     "idx": (images, files.idx(np.zeros((2, 3, 4)))),
     "drawings": (read_drawings, files.zipped({NAME: DRAWING})),
     "labels": (lambda path: cifar10._labels(path.read_bytes(), "y_train", path), npy_of((4,)) + bytes(32)),
-    "table": (drift.one_table, gzip.compress(b"a,b\n1,0\n2.5,1\n", mtime=0)),
-    "plain table": (drift.one_table, b"a,b\n1,0\n2.5,1\n"),
+    "table": (tables.one_table, gzip.compress(b"a,b\n1,0\n2.5,1\n", mtime=0)),
+    "plain table": (tables.one_table, b"a,b\n1,0\n2.5,1\n"),
     "png": (read_drawings, DRAWING),
 }
 

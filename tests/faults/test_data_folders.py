@@ -12,9 +12,8 @@ import raw_files as files
 
 from pcl.errors import UsageError
 from pcl.streams import sources
-from pcl.streams.sources import cache, prepared
+from pcl.streams.sources import cache, load, prepared
 from pcl.streams.sources import files as raw
-from pcl.streams.sources.datasets import load
 
 
 def digest(found):

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from pcl.errors import NoResults
-from pcl.figures.style import LEARNERS, available, learners, marked
+from pcl.figures.style import available, learners, marked
 from pcl.runner.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -86,9 +86,9 @@ def test_every_figure_draws_what_is_there(name, tmp_path):
 
 
 def test_learners_come_in_the_order_of_readers_and_unknown_ones_behind_them():
-    found = learners({"learner": name} for name in ("zeta", "parallax", "alpha", "backprop"))
-    assert list(found) == ["backprop", "parallax", "alpha", "zeta"]
-    assert (found["backprop"], found["zeta"]) == (LEARNERS["backprop"], "zeta")
+    found = learners({"learner": name} for name in ("zeta", "parallax", "bpc", "er", "pcn", "alpha", "backprop"))
+    assert list(found) == ["backprop", "pcn", "er", "parallax", "alpha", "bpc", "zeta"]
+    assert (found["er"], found["bpc"], found["zeta"]) == ("replay, backpropagation", "bpc", "zeta")
 
 
 def test_what_is_missing_is_said_in_one_line(capsys):

@@ -52,4 +52,4 @@ def test_labels_of_rows_that_do_not_teach_may_be_anything():
 )
 def test_streams_that_announce_nothing_to_learn_are_refused(spec):
     with pytest.raises(UsageError, match=r"give the shape of one input|give a number of labels or of real targets"):
-        learners.entry("pcn").make(spec)
+        learners.make("pcn", spec)

@@ -100,8 +100,8 @@ def test_cost_is_relative_to_backpropagation_on_the_same_network_and_not_on_a_co
     narrow = narrow.replace(width=16)
     assert learners.cost_ratio("backprop", spec, narrow, 0, 10) == 1
     _, hp = learners.make("ncm", spec)
-    on_default = learners.entry("ncm").flops(spec, hp, 0, 10) / learners.entry("backprop").flops(
-        spec, learners.entry("backprop").hparams, 0, 10
+    on_default = learners.REGISTRY["ncm"].flops(spec, hp, 0, 10) / learners.REGISTRY["backprop"].flops(
+        spec, learners.REGISTRY["backprop"].hparams, 0, 10
     )
     assert learners.cost_ratio("ncm", spec, hp.replace(width=5000), 0, 10) == pytest.approx(on_default)
 
@@ -123,7 +123,7 @@ def test_the_stated_bound_parts_rates_that_settle_from_those_that_diverge(name, 
     rng, spec = np.random.default_rng(0), Spec((5,), 0, 5)
     learner, hp = learners.make(name, spec)
     hp = replace(hp, {"activation": "identity", "width": 16, "inference_steps": 60, "step_limit": "nothing"} | settings)
-    bound = learners.entry(name).step_bound(spec, hp)
+    bound = learners.REGISTRY[name].step_bound(spec, hp)
     state = learner.init(jax.random.key(1), hp)
     if name == "pcn":
         state = state._replace(variance=jax.tree.map(lambda v: 0.02 * v, state.variance))

@@ -75,7 +75,7 @@ def test_nothing_moves_where_nothing_is_taught():
 
 @pytest.mark.parametrize("name", ["pcn", "tpc"])
 def test_no_bound_of_the_rate_is_stated_where_the_step_is_limited(name):
-    learner_entry = learners.entry(name)
+    learner_entry = learners.REGISTRY[name]
     assert learner_entry.step_bound(SPEC, learner_entry.hparams) is None
     assert learner_entry.step_bound(SPEC, replace(learner_entry.hparams, {"step_limit": "nothing"})) > 0
 

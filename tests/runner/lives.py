@@ -31,7 +31,7 @@ def experiment(name):
     kind = KINDS.get(name, name)
     batch = 1 if "parallax" in kind else 4
     stream = StreamSpec("contexts", IMAGES | {"batch": batch})
-    stream = stream if learners.entry(kind).labels else StreamSpec("sequence", SEQUENCES)
+    stream = stream if learners.REGISTRY[kind].labels else StreamSpec("sequence", SEQUENCES)
     settings = {kind: SETTINGS.get(name, {})}
     return Experiment("lives", {"s": stream}, settings, seeds=SEEDS, evaluation=Evaluation(end_every=0), smoke={})
 
@@ -43,7 +43,7 @@ def unprobed(entry):
         stream, data = entry.make(*arguments)
         return stream._replace(probe=None, revisit=None), data
 
-    return entry._replace(build=make)
+    return entry._replace(make=make)
 
 
 def lived(name, mode):

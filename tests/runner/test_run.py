@@ -333,7 +333,7 @@ def test_products_are_those_of_float32_whatever_the_caller_set(name, settings):
     batch = jax.eval_shape(stream.observe, world, step, data)
     with jax.default_matmul_precision("bfloat16"):
         # A learner of somebody's own does not see to its products itself.
-        life = jax.make_jaxpr(make_run(learners.entry(name).build(stream.spec), stream))(key, hp, data)
+        life = jax.make_jaxpr(make_run(learners.REGISTRY[name].make(stream.spec), stream))(key, hp, data)
         update = jax.make_jaxpr(learner.update)(state, batch, hp)
         answer = jax.make_jaxpr(learner.predict)(state, batch.x, hp)
     for program in (life, update, answer):

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from pcl.errors import UsageError
-from pcl.streams.sources import checksums
-from pcl.streams.sources.datasets import DATA_SETS, load
+from pcl.streams.sources import SOURCES, checksums, load
 from scripts import prepare_data
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +34,8 @@ def test_a_download_is_verified_packed_and_whole(tmp_path, monkeypatch):
 
 
 def test_every_data_set_can_be_got_somewhere():
-    for name, data_set in DATA_SETS.items():
-        assert bool(data_set.tfds_name) != bool(data_set.publisher), name
+    for name, entry in SOURCES.items():
+        assert sum(map(bool, (entry.embedded, entry.tfds_name, entry.publisher))) == 1, name
 
 
 def test_without_tensorflow_the_error_says_how_to_get_it(places, monkeypatch):
@@ -69,11 +68,11 @@ def test_two_data_sets_of_the_same_file_names_are_prepared_as_from_raw(places, m
     pytest.importorskip("tensorflow", reason="preparing needs the extra 'prepare'")
     names = ("mnist", "fashion_mnist")
     for name in names:
-        if not all((REAL / file).is_file() for file in DATA_SETS[name].files):
+        if not all((REAL / file).is_file() for file in SOURCES[name].files):
             pytest.skip(f"no {name} in {REAL}; name the folder with PCL_DATA_DIR")
         manual = places / "tfds/downloads" / name / "manual"
         manual.mkdir(parents=True)
-        for file in DATA_SETS[name].files:
+        for file in SOURCES[name].files:
             shutil.copy(REAL / file, manual)
         monkeypatch.setenv("PCL_DATA_DIR", str(REAL))
         monkeypatch.setenv("PCL_CACHE_DIR", str(places / "raw"))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pcl.streams import sources
-from pcl.streams.sources.datasets import DATA_SETS, load
+from pcl.streams.sources import SOURCES, load
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def real(tmp_path_factory):
     """Loads a source from the real files into a cache of this module's own, or skips."""
 
     def get(name):
-        missing = [file for file in DATA_SETS[name].files if not (REAL / file).is_file()]
+        missing = [file for file in SOURCES[name].files if not (REAL / file).is_file()]
         if missing:
             pytest.skip(f"no {missing[0]} in {REAL}; name the folder with PCL_DATA_DIR")
         with pytest.MonkeyPatch.context() as patch:

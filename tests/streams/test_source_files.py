@@ -8,8 +8,7 @@ import pytest
 import raw_files as files
 
 from pcl.errors import UsageError
-from pcl.streams.sources import cifar10, drift, idx, omniglot
-from pcl.streams.sources.datasets import load
+from pcl.streams.sources import cifar10, idx, load, omniglot, tables
 
 
 @pytest.fixture
@@ -119,12 +118,12 @@ def packed(text):
 
 
 def test_streams_keep_the_order_of_the_file_and_have_no_test(written):
-    table = drift.one_table(written(packed("a,b,class\n1.5,-2,1\n0,3e2,0\n"), "table.gz"))
+    table = tables.one_table(written(packed("a,b,class\n1.5,-2,1\n0,3e2,0\n"), "table.gz"))
     np.testing.assert_array_equal(table.x_train, np.float32([[1.5, -2], [0, 300]]))
     assert table.x_train.dtype == np.float32
     assert table.y_train.tolist() == [1, 0]
     assert (table.x_test.shape, table.y_test.shape) == ((0, 2), (0,))
-    two = drift.two_tables(written(packed("1.5 -2\n0 3e2\n"), "x.gz"), written(packed("1\n0\n"), "y.gz"))
+    two = tables.two_tables(written(packed("1.5 -2\n0 3e2\n"), "x.gz"), written(packed("1\n0\n"), "y.gz"))
     np.testing.assert_array_equal(two.x_train, table.x_train)
     assert two.y_train.tolist() == [1, 0]
 
@@ -143,7 +142,7 @@ BAD_TABLES = [
 @pytest.mark.parametrize(("text", "says"), BAD_TABLES)
 def test_bad_tables_are_refused(written, text, says):
     with pytest.raises(UsageError, match=f"file.gz: {says}"):
-        drift.one_table(written(packed(text)))
+        tables.one_table(written(packed(text)))
 
 
 def test_features_and_labels_of_a_stream_must_be_as_many(places):

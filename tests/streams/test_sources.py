@@ -14,9 +14,8 @@ import raw_files as files
 
 from pcl.errors import UsageError
 from pcl.streams import sources
-from pcl.streams.sources import cache, checksums, omniglot, prepared, samples, use_data_dir
+from pcl.streams.sources import cache, checksums, load, omniglot, samples, use_data_dir
 from pcl.streams.sources.arrays import canonical_order, make_source
-from pcl.streams.sources.datasets import load
 from scripts.prepare_data import prepare
 
 KMNIST = "train-images-idx3-ubyte.gz"
@@ -59,8 +58,7 @@ def test_the_version_depends_on_the_samples_and_not_on_where_or_in_which_order_t
         np.testing.assert_array_equal(ours, theirs)
     monkeypatch.setenv("PCL_CACHE_DIR", str(places / "third_cache"))
     code = (
-        "import sys; from pcl.streams.sources.datasets import load;"
-        " print(load('kmnist').version, 'tensorflow' in sys.modules)"
+        "import sys; from pcl.streams.sources import load; print(load('kmnist').version, 'tensorflow' in sys.modules)"
     )
     elsewhere = subprocess.run((sys.executable, "-c", code), check=True, capture_output=True, text=True)
     assert elsewhere.stdout == f"{from_raw.version} False\n"
@@ -91,7 +89,7 @@ def test_omniglot_is_the_same_from_zips_and_prepared(tmp_path):
     splits = {"train": (x[order[:40]], y[order[:40]]), "test": (x[order[40:]], y[order[40:]])}
     folder = tmp_path / "omniglot/3.0.0"
     files.array_record(folder, (105, 105, 3), 3, splits, lambda image: files.png(image, "1"))
-    for ours, theirs in zip(raw, prepared.omniglot(folder), strict=True):
+    for ours, theirs in zip(raw, omniglot.collect(folder), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -242,7 +240,7 @@ def test_a_killed_process_leaves_no_half_written_cache(places, monkeypatch):
 @pytest.mark.slow
 def test_processes_that_start_together_share_one_cache(places):
     files.mnist_like(places / "data/emnist", 47, "emnist-balanced-train", "emnist-balanced-test", each=100)
-    code = "from pcl.streams.sources.datasets import load; print(load('emnist').version)"
+    code = "from pcl.streams.sources import load; print(load('emnist').version)"
     started = [subprocess.Popen((sys.executable, "-c", code), stdout=subprocess.PIPE, text=True) for _ in range(3)]
     versions = {process.communicate()[0] for process in started}
     assert versions == {f"{load('emnist').version}\n"}
@@ -357,7 +355,7 @@ def test_names_are_listed_without_loading_or_importing_anything():
     code = (
         "import sys\n"
         "from pcl.streams.sources import SOURCES\n"
-        "assert len(SOURCES) == 11 and all(text for _, text in SOURCES.values())\n"
+        "assert len(SOURCES) == 11 and all(entry.summary for entry in SOURCES.values())\n"
         "assert not {'tensorflow', 'tensorflow_datasets', 'array_record', 'PIL', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run((sys.executable, "-c", code), check=True)

@@ -37,9 +37,9 @@ from pcl.learners.parallax import code, synapses
 from pcl.learners.parallax.bank import form
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.learner import living, make
-from pcl.types import Spec
+from pcl.types import LearnerEntry, Spec
 
-__all__ = ["HParams", "flops", "living", "make"]
+__all__ = ["ENTRY", "HParams", "flops", "living", "make"]
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
@@ -58,3 +58,13 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     settling = (inference_steps + 2) * 8 * beliefs
     reading = 8 * hp.specialists * latents
     return code.flops(spec, hp) + votes + reading + settling + learning
+
+
+ENTRY = LearnerEntry(
+    make=make,
+    hparams=HParams(),
+    summary="a workspace that infers contexts, and specialists that learn in theirs",
+    flops=flops,
+    local=True,
+    label="parallax",
+)

@@ -1,24 +1,29 @@
 """Sources: named collections of labelled samples as plain NumPy arrays, split once and for all.
 
-One function, `source(name)`. Digits are embedded; everything else is read from raw files below `--data_dir` or
-PCL_DATA_DIR, or else from what `scripts.prepare_data` prepared, and cached (see `cache`).
+One function, `source(name)`, and one file a source, under its name, which ends in `ENTRY`. Digits are embedded;
+everything else is read from raw files below `--data_dir` or PCL_DATA_DIR, or else from what `scripts.prepare_data`
+prepared, and cached (see `cache`).
 """
 
 import functools
-from collections.abc import Callable
 
-from pcl.errors import unknown
+from pcl.registry import Registry
+from pcl.streams.sources import datasets
 from pcl.streams.sources.arrays import HELD_OUT, Samples, Source, make_source, samples
-from pcl.streams.sources.datasets import DATA_SETS, load
-from pcl.streams.sources.digits import digits
 from pcl.streams.sources.files import use_data_dir
 
-__all__ = ["HELD_OUT", "SOURCES", "Samples", "Source", "make_source", "samples", "source", "use_data_dir"]
+__all__ = ["HELD_OUT", "SOURCES", "Samples", "Source", "load", "make_source", "samples", "source", "use_data_dir"]
 
-SOURCES: dict[str, tuple[Callable[[], Source], str]] = {
-    "digits": (digits, "1,797 real 8x8 digits embedded in scikit-learn, 10 classes"),
-    **{name: (functools.partial(load, name), data_set.summary) for name, data_set in DATA_SETS.items()},
-}
+SOURCES = Registry("source", datasets.SourceEntry, __name__)
+
+
+def load(name: str) -> Source:
+    """The source called `name`, loaded anew.
+
+    Raises:
+      UsageError: there is none, its data are missing, or they are damaged.
+    """
+    return datasets.load(name, SOURCES[name])
 
 
 @functools.cache
@@ -28,6 +33,4 @@ def source(name: str) -> Source:
     Raises:
       UsageError: there is none, its data are missing, or they are damaged.
     """
-    if name not in SOURCES:
-        raise unknown("source", name, SOURCES)
-    return SOURCES[name][0]()
+    return load(name)

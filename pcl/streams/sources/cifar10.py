@@ -16,6 +16,7 @@ import numpy as np
 
 from pcl.errors import UsageError
 from pcl.streams.sources.arrays import Arrays
+from pcl.streams.sources.datasets import SourceEntry
 from pcl.streams.sources.files import UNREADABLE, image, read, unzip
 
 TILE, ROWS, COLUMNS = 32, 25, 40
@@ -59,3 +60,13 @@ def _tiles(content: bytes, where: str) -> np.ndarray:
     width, height = COLUMNS * TILE, ROWS * TILE
     sheet = image(content, where, "WebP", "RGB", (width, height), f"a sheet has {width}x{height}")
     return sheet.reshape(ROWS, TILE, COLUMNS, TILE, 3).swapaxes(1, 2).reshape(-1, TILE, TILE, 3)
+
+
+ENTRY = SourceEntry(
+    summary="60,000 small photographs in colour, 32x32x3, 10 classes",
+    shape=(32, 32, 3),
+    num_classes=10,
+    files=("cifar10/train_images.zip", "cifar10/test_images.zip", "cifar10/labels.npz"),
+    parse=sheets,
+    tfds_name="cifar10",
+)

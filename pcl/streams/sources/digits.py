@@ -1,15 +1,16 @@
-"""Handwritten digits that come with scikit-learn: the source that is always there."""
+"""Handwritten digits that come with scikit-learn: the source that is always there.
+
+Source: Alpaydin and Kaynak (1998), doi:10.24432/C50P49.
+"""
 
 import numpy as np
 
-from pcl.streams.sources.arrays import Source, make_source
+from pcl.streams.sources.arrays import Arrays
+from pcl.streams.sources.datasets import SourceEntry
 
 
-def digits() -> Source:
-    """1,797 handwritten digits of 8x8 pixels, a stratified fifth of them for the test.
-
-    Embedded in scikit-learn; source: Alpaydin and Kaynak (1998), doi:10.24432/C50P49.
-    """
+def embedded() -> Arrays:
+    """All of them, a stratified fifth for the test."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -17,4 +18,13 @@ def digits() -> Source:
     x_train, x_test, y_train, y_test = train_test_split(
         x.astype(np.uint8), y, test_size=0.2, stratify=y, random_state=0
     )
-    return make_source(x_train, y_train, x_test, y_test, scale=1 / 16)
+    return Arrays(x_train, y_train, x_test, y_test)
+
+
+ENTRY = SourceEntry(
+    summary="1,797 real 8x8 digits embedded in scikit-learn, 10 classes",
+    shape=(64,),
+    num_classes=10,
+    scale=1 / 16,
+    embedded=embedded,
+)

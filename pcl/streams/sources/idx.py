@@ -17,6 +17,12 @@ from pcl.streams.sources.files import gunzip, read
 UNSIGNED_BYTE = 8
 
 
+def files_of(folder: str, train: str = "train", test: str = "t10k") -> tuple[str, ...]:
+    """The four files of a data set like MNIST, as `mnist_like` takes them."""
+    kinds = ("images-idx3-ubyte.gz", "labels-idx1-ubyte.gz")
+    return tuple(f"{folder}/{split}-{kind}" for split in (train, test) for kind in kinds)
+
+
 def mnist_like(train_x: Path, train_y: Path, test_x: Path, test_y: Path) -> Arrays:
     """Images uint8 [N, rows, columns] and labels uint8 [N] of four IDX files.
 
@@ -24,20 +30,6 @@ def mnist_like(train_x: Path, train_y: Path, test_x: Path, test_y: Path) -> Arra
       UsageError: a file is damaged, or is not what its name says.
     """
     return Arrays(read_idx(train_x, 3), read_idx(train_y, 1), read_idx(test_x, 3), read_idx(test_y, 1))
-
-
-def emnist(train_x: Path, train_y: Path, test_x: Path, test_y: Path) -> Arrays:
-    """As `mnist_like`, for files that hold every image transposed: here it is turned upright.
-
-    Raises:
-      UsageError: a file is damaged, or is not what its name says.
-    """
-    return upright(mnist_like(train_x, train_y, test_x, test_y))
-
-
-def upright(arrays: Arrays) -> Arrays:
-    """`arrays` with the two axes of every image exchanged."""
-    return arrays._replace(x_train=arrays.x_train.swapaxes(1, 2), x_test=arrays.x_test.swapaxes(1, 2))
 
 
 def read_idx(path: Path, axes: int) -> np.ndarray:

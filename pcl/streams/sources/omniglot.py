@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from pcl.errors import UsageError
+from pcl.streams.sources import prepared
 from pcl.streams.sources.arrays import Arrays, canonical_order
+from pcl.streams.sources.datasets import SourceEntry
 from pcl.streams.sources.files import image, read, unzip
 
 DRAWN, SIDE, TRAINING = 105, 32, 15
@@ -30,6 +32,17 @@ def zips(background: Path, evaluation: Path) -> Arrays:
       UsageError: a file is damaged, or holds anything but drawings.
     """
     return gather(drawing for path in (background, evaluation) for drawing in _drawings(path))
+
+
+def collect(folder: Path) -> Arrays:
+    """As `zips`, from the prepared data set, whose split is another.
+
+    Raises:
+      UsageError: the folder cannot be read.
+    """
+    both = (example for split in ("train", "test") for example in prepared.examples(folder, split))
+    # paper is 1 or 255, depending on the library that decodes; ink is 0
+    return gather((example["image"][..., 0] == 0, int(example["label"])) for example in both)
 
 
 def gather(drawings: Iterable[tuple[np.ndarray, int]]) -> Arrays:
@@ -68,3 +81,14 @@ def _drawings(path: Path) -> Iterable[tuple[np.ndarray, int]]:
             raise UsageError(f"{path}: holds {name}; expected only drawings, as Alphabet/character01/0001_01.png")
         paper = image(content, f"{path}: {name}", "PNG", "L", (DRAWN, DRAWN), f"a drawing has {DRAWN}x{DRAWN}")
         yield paper == 0, int(number[1]) - 1
+
+
+ENTRY = SourceEntry(
+    summary="32,460 handwritten characters of 50 alphabets, 32x32, 1,623 classes of 15 and 5 drawings",
+    shape=(32, 32),
+    num_classes=1623,
+    files=("omniglot/images_background.zip", "omniglot/images_evaluation.zip"),
+    parse=zips,
+    tfds_name="omniglot",
+    collect=collect,
+)

@@ -14,8 +14,6 @@ from tqdm import tqdm
 from pcl.errors import UsageError
 from pcl.streams.sources.arrays import Arrays
 from pcl.streams.sources.files import UNREADABLE, user_folder
-from pcl.streams.sources.idx import upright
-from pcl.streams.sources.omniglot import gather
 
 VARIABLE = "TFDS_DATA_DIR"  # of tensorflow-datasets
 FILE_FORMAT = "array_record"
@@ -47,33 +45,13 @@ def images(folder: Path) -> Arrays:
     return Arrays(*train, *test)
 
 
-def emnist(folder: Path) -> Arrays:
-    """As `images`, for a data set that holds every image transposed: here it is turned upright.
-
-    Raises:
-      UsageError: the folder cannot be read.
-    """
-    return upright(images(folder))
-
-
-def omniglot(folder: Path) -> Arrays:
-    """All drawings, split as `pcl.streams.sources.omniglot` says.
-
-    Raises:
-      UsageError: the folder cannot be read.
-    """
-    both = (example for split in ("train", "test") for example in _examples(folder, split))
-    # paper is 1 or 255, depending on the library that decodes; ink is 0
-    return gather((example["image"][..., 0] == 0, int(example["label"])) for example in both)
-
-
 def _arrays(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    examples = list(_examples(folder, split))
+    found = list(examples(folder, split))
     try:
-        x = np.stack([example["image"] for example in examples])
+        x = np.stack([example["image"] for example in found])
     except ValueError as error:
         raise UsageError(f"{folder}: images of several shapes ({error}); remove it and prepare it again") from None
-    y = np.asarray([example["label"] for example in examples])
+    y = np.asarray([example["label"] for example in found])
     return (x[..., 0] if x.shape[-1] == 1 else x), y
 
 
@@ -97,8 +75,12 @@ def opened(folder: Path) -> Any:
     return builder
 
 
-def _examples(folder: Path, split: str) -> Iterator[dict[str, Any]]:
-    """The examples of a split, decoded, with progress."""
+def examples(folder: Path, split: str) -> Iterator[dict[str, Any]]:
+    """The examples of a split, decoded, with progress.
+
+    Raises:
+      UsageError: the folder cannot be read.
+    """
     builder = opened(folder)
     try:
         records = builder.as_data_source(split=split)

@@ -1,24 +1,7 @@
-"""Real streams whose world shifts, in time order: there is no test set, and order is the point.
+"""Tables in plain text: real streams in time order, of which there is no test set, and order is the point.
 
 Samples are features as measured (float32, if that holds them), neither scaled nor shuffled; labels are 0 .. K-1 as
 in the files.
-
-electricity  45,312 half-hours of the New South Wales market, 7 May 1996 to 5 December 1998. Features: time of day,
-  price and demand in New South Wales and in Victoria, and the transfer between them, already scaled to [0, 1]
-  (by their extremes over the whole stream, which a learner living through it could not have known). Label 1
-  (UP, 42.5 %): the price is above its mean over the last 24 hours. Labels are strongly autocorrelated: repeating
-  the last one is right 85.3 % of the time, which many published learners do not reach, so report it beside
-  them. Sources: Harries (1999), Splice-2 comparative evaluation: electricity pricing; Zliobaite (2013),
-  How good is the Electricity benchmark for evaluating concept drift adaptation, arXiv:1301.3524.
-
-weather  18,159 days at Offutt Air Force Base, Nebraska, 1949 to 1999. Features: temperature, dew point, sea-level
-  pressure, visibility, mean and highest sustained wind speed, highest and lowest temperature, each in its own
-  unit. Label 1 (31.4 %): it rained; 0: it did not. Repeating the last label is right 68.0 % of the time, a little
-  less than always answering 0 (68.6 %). Source: Elwell and Polikar (2011), doi:10.1109/TNN.2011.2160459.
-
-outdoor  4,000 images of 40 objects approached by a mobile robot in a garden, under sun and shade: 21 features of a
-  colour histogram. Each approach gives 10 images in a row of one object, so that repeating the last label is
-  right about 9 times in 10. Source: Losing, Hammer and Wersing (2015), doi:10.1109/IJCNN.2015.7280610.
 """
 
 from pathlib import Path
@@ -29,6 +12,9 @@ from pcl.errors import UsageError
 from pcl.streams.sources import checks
 from pcl.streams.sources.arrays import Arrays
 from pcl.streams.sources.files import read_unpacked
+
+# Of Electricity and Weather.
+PUBLISHER = "https://raw.githubusercontent.com/scikit-multiflow/streaming-datasets/master/"
 
 
 def one_table(path: Path) -> Arrays:
