@@ -2,21 +2,15 @@
 
 import gzip
 import io
-import os
 import time
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pcl.streams import sources
-from pcl.streams.sources import SOURCES, load
-
 pytestmark = pytest.mark.slow
 
-REAL = Path(os.environ.get("PCL_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
 MNIST = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 # Shapes, training samples of each class, and the version: it changes only if every run on it is to be run again.
 FACTS = {
@@ -28,24 +22,6 @@ FACTS = {
     "weather": ((18159, 8), (0, 8), [12461, 5698], "b5d9d3e2411c7744"),
     "outdoor": ((4000, 21), (0, 21), [100] * 40, "fd84c7f0b6f1aa81"),
 }
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    """Loads a source from the real files into a cache of this module's own, or skips."""
-
-    def get(name):
-        missing = [file for file in SOURCES[name].files if not (REAL / file).is_file()]
-        if missing:
-            pytest.skip(f"no {missing[0]} in {REAL}; name the folder with PCL_DATA_DIR")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PCL_DATA_DIR", str(REAL))
-            patch.setenv("PCL_CACHE_DIR", str(cached))
-            sources.source.cache_clear()
-            return load(name)
-
-    cached = tmp_path_factory.mktemp("cache")
-    return get
 
 
 @pytest.mark.parametrize("name", FACTS)
@@ -70,27 +46,27 @@ def test_a_cached_source_opens_at_once(real, name):
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_idx_images_keep_their_labels(real, name):
+def test_idx_images_keep_their_labels(raw_folder, real, name):
     found = real(name)
-    images, labels = (gzip.decompress((REAL / name / f"t10k-{kind}-ubyte.gz").read_bytes())
+    images, labels = (gzip.decompress((raw_folder / name / f"t10k-{kind}-ubyte.gz").read_bytes())
                       for kind in ("images-idx3", "labels-idx1"))  # fmt: skip
     expected = sorted((images[16 + 784 * i : 16 + 784 * (i + 1)], labels[8 + i]) for i in range(10000))
     assert sorted((x.tobytes(), int(y)) for x, y in zip(found.x_test, found.y_test, strict=True)) == expected
 
 
-def test_cifar_images_keep_their_labels(real):
+def test_cifar_images_keep_their_labels(raw_folder, real):
     found = real("cifar10")
     label = {x.tobytes(): int(y) for x, y in zip(found.x_test, found.y_test, strict=True)}
-    with zipfile.ZipFile(REAL / "cifar10/test_images.zip") as archive:
+    with zipfile.ZipFile(raw_folder / "cifar10/test_images.zip") as archive:
         sheet = np.asarray(Image.open(io.BytesIO(archive.read("sheet_03.webp"))))
     tiles = [sheet[32 * (i // 40) : 32 * (i // 40 + 1), 32 * (i % 40) : 32 * (i % 40 + 1)] for i in range(1000)]
-    expected = np.load(REAL / "cifar10/labels.npz")["y_test"][3000:4000].tolist()
+    expected = np.load(raw_folder / "cifar10/labels.npz")["y_test"][3000:4000].tolist()
     assert [label[tile.tobytes()] for tile in tiles] == expected
 
 
-def test_omniglot_characters_keep_their_numbers(real):
+def test_omniglot_characters_keep_their_numbers(raw_folder, real):
     found = real("omniglot")
-    with zipfile.ZipFile(REAL / "omniglot/images_evaluation.zip") as archive:
+    with zipfile.ZipFile(raw_folder / "omniglot/images_evaluation.zip") as archive:
         names = [name for name in archive.namelist() if "/ULOG/character26/" in name]
         ink = [1 - np.asarray(Image.open(io.BytesIO(archive.read(name)))).mean() for name in names]
     last = np.concatenate([found.x_train[found.y_train == 1622], found.x_test[found.y_test == 1622]])
