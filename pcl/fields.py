@@ -8,7 +8,7 @@ each of its values.
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -21,24 +21,34 @@ INT32 = 2**31 - 1
 FLOAT32 = (2.0**-126, (2 - 2.0**-23) * 2.0**127)  # the smallest normal number and the largest one
 
 Traced = Any  # type of a traced field: a float where it is declared, an array inside a run
+# Values of other settings with which a setting means nothing, by the name of these.
+Idle = Mapping[str, Collection[int | str]]
 
 
-def traced(default: int | float, help: str, *, low: int | float = -math.inf, high: int | float = math.inf) -> Any:
+def traced(
+    default: int | float,
+    help: str,
+    *,
+    low: int | float = -math.inf,
+    high: int | float = math.inf,
+    idle: Idle | None = None,
+) -> Any:
     """A float that is vmapped over; `low` and `high` are the admissible ends."""
-    return struct.field(default=float(default), metadata={"help": help, "low": low, "high": high})
+    return struct.field(default=float(default), metadata={"help": help, "low": low, "high": high, "idle": idle or {}})
 
 
 def static(
     default: int | float | str,
     help: str,
     *,
+    idle: Idle | None = None,
     low: int | float = -math.inf,
     high: int | float = math.inf,
     choices: tuple[str, ...] | None = None,
 ) -> Any:
     """An int, float or str that is compiled in: its type is the default's; `choices` lists the admissible strings."""
     metadata = {"help": help, "low": low, "high": high, "choices": choices}
-    return struct.field(pytree_node=False, default=default, metadata=metadata)
+    return struct.field(pytree_node=False, default=default, metadata=metadata | {"idle": idle or {}})
 
 
 def nested(default: Any) -> Any:
@@ -53,6 +63,17 @@ def fields(config: Any) -> dict[str, dataclasses.Field]:
         value = getattr(config, field.name)
         found |= fields(value) if dataclasses.is_dataclass(value) else {field.name: field}
     return found
+
+
+def idle(config: Any) -> dict[str, str]:
+    """Settings that mean nothing with the others of `config`, and which of these is why: {"beta": "nudge=none"}."""
+    values = as_dict(config)
+    return {
+        name: f"{other}={shown(values[other])}"
+        for name, field in fields(config).items()
+        for other, with_these in field.metadata["idle"].items()
+        if values[other] in with_these
+    }
 
 
 def is_static(field: dataclasses.Field) -> bool:

@@ -42,7 +42,7 @@ class HParams(rls.HParams):
     """Numbers of a Bayesian predictive-coding network."""
 
     depth: int = static(0, "number of conjugate hidden layers above the code", low=0, high=1000)
-    hidden_units: int = static(64, "units in each of them", low=1)
+    hidden_units: int = static(64, "units in each of them", low=1, idle={"depth": (0,)})
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     inference_steps: int = static(20, "gradient steps on the hidden activities for each batch", low=0)
     inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)

@@ -74,7 +74,7 @@ class FeatureHParams(code.CodeHParams):
     """Which code, and its size."""
 
     features: str = static("raw", "code of the input that the synapses see", choices=tuple(FEATURES))
-    width: int = static(1000, "units of random features", low=1)
+    width: int = static(1000, "units of random features", low=1, idle={"features": ("raw", "code")})
     contrast: str = static("images", "what is freed of its own mean and norm", choices=("images", "none"))
 
 

@@ -32,7 +32,7 @@ class HParams(features.FeatureHParams):
     """Numbers of one linear layer."""
 
     step: str = static("normalised", "how far an error moves the weights", choices=("plain", "normalised"))
-    lr: Traced = traced(0.3, "learning rate", low=0)
+    lr: Traced = traced(0.3, "learning rate of the weights", low=0)
 
 
 class State(NamedTuple):

@@ -10,7 +10,9 @@ from pcl.learners import parallax
 class HParams(parallax.HParams):
     """Numbers of parallax, told."""
 
-    context: str = static("told", "the context of a sample: told (an oracle)", choices=("told",))
+    context: str = static(
+        "told", "whether the context of a sample is inferred or, to an oracle, told", choices=("told",)
+    )
 
 
 ENTRY = parallax.ENTRY._replace(

@@ -92,9 +92,13 @@ class HParams(mlp.MLPHParams):
     halt: str = static("fixed", "what ends a sample's inference before its last step", choices=HALTS)
     tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0)
     nudge: str = static("none", "side from which outputs are nudged to their targets", choices=tuple(NUDGES))
-    beta: Traced = traced(0.5, "share of the way to the target that a nudged output goes", low=1e-6)
+    beta: Traced = traced(
+        0.5, "share of the way to the target that a nudged output goes", low=1e-6, idle={"nudge": ("none",)}
+    )
     precision: str = static("identity", "kind of the precision of each layer's errors", choices=precision.KINDS)
-    precision_lr: Traced = traced(0.01, "rate at which a diagonal or full precision is learned", low=0, high=1)
+    precision_lr: Traced = traced(
+        0.01, "rate at which a diagonal or full precision is learned", low=0, high=1, idle={"precision": ("identity",)}
+    )
 
 
 class PCNState(NamedTuple):

@@ -46,7 +46,7 @@ class HParams:
     """Numbers of the reservoir and of the test."""
 
     rule: Any = nested(None)
-    memory: int = static(2000, "labelled samples of the past that a new code is read out with", low=1)
+    memory: int = static(2000, "labelled samples that the reservoir holds", low=1)
     slack: Traced = traced(1.0, "rise of surprise that is put up with, in deviations of an input", low=0)
     alarm: Traced = traced(50.0, "sum of what exceeds it that calls for a new code", low=0)
 

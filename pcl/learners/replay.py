@@ -23,7 +23,7 @@ class ReplayHParams:
     """Numbers of the memory, and of the rule that learns from it."""
 
     rule: Any = nested(None)
-    memory: int = static(500, "samples that the reservoir holds", low=1)
+    memory: int = static(500, "labelled samples that the reservoir holds", low=1)
     replayed: int = static(10, "samples drawn from it at each step", low=1)
 
 

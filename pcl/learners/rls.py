@@ -32,7 +32,12 @@ class HParams(features.FeatureHParams):
     """Numbers of recursive least squares."""
 
     precision: str = static("full", "form of the weights' covariance", choices=PRECISIONS)
-    block: int = static(64, "inputs in a block, rank of low_rank, or samples that wait for sums", low=1)
+    block: int = static(
+        64,
+        "inputs in a block, rank of low_rank, or samples that wait for sums",
+        low=1,
+        idle={"precision": ("full", "diagonal")},
+    )
     ridge: Traced = traced(1.0, "precision of the weights before anything is seen", low=1e-6)
 
 

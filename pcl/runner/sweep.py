@@ -10,7 +10,7 @@ from typing import Any
 
 from pcl import learners, streams
 from pcl.errors import UsageError, shown, unknown
-from pcl.fields import INT32, as_dict, canonical, fields, is_static, parse, replace
+from pcl.fields import INT32, as_dict, canonical, fields, idle, is_static, parse, replace
 from pcl.runner.experiment import Evaluation, Experiment
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
@@ -99,12 +99,12 @@ def resolve(
 ) -> list[RunConfig]:
     """All runs, each once: streams x learners x cells x seeds, which count from `first_seed`.
 
-    A setting goes to the stream, the learner or the evaluation that has it; a learner without it runs
-    once for all its values. Empty names mean all of the experiment's.
+    A setting goes to the stream, the learner or the evaluation that has it; a learner without it, or to which it
+    means nothing with its other settings, runs once for all its values. Empty names mean all of the experiment's.
 
     Raises:
-      UsageError: a name is unknown, a setting belongs to nothing that was chosen, a seed is beyond the 32 bits of
-        the store, or there are more than `MOST_RUNS` runs.
+      UsageError: a name is unknown, a setting belongs or means nothing to all that was chosen, a seed is beyond the 32
+        bits of the store, or there are more than `MOST_RUNS` runs.
     """
     seeds = seeds if seeds is not None else (experiment.smoke_seeds if smoke else experiment.seeds)
     _check_seeds(first_seed, seeds)
@@ -116,6 +116,7 @@ def resolve(
     runs: dict[str, RunConfig] = {}
     used: set[str] = set()
     known: set[str] = set()
+    idles: dict[str, str] = {}
     for stream_name in stream_names or experiment.streams:
         spec = experiment.streams[stream_name]
         base_stream = replace(streams.REGISTRY[spec.kind].config, spec.settings)
@@ -127,6 +128,9 @@ def resolve(
             known |= {name for config in base for name in fields(config)}
             for cell in cells:
                 given = [{k: parse(fields(c)[k], v) for k, v in _of(c, cell).items()} for c in base]
+                without = [idle(replace(c, g)) for c, g in zip(base, given, strict=True)]
+                idles |= {name: why for of_one in without for name, why in of_one.items()}
+                given = [{k: v for k, v in g.items() if k not in w} for g, w in zip(given, without, strict=True)]
                 stream, hp, evaluation = (replace(c, g) for c, g in zip(base, given, strict=True))
                 used |= {name for g in given for name in g}
                 variant = {name: value for values in given for name, value in values.items()}
@@ -135,6 +139,8 @@ def resolve(
                     runs.setdefault(run.run_id, run)
     for cell in cells:
         for name in cell:
+            if name not in used and name in idles:
+                raise UsageError(f"{name}={shown(cell[name])}: means nothing with {idles[name]}")
             if name not in used:
                 raise unknown(
                     f"setting of {', '.join(learner_names or experiment.learners)} or the stream", name, known

@@ -29,7 +29,9 @@ class Drift:
     concept: str = static("sea", "the law of the samples", choices=tuple(CONCEPTS))
     samples: int = static(50_000, "samples of the stream", low=1)
     noise: float = static(0.1, "share of the labels that are turned into the other one", low=0, high=0.5)
-    speed: float = static(0.001, "drift a sample: an angle (hyperplane), a distance (rbf); sea jumps", low=0)
+    speed: float = static(
+        0.001, "drift a sample: an angle (hyperplane), a distance (rbf); sea jumps", low=0, idle={"concept": ("sea",)}
+    )
     batch: int = static(10, "samples a step", low=1)
 
 

@@ -51,7 +51,9 @@ class Split:
         choices=("random", "natural", "iid"),
     )
     boundary: str = static("sharp", "how tasks follow each other", choices=("sharp", "blurry", "gaussian"))
-    blur: float = static(0.1, "blurry: share of samples that swap task; gaussian: width in tasks", low=0)
+    blur: float = static(
+        0.1, "blurry: share of samples that swap task; gaussian: width in tasks", low=0, idle={"boundary": ("sharp",)}
+    )
     passes: int = static(1, "times that each task is seen before the next one", low=1)
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)

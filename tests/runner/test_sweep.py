@@ -7,7 +7,7 @@ import pytest
 from experiments.run import labelled
 from pcl import learners, streams
 from pcl.errors import UsageError
-from pcl.fields import fields
+from pcl.fields import check, fields
 from pcl.runner.experiment import Evaluation, Experiment, StreamSpec, experiment_names, load_experiment
 from pcl.runner.sweep import parse_settings, resolve, static_groups
 
@@ -151,11 +151,73 @@ def test_unknown_names():
         resolve(EXPERIMENT, seeds=0)
 
 
+# Names that mean one thing to some learners and another to others, and are to be told apart; those below the line say
+# one thing in two ways.
+TWO_MEANINGS = {
+    *("features", "momentum", "precision", "ridge", "tolerance", "width"),
+    *("activation", "depth", "inference_lr", "inference_steps"),
+}
+TWO_MEANINGS_TO_STREAMS = {*("dwell", "noise"), *("batch", "classes_per_task", "contexts", "source")}
+
+
+def meanings(configs):
+    """What each setting says that it is, by name."""
+    said = {}
+    for config in configs:
+        for name, field in fields(config).items():
+            said.setdefault(name, set()).add(field.metadata["help"])
+    return said
+
+
 def test_no_name_means_two_things():
-    """A setting goes to whatever has it, so no learner may share a name with a stream or the evaluation."""
+    """A setting goes to whatever has it, so no learner may share a name with a stream or the evaluation.
+
+    Where learners share one, all of them say of it what it is in the same words.
+    """
     of_runs = {name for e in streams.REGISTRY.values() for name in fields(e.config)} | set(fields(Evaluation))
-    of_learners = {name for e in learners.REGISTRY.values() for name in fields(e.hparams)}
-    assert not of_runs & of_learners
+    of_learners = meanings(e.hparams for e in learners.REGISTRY.values())
+    assert not of_runs & of_learners.keys()
+    assert {name for name, said in of_learners.items() if len(said) > 1} == TWO_MEANINGS
+
+
+def test_no_name_means_two_things_to_streams():
+    of_streams = meanings(e.config for e in streams.REGISTRY.values())
+    assert {name for name, said in of_streams.items() if len(said) > 1} == TWO_MEANINGS_TO_STREAMS
+
+
+@pytest.mark.parametrize(
+    "config",
+    [e.hparams for e in learners.REGISTRY.values()] + [e.config for e in streams.REGISTRY.values()],
+    ids=lambda c: f"{type(c).__module__}.{type(c).__name__}",
+)
+def test_what_makes_a_setting_mean_nothing_is_a_value_of_another(config):
+    known = fields(config)
+    for name, field in known.items():
+        for other, values in field.metadata["idle"].items():
+            assert other != name
+            for value in values:
+                check(known[other], value)
+
+
+def test_a_setting_that_means_nothing_with_the_others_is_refused():
+    with pytest.raises(UsageError, match=r"beta=0\.1: means nothing with nudge=none"):
+        resolve(EXPERIMENT, parse_settings(["beta=0.1"], []))
+    with pytest.raises(UsageError, match=r"blur=0\.2: means nothing with boundary=sharp"):
+        resolve(EXPERIMENT, parse_settings(["blur=0.2"], []))
+    runs = resolve(EXPERIMENT, parse_settings(["beta=0.1"], ["nudge=centred"]), ["pcn"], ["a"], 1)
+    assert [run.variant for run in runs] == [{"beta": 0.1, "nudge": "centred"}]
+    assert runs[0].hp.beta == 0.1
+
+
+def test_where_a_setting_means_nothing_all_its_values_are_one_run():
+    cells = parse_settings(["nudge=none,centred", "beta=0.1,0.2"], [])
+    runs = resolve(EXPERIMENT, cells, ["pcn"], ["a"], 1)
+    assert [run.variant for run in runs] == [
+        {"nudge": "none"},
+        {"nudge": "centred", "beta": 0.1},
+        {"nudge": "centred", "beta": 0.2},
+    ]
+    assert ids(runs)[0] == ids(resolve(EXPERIMENT, [{}], ["pcn"], ["a"], 1))[0]
 
 
 @pytest.mark.parametrize("name", experiment_names())

@@ -25,7 +25,7 @@ class HParams(CodeHParams):
     lag: int = static(40, "unresolved samples that are held back, or four times as many in suspicion", low=1)
     inference_steps: int = static(20, "most steps in which the workspace settles", low=1)
     context: str = static(
-        "inferred", "the context of a sample: inferred (told: `parallax_told`)", choices=("inferred",)
+        "inferred", "whether the context of a sample is inferred or, to an oracle, told", choices=("inferred",)
     )
     without: str = static("nothing", "an ablation: the mechanism that is taken away", choices=WITHOUT)
     rate: Traced = traced(0.5, "share of the way to what the evidence says that a step goes", low=0, high=1)
