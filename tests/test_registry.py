@@ -17,10 +17,8 @@ from pcl.types import LearnerEntry, StreamEntry
     ("registry", "package", "field"),
     [
         (learners.REGISTRY, "pcl.learners", "label"),
-        (learners.REGISTRY, "pcl.learners", "summary"),
         (streams.REGISTRY, "pcl.streams", "contexts"),
         (streams.REGISTRY, "pcl.streams", "recall"),
-        (streams.REGISTRY, "pcl.streams", "summary"),
     ],
 )
 def test_what_entries_say_is_read_from_their_files_as_it_is(registry, package, field):

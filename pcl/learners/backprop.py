@@ -54,11 +54,5 @@ def make(spec: Spec) -> Learner:
 
 
 ENTRY = LearnerEntry(
-    make=make,
-    hparams=HParams(),
-    summary="perceptron trained by backpropagation",
-    flops=flops,
-    local=False,
-    label="backpropagation",
-    targets=True,
+    make, HParams(), "perceptron trained by backpropagation", flops, local=False, label="backpropagation", targets=True
 )

@@ -177,10 +177,5 @@ def _network(layers: tuple[Synapses, ...], activation: str) -> Network:
 
 
 ENTRY = LearnerEntry(
-    make=make,
-    hparams=HParams(),
-    summary="Bayesian predictive coding: conjugate synapses on a code",
-    flops=flops,
-    local=True,
-    targets=True,
+    make, HParams(), "Bayesian predictive coding: conjugate synapses on a code", flops, local=True, targets=True
 )

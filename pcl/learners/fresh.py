@@ -17,7 +17,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from pcl.fields import nested
 from pcl.learners import backprop
 from pcl.loops import when
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, Prediction
 
 
 @struct.dataclass
@@ -57,22 +57,11 @@ def around(rule: Learner) -> Learner:
     return Learner(init, predict, update)
 
 
-def make(spec: Spec) -> Learner:
-    """The network of `backprop`, begun anew."""
-    return around(backprop.make(spec))
-
-
-def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
-    """Floating-point operations a learned sample; to begin anew costs none."""
-    return backprop.flops(spec, hp.rule, inference_steps, batch)
-
-
-ENTRY = LearnerEntry(
-    make=make,
+ENTRY = backprop.ENTRY._replace(
+    make=lambda spec: around(backprop.make(spec)),
     hparams=HParams(rule=backprop.HParams()),
     summary="a perceptron trained by backpropagation that begins anew at every switch of context, which it is told",
-    flops=flops,
-    local=False,
+    flops=lambda spec, hp, inference_steps, batch: backprop.flops(spec, hp.rule, inference_steps, batch),
+    label=None,
     told=True,
-    targets=True,
 )

@@ -136,10 +136,4 @@ def _without_constant(phi_BD: Float[Array, "B D"]) -> Float[Array, "B E"]:
     return phi_BD[:, :-1]
 
 
-ENTRY = LearnerEntry(
-    make=make,
-    hparams=HParams(),
-    summary="class Gaussians on a code, one covariance for all",
-    flops=flops,
-    local=True,
-)
+ENTRY = LearnerEntry(make, HParams(), "class Gaussians on a code, one covariance for all", flops, local=True)

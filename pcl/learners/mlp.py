@@ -38,14 +38,10 @@ class MLPHParams:
     )
     lr: Traced = traced(0.003, "learning rate of the weights", low=0)
     momentum: Traced = traced(
-        0.9,
-        "share of the last weight update that is kept (momentum)",
-        low=0,
-        high=1,
-        idle={"optimiser": ("sgd", "adam", "adamw")},
+        0.9, "share of the last weight update that is kept", low=0, high=1, idle={"optimiser": ("sgd", "adam", "adamw")}
     )
     weight_decay: Traced = traced(
-        1e-4, "decay of the weights, not of biases (adamw)", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
+        1e-4, "decay of the weights, not of biases", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
     )
     anneal_steps: int = static(0, "batches that teach in which lr falls to 0 along a cosine (0: it stays)", low=0)
 

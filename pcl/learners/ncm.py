@@ -61,11 +61,4 @@ def make(spec: Spec) -> Learner:
     return features.developing(Learner(init, predict, update))
 
 
-ENTRY = LearnerEntry(
-    make=make,
-    hparams=HParams(),
-    summary="nearest class mean",
-    flops=flops,
-    local=True,
-    label="nearest class mean",
-)
+ENTRY = LearnerEntry(make, HParams(), "nearest class mean", flops, local=True, label="nearest class mean")

@@ -74,10 +74,5 @@ def make(spec: Spec) -> Learner:
 
 
 ENTRY = LearnerEntry(
-    make=make,
-    hparams=HParams(),
-    summary="linear layer on a code, predictive coding at equilibrium",
-    flops=flops,
-    local=True,
-    targets=True,
+    make, HParams(), "linear layer on a code, predictive coding at equilibrium", flops, local=True, targets=True
 )

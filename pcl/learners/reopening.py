@@ -74,16 +74,14 @@ class State(NamedTuple):
 
 def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -> LearnerEntry:
     """What `rule` is on a code that develops anew; `living` makes it on a code that stays as it is."""
-
-    def make(spec: Spec) -> Learner:
-        return around(living(spec), spec)
-
-    def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
+    return rule._replace(
+        make=lambda spec: around(living(spec), spec),
+        hparams=HParams(rule=rule.hparams.replace(features="code")),
+        summary=summary,
         # Of a sample that is learned between two openings.
-        return rule.flops(spec, hp.rule, inference_steps, batch) + fit.flops(spec, hp.rule)
-
-    hparams = HParams(rule=rule.hparams.replace(features="code"))
-    return rule._replace(make=make, hparams=hparams, summary=summary, flops=flops, label=None)
+        flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) + fit.flops(spec, hp.rule),
+        label=None,
+    )
 
 
 def around(rule: Learner, spec: Spec) -> Learner:

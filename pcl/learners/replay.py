@@ -39,19 +39,16 @@ class ReplayState(NamedTuple):
 
 def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
     """What `rule` is with a reservoir: as local, and as able, as it is alone."""
-
-    def make(spec: Spec) -> Learner:
-        return around(rule.make(spec), spec)
-
-    def flops(spec: Spec, hp: ReplayHParams, inference_steps: Any, batch: int) -> Any:
-        # A sample arrives in a batch and is learned with the samples recalled beside it.
-        return rule.flops(spec, hp.rule, inference_steps, batch) * (batch + hp.replayed) / batch
-
-    def step_bound(spec: Spec, hp: ReplayHParams) -> float | None:
-        return rule.step_bound(spec, hp.rule) if rule.step_bound else None
-
-    hparams = ReplayHParams(rule=rule.hparams)
-    return rule._replace(make=make, hparams=hparams, summary=summary, flops=flops, label=label, step_bound=step_bound)
+    bound = rule.step_bound
+    return rule._replace(
+        make=lambda spec: around(rule.make(spec), spec),
+        hparams=ReplayHParams(rule=rule.hparams),
+        summary=summary,
+        # A sample arrives in a batch and is learned with those recalled beside it.
+        flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) * (batch + hp.replayed) / batch,
+        label=label,
+        step_bound=bound and (lambda spec, hp: bound(spec, hp.rule)),
+    )
 
 
 def around(rule: Learner, spec: Spec) -> Learner:

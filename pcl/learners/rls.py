@@ -93,11 +93,4 @@ def make(spec: Spec) -> Learner:
     return features.developing(Learner(init, predict, update))
 
 
-ENTRY = LearnerEntry(
-    make=make,
-    hparams=HParams(),
-    summary="recursive least squares on a code",
-    flops=flops,
-    local=True,
-    targets=True,
-)
+ENTRY = LearnerEntry(make, HParams(), "recursive least squares on a code", flops, local=True, targets=True)

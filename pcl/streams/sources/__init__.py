@@ -26,11 +26,4 @@ def load(name: str) -> Source:
     return datasets.load(name, SOURCES[name])
 
 
-@functools.cache
-def source(name: str) -> Source:
-    """The source called `name`, loaded when it is first asked for.
-
-    Raises:
-      UsageError: there is none, its data are missing, or they are damaged.
-    """
-    return load(name)
+source = functools.cache(load)  # loaded when it is first asked for

@@ -2,9 +2,4 @@
 
 from pcl.streams.sources.datasets import SourceEntry
 
-ENTRY = SourceEntry(
-    summary="60,000 small photographs in colour, 32x32x3, 100 classes",
-    shape=(32, 32, 3),
-    num_classes=100,
-    tfds_name="cifar100",
-)
+ENTRY = SourceEntry("60,000 small photographs in colour, 32x32x3, 100 classes", (32, 32, 3), 100, tfds_name="cifar100")

@@ -22,9 +22,5 @@ def embedded() -> Arrays:
 
 
 ENTRY = SourceEntry(
-    summary="1,797 real 8x8 digits embedded in scikit-learn, 10 classes",
-    shape=(64,),
-    num_classes=10,
-    scale=1 / 16,
-    embedded=embedded,
+    "1,797 real 8x8 digits embedded in scikit-learn, 10 classes", (64,), 10, scale=1 / 16, embedded=embedded
 )

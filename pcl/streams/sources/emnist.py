@@ -3,32 +3,12 @@
 Source: Cohen, Afshar, Tapson and van Schaik (2017), arXiv:1702.05373.
 """
 
-from pathlib import Path
-
 from pcl.streams.sources import idx, prepared
 from pcl.streams.sources.arrays import Arrays
 from pcl.streams.sources.datasets import SourceEntry
 
 
-def parse(train_x: Path, train_y: Path, test_x: Path, test_y: Path) -> Arrays:
-    """The arrays of four IDX files.
-
-    Raises:
-      UsageError: a file is damaged, or is not what its name says.
-    """
-    return _upright(idx.mnist_like(train_x, train_y, test_x, test_y))
-
-
-def collect(folder: Path) -> Arrays:
-    """The arrays of a prepared data set.
-
-    Raises:
-      UsageError: the folder cannot be read.
-    """
-    return _upright(prepared.images(folder))
-
-
-def _upright(arrays: Arrays) -> Arrays:
+def upright(arrays: Arrays) -> Arrays:
     """`arrays` with the two axes of every image exchanged."""
     return arrays._replace(x_train=arrays.x_train.swapaxes(1, 2), x_test=arrays.x_test.swapaxes(1, 2))
 
@@ -38,7 +18,7 @@ ENTRY = SourceEntry(
     shape=(28, 28),
     num_classes=47,
     files=idx.files_of("emnist", "emnist-balanced-train", "emnist-balanced-test"),
-    parse=parse,
+    parse=lambda *paths: upright(idx.mnist_like(*paths)),
     tfds_name="emnist/balanced",
-    collect=collect,
+    collect=lambda folder: upright(prepared.images(folder)),
 )
