@@ -91,7 +91,7 @@ def download(name: str) -> Path:
         path = folder / file
         if not path.is_file():
             fetch(f"{entry.publisher}{path.name.removesuffix('.gz')}", path)
-    return (folder / entry.files[0]).parent
+    return (folder / next(iter(entry.files))).parent
 
 
 def fetch(address: str, path: Path) -> None:

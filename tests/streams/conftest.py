@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pcl.streams import sources
-from pcl.streams.sources import SOURCES, checksums
+from pcl.streams.sources import SOURCES
+from pcl.streams.sources.files import KNOWN
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +42,8 @@ def places(tmp_path, monkeypatch):
     for place, variable in (("data", "PCL_DATA_DIR"), ("cache", "PCL_CACHE_DIR"), ("tfds", "TFDS_DATA_DIR")):
         (tmp_path / place).mkdir()
         monkeypatch.setenv(variable, str(tmp_path / place))
-    for name in list(checksums.KNOWN):
-        monkeypatch.delitem(checksums.KNOWN, name)
+    for name in list(KNOWN):
+        monkeypatch.delitem(KNOWN, name)
     sources.source.cache_clear()
     yield tmp_path
     sources.use_data_dir(None)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pcl.errors import UsageError
-from pcl.streams.sources import SOURCES, checksums, load
+from pcl.streams.sources import SOURCES, load
+from pcl.streams.sources.files import KNOWN
 from scripts import prepare_data
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def test_a_download_is_verified_packed_and_whole(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=r"elec.csv.gz: its sha256 is ca978112ca1b…, that of the published"):
         prepare_data.fetch((tmp_path / "elec.csv").as_uri(), path)
     assert not list(tmp_path.rglob("*gz*"))
-    monkeypatch.setitem(checksums.KNOWN, "streams/elec.csv.gz", (HASH_OF_A,))
+    monkeypatch.setitem(KNOWN, "streams/elec.csv.gz", (HASH_OF_A,))
     prepare_data.fetch((tmp_path / "elec.csv").as_uri(), path)
     assert gzip.decompress(path.read_bytes()) == b"a"
     assert [file.name for file in path.parent.iterdir()] == ["elec.csv.gz"]

@@ -14,8 +14,9 @@ import raw_files as files
 
 from pcl.errors import UsageError
 from pcl.streams import sources
-from pcl.streams.sources import cache, checksums, load, omniglot, samples, use_data_dir
+from pcl.streams.sources import cache, load, omniglot, samples, use_data_dir
 from pcl.streams.sources.arrays import canonical_order, make_source
+from pcl.streams.sources.files import KNOWN
 from scripts.prepare_data import prepare
 
 KMNIST = "train-images-idx3-ubyte.gz"
@@ -298,7 +299,7 @@ def test_a_folder_that_is_not_there_is_named_with_its_setting(places, monkeypatc
 
 def test_a_published_file_with_another_checksum_is_refused(places, monkeypatch):
     files.mnist_like(places / "data/kmnist")
-    monkeypatch.setitem(checksums.KNOWN, f"kmnist/{KMNIST}", ("0" * 64,))
+    monkeypatch.setitem(KNOWN, f"kmnist/{KMNIST}", ("0" * 64,))
     with pytest.raises(UsageError, match=r"train-images.*: its sha256 is \w{12}…, that of the published file 0{12}…"):
         load("kmnist")
 

@@ -10,11 +10,13 @@ import functools
 from pcl.registry import Registry
 from pcl.streams.sources import datasets
 from pcl.streams.sources.arrays import HELD_OUT, Samples, Source, make_source, samples
-from pcl.streams.sources.files import use_data_dir
+from pcl.streams.sources.files import KNOWN, use_data_dir
 
 __all__ = ["HELD_OUT", "SOURCES", "Samples", "Source", "load", "make_source", "samples", "source", "use_data_dir"]
 
 SOURCES = Registry("source", datasets.SourceEntry, __name__)
+for _entry in SOURCES.values():
+    KNOWN.update(_entry.files)
 
 
 def load(name: str) -> Source:

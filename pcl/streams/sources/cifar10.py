@@ -66,7 +66,11 @@ ENTRY = SourceEntry(
     summary="60,000 small photographs in colour, 32x32x3, 10 classes",
     shape=(32, 32, 3),
     num_classes=10,
-    files=("cifar10/train_images.zip", "cifar10/test_images.zip", "cifar10/labels.npz"),
+    files={
+        "cifar10/train_images.zip": ("9b6e9473873f943169c0d4383f0d1837e4bb9ce6a1c7c8e0e269b072f0948ec6",),
+        "cifar10/test_images.zip": ("4feb6f805bf2130f06651aa58a9d3d6d3cafa27fd7d261b025425fc0596413d0",),
+        "cifar10/labels.npz": ("a9c403e48b91c36089a5de5b1a05b73ea179a0c9cd3e935a8f00644ea239e4dc",),
+    },
     parse=sheets,
     tfds_name="cifar10",
 )

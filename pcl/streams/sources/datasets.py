@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +20,9 @@ class SourceEntry(NamedTuple):
     prepared beforehand.
 
     shape: of one sample.   scale: see `Source`.
-    files: paths below the data folder, in the order that `parse` takes them; `publisher` gives them unpacked,
-      below its address, where tensorflow-datasets does not have them.
+    files: paths below the data folder, in the order that `parse` takes them, each with the sha256 of what was published
+      (of a table unpacked: every compressor packs it differently); `publisher` gives them unpacked, below its address,
+      where tensorflow-datasets does not have them.
     tfds_name: its name in tensorflow-datasets; `collect` makes arrays of its training and test examples.
     in_time_order: the order of the files is kept; otherwise samples take the canonical order.
     """
@@ -31,7 +32,7 @@ class SourceEntry(NamedTuple):
     num_classes: int
     scale: float = 1 / 255
     embedded: Callable[[], Arrays] | None = None
-    files: tuple[str, ...] = ()
+    files: Mapping[str, tuple[str, ...]] = {}
     parse: Callable[..., Arrays] | None = None
     publisher: str | None = None
     tfds_name: str | None = None
@@ -50,7 +51,7 @@ def load(name: str, entry: SourceEntry) -> Source:
     """
     if entry.embedded:
         return _source(entry.embedded(), entry, name)
-    paths, missing = files.find(entry.files)
+    paths, missing = files.find(tuple(entry.files))
     raw = {file: files.sha256(path) for file, path in zip(entry.files, paths, strict=False)}
     where = cache.folder(name)
     checked = functools.partial(_source, entry=entry, where="its arrays")

@@ -16,7 +16,9 @@ ENTRY = SourceEntry(
     shape=(6,),
     num_classes=2,
     scale=1.0,
-    files=("streams/elec.csv.gz",),
+    files={
+        "streams/elec.csv.gz": ("cdf901433885f29eca6911f70c0eeafb50d90596c879c30c5b99f5a2e8e734ff",),
+    },
     parse=tables.one_table,
     publisher=tables.PUBLISHER,
     in_time_order=True,

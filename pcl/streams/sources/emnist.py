@@ -1,6 +1,6 @@
 """EMNIST, balanced: letters and digits, which its files hold transposed and which are turned upright here.
 
-Source: Cohen, Afshar, Tapson and van Schaik (2017), arXiv:1702.05373.
+No checksum of these files is published. Source: Cohen, Afshar, Tapson and van Schaik (2017), arXiv:1702.05373.
 """
 
 from pcl.streams.sources import idx, prepared
@@ -17,7 +17,7 @@ ENTRY = SourceEntry(
     summary="131,600 handwritten digits and letters (EMNIST balanced), 28x28, 47 classes",
     shape=(28, 28),
     num_classes=47,
-    files=idx.files_of("emnist", "emnist-balanced-train", "emnist-balanced-test"),
+    files=idx.files_of("emnist", train="emnist-balanced-train", test="emnist-balanced-test"),
     parse=lambda *paths: upright(idx.mnist_like(*paths)),
     tfds_name="emnist/balanced",
     collect=lambda folder: upright(prepared.images(folder)),

@@ -18,9 +18,9 @@ from tokenize import TokenError
 import numpy as np
 
 from pcl.errors import UsageError
-from pcl.streams.sources.checksums import KNOWN
 
 VARIABLE = "PCL_DATA_DIR"
+KNOWN: dict[str, tuple[str, ...]] = {}  # sha256 that were published, of all entries' files
 PACKED = 2**30  # bytes of the largest raw file that is read; the largest that is known has 83 million
 UNPACKED = 2**28  # bytes of the largest file within one; the largest that is known has 88 million
 # What readers of zip files, images and arrays raise on bytes that are damaged.

@@ -17,10 +17,11 @@ from pcl.streams.sources.files import gunzip, read
 UNSIGNED_BYTE = 8
 
 
-def files_of(folder: str, train: str = "train", test: str = "t10k") -> tuple[str, ...]:
-    """The four files of a data set like MNIST, as `mnist_like` takes them."""
+def files_of(folder: str, *sha256: str, train: str = "train", test: str = "t10k") -> dict[str, tuple[str, ...]]:
+    """The four files of a data set like MNIST, as `mnist_like` takes them, with their checksums, if these are known."""
     kinds = ("images-idx3-ubyte.gz", "labels-idx1-ubyte.gz")
-    return tuple(f"{folder}/{split}-{kind}" for split in (train, test) for kind in kinds)
+    names = [f"{folder}/{split}-{kind}" for split in (train, test) for kind in kinds]
+    return {name: sha256[i : i + 1] for i, name in enumerate(names)}
 
 
 def mnist_like(train_x: Path, train_y: Path, test_x: Path, test_y: Path) -> Arrays:

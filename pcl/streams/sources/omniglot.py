@@ -87,7 +87,17 @@ ENTRY = SourceEntry(
     summary="32,460 handwritten characters of 50 alphabets, 32x32, 1,623 classes of 15 and 5 drawings",
     shape=(32, 32),
     num_classes=1623,
-    files=("omniglot/images_background.zip", "omniglot/images_evaluation.zip"),
+    files={
+        # the zips of its authors, and the same drawings packed again
+        "omniglot/images_background.zip": (
+            "ad41ab679c8b5d90b271ef46be6987cc81211774a695c29dcc5367b2b26ee640",
+            "8d3b0087d462ff4fd7fcfdcec8b96ef87758cc2a0a09f8eb6cf90e4a909049e9",
+        ),
+        "omniglot/images_evaluation.zip": (
+            "1f61a8f3366785b057fc117d9228e78a16e3d976c8953b2a10fcc74cf0609cee",
+            "077e703a0f6c17a203123bad6dbd83461e7bdd4c89d4d1c0f10b0bd43c271916",
+        ),
+    },
     parse=zips,
     tfds_name="omniglot",
     collect=collect,

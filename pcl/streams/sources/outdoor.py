@@ -12,7 +12,10 @@ ENTRY = SourceEntry(
     shape=(21,),
     num_classes=40,
     scale=1.0,
-    files=("streams/outdoorStream.data.gz", "streams/outdoorStream.labels.gz"),
+    files={
+        "streams/outdoorStream.data.gz": ("53f9d793056bf60f832ded0122a9f7286ea35e42fa019d2f4b2158bf6ef4ec1b",),
+        "streams/outdoorStream.labels.gz": ("e2dceebd3ab87380f7d60c03d8838a07135ba661ba0d626ab519bd97d6244435",),
+    },
     parse=tables.two_tables,
     publisher="https://raw.githubusercontent.com/vlosing/driftDatasets/master/realWorld/outdoor/",
     in_time_order=True,

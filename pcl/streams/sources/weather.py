@@ -14,7 +14,9 @@ ENTRY = SourceEntry(
     shape=(8,),
     num_classes=2,
     scale=1.0,
-    files=("streams/weather.csv.gz",),
+    files={
+        "streams/weather.csv.gz": ("3c38f05bdc5c4cb115f122414c66976e3662c875d96d7199d9e47fc46aff150e",),
+    },
     parse=tables.one_table,
     publisher=tables.PUBLISHER,
     in_time_order=True,
