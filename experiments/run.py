@@ -20,7 +20,7 @@ from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.experiment import Experiment, experiment_names, load_experiment
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
-from pcl.runner.sweep import RunConfig, parse_settings, resolve
+from pcl.runner.sweep import RunConfig, parse_settings, require_one_meaning, resolve
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
@@ -103,6 +103,7 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     own = [text for text in experiment.sweep if text.partition("=")[0] in _applicable(experiment) - fixed]
     cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
     runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke, FLAGS.first_seed)
+    require_one_meaning(given, runs)
     return experiment, runs, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
 
 

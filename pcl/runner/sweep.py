@@ -5,7 +5,7 @@ import functools
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pcl import learners, streams
@@ -146,6 +146,20 @@ def resolve(
                     f"setting of {', '.join(learner_names or experiment.learners)} or the stream", name, known
                 )
     return list(runs.values())
+
+
+def require_one_meaning(names: Iterable[str], runs: Sequence[RunConfig]) -> None:
+    """Refuse a swept setting that is one thing to one learner and another to the next.
+
+    Raises:
+      UsageError: with what they say that it is.
+    """
+    for name in sorted(names):
+        swept = {run.learner: fields(run.hp) for run in runs if name in run.variant}
+        said = {known[name].metadata["help"]: learner for learner, known in swept.items() if name in known}
+        if len(said) > 1:
+            meanings = "; ".join(f"{learner}: {help}" for help, learner in said.items())
+            raise UsageError(f"{name} means several things: {meanings}. Set it for learners of one meaning at a time")
 
 
 def static_groups(runs: Sequence[RunConfig]) -> list[list[RunConfig]]:
