@@ -30,9 +30,10 @@ def test_what_entries_say_is_read_from_their_files_as_it_is(registry, package, f
 def test_a_file_in_the_package_is_enough(tmp_path, monkeypatch):
     for name, end in (("toy", "ENTRY = ncm.ENTRY._replace(summary='a toy')"), ("part", "TOYS = 3")):
         (tmp_path / f"{name}.py").write_text(f"from pcl.learners import ncm\n\n{end}\n")
-        monkeypatch.delitem(sys.modules, f"pcl.learners.{name}", raising=False)
     monkeypatch.setattr(learners, "__path__", [*learners.__path__, str(tmp_path)])
     found = Registry("learner", LearnerEntry, "pcl.learners")
+    for name in ("toy", "part"):
+        del sys.modules[f"pcl.learners.{name}"]
     assert list(found) == sorted({*learners.REGISTRY, "toy"})
     assert found["toy"].summary == "a toy"
 
