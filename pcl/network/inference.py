@@ -21,6 +21,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from pcl.errors import UsageError
 from pcl.network.energy import (
     Errors,
     Problem,
@@ -30,7 +31,7 @@ from pcl.network.energy import (
     feedforward,
     first_prediction,
 )
-from pcl.network.halting import Budget, Progress, iterate
+from pcl.network.halting import HALTS, Budget, Progress, iterate
 from pcl.network.layers import Network
 from pcl.network.samples import Activities, norm
 
@@ -99,7 +100,8 @@ class Settled(NamedTuple):
 Start = Activities | Settled  # activities to begin at, or where an earlier call of the same rule ended
 
 
-class Rule(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Rule:
     """An inference rule: how activities move, and what whoever chooses it must know.
 
     settle: (problem, start, budget, numbers) -> Settled; it raises UsageError for shapes that do not fit, for values
@@ -109,6 +111,9 @@ class Rule(NamedTuple):
     (numbers) -> its largest stable step, times the largest curvature of the energy; None: no bound is known.
     learns: what weights learn from: the "settled" activities and their errors, the "feedforward" activities and the
     errors found, or "meanwhile": the rule moves them itself.
+
+    Raises:
+      UsageError: no count of flops, or an unknown halt.
     """
 
     settle: Callable[[Problem, Start, Budget, Numbers], Settled]
@@ -117,6 +122,12 @@ class Rule(NamedTuple):
     halts: tuple[str, ...]
     bound: Callable[[Numbers], Any] | None
     learns: str = "settled"
+
+    def __post_init__(self) -> None:
+        if not callable(self.flops):
+            raise UsageError(f"a rule with flops={self.flops}: say what a learning step costs")
+        if not self.halts or set(self.halts) - set(HALTS):
+            raise UsageError(f"a rule with halts={self.halts}: name some of {', '.join(HALTS)}")
 
 
 def rose(before: Float[Array, ""], after: Float[Array, ""]) -> Float[Array, ""]:

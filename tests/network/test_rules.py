@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-import sys
+import importlib.util
 
 import chex
 import jax
@@ -16,7 +16,6 @@ from jax.flatten_util import ravel_pytree
 from pcl import learners
 from pcl.errors import UsageError
 from pcl.fields import fields, parse, replace
-from pcl.network import rules
 from pcl.network.architectures import dense_chain
 from pcl.network.energy import Problem, energy, feedforward
 from pcl.network.halting import HALTS, Budget, Halt
@@ -185,16 +184,13 @@ def settle(problem, start, budget, numbers):
 """
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder of rules of one's own, beside that of the package."""
-    monkeypatch.setattr(rules, "__path__", [*rules.__path__, str(tmp_path)])
-    known = dict(RULES)
-    yield tmp_path
-    for name in {*RULES, "half"} - set(known):
-        sys.modules.pop(f"pcl.network.rules.{name}", None)
-    RULES.clear()
-    RULES.update(known)
+def of_file(path, end):
+    """The module of a rule's file that ends so."""
+    path.write_text(HEAD + end)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def updated(name, **settings):
@@ -208,32 +204,29 @@ def updated(name, **settings):
     return update(state, batch, hp)
 
 
-def test_a_rule_is_one_file(folder):
-    """Listed, chosen by its setting, run by every learner that settles, and held to what all rules promise."""
-    (folder / "toy.py").write_text(HEAD + 'RULE = Rule(settle, predictive_coding, True, ("fixed", "gradient"), None)')
-    rules.collect()
+def test_a_rule_is_one_file(tmp_path):
+    """Listed, chosen by its setting and run by every learner that settles (see also `tests/test_one_file.py`)."""
+    end = 'RULE = Rule(settle, predictive_coding, True, ("fixed", "gradient"), None)'
+    RULES.register(of_file(tmp_path / "toy.py", end))
     assert "toy" in fields(learners.make("pcn", Spec((6,), 4))[1])["inference"].metadata["choices"]
     for name, settings in (("pcn", {"width": 5}), ("bpc", {"depth": 1}), ("tpc", {"width": 5})):
         _, info = updated(name, inference="toy", **settings)
         assert info.risen == 0
         assert info.inference_steps == 20
-    with jax.enable_x64(True):
-        for check in CHECKS:
-            check("toy")
+    del RULES["toy"]
 
 
 @pytest.mark.parametrize(
     ("end", "message"),
     [
-        ("", "rule half: its file must end in RULE = Rule"),
-        ('RULE = Rule(settle, None, True, ("fixed",), None)', "rule half: flops=None: say what a learning step costs"),
-        ('RULE = Rule(settle, predictive_coding, True, ("never",), None)', r"rule half: halts=\('never',\)"),
+        ("", "half: RULE is NoneType; expected that of a rule"),
+        ('RULE = Rule(settle, None, True, ("fixed",), None)', "a rule with flops=None: say what a learning step costs"),
+        ('RULE = Rule(settle, predictive_coding, True, ("never",), None)', r"a rule with halts=\('never',\)"),
     ],
 )
-def test_half_a_rule_is_refused(folder, end, message):
-    (folder / "half.py").write_text(HEAD + end)
+def test_half_a_rule_is_refused(tmp_path, end, message):
     with pytest.raises(UsageError, match=message):
-        rules.collect()
+        RULES.register(of_file(tmp_path / "half.py", end))
 
 
 @pytest.mark.parametrize("rule", RULES)
