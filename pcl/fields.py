@@ -44,9 +44,9 @@ def static(
     idle: Idle | None = None,
     low: int | float = -math.inf,
     high: int | float = math.inf,
-    choices: tuple[str, ...] | None = None,
+    choices: Collection[str] | None = None,
 ) -> Any:
-    """An int, float or str that is compiled in: its type is the default's; `choices` lists the admissible strings."""
+    """An int, float or str that is compiled in: its type is the default's; `choices` are the admissible strings."""
     metadata = {"help": help, "low": low, "high": high, "choices": choices}
     return struct.field(pytree_node=False, default=default, metadata=metadata | {"idle": idle or {}})
 
@@ -160,6 +160,21 @@ def as_dict(config: Any) -> dict[str, Any]:
         value = getattr(config, field.name)
         plain |= as_dict(value) if dataclasses.is_dataclass(value) else {field.name: value}
     return plain
+
+
+def identity(config: Any) -> dict[str, Any]:
+    """What of a configuration decides a run: all fields, but those of its class's `LATER` that have their default.
+
+    Runs were recorded before these were settings; what they did is the default, and their identity stays.
+    """
+    decisive: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            decisive |= identity(value)
+        elif field.name not in getattr(config, "LATER", ()) or value != field.default:
+            decisive[field.name] = value
+    return decisive
 
 
 def canonical(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Registries: every module of a package that ends in `ENTRY` is listed under its own name. Imports no JAX."""
+"""Registries: every module of a package that ends in its entry is listed under its own name. Imports no JAX."""
 
 import ast
 import functools
@@ -18,30 +18,31 @@ E = TypeVar("E")
 class Registry(dict[str, E], Generic[E]):
     """Entries of one kind by name, in alphabetical order; an unknown name is a `UsageError`.
 
-    A file in the package is enough to be listed: nothing else names it. Modules without an `ENTRY` are parts of others.
+    A file in the package is enough to be listed: nothing else names it. Modules without an entry, which is called as
+    `end` says, are parts of others.
     """
 
-    def __init__(self, kind: str, of: type[E], package: str) -> None:
+    def __init__(self, kind: str, of: type[E], package: str, end: str = "ENTRY") -> None:
         super().__init__()
-        self.kind, self.of = kind, of
+        self.kind, self.of, self.end = kind, of, end
         for found in sorted(pkgutil.iter_modules(sys.modules[package].__path__), key=lambda found: found.name):
             module = importlib.import_module(f"{package}.{found.name}")
-            if hasattr(module, "ENTRY"):
+            if hasattr(module, end):
                 self.register(module)
 
     def __missing__(self, name: str) -> E:
         raise unknown(self.kind, name, self)
 
     def register(self, module: ModuleType) -> None:
-        """List the `ENTRY` of a module, from wherever it comes, under the last part of its name.
+        """List the entry of a module, from wherever it comes, under the last part of its name.
 
         Raises:
           UsageError: the module ends in no entry of this kind, or the name is taken.
         """
         name = module.__name__.rpartition(".")[2]
-        entry = getattr(module, "ENTRY", None)
+        entry = getattr(module, self.end, None)
         if not isinstance(entry, self.of):
-            raise UsageError(f"{module.__name__}: ENTRY is {type(entry).__name__}; expected that of a {self.kind}")
+            raise UsageError(f"{module.__name__}: {self.end} is {type(entry).__name__}; expected that of a {self.kind}")
         if name in self:
             raise UsageError(f"{module.__name__}: there is a {self.kind} '{name}' already; give the file another name")
         self[name] = entry

@@ -29,18 +29,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from absl import flags
 
 from pcl.command import folder_flag, launch
-from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.amortise import guess
 from pcl.network.energy import Activities, Errors, Problem, errors, feedforward
-from pcl.network.equilibrium import gauss_newton
-from pcl.network.inference import Halt, Settled, settle
+from pcl.network.halting import Budget, Halt
+from pcl.network.inference import Numbers
 from pcl.network.layers import Network
-from pcl.network.oracles import settle_errors, settle_fixed_predictions
 from pcl.network.plasticity import hebbian_update
+from pcl.network.rules import RULES
 from pcl.runner import devices
 from scripts.inference_problems import (
     RATES,
@@ -91,7 +89,7 @@ class Found(NamedTuple):
 
 
 Rule = Callable[[Problem], Found]
-Of = Callable[[Any], Rule]  # a rule by the number of its steps, or its tolerance
+Of = Callable[[Budget], Rule]  # a rule by how long it settles
 
 
 def main() -> None:
@@ -100,9 +98,11 @@ def main() -> None:
     for name, (problem, others) in {"init": random_problem(), "trained": trained_problem()}.items():
         truth, rules = equilibrium(problem), _rules(problem, recognition(problem, others))
         for rule, of in rules.items():
-            choices = TOLERANCES if rule == "early stop" else [n for n in STEPS if n <= FEW.get(rule, max(STEPS))]
-            for choice in choices:
-                run = jax.jit(of(choice))
+            budgets = [Budget(n) for n in STEPS if n <= FEW.get(rule, max(STEPS))]
+            if rule == "early stop":
+                budgets = [Budget(max(STEPS), Halt("gradient", tolerance)) for tolerance in TOLERANCES]
+            for budget in budgets:
+                run = jax.jit(of(budget))
                 found = jax.block_until_ready(run(problem))
                 residual, angle = _measure(problem, found, truth)
                 where = {"problem": name, "rule": rule, "steps": int(found.steps), "residual": residual, "angle": angle}
@@ -119,59 +119,44 @@ def main() -> None:
 
 
 def _rules(problem: Problem, guesses: Network) -> dict[str, Of]:
-    """Every rule, by the number of its steps (early stop: its tolerance), with rates that suit the problem."""
+    """Every rule, with rates that suit the problem."""
     plans = descent_plans(problem)
     rate, (best, momentum) = plans["gradient descent"][0], plans["momentum"][:2]
 
-    def settling(
-        optimiser: Callable[[Problem, Activities], optax.GradientTransformation],
-        start: Callable[[Problem], Activities] = feedforward,
+    def by(
+        name: str, rate: float = 1.0, momentum: float = 0.0, start: Callable[[Problem], Activities] = feedforward
     ) -> Of:
-        def of(steps: int) -> Rule:
+        chosen, numbers = RULES[name], Numbers(rate, momentum=momentum)
+
+        def of(budget: Budget) -> Rule:
             def run(p: Problem) -> Found:
-                z = start(p)
-                return _found(settle(p, z, optimiser(p, z), steps))
+                settled = chosen.settle(p, start(p), budget, numbers)
+                return Found(settled.z, settled.steps.max(), settled.errors if name == "fixed_prediction" else None)
 
             return run
 
         return of
 
-    def descent(optimiser: optax.GradientTransformation, start: Callable[[Problem], Activities] = feedforward) -> Of:
-        return settling(lambda p, z: optimiser, start)
+    def soonest(rates: Sequence[float], name: str) -> Of:
+        def residual(rate: float) -> float:
+            return _finite(batch_residual(problem, jax.jit(by(name, rate)(Budget(24)))(problem).z))
 
-    def by_errors(rate: float) -> Of:
-        return lambda steps: lambda p: _found(settle_errors(p, optax.sgd(rate), steps))
-
-    def fixed_prediction(steps: int) -> Rule:
-        def run(p: Problem) -> Found:
-            settled = settle_fixed_predictions(p, optax.sgd(1.0), steps)
-            return Found(settled.z, settled.steps.max(), settled.errors)
-
-        return run
-
-    def soonest(rates: Sequence[float], of: Callable[[float], Of]) -> Of:
-        return of(min(rates, key=lambda rate: _finite(batch_residual(problem, jax.jit(of(rate)(24))(problem).z))))
+        return by(name, min(rates, key=residual))
 
     return {
-        "gradient descent 0.1": descent(optax.sgd(0.1)),
-        "gradient descent": descent(optax.sgd(rate)),
-        "early stop": lambda tolerance: (
-            lambda p: _found(settle(p, feedforward(p), optax.sgd(rate), max(STEPS), Halt("gradient", tolerance)))
-        ),
-        "heavy ball": descent(optax.sgd(best, momentum)),
-        "adam": soonest(ADAM_RATES, lambda rate: descent(optax.adam(rate))),
-        "amortised start": descent(optax.sgd(rate), lambda p: guess(guesses, p.top)),
-        "layerwise": settling(lambda p, z: layerwise(p, z, 0.5)),
-        "conjugate": settling(lambda p, z: conjugate(p)),
-        "anderson": descent(anderson(rate)),
-        "gauss_newton": lambda steps: lambda p: _found(gauss_newton(p, feedforward(p), steps)),
-        "error coordinates": soonest(RATES, by_errors),
-        "fixed prediction": fixed_prediction,
+        "gradient descent 0.1": by("gd", 0.1),
+        "gradient descent": by("gd", rate),
+        "early stop": by("gd", rate),
+        "heavy ball": by("momentum", best, momentum),
+        "adam": soonest(ADAM_RATES, "adam"),
+        "amortised start": by("gd", rate, start=lambda p: guess(guesses, p.top)),
+        "layerwise": by("layerwise", 0.5),
+        "conjugate": by("conjugate"),
+        "anderson": by("anderson", rate),
+        "gauss_newton": by("gauss_newton"),
+        "error coordinates": soonest(RATES, "epc"),
+        "fixed prediction": by("fixed_prediction"),
     }
-
-
-def _found(settled: Settled) -> Found:
-    return Found(settled.z, settled.steps.max())
 
 
 def _finite(number: Any) -> float:

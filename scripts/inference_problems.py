@@ -14,16 +14,22 @@ from jaxtyping import Float
 from pcl.errors import UsageError
 from pcl.network.amortise import recognition_update
 from pcl.network.energy import Activities, Problem, activity_gradient, errors, feedforward, first_prediction
-from pcl.network.equilibrium import gauss_newton
-from pcl.network.inference import settle
+from pcl.network.halting import Budget, Halt
+from pcl.network.inference import Numbers, Settled
 from pcl.network.layers import Dense, Network
 from pcl.network.plasticity import hebbian_update, init_optimiser, learn
+from pcl.network.rules import RULES
 from pcl.streams.sources import source
 from scripts.peers.work import BATCH, SIZES, TOLERANCE
 
 RATES, MOMENTA, MOST = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), (0.3, 0.4, 0.5, 0.6), 150
 
 Samples = tuple[Float[Array, "N D"], Float[Array, "N C"]]
+
+
+def gauss_newton(problem: Problem, steps: int, halt: Halt | None = None) -> Settled:
+    """Where Gauss-Newton steps lead from the feed-forward pass."""
+    return RULES["gauss_newton"].settle(problem, feedforward(problem), Budget(steps, halt), Numbers(1.0))
 
 
 def _network(seed: int) -> Network:
@@ -56,7 +62,7 @@ def trained_problem(steps: int = 300, lr: float = 1e-3) -> tuple[Problem, Sample
         network, memory = carry
         chosen = jax.random.choice(key, len(x), (BATCH,), replace=False)
         problem = Problem(network, x[chosen], y[chosen])
-        settled = gauss_newton(problem, feedforward(problem), 3)
+        settled = gauss_newton(problem, 3)
         direction = hebbian_update(problem, settled.z, settled.errors, jnp.full(BATCH, 1 / BATCH))
         return learn(network, memory, direction, optimiser, (1.0,) * len(network)), None
 
@@ -76,7 +82,7 @@ def recognition(problem: Problem, samples: Samples, steps: int = 300, lr: float 
         chain, memory = carry
         chosen = jax.random.choice(key, len(x), (BATCH,), replace=False)
         seen = Problem(problem.network, x[chosen], y[chosen])
-        z = gauss_newton(seen, feedforward(seen), 3).z
+        z = gauss_newton(seen, 3).z
         direction = recognition_update(chain, seen.top, z, jnp.full(BATCH, 1 / BATCH))
         return learn(chain, memory, direction, optimiser, (1.0,) * len(chain)), None
 
@@ -109,7 +115,7 @@ def equilibrium(problem: Problem, tolerance: float = 1e-10) -> Activities:
             return jax.tree.map(jnp.add, z, jax.scipy.sparse.linalg.cg(hessian, down, tol=1e-8, maxiter=500)[0])
 
         p = as_float64(problem)
-        z = jax.jit(lambda p: settle(p, feedforward(p), optax.sgd(0.1), 200).z)(p)
+        z = jax.jit(lambda p: RULES["gd"].settle(p, feedforward(p), Budget(200), Numbers(0.1)).z)(p)
         for _ in range(10):
             if residual(p, z) <= tolerance:
                 return z
@@ -171,6 +177,6 @@ def gauss_newton_steps(problem: Problem) -> int:
       UsageError: twenty do not.
     """
     for steps in range(1, 21):
-        if residual(problem, gauss_newton(problem, feedforward(problem), steps).z) <= TOLERANCE:
+        if residual(problem, gauss_newton(problem, steps).z) <= TOLERANCE:
             return steps
     raise UsageError(f"20 Gauss-Newton steps do not reach a residual of {TOLERANCE}")

@@ -87,7 +87,7 @@ def test_figures_tables_and_reports_import_no_jax(imports):
 
 
 # Baselines that say that they are not local, and a measurement that changes no activity and no weight.
-NOT_LEARNING = {"oracles.py", "stability.py"}
+NOT_LEARNING = {"epc.py", "stability.py"}
 LOCAL = {path for path in files("pcl/network") if path.name not in NOT_LEARNING}
 LOCAL |= {*files("pcl/synapses"), *files("pcl/code")}
 

@@ -1,4 +1,4 @@
-"""A learner and a stream, each added as one file, are listed, run, swept, drawn and held to conformance."""
+"""A learner, a stream and a rule, each added as one file, are listed, run, swept, drawn and held to conformance."""
 
 import os
 import shutil
@@ -123,6 +123,22 @@ def make(config, source, probe_on):
 
 ENTRY = StreamEntry(make=make, config=Toy(), summary="a shuffled source")
 ''',
+    "pcl/network/rules/toy.py": '''
+"""A toy: gradient descent that looks ahead (Nesterov)."""
+
+import optax
+
+from pcl.network.flops import predictive_coding
+from pcl.network.inference import Rule, descend
+
+
+def settle(problem, start, budget, numbers):
+    """Steps of `rate`."""
+    return descend(problem, start, budget, optax.sgd(numbers.gradient_rate, 0.3, nesterov=True))
+
+
+RULE = Rule(settle, predictive_coding, local=True, halts=("fixed", "gradient"), bound=None)
+''',
     "experiments/toys.py": '''
 """Toys can be run.
 
@@ -143,11 +159,12 @@ EXPERIMENT = Experiment(
 }
 COPIED = ("pcl", "experiments", "tests/conftest.py", "tests/streams", "tests/learners/test_conformance.py")
 COPIED += ("tests/learners/test_guard.py", "tests/test_architecture.py", "pyproject.toml")
+COPIED += ("tests/network/draws.py", "tests/network/test_rules.py")
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """A copy of the code with three more files."""
+    """A copy of the code with four more files."""
     folder = tmp_path_factory.mktemp("house")
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +203,7 @@ def test_they_are_run_and_swept(house, tmp_path):
     }
     assert all(r["status"] == "ok" for r in records)
     assert "Nothing to execute: all 4 runs were there already." in said(house, *command)
+    assert "2 runs executed" in said(house, *command[:2], "--learners=pcn", "--set=inference=toy", command[-1])
     # Beside those that were there, in an experiment that does not know it.
     other = ("experiments.run", "--experiment=split_digits", "--streams=split_digits", "--seeds=1", "--smoke")
     assert "2 runs executed" in said(house, *other, "--learners=toy,ncm", f"--results_dir={tmp_path}")
@@ -199,12 +217,15 @@ def test_their_labels_reach_figures(house):
 
 def test_they_are_held_to_conformance(house):
     suites = ("learners/test_conformance.py", "learners/test_guard.py", "streams/test_conformance.py")
-    paths = [f"tests/{suite}" for suite in (*suites, "test_architecture.py")]
+    paths = [f"tests/{suite}" for suite in (*suites, "network/test_rules.py", "test_architecture.py")]
     found = said(house, "pytest", "-n0", "-vv", "-k", "toy", *paths)
     held = {line.partition("::")[2].partition(" ")[0] for line in found.splitlines() if " PASSED" in line}
     assert {
         "test_solves_a_separable_problem[toy]",
         "test_invalid_rows_change_nothing[toy]",
+        "test_every_rule[toy-lowers_the_energy_and_nears_its_equilibrium]",
+        "test_every_rule[toy-halts_where_it_says]",
+        "test_learners_take_any_rule_that_fits_them[tpc-toy]",
         "test_the_program_of_a_learner_reads_tasks_if_and_only_if_it_is_told[toy]",
         "test_a_learner_takes_gradients_through_layers_unless_it_says_that_it_is_local[toy]",
         "test_every_sample_comes_as_often_as_any_other[toy]",

@@ -1,10 +1,11 @@
 """Bayesian predictive coding: conjugate synapses on a code, that know how far they can be trusted.
 
 Every layer predicts z_l = W_l^T phi_{l-1} + noise, phi_0 the code, phi_l = [f(z_l), 1], z_L the target. After
-settling (hidden activities descend sum_l 1/2 |z_l - W_l^T phi_{l-1}|^2 with input and target clamped) every layer's
-posterior takes in its own pair of activities, by the local rule of `pcl.synapses.synapse`. Beside its answer the
-learner has the variance of it, from the weights and the noise of the target's layer, and says what a label would tell
-(`query`). Wide codes, whose sums are solved for now and then (`rls` with `precision=sums`), have neither.
+settling (hidden activities descend sum_l 1/2 |z_l - W_l^T phi_{l-1}|^2 with input and target clamped, by any rule that
+leaves the weights alone) every layer's posterior takes in its own pair of activities, by the local rule of
+`pcl.synapses.synapse`. Beside its answer the learner has the variance of it, from the weights and the noise of the
+target's layer, and says what a label would tell (`query`). Wide codes, whose sums are solved for now and then (`rls`
+with `precision=sums`), have neither.
 
 With depth 0 the code is all there is below the target: then this is recursive least squares (see `rls` for whose
 that is), and what it adds are the inferred noise, the predictive variance and drift. Order does not matter, as long
@@ -14,11 +15,10 @@ that stay as they were drawn (`inference_steps=0`), 64 that learn as high as 64 
 Sources: Tschantz et al. (2025), arXiv:2503.24016; drift as in Jazwinski (1969), doi:10.1016/0005-1098(69)90109-5.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
@@ -28,8 +28,9 @@ from pcl.learners import features, rls, steps
 from pcl.learners.inputs import mean_weights, targets, teaching_rows
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import Problem, energy, feedforward
-from pcl.network.inference import rose, settle
+from pcl.network.inference import rose
 from pcl.network.layers import Dense, Network
+from pcl.network.rules import RULES, choose
 from pcl.network.stability import Directions
 from pcl.synapses import synapse
 from pcl.synapses.covariance import covariance, synapse_flops
@@ -38,16 +39,13 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
-class HParams(rls.HParams):
+class HParams(rls.HParams, steps.InferenceHParams):
     """Numbers of a Bayesian predictive-coding network."""
 
+    LATER: ClassVar[tuple[str, ...]] = steps.NEW
     depth: int = static(0, "number of conjugate hidden layers above the code", low=0, high=1000)
     hidden_units: int = static(64, "units in each of them", low=1, idle={"depth": (0,)})
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
-    inference_steps: int = static(20, "gradient steps on the hidden activities for each batch", low=0)
-    inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)
-    step_limit: str = steps.step_limit()
-    step_share: Traced = steps.step_share(0.9)
     target_noise: Traced = traced(0.1, "expected variance of the targets' noise before anything is seen", low=1e-12)
     drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: the world stands still)", low=0)
 
@@ -67,7 +65,9 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
     outputs = (*[hp.hidden_units] * hp.depth, spec.outputs)
     learning = sum(synapse_flops(hp.precision, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
-    settling = inference_steps * sum(4 * d * c for d, c in zip(sizes, outputs, strict=True)) if hp.depth else 0
+    # Every layer's synapses are counted in each step, the lowest's too: above one that is used by none.
+    uses, cost = (0, *(d * c for d, c in zip(sizes, outputs, strict=True))), RULES[hp.inference].flops
+    settling = cost(uses, inference_steps) - cost(uses, 0) if hp.depth else 0
     return features.flops(spec, hp) + learning + settling
 
 
@@ -76,6 +76,7 @@ def make(spec: Spec) -> Learner:
     outputs = spec.outputs
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
+        choose(hp.inference, hp.halt)
         code_key, *keys = jax.random.split(key, hp.depth + 1)
         sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
         # A hidden layer must start from different features; the target's layer starts from nothing.
@@ -86,7 +87,7 @@ def make(spec: Spec) -> Learner:
         layers = tuple(Synapses(w, _form(len(w), hp).init(len(w), hp.ridge)) for w in means)
         code = features.init(code_key, spec, hp)
         network = _network(layers, hp.activation)
-        directions = steps.start(network, (sizes[0],), hp.step_limit == "curvature")
+        directions = steps.start(network, (sizes[0],), hp)
         return State(code, layers, synapse.noise_prior(outputs, hp.target_noise), jnp.zeros(()), directions)
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
@@ -108,7 +109,7 @@ def make(spec: Spec) -> Learner:
         problem, weight = Problem(_network(state.layers, hp.activation), below[0], y_BC), mean_weights(batch)
         start = feedforward(problem)
         rate, directions = steps.limit(problem.network, state.directions, teaches_B.any(), hp)
-        settled = settle(problem, start, optax.sgd(rate), hp.inference_steps)
+        settled = RULES[hp.inference].settle(problem, start, steps.budget(hp), steps.numbers(hp, rate))
         z = settled.z
         codes = (below[0], *(_code(z_l, hp) for z_l in z))
         learned, innovations = zip(
@@ -130,7 +131,7 @@ def make(spec: Spec) -> Learner:
         info = Info(
             prediction=answer(mean_BC, variance_BC, leverage_B),
             surprise=0.5 * weight @ jnp.sum((y_BC - mean_BC) ** 2 / variance_BC + jnp.log(variance_BC), axis=1),
-            inference_steps=float(hp.inference_steps if z else 0) * weight.sum(),
+            inference_steps=steps.mean_steps(settled, teaches_B),
             residual=weight @ jnp.where(teaches_B, settled.residual, 0.0) if z else None,
             risen=rose(weight @ energy(problem, start), weight @ energy(problem, z)) if z else None,
         )

@@ -15,10 +15,10 @@ from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
 from pcl.learners.inputs import answer, masked_vectors
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.architectures import INITS, dense_chain, vgg5
-from pcl.network.energy import OUTPUTS
+from pcl.network.architectures import INITS, dense_chain, mupc_chain, vgg5
 from pcl.network.flops import synapse_uses
 from pcl.network.layers import Network, forward
+from pcl.network.outputs import OUTPUTS, distribution
 from pcl.network.plasticity import init_optimiser, learn
 from pcl.types import Batch, Prediction, Spec
 
@@ -31,8 +31,8 @@ class MLPHParams:
     width: int = static(128, "units in each hidden layer, or channels of vgg5's first", low=1)
     depth: int = static(2, "number of hidden layers (mlp)", low=0, high=1000)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
-    init: str = static("lecun", "initial weights; mupc: that parametrisation", choices=tuple(INITS))
-    output: str = static("gaussian", "distribution of the output given the layer below", choices=OUTPUTS)
+    init: str = static("lecun", "initial weights; mupc: those of that parametrisation (mlp)", choices=(*INITS, "mupc"))
+    output: str = static("gaussian", "distribution of the output given the layer below", choices=tuple(OUTPUTS))
     optimiser: str = static(
         "adam", "transformation of the weight updates", choices=("sgd", "momentum", "adam", "adamw")
     )
@@ -83,11 +83,19 @@ def optimiser(hp: MLPHParams, updates: int = 1) -> optax.GradientTransformation:
 
 
 def network(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> Network:
-    """Fresh layers of the architecture that `hp` names."""
+    """Fresh layers of the architecture that `hp` names.
+
+    Raises:
+      UsageError: a parametrisation that the architecture does not have.
+    """
+    if hp.architecture == "vgg5" and hp.init == "mupc":
+        raise UsageError(f"init=mupc is for architecture=mlp; vgg5 takes {', '.join(INITS)}")
     if hp.architecture == "vgg5":
         return vgg5(key, spec.input_shape, spec.outputs, hp.width, hp.activation, hp.init)
     sizes = (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.outputs)
-    return dense_chain(key, sizes, hp.activation, hp.init)
+    return (
+        mupc_chain(key, sizes, hp.activation) if hp.init == "mupc" else dense_chain(key, sizes, hp.activation, hp.init)
+    )
 
 
 def synapses(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:
@@ -101,7 +109,7 @@ def init(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> MLPState:
     Raises:
       UsageError: the targets are real and the output is a distribution of labels.
     """
-    if spec.num_targets and hp.output != "gaussian":
+    if spec.num_targets and not distribution(hp.output).real:
         raise UsageError(f"output={hp.output}: the targets of this stream are real; set output=gaussian")
     fresh = network(spec, key, hp)
     return MLPState(fresh, init_optimiser(fresh, optimiser(hp)))

@@ -1,37 +1,52 @@
-"""The step of the activities: as large as `inference_lr` says, but no more than a share of what is stable.
+"""What the learners that settle share: the settings of inference, and the step of the activities.
 
-A fixed step has no lasting margin: weights grow as they are learned, and the curvature of the energy with them.
+The step is as large as `inference_lr` says, but no more than a share of what is stable: a fixed step has no lasting
+margin, because weights grow as they are learned, and the curvature of the energy with them.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
+from flax import struct
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from pcl.fields import Traced, static, traced
 from pcl.network import stability
+from pcl.network.halting import HALTS, Budget, Halt
+from pcl.network.inference import Numbers, Settled
 from pcl.network.layers import Network
+from pcl.network.rules import RULES
 from pcl.network.stability import Directions
 
+NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners that had one rule (see `fields.identity`)
+NOT_LOCAL = ", ".join(name for name, rule in RULES.items() if not rule.local)
 
-def step_limit() -> Any:
-    """Whether the step is limited: a setting of every learner that settles by gradient descent."""
-    return static(
+
+@struct.dataclass
+class InferenceHParams:
+    """Numbers of inference."""
+
+    inference: str = static(
+        "gd", f"rule that moves the activities; ipc moves the weights with them; not local: {NOT_LOCAL}", choices=RULES
+    )
+    inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
+    inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)
+    step_limit: str = static(
         "curvature",
         "what limits steps of the activities: the energy's largest curvature, which grows as weights do, or nothing",
         choices=("curvature", "nothing"),
     )
+    step_share: Traced = traced(
+        0.9, "largest step of the activities, as a share of the largest that is stable", low=0, high=1
+    )
+    inference_momentum: Traced = traced(0.5, "share of the last activity step that is kept (momentum)", low=0, high=1)
+    halt: str = static("fixed", "what ends a sample's inference before its last step", choices=HALTS)
+    tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0)
 
 
-def step_share(default: float) -> Any:
-    """How large a limited step is at most."""
-    return traced(default, "largest step of the activities, as a share of the largest that is stable", low=0, high=1)
-
-
-def start(network: Network, input_shape: tuple[int, ...], limited: bool) -> Directions | None:
+def start(network: Network, input_shape: tuple[int, ...], hp: InferenceHParams) -> Directions | None:
     """What a limited step keeps from update to update; None: it is not limited."""
+    limited = hp.step_limit == "curvature" and RULES[hp.inference].bound is not None
     return stability.directions(network, input_shape) if limited and len(network) > 1 else None
 
 
@@ -39,14 +54,29 @@ def limit(
     network: Network,
     directions: Directions | None,
     teaches: Bool[Array, ""],
-    hp: Any,
+    hp: InferenceHParams,
     output: str = "gaussian",
-    momentum: ArrayLike = 0.0,
 ) -> tuple[Traced, Directions | None]:
     """The step on the present weights, at identity precision, and what is kept (as it was, where nothing is taught)."""
-    if directions is None:
+    bound = RULES[hp.inference].bound
+    if directions is None or bound is None:
         return hp.inference_lr, None
     s, moved = stability.stretch(network, directions)
-    stable = 2 * (1 + momentum) / stability.curvature(s, output)
+    stable = bound(numbers(hp, hp.inference_lr)) / stability.curvature(s, output)
     kept = tuple(jnp.where(teaches, new, old) for new, old in zip(moved, directions, strict=True))
     return jnp.minimum(hp.inference_lr, hp.step_share * stable), kept
+
+
+def numbers(hp: InferenceHParams, rate: Traced, gain: ArrayLike = 1.0) -> Numbers:
+    """The numbers of the rule, at a step of `rate` and precisions of largest `gain`."""
+    return Numbers(rate, gain, hp.inference_momentum)
+
+
+def budget(hp: InferenceHParams) -> Budget:
+    """How long a sample settles."""
+    return Budget(hp.inference_steps, None if hp.halt == "fixed" else Halt(hp.halt, hp.tolerance))
+
+
+def mean_steps(settled: Settled, teaches_B: Bool[Array, " B"]) -> Float[Array, ""]:
+    """Steps that rows which teach took, on average; 0 where there are none."""
+    return (teaches_B * settled.steps).sum() / jnp.maximum(teaches_B.sum(), 1)

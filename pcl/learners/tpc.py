@@ -8,7 +8,7 @@ Source: Millidge, Tang, Osanlouy, Harper and Bogacz (2024), doi:10.1371/journal.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,26 +22,25 @@ from pcl.learners import steps
 from pcl.learners.inputs import masked_vectors, mean_weights, targets, teaching_rows, vectors
 from pcl.network import temporal
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.inference import rose
+from pcl.network.energy import Problem, feedforward
+from pcl.network.inference import Settled, rose
 from pcl.network.layers import Dense, Network
+from pcl.network.rules import RULES, choose
 from pcl.network.stability import Directions
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
 @struct.dataclass
-class HParams:
+class HParams(steps.InferenceHParams):
     """Numbers of a temporal predictive-coding network; the precision of the latent state is 1."""
 
+    LATER: ClassVar[tuple[str, ...]] = steps.NEW
     width: int = static(32, "units of the latent state", low=1)
     sequences: int = static(10, "most sequences side by side, rows of a batch", low=1)
     activation: str = static("tanh", "nonlinearity of the latent units", choices=tuple(ACTIVATIONS))
     lr: Traced = traced(0.03, "learning rate of the weights", low=0)
     decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
     observed_precision: Traced = traced(1.0, "precision of the observations", low=1e-6)
-    inference_steps: int = static(20, "gradient steps on the state for each observation", low=0)
-    inference_lr: Traced = traced(0.1, "largest step size of the state", low=0)
-    step_limit: str = steps.step_limit()
-    step_share: Traced = steps.step_share(0.9)
 
 
 class TPCState(NamedTuple):
@@ -63,8 +62,9 @@ def make(spec: Spec) -> Learner:
         raise UsageError(f"tpc predicts the next input: it needs {size} real targets, not {spec.num_targets}")
 
     def init(key: PRNGKeyArray, hp: HParams) -> TPCState:
+        choose(hp.inference, hp.halt)
         dynamics = temporal.init_dynamics(key, hp.width, size)
-        directions = steps.start(_network(dynamics, hp), (hp.width,), hp.step_limit == "curvature")
+        directions = steps.start(_network(dynamics, hp), (hp.width,), hp)
         return TPCState(dynamics, jnp.zeros((hp.sequences, hp.width)), directions)
 
     def infer(
@@ -73,13 +73,12 @@ def make(spec: Spec) -> Learner:
         x_BD: Float[Array, "B D"],
         rate: Traced,
         hp: HParams,
-    ) -> tuple[Float[Array, "B H"], temporal.Settled, Float[Array, "B D"]]:
-        """The state predicted, the state settled on `x_BD`, and the observation expected next."""
-        activation = ACTIVATIONS[hp.activation]
-        m_BH = temporal.predict_state(dynamics, before_BH, _controls(before_BH), activation.f)
-        settled = temporal.settle(dynamics, _precisions(size, hp), m_BH, x_BD, activation, hp.inference_steps, rate)
-        next_BH = temporal.predict_state(dynamics, settled.z, _controls(before_BH), activation.f)
-        return m_BH, settled, temporal.predict_observation(dynamics, next_BH, activation.f)
+    ) -> tuple[Problem, Settled, Float[Array, "B D"]]:
+        """One step, where its state settled on `x_BD`, and the observation expected next."""
+        now = temporal.problem(dynamics, _precisions(size, hp), before_BH, _controls(before_BH), x_BD, hp.activation)
+        settled = RULES[hp.inference].settle(now, feedforward(now), steps.budget(hp), steps.numbers(hp, rate))
+        next_BH = temporal.predict_state(dynamics, settled.z[0], _controls(before_BH), hp.activation)
+        return now, settled, temporal.predict_observation(dynamics, next_BH, hp.activation)
 
     def predict(state: TPCState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         """Row b continues sequence b; rows beyond `hp.sequences` are sequences that begin."""
@@ -92,45 +91,43 @@ def make(spec: Spec) -> Learner:
         rows = len(batch.x)
         if rows > hp.sequences:
             raise UsageError(f"sequences={hp.sequences}: tpc meets {rows} sequences side by side; set sequences={rows}")
-        f, x_BD, weight_B = ACTIVATIONS[hp.activation].f, masked_vectors(batch), mean_weights(batch)
+        x_BD, weight_B, teaches_B = masked_vectors(batch), mean_weights(batch), teaching_rows(batch)
         before_BH = state.z[:rows]
         rate, directions = steps.limit(_network(state.dynamics, hp), state.directions, weight_B.any(), hp)
-        m_BH, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, rate, hp)
-        start, end = (
-            weight_B @ temporal.energy(state.dynamics, _precisions(size, hp), m_BH, z_BH, x_BD, f)
-            for z_BH in (m_BH, settled.z)
-        )
+        now, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, rate, hp)
+        start, end = (weight_B @ temporal.energy(now, z) for z in (feedforward(now), settled.z))
         info = Info(
             prediction=Prediction(mean=mean_BD),
             surprise=weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1)),
             energy=end,
-            inference_steps=float(hp.inference_steps) * weight_B.sum(),
+            inference_steps=steps.mean_steps(settled, teaches_B),
             risen=rose(start, end),
         )
-        direction = temporal.hebbian_update(before_BH, _controls(before_BH), settled, weight_B, f)
+        direction = temporal.hebbian_update(now, settled.z, settled.errors, weight_B)
         dynamics = temporal.learn(state.dynamics, direction, hp.lr * weight_B.any(), hp.decay)
-        z_BH = jnp.where(teaching_rows(batch)[:, None], settled.z, before_BH)
+        z_BH = jnp.where(teaches_B[:, None], settled.z[0], before_BH)
         return TPCState(dynamics, state.z.at[:rows].set(z_BH), directions), info
 
     return Learner(init, predict, update)
 
 
 def step_bound(spec: Spec, hp: HParams) -> float | None:
-    """The largest `inference_lr` that is stable at fresh weights; None where the step is limited: then it is stable."""
-    if hp.step_limit == "curvature":
+    """The largest `inference_lr` that is stable at fresh weights.
+
+    None where the rule has no bound, and where the step is limited: then it is stable.
+    """
+    bound = RULES[hp.inference].bound
+    if bound is None or hp.step_limit == "curvature":
         return None
     size = math.prod(spec.input_shape)
     dynamics = temporal.init_dynamics(jax.random.key(0), hp.width, size)
-    return float(temporal.step_bound(dynamics, _precisions(size, hp)))
+    return float(temporal.step_bound(dynamics, _precisions(size, hp), bound(steps.numbers(hp, hp.inference_lr))))
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations of a learned sample: every transition thrice, every observation weight as settled.
-
-    The transition predicts the state, predicts the next one, and learns. Each inference step predicts the
-    observation and sends its error back; once more it is predicted at the end, once for the next state, and learned.
-    """
-    return 6 * hp.width**2 + (4 * inference_steps + 6) * hp.width * math.prod(spec.input_shape)
+    """Floating-point operations of a learned sample: as a chain of two layers, and the transition to the next state."""
+    uses = hp.width**2, hp.width * math.prod(spec.input_shape)
+    return RULES[hp.inference].flops(uses, inference_steps) + 2 * (uses[0] + uses[1])
 
 
 def _network(dynamics: temporal.Dynamics, hp: HParams) -> Network:

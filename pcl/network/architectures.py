@@ -25,14 +25,12 @@ def _normal(variance: Callable[[int, int], float]) -> Callable[[PRNGKeyArray, tu
 
 
 # Weights by fan-in and fan-out. Sources: lecun, Efficient BackProp (1998); xavier, Glorot and Bengio (2010);
-# he, He et al. (2015), arXiv:1502.01852; orthogonal, Saxe et al. (2014), arXiv:1312.6120; mupc, Innocenti et al.
-# (2025), arXiv:2505.13124, whose scales stand in the layers and not in the weights.
+# he, He et al. (2015), arXiv:1502.01852; orthogonal, Saxe et al. (2014), arXiv:1312.6120.
 INITS: dict[str, Callable[[PRNGKeyArray, tuple[int, ...]], Array]] = {
     "lecun": _normal(lambda fan_in, fan_out: 1 / fan_in),
     "xavier": _normal(lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
     "he": _normal(lambda fan_in, fan_out: 2 / fan_in),
     "orthogonal": lambda key, shape: linalg.orthonormal(key, math.prod(shape[:-1]), shape[-1]).reshape(shape),
-    "mupc": _normal(lambda fan_in, fan_out: 1.0),
 }
 
 
@@ -41,44 +39,46 @@ def dense_chain(
 ) -> Network:
     """Dense layers of the given sizes (input first); biases begin at zero.
 
-    With `init="mupc"` the chain has the parametrisation of muPC, z_l = z_{l-1} + a_l W_l f(z_{l-1}), with N
-    units a hidden layer, L layers of weights of variance 1, no biases, and the constants
-    a_1 = 1/sqrt(inputs), a_l = 1/sqrt(N L), a_L = 1/N; the first and the last layer have no skip connection.
-
     Raises:
       UsageError: fewer than two sizes, a size below 1, an unknown activation or init.
     """
-    _check(activation, init, sizes)
-    if len(sizes) < 2:
-        raise UsageError(f"sizes={sizes}: give the inputs, the units of any hidden layers, and the outputs")
-    keys = jax.random.split(key, len(sizes) - 1)
-    if init == "mupc":
-        return _mupc_chain(keys, sizes, activation)
-    chain = []
+    _check(activation, sizes, init)
+    keys, chain = jax.random.split(key, len(sizes) - 1), []
     for k, d, h in zip(keys, sizes[:-1], sizes[1:], strict=True):
         chain.append(Dense(INITS[init](k, (d, h)), jnp.zeros(h) if bias else None, activation))
     return (*chain[:-1], dataclasses.replace(chain[-1], activation="identity"))
 
 
-def _check(activation: str, init: str, sizes: tuple[int, ...]) -> None:
-    one_of("activation", activation, ACTIVATIONS)
-    one_of("init", init, INITS)
-    if not all(isinstance(size, int) and size > 0 for size in sizes):
-        raise UsageError(f"sizes={sizes}: each must be a whole number of at least 1")
+def mupc_chain(key: PRNGKeyArray, sizes: tuple[int, ...], activation: str = "tanh") -> Network:
+    """A chain in the parametrisation of muPC, z_l = z_{l-1} + a_l W_l f(z_{l-1}): scales stand in the layers.
 
+    With N units a hidden layer and L layers of weights of variance 1, no biases, the constants are a_1 =
+    1/sqrt(inputs), a_l = 1/sqrt(N L), a_L = 1/N; the first and the last layer have no skip connection.
+    Source: Innocenti, Achour and Buckley (2025), arXiv:2505.13124.
 
-def _mupc_chain(keys: Array, sizes: tuple[int, ...], activation: str) -> Network:
-    chain, last = [], len(sizes) - 2
+    Raises:
+      UsageError: fewer than two sizes, a size below 1, an unknown activation.
+    """
+    _check(activation, sizes)
+    keys, chain, last = jax.random.split(key, len(sizes) - 1), [], len(sizes) - 2
     for i, (k, d, h) in enumerate(zip(keys, sizes[:-1], sizes[1:], strict=True)):
-        w = INITS["mupc"](k, (d, h))
+        w = jax.random.normal(k, (d, h))
         if i == 0:
             chain.append(Dense(w, scale=1 / math.sqrt(d)))
         elif i == last:
             chain.append(Dense(w, inner=activation, scale=1 / d))
         else:
-            scale = 1 / math.sqrt(h * (len(sizes) - 1))
-            chain.append(Dense(w, inner=activation, scale=scale, skip=True))
+            chain.append(Dense(w, inner=activation, scale=1 / math.sqrt(h * (len(sizes) - 1)), skip=True))
     return tuple(chain)
+
+
+def _check(activation: str, sizes: tuple[int, ...], init: str = "lecun") -> None:
+    one_of("activation", activation, ACTIVATIONS)
+    one_of("init", init, INITS)
+    if len(sizes) < 2:
+        raise UsageError(f"sizes={sizes}: give the inputs, the units of any hidden layers, and the outputs")
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise UsageError(f"sizes={sizes}: each must be a whole number of at least 1")
 
 
 def vgg5(
@@ -96,9 +96,9 @@ def vgg5(
     [height, width], and a vector of a square number of entries as a square, are read as images of one channel.
 
     Raises:
-      UsageError: the input is no image and no square, a size below 1, an unknown activation or init; mupc.
+      UsageError: the input is no image and no square, a size below 1, an unknown activation or init.
     """
-    _check(activation, init, (*input_shape, outputs, width))
+    _check(activation, (*input_shape, outputs, width), init)
     image = (*input_shape, 1) if len(input_shape) == 2 else None
     if len(input_shape) == 1 and math.isqrt(input_shape[0]) ** 2 == input_shape[0]:
         image = (math.isqrt(input_shape[0]),) * 2 + (1,)
@@ -107,8 +107,6 @@ def vgg5(
             "architecture=vgg5 reads images [height, width, channels] or [height, width] or squares, not inputs of"
             f" shape {input_shape}"
         )
-    if init == "mupc":
-        raise UsageError("init=mupc is for architecture=mlp; vgg5 takes he, xavier, lecun or orthogonal")
     (height, breadth, channels), layers = image or input_shape, list[Layer]()
     *conv_keys, out_key = jax.random.split(key, 5)
     for i, (k, factor) in enumerate(zip(conv_keys, (1, 2, 4, 4), strict=True)):

@@ -4,9 +4,7 @@ For one sample, with layers 1 .. L, pre-activations a_l (see `layers`) and error
 
     F = sum_{l<L} 1/2 (e_l^T Pi_l e_l - log |Pi_l|) + cost(top, a_L) [ + prior/2 |z_0|^2 ]
 
-The cost is that of a Gaussian (1/2 e_L^T Pi_L e_L - 1/2 log |Pi_L|), a categorical (-sum_c y_c log softmax(a_L)_c)
-or independent Bernoulli outputs (-sum_c log p(y_c), p = sigmoid(a_L)). A constant is left out. A categorical top may
-be one-hot, probabilities, or counts of several draws (multinomial).
+The costs of the outputs stand in `outputs`. A constant is left out.
 
 Both directions are one chain. Discriminative: the bottom is clamped to the input, the top to the label.
 Generative: the bottom is clamped to the label, or free under a Gaussian prior, and the top is the data.
@@ -27,14 +25,12 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from pcl.errors import UsageError, one_of
+from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.layers import activity, forward
+from pcl.network.outputs import Output, distribution
 from pcl.network.precision import Precision, check_precision, check_shape, is_full, log_determinant, weigh
-
-OUTPUTS = ("gaussian", "categorical", "bernoulli")
-WHOLE = 1e-5  # what a sum of probabilities in float32 may be away from one
-Activities = tuple[Array, ...]  # the free activities, lowest first, each [B, ...]
+from pcl.network.samples import Activities, units
 
 
 @struct.dataclass
@@ -61,7 +57,12 @@ class Problem:
     output: str = struct.field(pytree_node=False, default="gaussian")
 
     def __post_init__(self) -> None:
-        one_of("output", self.output, OUTPUTS)
+        distribution(self.output)
+
+    @property
+    def of_top(self) -> Output:
+        """The distribution of the top given its pre-activation."""
+        return distribution(self.output)
 
     def gain(self, index: int) -> Precision:
         """The precision of layer `index`."""
@@ -85,13 +86,6 @@ class Errors(NamedTuple):
     delta: tuple[Array, ...]
 
 
-def output_mean(output: str, a: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
-    """The expected output, given its pre-activation."""
-    if one_of("output", output, OUTPUTS) == "gaussian":
-        return a
-    return jax.nn.softmax(a) if output == "categorical" else jax.nn.sigmoid(a)
-
-
 def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], beta: ArrayLike) -> Float[Array, "B ..."]:
     """A target that lies the share `beta` of the way from the prediction to `top`; negative: away from it.
 
@@ -104,7 +98,7 @@ def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], be
       UsageError: an unknown output, or a top of another shape than the pre-activation `a`.
     """
     _same_top(top, a)
-    mean = output_mean(output, a)
+    mean = distribution(output).mean(a)
     return mean + beta * (top - mean)
 
 
@@ -116,16 +110,9 @@ def output_cost(
     Raises:
       UsageError: an unknown output, or a top of another shape than the pre-activation `a`.
     """
-    one_of("output", output, OUTPUTS)
+    of = distribution(output)
     _same_top(top, a)
-    seen = 1.0 if observed is None else observed
-    units = tuple(range(1, a.ndim))
-    if output == "gaussian":
-        e = seen * (top - a)
-        return 0.5 * (jnp.sum(e * weigh(precision, e), units) - log_determinant(precision, e, observed))
-    if output == "categorical":
-        return -jnp.sum(seen * top * jax.nn.log_softmax(a), units)
-    return jnp.sum(seen * (jax.nn.softplus(a) - top * a), units)
+    return of.cost(top, a, precision, observed)
 
 
 def feedforward(problem: Problem, bottom: Float[Array, "B ..."] | None = None) -> Activities:
@@ -159,12 +146,6 @@ def preactivations(problem: Problem, z: Activities, first: Array | None = None) 
     return tuple(a)
 
 
-def counts(top: Float[Array, "B C"]) -> Float[Array, "B 1"]:
-    """Draws that a categorical top tells of: the sum of its row, exactly 1 where rounding keeps it from that."""
-    total = top.sum(-1, keepdims=True)
-    return jnp.where(jnp.abs(total - 1) < WHOLE, 1.0, total)
-
-
 def errors(problem: Problem, z: Activities, first: Array | None = None) -> Errors:
     """The error signals of every layer at activities `z`."""
     a = preactivations(problem, z, first)
@@ -173,14 +154,8 @@ def errors(problem: Problem, z: Activities, first: Array | None = None) -> Error
         raw.append(z_l - activity(layer, a_l))
         gained.append(weigh(problem.gain(i), raw[i]))
         delta.append(ACTIVATIONS[layer.activation].df(a_l) * gained[i])
-    expected, seen = output_mean(problem.output, a[-1]), problem.observed
-    if problem.output == "categorical":
-        drawn = problem.top if seen is None else seen * problem.top
-        raw.append(drawn - counts(drawn) * expected)
-    else:
-        missed = problem.top - expected
-        raw.append(missed if seen is None else seen * missed)
-    gained.append(weigh(problem.gain(-1), raw[-1]) if problem.output == "gaussian" else raw[-1])
+    raw.append(problem.of_top.error(problem.top, problem.of_top.mean(a[-1]), problem.observed))
+    gained.append(weigh(problem.gain(-1), raw[-1]))
     return Errors(tuple(raw), tuple(gained), (*delta, gained[-1]))
 
 
@@ -202,10 +177,10 @@ def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
     a = preactivations(problem, z)
     total = output_cost(problem.output, problem.top, a[-1], problem.gain(-1), problem.observed)
     for i, (layer, a_l, z_l) in enumerate(zip(problem.network[:-1], a[:-1], problem.below(z)[1:], strict=True)):
-        e, units = z_l - activity(layer, a_l), tuple(range(1, z_l.ndim))
-        total += 0.5 * (jnp.sum(e * weigh(problem.gain(i), e), units) - log_determinant(problem.gain(i), e))
+        e = z_l - activity(layer, a_l)
+        total += 0.5 * (jnp.sum(e * weigh(problem.gain(i), e), units(e)) - log_determinant(problem.gain(i), e))
     if problem.bottom is None:
-        total += 0.5 * problem.prior * jnp.sum(z[0] ** 2, tuple(range(1, z[0].ndim)))
+        total += 0.5 * problem.prior * jnp.sum(z[0] ** 2, units(z[0]))
     return total
 
 
@@ -248,8 +223,8 @@ def check(problem: Problem, z: Activities | None = None) -> None:
         check_precision(problem.gain(i), shape[1:], f"layer {i}")
     if problem.observed is None:
         return
-    if problem.output == "categorical" and problem.observed.shape[1:] != (1,):
-        raise UsageError("a categorical top is observed as a whole: give an `observed` of shape [B, 1]")
+    if problem.of_top.whole and problem.observed.shape[1:] != (1,):
+        raise UsageError(f"a {problem.output} top is observed as a whole: give an `observed` of shape [B, 1]")
     if problem.gain(-1) is not None and is_full(problem.gain(-1), problem.top):
         raise UsageError("a partly observed top takes identity or diagonal precision, not a full one")
 
@@ -270,7 +245,7 @@ def _meet(problem: Problem, z: Activities | None, shapes: list[tuple[int, ...]])
     _one_a_layer(problem)
     for i, shape in enumerate(shapes):
         check_shape(problem.gain(i), shape[1:], f"layer {i}")
-    if problem.output != "gaussian" and problem.gain(-1) is not None:
+    if not problem.of_top.real and problem.gain(-1) is not None:
         raise UsageError(f"output={problem.output} has no precision: give None for the last layer")
     if problem.observed is None:
         return

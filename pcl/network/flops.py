@@ -3,7 +3,8 @@
 Counts are of matrix products and convolutions, a multiplication and an addition being two. What grows with units
 and not with synapses (activations, biases, errors) and the optimiser, whose price is shared by a batch, are left
 out. `uses` says how often a sample uses the synapses of each layer, lowest first: each of a dense layer's once, a
-kernel's at every place. `inference_steps` may be an array.
+kernel's at every place. `inference_steps` may be an array. Rules that do not cost what gradient descent does say what
+they cost in their file of `rules`.
 """
 
 import math
@@ -40,33 +41,6 @@ def predictive_coding(uses: Sequence[int], inference_steps: Any) -> Any:
     Predict once, change every weight once; in each inference step and once after the last, every layer but
     the first predicts the one above; in each step errors also go down the same synapses. The first layer's
     prediction stays, because its input is clamped. With one inference step more, 4 operations a synapse above the
-    first layer more. The residual, which is only a measurement, is not counted. As `pcl.network.inference.settle`
-    computes it.
+    first layer more. The residual, which is only a measurement, is not counted.
     """
     return 4 * sum(uses) + (4 * inference_steps + 2) * sum(uses[1:])
-
-
-def gauss_newton(uses: Sequence[int], inference_steps: Any) -> Any:
-    """The same with Gauss-Newton steps, which use the output's synapses more often.
-
-    In each step the highest hidden layer is solved for (twice), and errors are gathered at the output and handed
-    back, once each for every hidden layer; layers are taken to be as wide as the highest. What a batch shares is
-    left out. As `pcl.network.equilibrium.gauss_newton` computes it.
-    """
-    return predictive_coding(uses, inference_steps) + 4 * inference_steps * len(uses) * uses[-1]
-
-
-def conjugate(uses: Sequence[int], inference_steps: Any) -> Any:
-    """The same with conjugate gradients: half a step more in each, for the curvature along the direction.
-
-    As `pcl.network.acceleration.conjugate` computes it.
-    """
-    return predictive_coding(uses, 1.5 * inference_steps)
-
-
-def incremental(uses: Sequence[int], inference_steps: Any) -> Any:
-    """One learning step of iPC: in each inference step all layers predict and learn, and all but one send errors down.
-
-    One prediction comes before. As `pcl.network.incremental.settle_and_learn` computes it.
-    """
-    return 2 * sum(uses) + inference_steps * (4 * sum(uses) + 2 * sum(uses[1:]))

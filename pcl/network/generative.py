@@ -22,9 +22,9 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.energy import Activities, Problem, check, output_mean, preactivations
+from pcl.network.energy import Activities, Problem, check, preactivations
 from pcl.network.layers import Layer
-from pcl.network.precision import Precision, is_full
+from pcl.network.precision import covariance_matrix
 
 
 def langevin(key: PRNGKeyArray, rate: ArrayLike) -> optax.GradientTransformation:
@@ -39,7 +39,7 @@ def langevin(key: PRNGKeyArray, rate: ArrayLike) -> optax.GradientTransformation
 def expected_output(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
     """The top that activities `z` expect: a generated one, or a reconstruction where `z` settled on an observed top."""
     check(problem, z)
-    return output_mean(problem.output, preactivations(problem, z)[-1])
+    return problem.of_top.mean(preactivations(problem, z)[-1])
 
 
 def complete(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
@@ -51,14 +51,7 @@ def complete(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
 def sample_output(key: PRNGKeyArray, problem: Problem, z: Activities) -> Float[Array, "B ..."]:
     """One draw of the top for each sample, given the activities `z` alone: noise as the output has it."""
     check(problem, z)
-    a = preactivations(problem, z)[-1]
-    if problem.output == "bernoulli":
-        return jax.random.bernoulli(key, jax.nn.sigmoid(a)).astype(a.dtype)
-    if problem.output == "categorical":
-        return jax.nn.one_hot(jax.random.categorical(key, a), a.shape[-1], dtype=a.dtype)
-    noise = jax.random.normal(key, a.shape, a.dtype).reshape(len(a), -1)
-    root_DD = linalg.cholesky(_noise_covariance(problem.gain(-1), a))
-    return a + (noise @ root_DD.T).reshape(a.shape)
+    return problem.of_top.draw(key, preactivations(problem, z)[-1], problem.gain(-1))
 
 
 def predictive_covariance(problem: Problem, z: Activities) -> Float[Array, "B D D"]:
@@ -70,7 +63,7 @@ def predictive_covariance(problem: Problem, z: Activities) -> Float[Array, "B D 
     Raises:
       UsageError: the output is not Gaussian.
     """
-    if problem.output != "gaussian":
+    if not problem.of_top.real:
         raise UsageError(f"output={problem.output}: the predictive covariance is that of a gaussian output")
     check(problem, z)
     below = problem.below(z)
@@ -79,7 +72,7 @@ def predictive_covariance(problem: Problem, z: Activities) -> Float[Array, "B D 
     covariance = jnp.broadcast_to(free * jnp.eye(width), (len(problem.top), width, width))
     for i, (layer, below_l, a_l) in enumerate(zip(problem.network, below, preactivations(problem, z), strict=True)):
         slope = _jacobian(layer, below_l, a_l)
-        covariance = slope @ covariance @ slope.mT + _noise_covariance(problem.gain(i), a_l)
+        covariance = slope @ covariance @ slope.mT + covariance_matrix(problem.gain(i), a_l)
     return covariance
 
 
@@ -102,13 +95,6 @@ def predictive_variance(problem: Problem, z: Activities) -> Float[Array, "B ..."
     told = jnp.sum(across * jax.vmap(linalg.solve)(known, across), 1)
     variance = jnp.diagonal(covariance, axis1=1, axis2=2) - told
     return jnp.where(seen > 0, 0.0, variance).reshape(problem.top.shape)
-
-
-def _noise_covariance(precision: Precision, a: Float[Array, "B ..."]) -> Float[Array, "D D"]:
-    """Pi^-1 as a matrix over the units of a layer with pre-activations `a`."""
-    if precision is None:
-        return jnp.eye(math.prod(a.shape[1:]), dtype=a.dtype)
-    return linalg.inverse(precision) if is_full(precision, a) else jnp.diag(1 / precision.reshape(-1))
 
 
 def _jacobian(layer: Layer, below: Float[Array, "B ..."], a: Float[Array, "B ..."]) -> Float[Array, "B H D"]:

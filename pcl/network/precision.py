@@ -6,6 +6,7 @@ a gain on the error units (Feldman and Friston, 2010, doi:10.3389/fnhum.2010.002
 layer: every unit (diagonal) or pair of units of one layer (full) sees its own errors only.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,6 +88,13 @@ def inverse(variance: Array | None) -> Precision:
     if variance.ndim != 2:
         return 1 / variance
     return linalg.cholesky_solve(linalg.cholesky(variance), jnp.eye(len(variance)))
+
+
+def covariance_matrix(precision: Precision, like: Float[Array, "B ..."]) -> Float[Array, "D D"]:
+    """Pi^-1 as a matrix over the units of a layer with activities like `like`."""
+    if precision is None:
+        return jnp.eye(math.prod(like.shape[1:]), dtype=like.dtype)
+    return linalg.inverse(precision) if is_full(precision, like) else jnp.diag(1 / precision.reshape(-1))
 
 
 def largest_gain(precisions: Sequence[Precision]) -> Array | float:

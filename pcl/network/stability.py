@@ -25,10 +25,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.energy import Activities, Problem, activity_gradient, check, errors
-from pcl.network.equilibrium import CURVATURE
-from pcl.network.inference import norm
+from pcl.network.energy import Problem, activity_gradient, check, errors
 from pcl.network.layers import Dense, Layer, Network, forward
+from pcl.network.outputs import distribution
+from pcl.network.samples import Activities, norm, per_sample
 
 FIRST = 30  # power iterations before anything is learned
 BALANCE, LEAST = 8, 1e-6  # of D: power iterations of T, and its smallest entry beside the largest
@@ -73,7 +73,7 @@ def _unit(v: Array) -> tuple[Array, Float[Array, ""]]:
 
 def curvature(s: tuple[Array, ...], output: str = "gaussian") -> Float[Array, ""]:
     """The bound of the largest eigenvalue at identity precision, for `s` of each layer but the first, at least one."""
-    s_L, p_L = jnp.stack(s), jnp.ones(len(s)).at[-1].set(CURVATURE[output])
+    s_L, p_L = jnp.stack(s), jnp.ones(len(s)).at[-1].set(distribution(output).curvature)
     own, beside = 1 + p_L * s_L**2, jnp.pad(s_L[:-1], 1)
 
     def times(x: Array) -> Array:
@@ -87,14 +87,14 @@ def curvature(s: tuple[Array, ...], output: str = "gaussian") -> Float[Array, ""
     return (times(x) / x).max()
 
 
-def step_bound(problem: Problem, z: Activities, momentum: ArrayLike = 0.0, iterations: int = 100) -> Float[Array, " B"]:
-    """The largest step size of gradient descent that is stable around `z`, per sample.
+def step_bound(problem: Problem, z: Activities, limit: ArrayLike = 2.0, iterations: int = 100) -> Float[Array, " B"]:
+    """The largest step size of a rule that is stable around `z`, per sample.
 
-    2 (1 + momentum) / lambda, where lambda is the largest eigenvalue in magnitude of the Hessian of the energy
-    by the free activities, by power iteration: an estimate that comes down to the bound from above. Where the
-    energy is quadratic (linear layers, Gaussian output), gradient descent without momentum never raises the
-    energy below the bound and diverges above it; elsewhere the Hessian changes as the activities move, so
-    leave a margin. Source of the bound with momentum: Polyak (1964), doi:10.1016/0041-5553(64)90137-5.
+    `limit` / lambda: 2 is the limit of gradient descent (see `inference.Rule.bound`), and lambda the largest eigenvalue
+    in magnitude of the Hessian of the energy by the free activities, by power iteration: an estimate that comes down
+    to the bound from above. Where the energy is quadratic (linear layers, Gaussian output), gradient descent without
+    momentum never raises the energy below the bound and diverges above it; elsewhere the Hessian changes as the
+    activities move, so leave a margin.
     """
     check(problem, z)
     size = problem.top.shape[0]
@@ -105,7 +105,7 @@ def step_bound(problem: Problem, z: Activities, momentum: ArrayLike = 0.0, itera
     def unit(v: Activities) -> tuple[Activities, Array]:
         length_B = norm(v, size)
         safe_B = jnp.where(length_B > 0, length_B, 1.0)
-        return tuple(v_l / safe_B.reshape(-1, *(1,) * (v_l.ndim - 1)) for v_l in v), length_B
+        return tuple(v_l / per_sample(safe_B, v_l) for v_l in v), length_B
 
     def iterate(_: Array, carry: tuple[Activities, Array]) -> tuple[Activities, Array]:
         return unit(jax.jvp(gradient, (z,), (carry[0],))[1])
@@ -113,4 +113,4 @@ def step_bound(problem: Problem, z: Activities, momentum: ArrayLike = 0.0, itera
     keys = jax.random.split(jax.random.key(0), len(z))
     start = tuple(jax.random.normal(k, z_l.shape, z_l.dtype) for k, z_l in zip(keys, z, strict=True))
     _, eigenvalue_B = jax.lax.fori_loop(0, iterations, iterate, unit(start))
-    return 2 * (1 + momentum) / eigenvalue_B
+    return limit / eigenvalue_B

@@ -28,9 +28,13 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl import linalg
 from pcl.errors import UsageError
-from pcl.network.activations import Activation
-from pcl.network.inference import check_steps
+from pcl.network import plasticity
+from pcl.network.activations import ACTIVATIONS
+from pcl.network.energy import Errors, Problem, errors, feedforward
+from pcl.network.inference import Settled
+from pcl.network.layers import Dense
 from pcl.network.precision import Precision, check_precision, weigh
+from pcl.network.samples import Activities
 
 
 class Dynamics(NamedTuple):
@@ -46,14 +50,6 @@ class Precisions(NamedTuple):
 
     latent: Precision = None
     observed: Precision = None
-
-
-class Settled(NamedTuple):
-    """The state where inference ended, and there the errors of state and observation, times their precisions."""
-
-    z: Float[Array, "B H"]
-    latent: Float[Array, "B H"]
-    observed: Float[Array, "B D"]
 
 
 class Trace(NamedTuple):
@@ -105,84 +101,64 @@ def check(dynamics: Dynamics, precisions: Precisions, z_BH: Array, x_BD: Array, 
 
 
 def predict_state(
-    dynamics: Dynamics, z_BH: Float[Array, "B H"], u_BU: Float[Array, "B U"], f: Callable[[Array], Array]
+    dynamics: Dynamics, z_BH: Float[Array, "B H"], u_BU: Float[Array, "B U"], activation: str
 ) -> Float[Array, "B H"]:
     """The next state m that follows on state `z_BH` under controls `u_BU`."""
-    return f(z_BH) @ dynamics.transition + u_BU @ dynamics.control
+    return ACTIVATIONS[activation].f(z_BH) @ dynamics.transition + u_BU @ dynamics.control
 
 
-def predict_observation(
-    dynamics: Dynamics, z_BH: Float[Array, "B H"], f: Callable[[Array], Array]
-) -> Float[Array, "B D"]:
+def predict_observation(dynamics: Dynamics, z_BH: Float[Array, "B H"], activation: str) -> Float[Array, "B D"]:
     """The observation expected in state `z_BH`."""
-    return f(z_BH) @ dynamics.observation
+    return ACTIVATIONS[activation].f(z_BH) @ dynamics.observation
 
 
-def energy(
+def problem(
     dynamics: Dynamics,
     precisions: Precisions,
-    m_BH: Float[Array, "B H"],
-    z_BH: Float[Array, "B H"],
-    x_BD: Float[Array, "B D"],
-    f: Callable[[Array], Array],
-) -> Float[Array, " B"]:
-    """F_t of each sequence in state `z_BH`, where `m_BH` was predicted."""
-    latent, observed = z_BH - m_BH, x_BD - predict_observation(dynamics, z_BH, f)
-    latent_cost = jnp.sum(latent * weigh(precisions.latent, latent), axis=-1)
-    return 0.5 * (latent_cost + jnp.sum(observed * weigh(precisions.observed, observed), axis=-1))
-
-
-def settle(
-    dynamics: Dynamics,
-    precisions: Precisions,
-    m_BH: Float[Array, "B H"],
-    x_BD: Float[Array, "B D"],
-    activation: Activation,
-    steps: int,
-    rate: ArrayLike,
-) -> Settled:
-    """`steps` gradient steps on F_t, from the predicted state `m_BH`.
-
-    With f the identity no step raises the energy if rate <= `step_bound`.
-
-    Raises:
-      UsageError: what `check` refuses; negative steps.
-    """
-    check(dynamics, precisions, m_BH, x_BD)
-    check_steps(steps)
-
-    def errors(z_BH: Array) -> tuple[Array, Array]:
-        observed = x_BD - predict_observation(dynamics, z_BH, activation.f)
-        return weigh(precisions.latent, z_BH - m_BH), weigh(precisions.observed, observed)
-
-    def step(_: Array, z_BH: Array) -> Array:
-        latent, observed = errors(z_BH)
-        return z_BH + rate * (activation.df(z_BH) * (observed @ dynamics.observation.T) - latent)
-
-    z_BH = jax.lax.fori_loop(0, steps, step, m_BH)
-    return Settled(z_BH, *errors(z_BH))
-
-
-def step_bound(dynamics: Dynamics, precisions: Precisions) -> Float[Array, ""]:
-    """2 / (largest eigenvalue of Pi_z + C Pi_x C^T): the largest stable `rate` where no slope of f is above 1."""
-    c_HD = dynamics.observation
-    curvature_HH = weigh(precisions.latent, jnp.eye(len(c_HD))) + weigh(precisions.observed, c_HD) @ c_HD.T
-    return 2 / linalg.eigenvalues(curvature_HH)[-1]
-
-
-def hebbian_update(
     before_BH: Float[Array, "B H"],
     u_BU: Float[Array, "B U"],
-    settled: Settled,
-    weight_B: Float[Array, " B"],
-    f: Callable[[Array], Array],
-) -> Dynamics:
-    """The direction in which the weights learn, sequences weighted by `weight_B`; `before_BH` is z_{t-1}.
+    x_BD: Float[Array, "B D"],
+    activation: str,
+) -> Problem:
+    """One step as a chain of two layers: below is what predicts the state, which is free; the observation is the top.
+
+    `before_BH` is z_{t-1}. A feed-forward pass begins at m_t.
+
+    Raises:
+      UsageError: what `check` refuses.
+    """
+    check(dynamics, precisions, before_BH, x_BD, u_BU)
+    bottom = jnp.concatenate([ACTIVATIONS[activation].f(before_BH), u_BU], 1)
+    transition = Dense(jnp.concatenate([dynamics.transition, dynamics.control]))
+    network = transition, Dense(dynamics.observation, inner=activation)
+    return Problem(network, bottom, x_BD, precision=(precisions.latent, precisions.observed))
+
+
+def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
+    """F_t of each sequence in state `z`: without the logarithms of precisions, which do not change."""
+    e = errors(problem, z)
+    latent, observed = (jnp.sum(raw * gained, axis=-1) for raw, gained in zip(e.raw, e.gained, strict=True))
+    return 0.5 * (latent + observed)
+
+
+def step_bound(dynamics: Dynamics, precisions: Precisions, limit: ArrayLike = 2.0) -> Float[Array, ""]:
+    """The largest stable step of a rule where no slope of f is above 1: by default that of gradient descent.
+
+    `limit` / (largest eigenvalue of Pi_z + C Pi_x C^T), see `inference.Rule.bound`.
+    """
+    c_HD = dynamics.observation
+    curvature_HH = weigh(precisions.latent, jnp.eye(len(c_HD))) + weigh(precisions.observed, c_HD) @ c_HD.T
+    return limit / linalg.eigenvalues(curvature_HH)[-1]
+
+
+def hebbian_update(problem: Problem, z: Activities, e: Errors, weight_B: Float[Array, " B"]) -> Dynamics:
+    """The direction in which the weights learn, sequences weighted by `weight_B`.
 
     This is minus the gradient of the (weighted) F_t at the settled state.
     """
-    latent, observed = weight_B[:, None] * settled.latent, weight_B[:, None] * settled.observed
-    return Dynamics(f(before_BH).T @ latent, f(settled.z).T @ observed, u_BU.T @ latent)
+    transition, observation = plasticity.hebbian_update(problem, z, e, weight_B)
+    latent = len(observation.w)
+    return Dynamics(transition.w[:latent], observation.w, transition.w[latent:])
 
 
 def learn(dynamics: Dynamics, direction: Dynamics, lr: ArrayLike, decay: ArrayLike) -> Dynamics:
@@ -197,13 +173,14 @@ def filter_sequences(
     z_BH: Float[Array, "B H"],
     x_TBD: Float[Array, "T B D"],
     u_TBU: Float[Array, "T B U"],
-    activation: Activation,
-    steps: int,
-    rate: ArrayLike,
+    activation: str,
+    settle: Callable[[Problem, Activities], Settled],
     lr: ArrayLike = 0.0,
     decay: ArrayLike = 0.0,
 ) -> tuple[Dynamics, Trace]:
     """Filters sequences from state `z_BH` on and learns from the mean over them at each step (`lr` 0: not at all).
+
+    `settle` is a rule and its numbers, from the state that was predicted.
 
     Returns the weights after the last step and what was seen on the way.
 
@@ -216,15 +193,12 @@ def filter_sequences(
     def step(carry: tuple[Dynamics, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Dynamics, Array], Trace]:
         dynamics, before_BH = carry
         x_BD, u_BU = inputs
-        m_BH = predict_state(dynamics, before_BH, u_BU, activation.f)
-        settled = settle(dynamics, precisions, m_BH, x_BD, activation, steps, rate)
-        trace = Trace(
-            prediction=predict_observation(dynamics, m_BH, activation.f),
-            z=settled.z,
-            energy=energy(dynamics, precisions, m_BH, settled.z, x_BD, activation.f),
-        )
-        direction = hebbian_update(before_BH, u_BU, settled, mean_B, activation.f)
-        return (learn(dynamics, direction, lr, decay), settled.z), trace
+        now = problem(dynamics, precisions, before_BH, u_BU, x_BD, activation)
+        start = feedforward(now)
+        settled = settle(now, start)
+        trace = Trace(predict_observation(dynamics, start[0], activation), settled.z[0], energy(now, settled.z))
+        direction = hebbian_update(now, settled.z, settled.errors, mean_B)
+        return (learn(dynamics, direction, lr, decay), settled.z[0]), trace
 
     (dynamics, _), trace = jax.lax.scan(step, (dynamics, z_BH), (x_TBD, u_TBU))
     return dynamics, trace

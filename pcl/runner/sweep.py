@@ -10,7 +10,7 @@ from typing import Any
 
 from pcl import learners, streams
 from pcl.errors import UsageError, shown, unknown
-from pcl.fields import INT32, as_dict, canonical, fields, idle, is_static, parse, replace
+from pcl.fields import INT32, as_dict, canonical, fields, identity, idle, is_static, parse, replace
 from pcl.runner.experiment import Evaluation, Experiment
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
@@ -39,7 +39,7 @@ class RunConfig:
             "schema": SCHEMA,
             "data": source.version if source else "none",
             "stream": {"kind": self.stream_kind} | as_dict(self.stream),
-            "learner": {"name": self.learner} | as_dict(self.hp),
+            "learner": {"name": self.learner} | identity(self.hp),
             "evaluation": as_dict(self.evaluation),
             "seed": self.seed,
         }

@@ -8,10 +8,11 @@ import optax
 from work import LR, RATE, STEPS, deviation, load, residual, serve
 
 from pcl.network.energy import Problem, feedforward
-from pcl.network.equilibrium import gauss_newton
-from pcl.network.inference import Halt, settle
+from pcl.network.halting import Budget, Halt
+from pcl.network.inference import Numbers
 from pcl.network.layers import Dense
 from pcl.network.plasticity import hebbian_update, init_optimiser, learn
+from pcl.network.rules import RULES
 
 problems, plans = load()
 cases, checks = {}, {}
@@ -73,7 +74,12 @@ def ours_step(network, x, y, rule):
 
 
 def descent(rate, momentum, steps):
-    return lambda problem, z: settle(problem, z, optax.sgd(rate, momentum or None), steps)
+    rule, numbers = RULES["momentum" if momentum else "gd"], Numbers(rate, momentum=momentum)
+    return lambda problem, z: rule.settle(problem, z, Budget(steps), numbers)
+
+
+def gauss_newton(steps, halt=None):
+    return lambda problem, z: RULES["gauss_newton"].settle(problem, z, Budget(steps, halt), Numbers(1.0))
 
 
 def add_step(name, function, start, weights_of):
@@ -111,8 +117,7 @@ def main():
             rule = functools.partial(lambda net, x, y, n: ours_settle(net, x, y, descent(*n)).z, n=numbers)
             add_settle(f"settle/{problem}/pcl, {plan}", rule, ours)
         steps = plans["gauss_newton"][problem]
-        fixed = lambda problem, z, k=steps: gauss_newton(problem, z, k)  # noqa: E731
-        halted = lambda problem, z: gauss_newton(problem, z, 20, Halt("gradient", 1e-3))  # noqa: E731
+        fixed, halted = gauss_newton(steps), gauss_newton(20, Halt("gradient", 1e-3))
         for name, rule in ((f"{steps} steps", fixed), ("until every sample is there", halted)):
             inference = functools.partial(lambda net, x, y, r: ours_settle(net, x, y, r).z, r=rule)
             add_settle(f"settle/{problem}/pcl, gauss_newton, {name}", inference, ours)

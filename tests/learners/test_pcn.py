@@ -11,11 +11,10 @@ import pytest
 
 from pcl import learners
 from pcl.errors import UsageError
-from pcl.network.acceleration import anderson, conjugate, layerwise
 from pcl.network.energy import Problem, energy, feedforward
-from pcl.network.equilibrium import gauss_newton
-from pcl.network.inference import settle
-from pcl.network.oracles import settle_errors
+from pcl.network.halting import Budget
+from pcl.network.inference import Numbers
+from pcl.network.rules import RULES
 from pcl.types import Batch, Spec
 
 SPEC = Spec((6,), 4)
@@ -52,25 +51,17 @@ def assert_close(got, want, **tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **(tolerance or ROUNDING)), got, want)
 
 
-SETTLE = {
-    "gd": lambda p, z: settle(p, z, optax.sgd(0.1), 7),
-    "momentum": lambda p, z: settle(p, z, optax.sgd(0.1, 0.5), 7),
-    "adam": lambda p, z: settle(p, z, optax.adam(0.1), 7),
-    "layerwise": lambda p, z: settle(p, z, layerwise(p, z, 0.1), 7),
-    "conjugate": lambda p, z: settle(p, z, conjugate(p), 7),
-    "anderson": lambda p, z: settle(p, z, anderson(0.1), 7),
-    "gauss_newton": lambda p, z: gauss_newton(p, z, 7),
-    "epc": lambda p, z: settle_errors(p, optax.sgd(0.1), 7),
-}
+def settle(p, rate, steps, rule="gd"):
+    return RULES[rule].settle(p, feedforward(p), Budget(steps), Numbers(rate, momentum=0.5))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("inference", SETTLE)
+@pytest.mark.parametrize("inference", [name for name, rule in RULES.items() if rule.learns == "settled"])
 def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
     batch = random_batch()
     _, _, state = made()
     p = problem_of(state, batch)
-    settled = SETTLE[inference](p, feedforward(p))
+    settled = settle(p, 0.1, 7, inference)
 
     def mean_energy(network):
         return energy(dataclasses.replace(p, network=network), settled.z).mean()
@@ -141,7 +132,7 @@ def test_precision_is_learned_from_the_settled_errors(kind):
     state, _ = updated(batch, precision=kind, precision_lr=0.5)
     _, _, before = made()
     p = problem_of(before, batch)
-    e = settle(p, feedforward(p), optax.sgd(0.1), 20).errors.raw[-1]
+    e = settle(p, 0.1, 20).errors.raw[-1]
     seen = e.T @ e / 9 + 0.01 * jnp.eye(4)
     want = 0.5 * jnp.eye(4) + 0.5 * seen
     assert_close(state.variance[-1], want if kind == "full" else jnp.diag(want))
@@ -194,7 +185,7 @@ def test_steps_are_divided_by_the_largest_gain_of_any_layer(layer):
     variance[layer] = variance[layer].at[0].set(0.04)
     state = state._replace(variance=tuple(variance))
     p = dataclasses.replace(problem_of(state, batch), precision=tuple(1 / v for v in variance))
-    settled = settle(p, feedforward(p), optax.sgd(0.004), 3)
+    settled = settle(p, 0.004, 3)
     info = jax.jit(learner.update)(state, batch, hp)[1]
     assert_close(info.energy, energy(p, settled.z).mean())
     assert_close(info.residual, settled.residual.mean())
@@ -261,11 +252,13 @@ def test_a_convolutional_network_learns_images(name):
 
 
 def test_refusals():
-    with pytest.raises(UsageError, match="inference=ipc learns at every step"):
+    with pytest.raises(UsageError, match="nudge=centred: inference=ipc learns at every step, and takes nudge=none"):
         made(inference="ipc", nudge="centred")
-    with pytest.raises(UsageError, match="halt=gradient: inference=epc takes a fixed number of steps"):
+    with pytest.raises(UsageError, match="halt=gradient: inference=epc takes halt=fixed"):
         made(inference="epc", halt="gradient")
     with pytest.raises(UsageError, match="halt=saturation: inference=gauss_newton takes halt=fixed or"):
         made(inference="gauss_newton", halt="saturation")
     with pytest.raises(UsageError, match="reads images"):
         made(architecture="vgg5")
+    with pytest.raises(UsageError, match="init=mupc is for architecture=mlp"):
+        made(architecture="vgg5", init="mupc")

@@ -53,13 +53,14 @@ def test_weights_ten_times_as_large_let_a_fixed_step_diverge_and_not_a_limited_o
 def test_a_step_below_the_limit_is_as_it_is_said_and_one_above_is_a_share_of_what_is_stable():
     """One hidden layer that its output reads threefold: curvature 1 + 9."""
     network = Dense(jnp.zeros((2, 1))), Dense(3 * jnp.ones((1, 1)))
-    kept = steps.start(network, (2,), True)
     _, hp = learners.make("pcn", SPEC)
+    hp = hp.replace(inference="momentum")
+    kept = steps.start(network, (2,), hp)
     for share, lr, momentum, want in ((0.5, 0.01, 0.0, 0.01), (0.5, 1.0, 0.0, 0.1), (0.5, 1.0, 0.5, 0.15)):
-        chosen = hp.replace(step_share=share, inference_lr=lr)
-        rate, _ = steps.limit(network, kept, jnp.ones((), bool), chosen, momentum=momentum)
+        chosen = hp.replace(step_share=share, inference_lr=lr, inference_momentum=momentum)
+        rate, _ = steps.limit(network, kept, jnp.ones((), bool), chosen)
         np.testing.assert_allclose(rate, want, rtol=1e-6)
-    assert steps.start(network, (2,), False) is None
+    assert steps.start(network, (2,), hp.replace(step_limit="nothing")) is None
     assert steps.limit(network, None, jnp.ones((), bool), hp) == (0.1, None)
 
 

@@ -8,7 +8,9 @@ import pytest
 from pcl.errors import UsageError
 from pcl.learners import tpc
 from pcl.network import temporal
-from pcl.network.activations import ACTIVATIONS
+from pcl.network.halting import Budget
+from pcl.network.inference import Numbers
+from pcl.network.rules import RULES
 from pcl.types import Batch, Spec
 
 SPEC = Spec((5,), 0, 5)
@@ -74,9 +76,8 @@ def test_a_life_is_filtering_with_learning():
         start.z,
         batches.x,
         jnp.zeros((50, 10, 0)),
-        ACTIVATIONS["tanh"],
-        HP.inference_steps,
-        HP.inference_lr,
+        "tanh",
+        lambda problem, z: RULES["gd"].settle(problem, z, Budget(HP.inference_steps), Numbers(HP.inference_lr)),
         HP.lr,
         HP.decay,
     )

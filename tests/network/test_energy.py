@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 
 from pcl.errors import UsageError
 from pcl.network import generative
-from pcl.network.acceleration import layerwise
 from pcl.network.amortise import recognition_update
 from pcl.network.energy import (
-    OUTPUTS,
     Problem,
     activity_gradient,
     check,
@@ -26,12 +24,15 @@ from pcl.network.energy import (
     feedforward_energy,
     nudged,
     output_cost,
-    output_mean,
     preactivations,
 )
+from pcl.network.halting import Budget
+from pcl.network.inference import Numbers
 from pcl.network.layers import Dense, forward
 from pcl.network.oracles import zero_divergence
+from pcl.network.outputs import OUTPUTS, distribution
 from pcl.network.plasticity import hebbian_update
+from pcl.network.rules import RULES
 from pcl.network.stability import step_bound
 
 # Every layer kind, activation, output and precision, with the bottom clamped and free.
@@ -156,7 +157,7 @@ def test_what_cannot_be_settled_is_refused(change, message):
     "use",
     [
         lambda p, z: step_bound(p, z),
-        lambda p, z: layerwise(p, z, 0.5),
+        *(functools.partial(rule.settle, budget=Budget(1), numbers=Numbers(0.5)) for rule in RULES.values()),
         lambda p, z: zero_divergence(p, jnp.ones(3)),
         lambda p, z: generative.expected_output(p, z),
         lambda p, z: generative.sample_output(jax.random.key(0), p, z),
@@ -216,7 +217,7 @@ def test_a_top_of_another_shape_than_its_pre_activation_is_refused(use):
     [
         lambda name: Problem((), None, None, output=name),
         lambda name: dataclasses.replace(problem("dense")[0], output=name),
-        lambda name: output_mean(name, jnp.ones((1, 2))),
+        distribution,
         lambda name: output_cost(name, jnp.ones((1, 2)), jnp.ones((1, 2))),
         lambda name: nudged(name, jnp.ones((1, 2)), jnp.ones((1, 2)), 0.5),
     ],
@@ -247,7 +248,7 @@ def test_a_categorical_top_that_is_expected_has_no_error():
     p, z = problem("dense", output="categorical")
     p = dataclasses.replace(p, network=(*p.network[:-1], Dense(jnp.ones((3, 1000)) * jnp.linspace(-3, 3, 1000))))
     a = preactivations(dataclasses.replace(p, top=jnp.zeros((3, 1000))), z)[-1]
-    p = dataclasses.replace(p, top=output_mean("categorical", a))
+    p = dataclasses.replace(p, top=distribution("categorical").mean(a))
     assert jnp.abs(p.top.sum(1) - 1).max() > 0
     assert not errors(p, z).raw[-1].any()
 

@@ -6,38 +6,43 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from draws import assert_close, gain, problem
 
 from pcl.errors import UsageError
-from pcl.network.acceleration import anderson, conjugate, layerwise
-from pcl.network.architectures import dense_chain
-from pcl.network.energy import OUTPUTS, Problem, activity_gradient, energy, errors, feedforward
-from pcl.network.equilibrium import gauss_newton
+from pcl.network.architectures import dense_chain, mupc_chain
+from pcl.network.energy import Problem, activity_gradient, energy, errors, feedforward
 from pcl.network.generative import predictive_covariance
-from pcl.network.inference import Halt, norm, settle
+from pcl.network.halting import Budget, Halt
+from pcl.network.inference import Numbers
 from pcl.network.layers import Dense
+from pcl.network.outputs import OUTPUTS
+from pcl.network.rules import RULES
+from pcl.network.samples import norm
 
-newton = jax.jit(gauss_newton, static_argnames="steps")
+gauss_newton = RULES["gauss_newton"].settle
 starts = jax.jit(feedforward)
 energies = jax.jit(energy)
 
 
-@functools.partial(jax.jit, static_argnames=("rule", "steps"))
-def descend(p, z, rule, steps, tolerance):
-    return settle(p, z, rule(p, z), steps, Halt("gradient", tolerance))
-
-
 @functools.partial(jax.jit, static_argnames="steps")
+def newton(p, start, steps):
+    return gauss_newton(p, start, Budget(steps), Numbers(1.0))
+
+
+@functools.partial(jax.jit, static_argnames=("rule", "steps"))
+def settle(p, z, rule, steps, tolerance):
+    return RULES[rule].settle(p, z, Budget(steps, Halt("gradient", tolerance)), NUMBERS[rule])
+
+
 def newton_until(p, z, steps, tolerance):
-    return gauss_newton(p, z, steps, Halt("gradient", tolerance))
+    return settle(p, z, "gauss_newton", steps, tolerance)
 
 
-def sized(sizes, activation, output="gaussian", batch=5, seed=0, init="lecun"):
+def sized(sizes, activation, output="gaussian", batch=5, seed=0, chain=dense_chain):
     """A network with fresh weights of the usual size, in float64 where that is on."""
     rng = np.random.default_rng(seed)
-    layers = jax.tree.map(lambda w: jnp.asarray(w, float), dense_chain(jax.random.key(seed), sizes, activation, init))
+    layers = jax.tree.map(lambda w: jnp.asarray(w, float), chain(jax.random.key(seed), sizes, activation))
     x, y = rng.normal(size=(batch, sizes[0])), np.eye(sizes[-1])[rng.integers(0, sizes[-1], batch)]
     return Problem(layers, jnp.asarray(x), jnp.asarray(y), output=output)
 
@@ -73,12 +78,13 @@ def test_one_step_solves_one_hidden_layer_of_any_activation():
         assert (newton(p, z, steps=1).residual <= 1e-12).all()
 
 
-RULES = {
-    "descent": lambda p, z: optax.sgd(0.2),
-    "heavy ball": lambda p, z: optax.sgd(0.3, 0.5),
-    "layerwise": lambda p, z: layerwise(p, z, 0.5),
-    "conjugate": lambda p, z: conjugate(p),
-    "anderson": lambda p, z: anderson(0.2),
+NUMBERS = {
+    "gd": Numbers(0.2),
+    "momentum": Numbers(0.3, momentum=0.5),
+    "layerwise": Numbers(0.5),
+    "conjugate": Numbers(1.0),
+    "anderson": Numbers(0.2),
+    "gauss_newton": Numbers(1.0),
 }
 
 
@@ -103,7 +109,7 @@ def convolutions():
 
 PROBLEMS = {
     **{output: functools.partial(sized, (6, 8, 7, 4), "tanh", output) for output in OUTPUTS},
-    "mupc": functools.partial(sized, (6, 8, 8, 8, 4), "tanh", init="mupc"),  # its output is no linear one
+    "mupc": functools.partial(sized, (6, 8, 8, 8, 4), "tanh", chain=mupc_chain),  # its output is no linear one
     "gains": gains,
     "generative": generative,
     "convolutions": convolutions,
@@ -118,7 +124,7 @@ PROBLEMS = {
         *((rule, kind) for rule in ("layerwise", "conjugate", "anderson") for kind in PROBLEMS if kind not in OUTPUTS),
         ("layerwise", "categorical"),
         ("conjugate", "bernoulli"),
-        ("heavy ball", "gaussian"),
+        ("momentum", "gaussian"),
     ],
 )
 def test_every_rule_reaches_the_same_equilibrium(rule, kind):
@@ -126,8 +132,8 @@ def test_every_rule_reaches_the_same_equilibrium(rule, kind):
     with jax.enable_x64(True):
         p = PROBLEMS[kind]()
         z = feedforward(p, jnp.full((5, 6), 0.5)) if p.bottom is None else starts(p)
-        want = descend(p, z, RULES["descent"], 5000, 1e-10)
-        got = newton_until(p, z, 300, 1e-8) if rule == "gauss_newton" else descend(p, z, RULES[rule], 3000, 1e-8)
+        want = settle(p, z, "gd", 5000, 1e-10)
+        got = settle(p, z, rule, 300 if rule == "gauss_newton" else 3000, 1e-8)
         assert (want.residual <= 1e-10).all()
         assert (got.residual <= 1e-8).all()
         scale = norm(activity_gradient(p, z, errors(p, z)), len(p.top)).max()
@@ -204,25 +210,23 @@ def test_steps_in_parts_are_steps_at_once():
         whole, part = newton(p, starts(p), steps=4), newton(p, starts(p), steps=1)
         for _ in range(3):
             forgotten = newton(p, z or part.z, steps=1)
-            part, z = newton(p, part.z, steps=1, memory=part.memory), forgotten.z
+            part, z = newton(p, part, steps=1), forgotten.z
         assert_close(part, whole._replace(steps=part.steps))
         assert jnp.abs(forgotten.z[0] - whole.z[0]).max() > 1e-9
 
 
-@pytest.mark.parametrize("rule", [newton, functools.partial(descend, rule=lambda p, z: conjugate(p), tolerance=0.0)])
+@pytest.mark.parametrize("rule", ["gauss_newton", "conjugate"])
 def test_counts_of_several_draws_settle_as_well(rule):
     """The bound of the output's curvature grows with them; without, both rules stay where they are or diverge."""
     with jax.enable_x64(True):
         p = sized((6, 8, 7, 4), "tanh", "categorical")
         p = dataclasses.replace(p, top=20 * (0.4 * p.top + 0.15))
-        assert (rule(p, starts(p), steps=60).residual < 1e-3).all()
+        assert (settle(p, starts(p), rule, 60, 0.0).residual < 1e-3).all()
 
 
 def test_what_it_cannot_do_is_refused():
     p, z = problem("dense")
-    with pytest.raises(UsageError, match="steps=-1"):
-        gauss_newton(p, z, -1)
     with pytest.raises(UsageError, match="halt=gradient"):
-        gauss_newton(p, z, 3, Halt("saturation", 0.1))
+        gauss_newton(p, z, Budget(3, Halt("saturation", 0.1)), Numbers(1.0))
     with pytest.raises(UsageError, match="clamped bottom"):
-        gauss_newton(dataclasses.replace(p, observed=jnp.ones_like(p.top)), z, 3)
+        gauss_newton(dataclasses.replace(p, observed=jnp.ones_like(p.top)), z, Budget(3), Numbers(1.0))

@@ -7,12 +7,10 @@ import jax
 from pcl.network.architectures import dense_chain, vgg5
 from pcl.network.flops import (
     backprop,
-    conjugate,
-    gauss_newton,
-    incremental,
     predictive_coding,
     synapse_uses,
 )
+from pcl.network.rules import RULES
 
 # 4-3-2: 12 synapses to the hidden layer, 6 to the output.
 USES = (12, 6)
@@ -28,15 +26,17 @@ def test_counts_by_hand():
     # Predict 18, three times predict and send down 6, predict 6 once more, change 18.
     assert predictive_coding(USES, 3.0) == 2 * (18 + 3 * (6 + 6) + 6 + 18)
     # Predict 18, three times predict 18, send down 6 and change 18.
-    assert incremental(USES, 3.0) == 2 * (18 + 3 * (18 + 6 + 18))
+    assert RULES["ipc"].flops(USES, 3.0) == 2 * (18 + 3 * (18 + 6 + 18))
+    # Predict 18, three times send down 6, change 18.
+    assert RULES["fixed_prediction"].flops(USES, 3.0) == 2 * (18 + 3 * 6 + 18)
 
 
 def test_accelerated_steps_by_hand():
     """4-3-3-2: 12 synapses below, 9 between, 6 at the top; one step of each rule on top of what settling costs."""
     uses = dense_uses((4, 3, 3, 2))
     # The top twice to solve for the highest layer, and 3 x 2 to and fro for each of the two hidden layers.
-    assert gauss_newton(uses, 1.0) == predictive_coding(uses, 1.0) + 2 * (2 * 6 + 2 * 6 + 2 * 6)
-    assert conjugate(uses, 2.0) == predictive_coding(uses, 3.0)
+    assert RULES["gauss_newton"].flops(uses, 1.0) == predictive_coding(uses, 1.0) + 2 * (2 * 6 + 2 * 6 + 2 * 6)
+    assert RULES["conjugate"].flops(uses, 2.0) == predictive_coding(uses, 3.0)
 
 
 def test_one_layer_has_nothing_to_settle():

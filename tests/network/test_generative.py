@@ -12,7 +12,8 @@ import pytest
 from pcl.errors import UsageError
 from pcl.network import generative
 from pcl.network.energy import Problem, feedforward
-from pcl.network.inference import settle
+from pcl.network.halting import Budget
+from pcl.network.inference import descend
 from pcl.network.layers import Dense
 from pcl.network.plasticity import hebbian_update
 
@@ -70,7 +71,7 @@ def test_completion_is_the_conditional_mean(observed):
     problem = dataclasses.replace(linear(), observed=jnp.asarray(observed))
     seen = LATENT + HIDDEN + np.flatnonzero(observed)
     mean, _ = conditional(*moments(problem), seen, np.asarray(problem.top)[:, observed > 0])
-    settled = settle(problem, start(problem), optax.sgd(0.05), 700)
+    settled = descend(problem, start(problem), Budget(700), optax.sgd(0.05))
     # The smallest curvature of F is above 0.9, so that (1 - 0.05 * 0.9)^700 < 1e-13 of the start is left.
     np.testing.assert_allclose(settled.z[0], mean[:, :LATENT], rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(settled.z[1], mean[:, LATENT : LATENT + HIDDEN], rtol=1e-8, atol=1e-10)
@@ -79,7 +80,7 @@ def test_completion_is_the_conditional_mean(observed):
 
 def test_reconstruction_is_what_the_settled_state_expects():
     problem = linear()
-    settled = settle(problem, start(problem), optax.sgd(0.05), 10)
+    settled = descend(problem, start(problem), Budget(10), optax.sgd(0.05))
     second = problem.network[1]
     np.testing.assert_allclose(generative.expected_output(problem, settled.z), settled.z[1] @ second.w + second.b)
     np.testing.assert_array_equal(generative.complete(problem, settled.z), problem.top)
@@ -130,7 +131,7 @@ def test_langevin_draws_have_the_moments_of_the_posterior():
     visited = np.linalg.inv(curvature - rate / 2 * curvature @ curvature)
 
     optimiser = generative.langevin(jax.random.key(0), rate)
-    z = jax.jit(lambda: settle(problem, start(problem), optimiser, 600).z)()
+    z = jax.jit(lambda: descend(problem, start(problem), Budget(600), optimiser).z)()
     draws = np.concatenate(z, 1)
     np.testing.assert_allclose(visited, covariance[:free, :free], rtol=0.5, atol=0.05)  # the bias of a finite step
     spread = np.diag(visited)
@@ -171,7 +172,7 @@ def test_learning_from_draws_recovers_the_distribution_of_the_data():
         def step(carry, key):
             network, z = carry
             problem = Problem(network, None, data)
-            settled = settle(problem, z, optimiser_of(key), 10)
+            settled = descend(problem, z, Budget(10), optimiser_of(key))
             direction = hebbian_update(problem, settled.z, settled.errors, weight)
             return (jax.tree.map(lambda p, d: p + 0.1 * d, network, direction), settled.z), None
 

@@ -8,7 +8,7 @@ from draws import EXACT, INPUTS, KINDS, assert_close, network, shapes
 
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.architectures import INITS, dense_chain, vgg5
+from pcl.network.architectures import INITS, dense_chain, mupc_chain, vgg5
 from pcl.network.layers import Conv, Dense, forward
 
 
@@ -63,7 +63,7 @@ def test_mupc_keeps_the_size_of_activities_at_any_depth():
     """Var z_l <= Var z_{l-1} (1 + 1/L) for |f(z)| <= |z|, so z stays below e^(1/2) of its size at layer 1."""
     x = jax.random.normal(jax.random.key(1), (50, 30))
     for depth in (4, 64):
-        chain = dense_chain(jax.random.key(0), (30, *[100] * depth, 3), "relu", "mupc")
+        chain = mupc_chain(jax.random.key(0), (30, *[100] * depth, 3), "relu")
         sizes = [float(jnp.sqrt((z**2).mean())) for z in forward(chain, x)[:-1]]
         assert sizes[0] == pytest.approx(1, rel=0.1)
         assert 1 < sizes[-1] / sizes[0] < 1.8
@@ -103,9 +103,10 @@ def test_vgg5_reads_a_grey_image_as_one_channel():
     ("say", "message"),
     [
         (lambda: dense_chain(jax.random.key(0), (3, 2), "tahn"), "unknown activation 'tahn'; known: gelu, hard_tanh,"),
-        (lambda: dense_chain(jax.random.key(0), (3, 2), init="lecum"), "unknown init 'lecum'; known: he, lecun, mupc,"),
+        (lambda: dense_chain(jax.random.key(0), (3, 2), init="lecum"), "unknown init 'lecum'; known: he, lecun, orth"),
         (lambda: dense_chain(jax.random.key(0), (3, -1)), r"sizes=\(3, -1\): each must be a whole number of at least"),
         (lambda: dense_chain(jax.random.key(0), (3,)), r"sizes=\(3,\): give the inputs"),
+        (lambda: mupc_chain(jax.random.key(0), (3,)), r"sizes=\(3,\): give the inputs"),
         (lambda: vgg5(jax.random.key(0), (8, 8), 3, activation="tahn"), "unknown activation 'tahn'"),
         (lambda: vgg5(jax.random.key(0), (8, 8), 3, init="lecum"), "unknown init 'lecum'"),
         (lambda: vgg5(jax.random.key(0), (8, 8), 3, width=0), "each must be a whole number of at least 1"),

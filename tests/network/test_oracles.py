@@ -6,17 +6,25 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from draws import assert_close, network, problem
 
 from pcl.errors import UsageError
 from pcl.network.amortise import guess, recognition_update
-from pcl.network.energy import OUTPUTS, activity_gradient, errors, feedforward, nudged, output_cost, output_mean
-from pcl.network.inference import Halt, norm, settle
+from pcl.network.energy import activity_gradient, errors, feedforward, nudged, output_cost
+from pcl.network.halting import Budget, Halt
+from pcl.network.inference import Numbers
 from pcl.network.layers import Dense, activity, forward
-from pcl.network.oracles import settle_errors, settle_fixed_predictions, zero_divergence
+from pcl.network.oracles import zero_divergence
+from pcl.network.outputs import OUTPUTS, distribution
 from pcl.network.plasticity import hebbian_update
+from pcl.network.rules import RULES
+from pcl.network.samples import norm
+
+
+def settle(name, p, start, rate, steps, halt=None):
+    return RULES[name].settle(p, start, Budget(steps, halt), Numbers(rate))
+
 
 WEIGHT = np.asarray([0.2, 0.3, 0.5])
 
@@ -56,7 +64,7 @@ def test_fixed_predictions_settle_to_backpropagation(kind, output):
     with jax.enable_x64(True):
         p, _ = problem(kind, "tanh", output)
         for rate, steps in ((1.0, 2), (0.5, 60)):
-            settled = jax.jit(lambda p, r=rate, s=steps: settle_fixed_predictions(p, optax.sgd(r), s))(p)
+            settled = jax.jit(lambda p, r=rate, s=steps: settle("fixed_prediction", p, feedforward(p), r, s))(p)
             assert (settled.residual < 1e-10).all()
             got = jax.jit(hebbian_update)(p, feedforward(p), settled.errors, WEIGHT)
             assert_close(got, backpropagated(p))
@@ -64,10 +72,11 @@ def test_fixed_predictions_settle_to_backpropagation(kind, output):
 
 @pytest.mark.parametrize("change", [{"precision": (None, jnp.ones(3), None)}, {"bottom": None}])
 def test_what_is_not_backpropagation_is_refused(change):
-    p = dataclasses.replace(problem("dense")[0], **change)
+    p, z = problem("dense", free_bottom="bottom" in change)
+    p = dataclasses.replace(p, **change)
     for rule in (
         lambda: zero_divergence(p, jnp.asarray(WEIGHT)),
-        lambda: settle_fixed_predictions(p, optax.sgd(1.0), 2),
+        lambda: settle("fixed_prediction", p, z, 1.0, 2),
     ):
         with pytest.raises(UsageError, match="identity precision and a clamped bottom"):
             rule()
@@ -78,25 +87,21 @@ def test_error_coordinates_and_activities_find_one_equilibrium(output):
     """From a weakly clamped feed-forward start, both descend into the same basin."""
     with jax.enable_x64(True):
         p, _ = problem("dense", "tanh", output, "diagonal")
-        by_errors = jax.jit(lambda p: settle_errors(p, optax.sgd(0.02), 20_000))(p)
-        state = jax.jit(lambda p: settle(p, feedforward(p), optax.sgd(0.02), 100_000, Halt("gradient", 1e-10)))(p)
+        by_errors = jax.jit(lambda p: settle("epc", p, feedforward(p), 0.02, 20_000))(p)
+        state = jax.jit(lambda p: settle("gd", p, feedforward(p), 0.02, 100_000, Halt("gradient", 1e-10)))(p)
         assert (by_errors.residual < 1e-8).all()
         assert (state.residual <= 1e-10).all()
         assert_close(by_errors.z, state.z, rtol=1e-5, atol=1e-7)
         assert_close(by_errors.errors, state.errors, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("rule", [settle_errors, settle_fixed_predictions])
-def test_errors_settle_in_parts_as_at_once(rule):
+@pytest.mark.parametrize("rule", ["epc", "fixed_prediction"])
+def test_errors_settle_from_where_they_start(rule):
+    """Two steps are one, and one more from where that led, begun there anew."""
     with jax.enable_x64(True):
         p, _ = problem("dense", "tanh")
-        run = jax.jit(lambda p, steps, memory=None: rule(p, optax.adam(0.05), steps, memory), static_argnums=1)
-        part = run(p, 1)
-        for _ in range(4):
-            part = run(p, 1, part.memory)
-        assert_close(part, run(p, 5)._replace(steps=part.steps))
-        with pytest.raises(UsageError, match="steps=-2"):
-            rule(p, optax.sgd(0.1), -2)
+        run = jax.jit(lambda p, start, steps: settle(rule, p, start, 0.05, steps), static_argnums=2)
+        assert_close(run(p, run(p, feedforward(p), 1).z, 1).z, run(p, feedforward(p), 2).z)
 
 
 def linearised_learning(p):
@@ -118,8 +123,8 @@ def linearised_learning(p):
         zero = tuple(jnp.zeros_like(z_l[row][None]) for z_l in starts)
         a, jacobians = output(zero), jax.jacobian(output)(zero)
         gram = sum(J.reshape(len(a), -1) @ J.reshape(len(a), -1).T for J in jacobians)
-        slope = jax.jacobian(lambda a: output_mean(p.output, a))(a)
-        return jnp.linalg.solve(jnp.eye(len(a)) + slope @ gram, p.top[row] - output_mean(p.output, a))
+        slope = jax.jacobian(distribution(p.output).mean)(a)
+        return jnp.linalg.solve(jnp.eye(len(a)) + slope @ gram, p.top[row] - distribution(p.output).mean(a))
 
     remaining = jnp.stack([left(row) for row in range(3)])
     pullback = jax.vjp(lambda layers: forward(layers, p.bottom)[-1], p.network)[1]
@@ -137,7 +142,7 @@ def test_nudged_learning_tends_to_that_of_the_linearised_network(output):
 
         def direction(beta):
             nearer = dataclasses.replace(p, top=nudged(output, p.top, logits, beta))
-            settled = settle(nearer, feedforward(p), optax.sgd(0.02), 20_000, Halt("gradient", 1e-9))
+            settled = settle("gd", nearer, feedforward(p), 0.02, 20_000, Halt("gradient", 1e-9))
             return hebbian_update(nearer, settled.z, settled.errors, WEIGHT / beta)
 
         def distance(got):
@@ -172,7 +177,7 @@ def test_a_recognition_chain_learns_to_guess_the_settled_activities(free_bottom)
 
         @jax.jit
         def train(recognition, p, z):
-            settled = settle(p, z, optax.sgd(0.01), 5_000)
+            settled = settle("gd", p, z, 0.01, 5_000)
             above = (p.top, *settled.z[:0:-1])
             rates = tuple(0.5 / jnp.sum(a**2) for a in above)
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from pcl.errors import UsageError
 from pcl.network.energy import energy, errors
-from pcl.network.incremental import settle_and_learn
+from pcl.network.halting import Budget
+from pcl.network.inference import Learning, Numbers
 from pcl.network.plasticity import hebbian_update, init_optimiser, learn
+from pcl.network.rules import RULES
 
 OPTIMISERS = {
     "sgd": optax.sgd(0.1),
@@ -95,32 +97,32 @@ def test_incremental_is_the_plain_loop(kind):
         weights = weights.astype(p.top.dtype)
         optimiser, gate_L = optax.adam(0.02), jnp.asarray(gates[: len(p.network)])
         memory = init_optimiser(p.network, optimiser)
-        got = jax.jit(lambda p, z: settle_and_learn(p, z, memory, optax.sgd(rate), optimiser, 4, weights, gate_L))(p, z)
+        numbers = Numbers(rate, learning=Learning(optimiser, memory, weights, gate_L))
+        got = jax.jit(lambda p, z: RULES["ipc"].settle(p, z, Budget(4), numbers))(p, z)
         network = p.network
         for _ in range(4):
             by_network, by_activity = slopes(network, z, p, weights)
             z = tuple(z_l - rate * g for z_l, g in zip(z, by_activity, strict=True))
             network, memory = step(network, memory, jax.tree.map(jnp.negative, by_network), optimiser, gate_L)
-        assert_close((got.network, got.memory, got.settled.z), (network, memory, z))
-        assert (got.settled.steps == 4).all()
+        assert_close((got.learned, got.z), ((network, memory), z))
+        assert (got.steps == 4).all()
 
 
 def test_incremental_steps_in_parts_are_steps_at_once():
-    """The activities' memory goes on as the weights' does."""
+    """Weights and their memory go on as the activities do."""
     with jax.enable_x64(True):
         p, z = problem("dense")
         rule, weight_B, gate_L = optax.adam(0.02), jnp.full(3, 1 / 3), jnp.ones(3)
-        memory = init_optimiser(p.network, rule)
+        numbers = Numbers(0.02, learning=Learning(rule, init_optimiser(p.network, rule), weight_B, gate_L))
 
         @functools.partial(jax.jit, static_argnames="steps")
-        def run(p, z, memory, steps, kept=None):
-            return settle_and_learn(p, z, memory, optax.sgd(0.02, 0.9), rule, steps, weight_B, gate_L, kept)
+        def run(p, start, steps):
+            return RULES["ipc"].settle(p, start, Budget(steps), numbers)
 
-        whole, part = run(p, z, memory, 4), run(p, z, memory, 1)
+        whole, part = run(p, z, 4), run(p, z, 1)
         for _ in range(3):
-            now = dataclasses.replace(p, network=part.network)
-            part = run(now, part.settled.z, part.memory, 1, part.settled.memory)
-        assert_close(part, whole._replace(settled=whole.settled._replace(steps=part.settled.steps)))
+            part = run(p, part, 1)
+        assert_close(part, whole._replace(steps=part.steps))
 
 
 def test_what_does_not_belong_to_the_layers_is_refused():

@@ -6,15 +6,17 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from draws import INPUTS, network, problem
 from jax.flatten_util import ravel_pytree
 
 from pcl.network.activations import ACTIVATIONS
-from pcl.network.energy import energy, feedforward, output_mean
-from pcl.network.inference import settle
+from pcl.network.energy import energy, feedforward
+from pcl.network.halting import Budget
+from pcl.network.inference import Numbers
 from pcl.network.layers import Dense, forward
+from pcl.network.outputs import distribution
+from pcl.network.rules import RULES
 from pcl.network.stability import curvature, directions, stretch
 
 energies = jax.jit(energy)
@@ -57,7 +59,7 @@ def test_no_curvature_exceeds_the_bound(kind, activation, output):
     for seed in range(5):
         p, _ = problem(kind, activation, output, seed=seed, batch=1)
         z = feedforward(p)
-        p = dataclasses.replace(p, top=output_mean(output, p.network[-1].predict(z[-1])))
+        p = dataclasses.replace(p, top=distribution(output).mean(p.network[-1].predict(z[-1])))
         largest = largest_eigenvalue(p, z)
         assert largest <= 1.005 * bound(p.network, INPUTS[kind], output)
 
@@ -108,13 +110,16 @@ def test_a_skip_connection_adds_one():
     np.testing.assert_allclose(stretch(layers, (jnp.eye(2)[:1],))[0], [3.0])
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.7])
-def test_with_one_linear_hidden_layer_the_bound_parts_steps_that_settle_from_those_that_diverge(momentum):
+@pytest.mark.parametrize("rule", ["gd", "momentum"])
+def test_with_one_linear_hidden_layer_the_bound_parts_steps_that_settle_from_those_that_diverge(rule):
     p, _ = problem("no_bias", "identity", batch=1)
     z = feedforward(p)
-    largest = 2 * (1 + momentum) / bound(p.network, INPUTS["no_bias"])
+    numbers = Numbers(0.0, momentum=0.7)
+    largest = RULES[rule].bound(numbers) / bound(p.network, INPUTS["no_bias"])
+    assert RULES[rule].bound(numbers) == {"gd": 2.0, "momentum": 3.4}[rule]
     ends = [
-        energies(p, settle(p, z, optax.sgd(factor * largest, momentum), 300).z)[0] - energies(p, z)[0]
+        energies(p, RULES[rule].settle(p, z, Budget(300), numbers._replace(rate=factor * largest)).z)[0]
+        - energies(p, z)[0]
         for factor in (0.97, 1.05)
     ]
     assert ends[0] < 0

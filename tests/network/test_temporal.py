@@ -8,10 +8,12 @@ from scipy.linalg import solve_discrete_are, solve_discrete_lyapunov
 
 from pcl.errors import UsageError
 from pcl.network import temporal
-from pcl.network.activations import ACTIVATIONS
+from pcl.network.energy import feedforward
+from pcl.network.halting import Budget
+from pcl.network.inference import Numbers
+from pcl.network.rules import RULES
 from pcl.network.temporal import Dynamics, Precisions
 
-IDENTITY = ACTIVATIONS["identity"]
 # Both sides are sums of at most a hundred float64 products of numbers near 1.
 EXACT = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -26,6 +28,10 @@ Q, R = np.array([[0.3, 0.1], [0.1, 0.2]]), np.diag([0.5, 0.3])
 def float64():
     with jax.enable_x64(True):
         yield
+
+
+def descent(steps, rate):
+    return lambda problem, z: RULES["gd"].settle(problem, z, Budget(steps), Numbers(rate))
 
 
 def true_weights():
@@ -47,7 +53,7 @@ def filtered(x, u):
     dynamics, precisions = true_weights()
     # The error shrinks by 1 - 0.12 * (smallest eigenvalue of the curvature, 3.6) or better at every step.
     start = jnp.zeros((x.shape[1], 2))
-    return temporal.filter_sequences(dynamics, precisions, start, x, u, IDENTITY, 60, 0.12)
+    return temporal.filter_sequences(dynamics, precisions, start, x, u, "identity", descent(60, 0.12))
 
 
 def random_problem(seed):
@@ -62,23 +68,23 @@ def random_problem(seed):
     return dynamics, precisions, draw(5, 4), draw(5, 4), draw(5, 3), draw(5, 2)
 
 
-@pytest.mark.parametrize("activation", [ACTIVATIONS["tanh"], IDENTITY], ids=["tanh", "identity"])
+@pytest.mark.parametrize("activation", ["tanh", "identity"])
 def test_rules_are_minus_the_gradient_of_the_energy(activation):
     dynamics, precisions, before, _, x, u = random_problem(0)
     weight = jnp.linspace(0.0, 1.0, 5)
 
     def total(dynamics, z, weight):
-        m = temporal.predict_state(dynamics, before, u, activation.f)
-        return weight @ temporal.energy(dynamics, precisions, m, z, x, activation.f)
+        return weight @ temporal.energy(temporal.problem(dynamics, precisions, before, u, x, activation), z)
 
     @jax.jit
     def both():
-        m = temporal.predict_state(dynamics, before, u, activation.f)
-        settled = temporal.settle(dynamics, precisions, m, x, activation, 1, 0.1)
-        direction = temporal.hebbian_update(before, u, settled, weight, activation.f)
+        now = temporal.problem(dynamics, precisions, before, u, x, activation)
+        start = feedforward(now)
+        settled = descent(1, 0.1)(now, start)
+        direction = temporal.hebbian_update(now, settled.z, settled.errors, weight)
         by_weights = jax.grad(total)(dynamics, settled.z, weight)
-        by_state = jax.grad(total, argnums=1)(dynamics, m, jnp.ones(5))
-        return (settled.z, direction), (m - 0.1 * by_state, jax.tree.map(jnp.negative, by_weights))
+        by_state = jax.grad(total, argnums=1)(dynamics, start, jnp.ones(5))
+        return (settled.z[0], direction), (start[0] - 0.1 * by_state[0], jax.tree.map(jnp.negative, by_weights))
 
     jax.tree.map(lambda got, want: np.testing.assert_allclose(got, want, **EXACT), *both())
 
@@ -87,20 +93,21 @@ def test_energy_by_hand():
     """One of each: m = 1, z = 2, predicted observation 3 * 2, x = 5: F = 1/2 * 4 * 1^2 + 1/2 * 2 * 1^2."""
     dynamics = Dynamics(jnp.ones((1, 1)), jnp.full((1, 1), 3.0), jnp.zeros((0, 1)))
     precisions = Precisions(jnp.full((1, 1), 4.0), jnp.full((1, 1), 2.0))
-    m, z, x = (jnp.full((1, 1), value) for value in (1.0, 2.0, 5.0))
-    assert temporal.energy(dynamics, precisions, m, z, x, IDENTITY.f) == pytest.approx(3.0)
+    before, z, x = (jnp.full((1, 1), value) for value in (1.0, 2.0, 5.0))
+    now = temporal.problem(dynamics, precisions, before, jnp.zeros((1, 0)), x, "identity")
+    assert temporal.energy(now, (z,)) == pytest.approx(3.0)
 
 
 def test_energy_never_rises_at_the_largest_step_that_is_stated():
     @jax.jit
-    def energies(dynamics, precisions, m, x):
+    def energies(dynamics, precisions, before, u, x):
+        now = temporal.problem(dynamics, precisions, before, u, x, "identity")
         rate = temporal.step_bound(dynamics, precisions)
-        states = [temporal.settle(dynamics, precisions, m, x, IDENTITY, steps, rate).z for steps in range(4)]
-        return jnp.stack([temporal.energy(dynamics, precisions, m, z, x, IDENTITY.f) for z in states])
+        return jnp.stack([temporal.energy(now, descent(k, rate)(now, feedforward(now)).z) for k in range(4)])
 
     for seed in range(10):
-        dynamics, precisions, m, _, x, _ = random_problem(seed)
-        assert (jnp.diff(energies(dynamics, precisions, m, x), axis=0) <= 1e-9).all()
+        dynamics, precisions, before, _, x, u = random_problem(seed)
+        assert (jnp.diff(energies(dynamics, precisions, before, u, x), axis=0) <= 1e-9).all()
 
 
 def test_settled_states_are_those_of_a_kalman_filter_that_forgets_its_variance():
@@ -144,10 +151,12 @@ def test_learning_recovers_the_predictions_of_a_known_system():
 
     def error(dynamics):
         start = jnp.zeros((200, 2))
-        _, trace = temporal.filter_sequences(dynamics, Precisions(), start, held_out_x, held_out_u, IDENTITY, 30, 0.1)
+        settle = descent(30, 0.1)
+        _, trace = temporal.filter_sequences(dynamics, Precisions(), start, held_out_x, held_out_u, "identity", settle)
         return np.sum((trace.prediction - held_out_x)[50:] ** 2, -1).mean()
 
-    learned, _ = temporal.filter_sequences(fresh, Precisions(), jnp.zeros((32, 2)), x, u, IDENTITY, 30, 0.1, 0.003, 0.1)
+    start, settle = jnp.zeros((32, 2)), descent(30, 0.1)
+    learned, _ = temporal.filter_sequences(fresh, Precisions(), start, x, u, "identity", settle, 0.003, 0.1)
     _, trace = filtered(held_out_x, held_out_u)
     with_true_weights = np.sum((trace.prediction - held_out_x)[50:] ** 2, -1).mean()
     prior = solve_discrete_are(A, C, Q, R)
@@ -171,23 +180,23 @@ def test_bad_input_is_refused(change, message):
     given = {"precisions": precisions, "z": z, "x": x, "u": u} | change
     with pytest.raises(UsageError, match=message):
         temporal.filter_sequences(
-            dynamics, given["precisions"], given["z"], given["x"][None], given["u"][None], IDENTITY, 1, 0.1
+            dynamics, given["precisions"], given["z"], given["x"][None], given["u"][None], "identity", descent(1, 0.1)
         )
 
 
 def test_scan_equals_loop():
     dynamics, precisions, z, *_ = random_problem(0)
     x, u = (jnp.asarray(np.random.default_rng(1).normal(size=(6, 5, n))) for n in (3, 2))
-    tanh, weight = ACTIVATIONS["tanh"], jnp.full(5, 0.2)
+    weight = jnp.full(5, 0.2)
 
     @jax.jit
     def step(dynamics, z, x, u):
-        m = temporal.predict_state(dynamics, z, u, tanh.f)
-        settled = temporal.settle(dynamics, precisions, m, x, tanh, 7, 0.1)
-        direction = temporal.hebbian_update(z, u, settled, weight, tanh.f)
-        return temporal.learn(dynamics, direction, 0.05, 0.1), settled.z
+        now = temporal.problem(dynamics, precisions, z, u, x, "tanh")
+        settled = descent(7, 0.1)(now, feedforward(now))
+        direction = temporal.hebbian_update(now, settled.z, settled.errors, weight)
+        return temporal.learn(dynamics, direction, 0.05, 0.1), settled.z[0]
 
-    learned, trace = temporal.filter_sequences(dynamics, precisions, z, x, u, tanh, 7, 0.1, 0.05, 0.1)
+    learned, trace = temporal.filter_sequences(dynamics, precisions, z, x, u, "tanh", descent(7, 0.1), 0.05, 0.1)
     for t in range(6):
         dynamics, z = step(dynamics, z, x[t], u[t])
         np.testing.assert_allclose(trace.z[t], z, **EXACT)
@@ -198,8 +207,6 @@ def test_what_is_no_dynamics_is_refused():
     with pytest.raises(UsageError, match="latent=0, observed=2, controls=0: give at least 1, 1 and 0"):
         temporal.init_dynamics(jax.random.key(0), 0, 2)
     dynamics = temporal.init_dynamics(jax.random.key(0), 3, 2)
-    given = temporal.Precisions(), jnp.zeros((4, 3)), jnp.zeros((4, 2)), IDENTITY
-    with pytest.raises(UsageError, match="steps=-1"):
-        temporal.settle(dynamics, *given, -1, 0.1)
+    given = temporal.Precisions(), jnp.zeros((4, 3)), jnp.zeros((4, 0)), jnp.zeros((4, 2)), "identity"
     with pytest.raises(UsageError, match="transition and control have shapes"):
-        temporal.settle(dynamics._replace(transition=jnp.eye(2)), *given, 1, 0.1)
+        temporal.problem(dynamics._replace(transition=jnp.eye(2)), *given)

@@ -64,6 +64,18 @@ def test_identity_does_not_depend_on_the_sweep_but_on_every_number():
     assert len({ids(runs)[0] for runs in changed} | set(ids(alone))) == 4
 
 
+def test_a_setting_that_came_later_leaves_old_runs_their_ids():
+    """At its default, which is what was done before; any other value makes another run."""
+    plain, named, other = (
+        resolve(EXPERIMENT, parse_settings(given, []), ["bpc"], ["a"], 1)[0]
+        for given in ([], ["inference=gd"], ["inference=adam"])
+    )
+    assert not set(plain.hp.LATER) & set(plain.identity["learner"])
+    assert other.identity["learner"] == plain.identity["learner"] | {"inference": "adam"}
+    assert plain.run_id == named.run_id != other.run_id
+    assert plain.static != other.static
+
+
 def test_naming_a_default_is_the_same_run_under_that_name():
     assert ids(resolve(EXPERIMENT, parse_settings(["width=8"], []), ["pcn"])) == ids(resolve(EXPERIMENT, [{}], ["pcn"]))
     assert resolve(EXPERIMENT)[0].variant == {}

@@ -18,40 +18,38 @@ it; where kinks (relu, maximal pooling) leave no point without a gradient, it st
 
 NOT LOCAL: errors are carried through the whole chain and meet in one solve. What it finds is the same equilibrium,
 so that the weights still learn by their local rule. Samples of a batch share S: it decides how fast each arrives,
-not where. Related: error coordinates, Goemaere et al. (2025), arXiv:2505.20137; curvature bounds of categorical and
-binary outputs, Boehning (1992), doi:10.1007/BF00048682.
+not where. Related: error coordinates, Goemaere et al. (2025), arXiv:2505.20137.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from pcl import linalg
 from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import (
-    Activities,
     Errors,
     Problem,
     activity_gradient,
-    check,
-    counts,
     errors,
-    feedforward,
     first_prediction,
     output_cost,
     preactivations,
 )
-from pcl.network.inference import Halt, Settled, check_steps, first_gradient, norm, relative
+from pcl.network.flops import predictive_coding
+from pcl.network.halting import Budget, Progress, iterate, unmoved
+from pcl.network.inference import Memory, Numbers, Rule, Settled, Start, begin, ended, gradient_scale, unsettled
 from pcl.network.layers import Dense, Layer, activity
+from pcl.network.outputs import largest_curvature
 from pcl.network.precision import Precision, is_full, weigh
+from pcl.network.samples import Activities, flat, per_sample, where
 
-CURVATURE = {"gaussian": 1.0, "categorical": 0.5, "bernoulli": 0.25}  # bounds of the output cost's, by a_L, for a draw
 NOTHING = 1e-6  # of the largest initial gradient: a sample below has nothing to settle, and no say in what is shared
 SLACK = 1e-5  # of the energy: a rise within float32 rounding is none
 
@@ -78,96 +76,61 @@ class Gain(NamedTuple):
     all: Float[Array, "C C"]
 
 
-class Memory(NamedTuple):
-    """What Gauss-Newton inference hands from one call to the next: the shared solve and each sample's step size."""
-
-    gain: Gain
-    rate: Float[Array, " B"]
+State = tuple[Point, Float[Array, " B"]]  # where inference stands, and each sample's step size
 
 
-def output_curvature(problem: Problem) -> Array | float:
-    """A bound of the output cost's curvature by a_L, at identity precision: of each sample where they differ."""
-    bound = CURVATURE[problem.output]
-    return bound * jnp.maximum(counts(problem.top), 1.0) if problem.output == "categorical" else bound
+def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
+    """Gauss-Newton steps down the free energy; they have no size to be given. Where they lead and why: see above.
 
-
-def gauss_newton(
-    problem: Problem, z: Activities, steps: int, halt: Halt | None = None, memory: Memory | None = None
-) -> Settled:
-    """At most `steps` Gauss-Newton steps down the free energy from activities `z`; where and why: see above.
-
-    With the `memory` of an earlier call and its activities it goes on: the steps of both calls are those of one.
+    What it remembers is the shared solve and each sample's step size.
 
     Raises:
-      UsageError: shapes that do not fit; a free bottom, a partly observed top, a halt by saturation, negative steps.
+      UsageError: also a free bottom, or a partly observed top.
     """
-    check(problem, z)
-    check_steps(steps)
+    z, memory = begin(problem, start)
     if problem.bottom is None or problem.observed is not None:
         raise UsageError("gauss_newton needs a clamped bottom and a top that is observed in full; descend instead")
-    if halt is not None and halt.rule != "gradient":
-        raise UsageError(f"gauss_newton halts by the activity gradient, not by {halt.rule}: choose halt=gradient")
-    first, size, steps = first_prediction(problem), problem.top.shape[0], steps if z else 0
-    scale_B = first_gradient(problem, feedforward(problem))
-    start = errors(problem, z, first)
-    if not steps:
-        return _settled(problem, z, start, scale_B, jnp.zeros(size), memory)
-    if memory is None:
+    if not z:
+        return unsettled(problem)
+    first, size = first_prediction(problem), problem.top.shape[0]
+    scale_B = gradient_scale(problem, z)
+    signals, active_B = errors(problem, z, first), scale_B > 0
+    if not budget.steps:
+        return ended(problem, z, jnp.zeros(size), memory or Memory(None, scale_B), signals)
+    if memory is None or memory.optimiser is None:
         slope = _slopes(problem, preactivations(problem, z, first))
         gain = _shared_gain(problem, z, slope, scale_B > NOTHING * scale_B.max())
+        point, rate_B = _roll_out(problem, gain, first, signals.raw[:-1]), jnp.ones(size)
+        state = _move(problem, gain, first, active_B, (point, rate_B), _first_target(problem, gain, point))
+        begun, taken_B = 1, active_B.astype(scale_B.dtype) if budget.halt else jnp.ones(size)
+        progress: Progress | None = unmoved(z, active_B)
     else:
-        gain = memory.gain
-    at = functools.partial(_roll_out, problem, gain, first)
-
-    def move(point: Point, target: Activities, rate_B: Array, active_B: Array) -> tuple[Point, Array]:
-        """Towards the errors `target`; a sample whose energy would rise stays, and will take smaller steps."""
-        e = point.errors.raw[:-1]
-        trial = at(tuple(e_l + _rows(rate_B, e_l) * (t_l - e_l) for e_l, t_l in zip(e, target, strict=True)))
-        falls_B = trial.energy <= point.energy + SLACK * jnp.abs(point.energy)
-        rate_B = jnp.where(falls_B, jnp.minimum(2 * rate_B, 1.0), rate_B / 4)
-        keep_B = falls_B & active_B
-        return jax.tree.map(lambda new, old: jnp.where(_rows(keep_B, new), new, old), trial, point), rate_B
-
-    def residual(point: Point) -> Float[Array, " B"]:
-        return norm(activity_gradient(problem, point.z, point.errors), size)
-
-    active_B = scale_B > 0
-    if memory is None:
-        point = at(start.raw[:-1])
-        point, rate_B = move(point, _first_target(problem, gain, point), jnp.ones(size), active_B)
-        begun, taken_B = 1, active_B.astype(scale_B.dtype)
-    else:
-        point, rate_B = _point(problem, first, z), memory.rate
-        begun, taken_B = 0, jnp.zeros_like(scale_B)
-    if halt is None:
-
-        def unmasked(_: Array, carry: tuple) -> tuple:
-            return move(carry[0], _target(problem, gain, carry[0]), carry[1], scale_B > 0)
-
-        point, rate_B = jax.lax.fori_loop(begun, steps, unmasked, (point, rate_B))
-        taken_B = jnp.full(size, float(steps))
-    else:
-
-        def unfinished(carry: tuple) -> Array:
-            k, *_, active_B = carry
-            return (k < steps) & active_B.any()
-
-        def masked(carry: tuple) -> tuple:
-            k, point, rate_B, taken_B, active_B = carry
-            active_B = active_B & (residual(point) > halt.tolerance * scale_B)
-            point, rate_B = move(point, _target(problem, gain, point), rate_B, active_B)
-            return k + 1, point, rate_B, taken_B + active_B, active_B
-
-        carry = (begun, point, rate_B, taken_B, active_B)
-        _, point, rate_B, taken_B, _ = jax.lax.while_loop(unfinished, masked, carry)
-    return _settled(problem, point.z, point.errors, scale_B, taken_B, Memory(gain, rate_B))
+        gain, rate_B = memory.optimiser
+        state, begun, taken_B, progress = (_point(problem, first, z), rate_B), 0, jnp.zeros(size), memory.progress
+    (point, rate_B), more_B, progress = iterate(
+        lambda state, _: _move(problem, gain, first, active_B, state, _target(problem, gain, state[0])),
+        lambda state: activity_gradient(problem, state[0].z, state[0].errors),
+        lambda state: state[0].z,
+        state,
+        scale_B,
+        budget,
+        progress,
+        begun,
+    )
+    return ended(problem, point.z, taken_B + more_B, Memory((gain, rate_B), scale_B, progress), point.errors)
 
 
-def _settled(
-    problem: Problem, z: Activities, e: Errors, scale_B: Array, taken_B: Array, memory: Memory | None
-) -> Settled:
-    residual_B = norm(activity_gradient(problem, z, e), problem.top.shape[0])
-    return Settled(z, e, relative(residual_B, scale_B), taken_B, memory)
+def _move(
+    problem: Problem, gain: Gain, first: Array | None, active_B: Array, state: State, target: Activities
+) -> State:
+    """Towards the errors `target`; a sample whose energy would rise stays, and will take smaller steps."""
+    point, rate_B = state
+    e = point.errors.raw[:-1]
+    moved = tuple(e_l + per_sample(rate_B, e_l) * (t_l - e_l) for e_l, t_l in zip(e, target, strict=True))
+    trial = _roll_out(problem, gain, first, moved)
+    falls_B = trial.energy <= point.energy + SLACK * jnp.abs(point.energy)
+    rate_B = jnp.where(falls_B, jnp.minimum(2 * rate_B, 1.0), rate_B / 4)
+    return where(falls_B & active_B, trial, point), rate_B
 
 
 def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], counts_B: Array) -> Gain:
@@ -182,11 +145,10 @@ def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], coun
         carried = mean(slope_l) * down[-1]
     down.reverse()
     spread = [_flat(weigh(c, j)) @ _flat(j).T for c, j in zip(covariance, down, strict=True)]
-    out = jnp.eye(outputs) / jnp.max(output_curvature(problem))
-    if problem.output == "gaussian" and problem.gain(-1) is not None:
-        out = _flat(
-            weigh(_inverse(problem.gain(-1), problem.top), jnp.eye(outputs).reshape(-1, *problem.top.shape[1:]))
-        )
+    out = jnp.eye(outputs) / jnp.max(jnp.asarray(largest_curvature(problem.output, problem.top)))
+    if problem.gain(-1) is not None:
+        units = jnp.eye(outputs).reshape(-1, *problem.top.shape[1:])
+        out = _flat(weigh(_inverse(problem.gain(-1), problem.top), units))
     return Gain(covariance, tuple(down), out, _inverted(out + spread[-1]), _inverted(out + sum(spread)))
 
 
@@ -211,7 +173,7 @@ def _roll_out(problem: Problem, gain: Gain, first: Array | None, e: Activities) 
     for i, (layer, e_l) in enumerate(zip(hidden, e, strict=True)):
         a_l = first if i == 0 and first is not None else layer.predict(z[-1] if z else problem.bottom)
         z.append(activity(layer, a_l) + e_l)
-    if problem.output == "gaussian" and top.linear:
+    if problem.of_top.real and top.linear:
         predicted = z[-1] - e[-1]
         missing_BC = _flat(problem.top - top.predict(predicted))
         asked = top.carry_down(predicted, (missing_BC @ gain.top).reshape(problem.top.shape))
@@ -281,9 +243,17 @@ def _inverted(matrix: Float[Array, "N N"]) -> Float[Array, "N N"]:
 
 
 def _flat(x: Float[Array, "B ..."]) -> Float[Array, "B N"]:
-    return x.reshape(x.shape[0], -1)
+    return flat((x,))
 
 
-def _rows(x_B: Shaped[Array, " B"], like: Float[Array, "B ..."]) -> Shaped[Array, "B ..."]:
-    """`x_B` shaped to multiply or select the samples of `like`."""
-    return x_B.reshape(-1, *(1,) * (like.ndim - 1))
+def flops(uses: Sequence[int], inference_steps: Any) -> Any:
+    """As gradient descent, with the output's synapses used more often.
+
+    In each step the highest hidden layer is solved for (twice), and errors are gathered at the output and handed
+    back, once each for every hidden layer; layers are taken to be as wide as the highest. What a batch shares is
+    left out.
+    """
+    return predictive_coding(uses, inference_steps) + 4 * inference_steps * len(uses) * uses[-1]
+
+
+RULE = Rule(settle, flops, local=False, halts=("fixed", "gradient"), bound=None)

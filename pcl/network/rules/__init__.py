@@ -1,0 +1,63 @@
+"""The registry of inference rules: one file a rule, which ends in its `RULE`.
+
+Settling is one signature, `settle(problem, start, budget, numbers) -> Settled` (see `pcl.network.inference`). A file
+that is put into this folder is a rule; a module from elsewhere is added by `RULES.register`.
+
+    gd, momentum, adam      local: memory, if any, is kept at each unit
+    ipc                     local: weights move as well
+    layerwise               local but for lateral connections within a layer
+    conjugate, anderson     NOT: sums over all of a sample's units
+    gauss_newton            NOT: errors carried through the chain meet in one solve
+    epc                     NOT: a global reverse pass
+    fixed_prediction        NOT: a feed-forward pass kept apart
+
+Not rules, but beside them: outputs nudged to their targets (`energy.nudged`), an amortised start (`amortise`) and
+Langevin dynamics (`generative`, which `inference.descend` takes) are local; early stops (`halting`) decide by a norm
+over a sample's units when to learn, never where to go.
+"""
+
+import dataclasses
+import functools
+
+from pcl.errors import UsageError
+from pcl.network.energy import Problem
+from pcl.network.halting import Budget
+from pcl.network.inference import Numbers, Rule, Settled, Start
+from pcl.registry import Registry
+
+
+class Rules(Registry[Rule]):
+    """Rules by name; each refuses halts that it does not say it takes."""
+
+    def __setitem__(self, name: str, rule: Rule) -> None:
+        super().__setitem__(name, dataclasses.replace(rule, settle=functools.partial(_settle, name, rule)))
+
+
+def _settle(name: str, rule: Rule, problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
+    if budget.halt is not None:
+        _check_halt(name, rule, budget.halt.rule)
+    return rule.settle(problem, start, budget, numbers)
+
+
+def _check_halt(name: str, rule: Rule, halt: str) -> None:
+    if halt not in rule.halts:
+        able = " or ".join(f"halt={kind}" for kind in rule.halts)
+        raise UsageError(f"halt={halt}: inference={name} takes {able}")
+
+
+def choose(name: str, halt: str = "fixed", learns: tuple[str, ...] = ("settled",)) -> Rule:
+    """The rule called `name`, for who has it `halt` so and whose weights can learn in one of these ways.
+
+    Raises:
+      UsageError: there is none, or it does not fit.
+    """
+    rule = RULES[name]
+    _check_halt(name, rule, halt)
+    if rule.learns not in learns:
+        able = ", ".join(known for known, other in RULES.items() if other.learns in learns)
+        how = "at every step" if rule.learns == "meanwhile" else "from the feed-forward activities"
+        raise UsageError(f"inference={name} learns {how}, which does not fit here; choose one of {able}")
+    return rule
+
+
+RULES = Rules("rule", Rule, __name__, end="RULE")
