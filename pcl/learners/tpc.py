@@ -25,7 +25,7 @@ from pcl.network.activations import ACTIVATIONS
 from pcl.network.inference import rose
 from pcl.network.layers import Dense, Network
 from pcl.network.stability import Directions
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
 
 @struct.dataclass
@@ -100,11 +100,14 @@ def make(spec: Spec) -> Learner:
             weight_B @ temporal.energy(state.dynamics, _precisions(size, hp), m_BH, z_BH, x_BD, f)
             for z_BH in (m_BH, settled.z)
         )
+        surprise = weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1))
         info = Info(
             prediction=Prediction(mean=mean_BD),
-            surprise=weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1)),
-            energy=end,
-            inference_steps=float(hp.inference_steps) * weight_B.sum(),
+            log={
+                "surprise": Logged(surprise, "taught"),
+                "energy": Logged(end, "taught"),
+                "inference_steps": Logged(float(hp.inference_steps) * weight_B.sum(), "taught"),
+            },
             risen=rose(start, end),
         )
         direction = temporal.hebbian_update(before_BH, _controls(before_BH), settled, weight_B, f)
