@@ -310,6 +310,27 @@ def test_all_held_out_samples_are_probed_at_every_nth_end_and_at_the_last():
     np.testing.assert_array_equal(record.probe_accuracy[1:], every.probe_accuracy[np.asarray([2, 4, 5])])
 
 
+def test_where_a_sample_is_all_there_is_one_program_probes_both():
+    """Traces of `predict`: what arrives, the untrained learner, and each size of probes that there is."""
+    stream, data, learner, hp = small("ncm")
+    traces = []
+
+    def counting(state, x, hp):
+        traces.append(len(x))
+        return learner.predict(state, x, hp)
+
+    def traced(**numbers):
+        run = make_run(learner._replace(predict=counting), stream, Evaluation(probe_every=10, **numbers))
+        traces.clear()
+        jax.eval_shape(run, jax.random.key(0), hp, data)
+        return sorted(traces)
+
+    everything = [50, 360, 360]
+    assert traced() == traced(probe_size=360) == traced(probe_size=10**6) == everything
+    assert traced(probe_size=359) == [50, 359, 359, 360]
+    assert traced(probe_size=359, end_every=0) == [50, 359, 359]
+
+
 def products(jaxpr):
     """Precisions of all matrix products and convolutions of a program, with those of the programs inside it."""
     for equation in jaxpr.eqns:
