@@ -8,6 +8,7 @@ Shape letters, used in names (`x_BD`) and in annotations:
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
@@ -53,22 +54,29 @@ class Prediction(NamedTuple):
     query: Float[Array, " B"] | None = None
 
 
+@struct.dataclass
+class Logged:
+    """A number or array that an update reports, and how those of many updates become one of a bin of the log.
+
+    per: `taught` or `seen`, a mean over the rows that were learned from or that arrived, weighed with their number;
+      `count`, events, which add up; `last`, what holds afterwards, of which the latest counts; `mean`, what every
+      step has, averaged over steps.
+    finite: whether a value that is not finite says that the run diverged.
+    decimals: those that a record keeps; None: all.
+    """
+
+    value: Any  # a number, or an array of any shape
+    per: str = struct.field(pytree_node=False)
+    finite: bool = struct.field(pytree_node=False, default=True)
+    decimals: int | None = struct.field(pytree_node=False, default=None)
+
+
 class Info(NamedTuple):
-    """What an update tells the run. A field that a learner has no notion of stays None."""
+    """What an update tells the run; whoever has nothing to report leaves it out."""
 
     prediction: Prediction | None = None  # made before learning, where the update computes it anyway
-    surprise: Float[Array, ""] | None = None  # mean cost of that prediction once the label is seen
-    input_surprise: Float[Array, ""] | None = None  # and of what was expected of the inputs, before they came
-    energy: Float[Array, ""] | None = None  # mean free energy after inference, when the weights move
-    inference_steps: Float[Array, ""] | None = None  # mean number of inference steps
-    residual: Float[Array, ""] | None = None  # mean share of the activity gradient that inference left
+    log: dict[str, Logged] = {}  # noqa: RUF012  # what else it reports, by the name that records give it
     risen: Float[Array, ""] | None = None  # 1 where inference ended above the energy that it began at, else 0
-    belief: Float[Array, " S"] | None = None  # probability of each context that the learner may tell apart, afterwards
-    contexts: Float[Array, ""] | None = None  # contexts found so far
-    refused: Float[Array, ""] | None = None  # times that this batch asked for a context for which there was no room
-    merged: Float[Array, ""] | None = None  # contexts that became part of another meanwhile
-    split: Float[Array, ""] | None = None  # contexts that became two
-    skipped: Float[Array, ""] | None = None  # rows of this batch that were not finite
 
 
 class Learner(NamedTuple):

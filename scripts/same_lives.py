@@ -29,7 +29,7 @@ flags.DEFINE_multi_string("cells", [], "Arguments of `experiments.run` that name
 ROOT = Path(__file__).parents[1]
 MOST = 1e-3  # share of samples whose hits may differ by rounding
 # Names and identity may change with the code, and what it says of itself.
-ABOUT = {*CIRCUMSTANCES, "run_id", "config"}
+ABOUT = {*CIRCUMSTANCES, "run_id", "config", "logged"}
 Cell = tuple[str, str, str, str, int]
 
 

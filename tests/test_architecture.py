@@ -136,6 +136,53 @@ def test_no_file_is_longer_than_a_reader_can_hold():
             assert len(path.read_text().splitlines()) <= 350, path
 
 
+CORRIDOR = ["run", "step", "asking", "probing", "schema", "store", "parts", "versions"]
+CORRIDOR = [ROOT / f"pcl/runner/{name}.py" for name in CORRIDOR]
+CORRIDOR += [ROOT / f"pcl/evaluation/{name}.py" for name in ("record", "summary")]
+
+
+@pytest.mark.parametrize("path", CORRIDOR, ids=lambda p: p.name)
+def test_what_learners_log_is_named_by_none_of_those_that_carry_it(path):
+    logged = set()
+    for learner in files("pcl/learners"):
+        for node in ast.walk(ast.parse(learner.read_text())):
+            if isinstance(node, ast.Dict):
+                of = zip(node.keys, node.values, strict=True)
+                logged |= {key.value for key, value in of if key and ast.unparse(value).startswith("Logged(")}
+    assert {"belief", "energy", "inference_steps", "input_surprise", "refused", "residual", "skipped"} <= logged
+    tree = ast.parse(path.read_text())
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} - {"split"}  # of texts, keys
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert not (attributes | texts) & logged
+
+
+def bound(function):
+    """Names that a function binds itself, without those of functions and comprehensions inside it."""
+    inner = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    nodes = list(function.body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        nodes += [] if isinstance(node, inner) else ast.iter_child_nodes(node)
+    return names
+
+
+SHORT = [*files("pcl/types.py"), *files("pcl/evaluation"), *files("pcl/figures"), *CORRIDOR]
+SHORT += [ROOT / f"pcl/runner/{name}.py" for name in ("charging", "execute", "older", "program")]
+
+
+@pytest.mark.parametrize("path", SHORT, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_no_function_is_longer_or_has_more_names_than_a_reader_can_hold(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, node.name
+            assert len(bound(node)) <= 25, (node.name, sorted(bound(node)))
+
+
 def is_of_jax(node):
     """Whether a piece of syntax names a linear algebra of JAX's, from where nothing but norms may be taken."""
     named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.attr != "norm"

@@ -12,6 +12,7 @@ import pytest
 from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.fields import check_all, fields
+from pcl.runner.experiment import Evaluation
 from pcl.runner.run import make_run
 from pcl.types import Batch, Spec
 
@@ -96,4 +97,4 @@ def test_numbers_of_a_run(name):
     stream, _ = streams.make("drift")
     learner, _ = learners.make("ncm", stream.spec)
     with pytest.raises(UsageError, match=f"^{name}=-1"):
-        make_run(learner, stream, **{name: -1})
+        make_run(learner, stream, Evaluation(**{name: -1}))

@@ -1,6 +1,8 @@
 """Whether a learner's surprise and confidence mean what they say. Imports no JAX."""
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +27,14 @@ def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: Arr
     if known.sum() < 3 or np.ptp(mean) == 0 or np.ptp(error) == 0:
         return np.nan
     return float(spearmanr(mean, error).statistic)
+
+
+def told_by_surprise(record: Mapping[str, Any]) -> dict[str, float]:
+    """`surprise_error_correlation` of a run; nothing for a learner that logs no surprise."""
+    if record.get("surprise") is None:
+        return {}
+    logs = (record[name] for name in ("surprise", "taught", "hits", "seen"))
+    return {"surprise_error_correlation": surprise_error_correlation(*logs)}
 
 
 def tenths_by_surprise(surprise: ArrayLike, cost: ArrayLike, taught: ArrayLike) -> tuple[Vector, Vector]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pcl.evaluation.catalogue import METRICS, Metric
 from pcl.evaluation.checks import Vector, known_mean
 from pcl.evaluation.metrics import Matrix, Steps
 from pcl.evaluation.offline import shuffled_twins
@@ -15,6 +16,7 @@ from pcl.evaluation.summary import Record, task_curves
 
 AT = (100, 200, 400, 600, 1000, 1623)  # classes met, at which accuracy is asked for
 FIRST = 100  # classes, and as many of the last
+METRICS.update({f"acc_{n}": Metric("%", f"accuracy among the first {n} classes when these were met") for n in AT})
 
 
 def class_accuracy(record: Record) -> tuple[Steps, Matrix]:

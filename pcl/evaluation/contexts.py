@@ -32,7 +32,7 @@ def true_posterior(record: Record) -> Vector | None:
     The learner's contexts have numbers of its own: they are matched with the true ones, one to one, so that belief
     and truth agree most. A context that found none to match is never believed in.
     """
-    if record["belief"] is None:
+    if record.get("belief") is None:
         return None
     belief_NS, truth_N = np.asarray(record["belief"]), true_contexts(record)
     agreement_TS = np.stack([belief_NS[truth_N == task].sum(0) for task in range(int(truth_N.max()) + 1)])
@@ -44,19 +44,19 @@ def true_posterior(record: Record) -> Vector | None:
 
 def contexts_found(record: Record) -> float:
     """Contexts at the end of the stream; NaN for a learner without any."""
-    return np.nan if record["contexts"] is None else float(record["contexts"][-1])
+    return float(record["contexts"][-1]) if record.get("contexts") else np.nan
 
 
 def rightly_found(record: Record) -> float:
     """100 where there are as many as the stream has (one, unless it is a stream of contexts), else 0."""
     of_contexts = declared("pcl.streams", "contexts").get(json.loads(record["config"])["stream"]["kind"], False)
     there = len(set(record["visit_task"])) if of_contexts else 1
-    return np.nan if record["contexts"] is None else 100.0 * (record["contexts"][-1] == there)
+    return 100.0 * (record["contexts"][-1] == there) if record.get("contexts") else np.nan
 
 
 def refusals(record: Record) -> float:
     """Times that a context was asked for and there was no room."""
-    return np.nan if record["refused"] is None else float(np.sum(record["refused"]))
+    return float(np.sum(record["refused"])) if record.get("refused") else np.nan
 
 
 def beside_oracle(records: Sequence[Record], oracle: str) -> Callable[[Record], dict[str, float]]:
@@ -117,7 +117,7 @@ def settling(record: Record) -> dict[str, float]:
     `spearman_k_surprise` over all bins, of steps and surprise a sample. Bins without a sample that was learned from
     are left out.
     """
-    if record["inference_steps"] is None:
+    if record.get("inference_steps") is None:
         return {}
     steps, taught, hits, seen = (np.asarray(record[name]) for name in ("inference_steps", "taught", "hits", "seen"))
     some, numbers = taught > 0, {}
@@ -128,7 +128,7 @@ def settling(record: Record) -> dict[str, float]:
         numbers["mean_k_quiet"] = float(ratio(steps[quiet].sum(), taught[quiet].sum()))
     right = (hits == seen) & some
     numbers["mean_k_predicted"] = float(ratio(steps[right].sum(), taught[right].sum()))
-    if record["surprise"] is not None:
+    if record.get("surprise") is not None:
         known = some & np.isfinite(surprise := np.asarray(record["surprise"]))
         if known.any() and np.ptp(k := steps[known] / taught[known]) > 0:
             numbers["spearman_k_surprise"] = float(spearmanr(k, surprise[known] / taught[known]).statistic)

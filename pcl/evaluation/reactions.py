@@ -32,7 +32,7 @@ def shifts(record: Record) -> Shifts | None:
 
 def alarms(record: Record) -> NDArray[np.integer] | None:
     """Bins at which surprise was found to have risen; None for a learner without surprise."""
-    if record["surprise"] is None:
+    if record.get("surprise") is None:
         return None
     return surprise_alarms(ratio(record["surprise"], record["taught"]))
 

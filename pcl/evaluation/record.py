@@ -1,5 +1,7 @@
 """The raw record of one run: few dense arrays from which every metric is computed afterwards."""
 
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -7,15 +9,13 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.types import Batch, Layout, Prediction
+from pcl.types import Batch, Layout, Logged, Prediction
 
 
 class Record(NamedTuple):
-    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps, R revisiting steps,
-    S contexts that the learner may tell apart.
+    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps, R revisiting steps.
 
-    Log entries are sums over the samples of a bin, so that bins add up; divide by `seen` or `taught`.
-    A quantity that the learner does not report, or the evaluation does not ask for, is None.
+    Sums over the samples of a bin add up over bins; divide by `seen` or `taught`.
     """
 
     probe_accuracy: Float[Array, "P G"]  # mean score of each group of held-out samples; NaN where a probe drew none
@@ -29,17 +29,7 @@ class Record(NamedTuple):
     confidence: Float[Array, " 10"]  # sum over answers of the probability that the learner gave them
     confident_hits: Float[Array, " 10"]  # of these, right ones
     confident: Float[Array, " 10"]  # their number; the ten bins are tenths of probability
-    surprise: Float[Array, " N"] | None
-    input_surprise: Float[Array, " N"] | None  # over the samples that arrived
-    energy: Float[Array, " N"] | None
-    inference_steps: Float[Array, " N"] | None
-    residual: Float[Array, " N"] | None  # what inference left of the activity gradient, relative to its first
-    belief: Float[Array, "N S"] | None  # mean probability of each context over the steps of a bin, to three decimals
-    contexts: Float[Array, " N"] | None  # found by the end of a bin
-    refused: Float[Array, " N"] | None  # times that a context was asked for and there was no room for it
-    merged: Float[Array, " N"] | None  # contexts that became part of another
-    split: Float[Array, " N"] | None  # contexts that became two
-    skipped: Float[Array, " N"] | None  # samples that were not finite
+    logged: dict[str, Logged]  # what the learner reported: [N, ...], sums where it is a mean over samples
     revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
     diverged_at: Int[Array, ""]  # first step that raised the energy or is not finite; `steps`: the last state; -1: none
     inference_diverged: Bool[Array, ""]  # it was inference: from a finite energy to a higher one, or none
@@ -63,25 +53,47 @@ def log_every(steps: int, bins: int) -> int:
     return -(-steps // bins)
 
 
-def binned(per_step: Float[Array, " steps"], every: int) -> Float[Array, " N"]:
+def binned(per_step: Float[Array, "steps ..."], every: int) -> Float[Array, "N ..."]:
     """Sums over bins of `every` steps; the last bin may be shorter.
 
     XLA adds in a tree, so that a bin of 4 x 10^5 steps is right to 10^-5; whole numbers are exact up to 2^24 a bin.
     """
+    if per_step.ndim > 1:
+        return jax.vmap(binned, (-1, None), -1)(per_step, every)
     padding = -per_step.shape[0] % every
     return jnp.pad(per_step, (0, padding)).reshape(-1, every).sum(1)
 
 
-def bin_mean(per_step: Float[Array, "steps S"], every: int) -> Float[Array, "N S"]:
-    """Means over bins of `every` steps, to three decimals, which is all that a record keeps."""
+def bin_mean(per_step: Float[Array, "steps ..."], every: int) -> Float[Array, "N ..."]:
+    """Means over bins of `every` steps."""
     count_N = binned(jnp.ones(len(per_step)), every)
-    return jnp.round(jax.vmap(binned, (1, None), 1)(per_step, every) / count_N[:, None], 3)
+    return binned(per_step, every) / count_N.reshape(-1, *(1,) * (per_step.ndim - 1))
 
 
-def bin_last(per_step: Float[Array, " steps"], every: int) -> Float[Array, " N"]:
+def bin_last(per_step: Float[Array, "steps ..."], every: int) -> Float[Array, "N ..."]:
     """The last value of each bin of `every` steps."""
     ends = jnp.minimum(jnp.arange(every, per_step.shape[0] + every, every), per_step.shape[0]) - 1
     return per_step[ends]
+
+
+# How the steps of a bin become one number, by `Logged.per`.
+BINNED: dict[str, Callable[[Array, int], Array]] = {
+    "taught": binned,
+    "seen": binned,
+    "count": binned,
+    "last": bin_last,
+    "mean": bin_mean,
+}
+
+
+def by_bin(log: Mapping[str, Logged], every: int) -> dict[str, Logged]:
+    """What was logged of each step, by bins of `every` steps."""
+
+    def bins(logged: Logged) -> Array:
+        value = BINNED[logged.per](logged.value, every)
+        return value if logged.decimals is None else jnp.round(value, logged.decimals)
+
+    return {name: dataclasses.replace(logged, value=bins(logged)) for name, logged in log.items()}
 
 
 def scored(batch: Batch) -> Bool[Array, " B"]:

@@ -10,7 +10,8 @@ from tabulate import tabulate
 
 from pcl.evaluation import metrics
 from pcl.evaluation.acquisition import samples_to_learn
-from pcl.evaluation.calibration import expected_calibration_error, surprise_error_correlation
+from pcl.evaluation.calibration import expected_calibration_error, told_by_surprise
+from pcl.evaluation.catalogue import METRICS, described, number
 from pcl.evaluation.checks import known_mean, ratio
 from pcl.evaluation.prequential import prequential_accuracy, samples_at
 from pcl.evaluation.retention import absorption, ages, half_life, retention_curve
@@ -54,18 +55,6 @@ TASK_METRICS: dict[str, Callable[..., float]] = {
     "stability_gap": metrics.stability_gap,
 }
 ANYTIME = ("acc", "aaa")  # those that do not need a probe at every end of a task
-PER_CENT = (
-    *TASK_METRICS, "prequential_acc", "revisit_acc", "revisit_first_acc", "labelled", "calibration_error",
-    "oracle_acc", "revisit_share_of_oracle", "right_number",
-)  # fmt: skip
-COSTS = (
-    "state_bytes",
-    "flops_per_sample",
-    "cost_ratio",
-    "ms_per_step",
-    "ms_per_sample",
-    "inference_steps",
-)  # shown without interval: they hardly vary over seeds
 
 
 def task_curves(record: Record) -> np.ndarray:
@@ -82,9 +71,8 @@ def measure(record: Record) -> dict[str, float]:
     probed, metrics that need all of them are left out. A stream without held-out samples has nothing but what
     was measured while it was lived. `revisit_acc` is over the episodes lived after the stream,
     `revisit_first_acc` over the first batch of each, before anything was relearned. `labelled` is the share of
-    samples that were learned from. `residual` is what inference left of the activity gradient, relative to its first,
-    on average over samples. `input_surprise` is -log p of the inputs, in nats an entry of the code in which they are
-    expected, before each is learned from. Real targets are scored by explained variance, in the place of accuracy.
+    samples that were learned from. Real targets are scored by explained variance, in the place of accuracy. What the
+    learner logged follows under its own names (`logged`).
     """
     values = _probed(record) if len(record["probe_steps"]) else {}
     values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
@@ -95,16 +83,34 @@ def measure(record: Record) -> dict[str, float]:
     values["calibration_error"] = 100 * expected_calibration_error(
         record["confidence"], record["confident_hits"], record["confident"]
     )
-    if record["surprise"] is not None:
-        values["surprise_error_correlation"] = surprise_error_correlation(
-            record["surprise"], record["taught"], record["hits"], record["seen"]
-        )
-    for name, per in (("input_surprise", "seen"), ("inference_steps", "taught"), ("residual", "taught")):
-        if record[name] is not None:
-            values[name] = float(ratio(np.sum(record[name]), np.sum(record[per])))
+    values |= told_by_surprise(record) | logged(record)
     batch, ms = json.loads(record["config"])["stream"]["batch"], record["timing"]["ms_per_step"]
     costs = {name: record[name] for name in ("state_bytes", "flops_per_sample", "cost_ratio")}
     return values | costs | {"ms_per_step": ms, "ms_per_sample": ms / batch}
+
+
+def logged(record: Record) -> dict[str, float]:
+    """One number a run of everything that its learner logged, in the order of `METRICS`, but for mere curves.
+
+    Means over the samples that taught or arrived, sums of events, what was there at the end, means over steps; of an
+    array each entry, `<name>_1` the first.
+    """
+    values, order = {}, {name: place for place, name in enumerate(METRICS)}
+    for name in sorted(record["logged"], key=lambda name: (order.get(name, len(order)), name)):
+        if not described(name).curve:
+            total = _total(record, np.asarray(record[name], float), record["logged"][name])
+            for place, value in np.ndenumerate(total):
+                values["_".join((name, *(str(1 + at) for at in place)))] = float(value)
+    return values
+
+
+def _total(record: Record, curve: np.ndarray, per: str) -> Any:
+    if per == "last":
+        return curve[-1]
+    if per == "mean":
+        ends = np.minimum(np.arange(1, len(curve) + 1) * record["log_every"], record["steps"])
+        return np.average(curve, axis=0, weights=np.diff(ends, prepend=0))
+    return curve.sum(0) if per == "count" else ratio(curve.sum(0), np.sum(record[per]))
 
 
 def revisit_accuracy(record: Record, first: int = 0) -> float:
@@ -251,12 +257,8 @@ def _bracketed(marks: Sequence[str]) -> str:
 
 
 def _text(row: Row, line: Row) -> str:
-    def number(value: float) -> str:
-        if row.metric in PER_CENT:
-            return f"{value:.1f}"
-        return f"{value:,.0f}" if abs(value) >= 100 and np.isfinite(value) else f"{value:.3g}"
-
-    interval = f" [{number(row.low)}, {number(row.high)}]" if np.isfinite(row.low) else ""
+    mean, low, high = (number(row.metric, value) for value in (row.mean, row.low, row.high))
+    interval = f" [{low}, {high}]" if np.isfinite(row.low) and described(row.metric).varies else ""
     marks = [f"{row.seeds} seeds"] if row.seeds != line.runs else []
     marks += [f"{row.diverged} diverged"] if row.diverged != line.diverged else []
-    return number(row.mean) + (interval if row.metric not in COSTS else "") + _bracketed(marks)
+    return mean + interval + _bracketed(marks)

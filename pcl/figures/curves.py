@@ -82,7 +82,7 @@ def lived(runs: Runs, of: str, per: str, name: str, scale: float = 1.0, samples:
 
     None where nothing of it was ever logged.
     """
-    if any(run[of] is None for run in runs):
+    if any(run.get(of) is None for run in runs):
         return []
     values = [scale * windowed_accuracy(run[of], run[per], samples or window(run)) for run in runs]
     return [over_seeds(name, bin_ends(runs[0]), values)] if np.isfinite(values).any() else []

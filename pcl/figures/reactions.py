@@ -12,7 +12,7 @@ from pcl.figures.curves import Curve, Runs, ragged
 def aligned(runs: Runs, of: str, per: str, name: str, scale: float = 1.0) -> list[Curve]:
     """The logged sum `of` per sample of `per` around a shift, over all shifts of a run, by steps since the shift."""
     found = [shifts(run) for run in runs]
-    if any(run[of] is None for run in runs) or None in found:
+    if any(run.get(of) is None for run in runs) or None in found:
         return []
     bins = [shift for shift in found if shift]
     before, after = min(shift.quarter for shift in bins), min(_shortest(run) for run in runs)

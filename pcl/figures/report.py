@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pcl.evaluation.catalogue import described, number
 from pcl.evaluation.checks import known_mean
 from pcl.evaluation.reactions import reaction
 from pcl.evaluation.statistics import METHOD, mean_interval
@@ -22,48 +23,6 @@ from pcl.figures.style import write_csv
 
 COLUMNS = 3  # panels beside each other on the printed page
 SIZE = (3.5, 2.6)  # of a panel, in inches
-MEANING = {
-    "acc": "accuracy of probes at the end, mean over tasks (%)",
-    "aaa": "accuracy of probes at any time, mean over tasks met (%)",
-    "forgetting": "best earlier accuracy less the final one (%)",
-    "bwt": "final accuracy less that at the task's own end (%)",
-    "fwt": "accuracy before a task less that of the untrained learner (%)",
-    "learning_acc": "accuracy at the task's own end (%)",
-    "min_acc": "worst accuracy of a task after its end (%)",
-    "wc_acc": "worst case: the last task, and the worst of the others (%)",
-    "stability_gap": "fall of old tasks while a new one is learned, at worst (%)",
-    "half_life": "visits to other tasks until half of the accuracy above chance is left",
-    "samples_to_learn": "samples to 90 % of a task's own plateau, at its first visit",
-    "prequential_acc": "accuracy while living, before each sample is learned from (%)",
-    "lived_less_retained": "accuracy while living less that kept at the end (%)",
-    "revisit_acc": "accuracy when a known context comes back (%)",
-    "revisit_first_acc": "the same in the first batch, before anything is relearned (%)",
-    "surprise_error_correlation": "rank correlation of surprise with errors",
-    "input_surprise": "-log p of inputs before they came (nats an entry of their code)",
-    "savings": "samples saved when a task comes back (%)",
-    "dip": "fall of accuracy at a shift (%)",
-    "recovery_samples": "samples until 90 % of the accuracy before a shift is back",
-    "recovered": "shifts after which it came back (%)",
-    "alarms": "alarms that surprise raised, a run",
-    "false_alarms": "alarms that no shift accounts for, a run",
-    "noticed": "shifts that raised an alarm in the first quarter of the shortest visit (%)",
-    "alarm_delay": "steps from a shift that was noticed to its alarm",
-    "state_bytes": "bytes of everything that the learner carries",
-    "ms_per_step": "milliseconds a step, probes included",
-    "inference_steps": "inference steps a labelled sample",
-    "residual": "activity gradient that inference left, relative to its first",
-    "ms_per_sample": "milliseconds a sample, probes included",
-    "flops_per_sample": "floating-point operations a sample learned from",
-    "cost_ratio": "these over those of backpropagation on the same architecture",
-    "labelled": "samples that were learned from (%)",
-    "calibration_error": "mean distance of confidence from accuracy (%)",
-    "bits_gained": "bits of random labels taken in",
-    "bits_lost": "bits of these lost again",
-    "bits_held": "bits held at the end",
-    "bits_gained_per_lost": "bits gained per bit lost",
-    "bits_gained_per_byte": "bits gained per byte of state",
-    "bits_held_per_byte": "bits held per byte of state",
-}
 COSTS = (
     "state_bytes",
     "flops_per_sample",
@@ -151,13 +110,7 @@ def _headline(runs: Runs) -> tuple[str, str]:
 
 def _text(name: str, values: tuple[float, float, float]) -> str:
     """`mean [low, high]`, the interval where there is one that is not a point."""
-
-    def number(value: float) -> str:
-        if MEANING.get(name, "").endswith("(%)"):
-            return f"{value:.1f}"
-        return f"{value:,.0f}" if abs(value) >= 100 and np.isfinite(value) else f"{value:.3g}"
-
-    mean, low, high = map(number, values)
+    mean, low, high = (number(name, value) for value in values)
     return f"{mean} [{low}, {high}]" if np.isfinite(values[1]) and low != high else mean
 
 
@@ -234,8 +187,8 @@ def _opened(runs: Runs, found: Sequence[Drawing], numbers: Numbers, command: str
 
 
 def _table(numbers: Numbers, names: Sequence[str]) -> str:
-    rows = [(MEANING.get(name, ""), name, _text(name, numbers[name])) for name in names]
-    return page.table(("what", "name", f"mean [{METHOD}]"), rows, numbers=(2,))
+    rows = [(described(name).meaning, described(name).unit, name, _text(name, numbers[name])) for name in names]
+    return page.table(("what", "unit", "name", f"mean [{METHOD}]"), rows, numbers=(3,))
 
 
 def _provenance(runs: Runs) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from pcl.learners.inputs import answer, mean_weights, targets
 from pcl.network.energy import output_cost
 from pcl.network.flops import backprop
 from pcl.network.layers import Network, forward
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
 
 @struct.dataclass
@@ -44,7 +44,7 @@ def make(spec: Spec) -> Learner:
 
         (cost, logits), gradient = jax.value_and_grad(loss, has_aux=True)(state.network)
         downhill = jax.tree.map(jnp.negative, gradient)
-        info = Info(prediction=answer(spec, logits), surprise=cost)
+        info = Info(answer(spec, logits), {"surprise": Logged(cost, "taught")})
         return mlp.ascend(state, downhill, hp, weight.any()), info
 
     def predict(state: mlp.MLPState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:

@@ -35,7 +35,7 @@ from pcl.network.stability import Directions
 from pcl.synapses import synapse
 from pcl.synapses.covariance import covariance, synapse_flops
 from pcl.synapses.synapse import Noise, Synapses
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
 
 @struct.dataclass
@@ -128,13 +128,17 @@ def make(spec: Spec) -> Learner:
         missed_BC = jnp.where(teaches_B[:, None], y_BC - mean_BC, 0.0) / jnp.sqrt(1 + leverage_B)[:, None]
         whitened_BC = missed_BC if z else innovations[-1].whitened
         noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
-        info = Info(
-            prediction=answer(mean_BC, variance_BC, leverage_B),
-            surprise=0.5 * weight @ jnp.sum((y_BC - mean_BC) ** 2 / variance_BC + jnp.log(variance_BC), axis=1),
-            inference_steps=steps.mean_steps(settled, teaches_B),
-            residual=weight @ jnp.where(teaches_B, settled.residual, 0.0) if z else None,
-            risen=rose(weight @ energy(problem, start), weight @ energy(problem, z)) if z else None,
-        )
+        surprise = 0.5 * weight @ jnp.sum((y_BC - mean_BC) ** 2 / variance_BC + jnp.log(variance_BC), axis=1)
+        log = {
+            "surprise": Logged(surprise, "taught"),
+            "inference_steps": Logged(steps.mean_steps(settled, teaches_B), "taught"),
+        }
+        info = Info(answer(mean_BC, variance_BC, leverage_B), log)
+        if z:
+            left = weight @ jnp.where(teaches_B, settled.residual, 0.0)
+            risen = rose(weight @ energy(problem, start), weight @ energy(problem, z))
+            # Relative to a gradient that may be zero.
+            info = Info(info.prediction, log | {"residual": Logged(left, "taught", finite=False)}, risen)
         return State(state.code, (*learned[:-1], last), noise, drift, directions), info
 
     return features.developing(Learner(init, predict, update))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, Num
 
-from pcl.types import Batch, HParams, Info, Learner, Prediction, Spec
+from pcl.types import Batch, HParams, Info, Learner, Logged, Prediction, Spec
 
 
 def vectors(x: Float[Array, "B ..."]) -> Float[Array, "B D"]:
@@ -34,7 +34,7 @@ def finite_rows(batch: Batch) -> Bool[Array, " B"]:
 
 
 def skipping(rule: Learner) -> Learner:
-    """`rule`, to which rows that are not finite never arrive: they are padding to it, and counted (`Info.skipped`).
+    """`rule`, to which rows that are not finite never arrive: they are padding to it, and counted (`skipped`).
 
     An input that is not finite says nothing, and is answered so: all labels alike, or the mean of real targets.
     """
@@ -48,8 +48,8 @@ def skipping(rule: Learner) -> Learner:
         x, y = _only(finite_B, batch.x), _only(finite_B, batch.y)
         state, info = rule.update(state, batch._replace(x=x, y=y, valid=batch.valid & finite_B), hp)
         prediction = None if info.prediction is None else _silent(info.prediction, finite_B)
-        skipped = (batch.valid & ~finite_B).sum().astype(jnp.float32)
-        return state, info._replace(prediction=prediction, skipped=skipped)
+        log = info.log | {"skipped": Logged((batch.valid & ~finite_B).sum(), "count")}
+        return state, info._replace(prediction=prediction, log=log)
 
     return Learner(rule.init, predict, update)
 

@@ -24,7 +24,7 @@ from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.synapses.covariance import isotropic, synapse_flops
 from pcl.synapses.synapse import Synapses, learn
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
 
 @struct.dataclass
@@ -67,8 +67,8 @@ def make(spec: Spec) -> Learner:
         w = learned.w
         if hp.step == "plain":
             w = state.w + hp.lr * phi_BD.T @ (weight[:, None] * innovation.error)
-        info = Info(answer(spec, innovation.output), 0.5 * weight @ jnp.sum(innovation.error**2, axis=1))
-        return State(state.code, w), info
+        surprise = 0.5 * weight @ jnp.sum(innovation.error**2, axis=1)
+        return State(state.code, w), Info(answer(spec, innovation.output), {"surprise": Logged(surprise, "taught")})
 
     return features.developing(Learner(init, predict, update))
 

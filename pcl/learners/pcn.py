@@ -32,7 +32,7 @@ from pcl.network.plasticity import hebbian_update
 from pcl.network.rules import RULES, choose
 from pcl.network.samples import Activities
 from pcl.network.stability import Directions
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
@@ -121,10 +121,13 @@ def make(spec: Spec) -> Learner:
         after, rows = weight @ energy(ended, settled.z), jnp.maximum(teaches.sum(), 1)
         info = Info(
             prediction=answer(spec, logits),
-            surprise=weight @ output_cost(hp.output, y, logits, gains[-1]),
-            energy=after,
-            inference_steps=steps.mean_steps(settled, teaches),
-            residual=jnp.where(teaches, settled.residual, 0.0).sum() / rows,
+            log={
+                "surprise": Logged(weight @ output_cost(hp.output, y, logits, gains[-1]), "taught"),
+                "energy": Logged(after, "taught"),
+                "inference_steps": Logged(steps.mean_steps(settled, teaches), "taught"),
+                # Relative to a gradient that may be zero.
+                "residual": Logged(jnp.where(teaches, settled.residual, 0.0).sum() / rows, "taught", finite=False),
+            },
             risen=rose(before, after),
         )
         return PCNState(*learned, variance, directions), info

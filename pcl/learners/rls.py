@@ -22,7 +22,7 @@ from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.synapses.covariance import covariance, synapse_flops
 from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gathered
 from pcl.synapses.synapse import Synapses, information_gain, learn, leverage
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
 PRECISIONS = ("full", "block", "diagonal", "low_rank", "sums")
 
@@ -81,14 +81,17 @@ def make(spec: Spec) -> Learner:
             output_BC = phi_BD @ state.synapses.w
             surprise = 0.5 * mean_weights(batch) @ jnp.sum((y_BC - output_BC) ** 2, axis=1)
             gathered = gather(state.synapses, phi_BD, y_BC, teaches_B, hp.ridge)
-            return State(state.code, gathered), Info(answer(spec, output_BC), surprise)
+            return State(state.code, gathered), _info(answer(spec, output_BC), surprise)
         form = covariance(hp.precision, phi_BD.shape[1], hp.block)
         synapses, innovation = learn(form, state.synapses, phi_BD, y_BC, teaches_B)
         surprise = 0.5 * mean_weights(batch) @ jnp.sum(innovation.error**2, axis=1)
-        return State(state.code, synapses), Info(_answer(innovation.output, innovation.leverage), surprise)
+        return State(state.code, synapses), _info(_answer(innovation.output, innovation.leverage), surprise)
 
     def _answer(output_BC: Float[Array, "B C"], leverage_B: Float[Array, " B"]) -> Prediction:
         return answer(spec, output_BC)._replace(query=information_gain(leverage_B))
+
+    def _info(prediction: Prediction, surprise: Float[Array, ""]) -> Info:
+        return Info(prediction, {"surprise": Logged(surprise, "taught")})
 
     return features.developing(Learner(init, predict, update))
 

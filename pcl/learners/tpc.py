@@ -27,7 +27,7 @@ from pcl.network.inference import Settled, rose
 from pcl.network.layers import Dense, Network
 from pcl.network.rules import RULES, choose
 from pcl.network.stability import Directions
-from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
 
 @struct.dataclass
@@ -96,11 +96,14 @@ def make(spec: Spec) -> Learner:
         rate, directions = steps.limit(_network(state.dynamics, hp), state.directions, weight_B.any(), hp)
         now, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, rate, hp)
         start, end = (weight_B @ temporal.energy(now, z) for z in (feedforward(now), settled.z))
+        surprise = weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1))
         info = Info(
             prediction=Prediction(mean=mean_BD),
-            surprise=weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1)),
-            energy=end,
-            inference_steps=steps.mean_steps(settled, teaches_B),
+            log={
+                "surprise": Logged(surprise, "taught"),
+                "energy": Logged(end, "taught"),
+                "inference_steps": Logged(steps.mean_steps(settled, teaches_B), "taught"),
+            },
             risen=rose(start, end),
         )
         direction = temporal.hebbian_update(now, settled.z, settled.errors, weight_B)

@@ -15,9 +15,10 @@ from pcl.evaluation.record import log_every
 from pcl.fields import as_dict, canonical
 from pcl.interrupts import Interrupts
 from pcl.runner import devices
+from pcl.runner.charging import STEPS
+from pcl.runner.probing import probe_steps
 from pcl.runner.program import Program, compile_group, require_room, too_large
 from pcl.runner.progress import Progress
-from pcl.runner.run import probe_steps
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, static_groups
 from pcl.types import Stream
@@ -136,9 +137,10 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
     }
     rows = []
     for i, run in enumerate(runs):
-        curves: dict[str, Any] = {k: v if v is None else v[i].tolist() for k, v in record._asdict().items()}
-        diverged = curves.pop("diverged_at"), curves.pop("inference_diverged")
-        taught, steps = curves["taught"], curves["inference_steps"]
+        own: dict[str, Any] = jax.tree.map(lambda leaf, i=i: leaf[i].tolist(), record)._asdict()
+        logged, diverged = own.pop("logged"), (own.pop("diverged_at"), own.pop("inference_diverged"))
+        curves = own | {name: curve.value for name, curve in logged.items()}
+        taught, steps = curves["taught"], curves.get(STEPS)
         mean_steps = sum(steps) / max(sum(taught), 1) if steps else 0.0
         cost = stream.spec, run.hp, mean_steps, run.stream.batch
         rows.append(
@@ -160,6 +162,7 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
                 "log_every": log_every(stream.steps, run.evaluation.log_bins),
                 "task_ends": stream.task_ends,
                 "probe_steps": probe_steps(stream, run.evaluation.probe_every, run.evaluation.end_every),
+                "logged": {name: curve.per for name, curve in logged.items()},
                 "timing": timing,
                 "provenance": provenance,
             }

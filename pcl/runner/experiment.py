@@ -28,11 +28,6 @@ class Evaluation:
         choices=("nothing", "flops"),
     )
 
-    @property
-    def arguments(self) -> tuple[int, int | None, int, int, int]:
-        """What `make_run` takes behind learner and stream."""
-        return self.probe_every, self.probe_size or None, self.log_bins, self.revisit_steps, self.end_every
-
 
 @dataclasses.dataclass(frozen=True)
 class StreamSpec:

@@ -96,7 +96,7 @@ def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
     _require_short(config, stream, data)
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
     cost_ratio = charged if config.evaluation.charge == "flops" else None
-    return stream, data, learner, make_run(learner, stream, *config.evaluation.arguments, cost_ratio)
+    return stream, data, learner, make_run(learner, stream, config.evaluation, cost_ratio)
 
 
 def require_room(config: RunConfig) -> None:

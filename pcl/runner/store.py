@@ -12,75 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pcl.errors import NoResults, UsageError
-from pcl.runner import parts
+from pcl.runner import older, parts, schema
 from pcl.runner.parts import BadPart
+from pcl.runner.schema import COLUMNS
 from pcl.runner.versions import Row, Stored, content, sort_out
 
-CURVE = pa.list_(pa.float32())
-STEPS = pa.list_(pa.int32())
-COLUMNS = pa.schema(
-    {
-        "run_id": pa.string(),
-        "experiment": pa.string(),
-        "stream": pa.string(),
-        "learner": pa.string(),
-        "variant": pa.string(),  # JSON of the settings that are swept or differ from the experiment's
-        "seed": pa.int32(),
-        "config": pa.string(),  # canonical JSON of everything that decides the run
-        "status": pa.string(),  # ok, or what went wrong
-        "state_bytes": pa.int64(),
-        "flops_per_sample": pa.float64(),  # of a sample that is learned from, at the run's mean of inference steps
-        "cost_ratio": pa.float64(),  # these FLOPs over those of backprop on the same architecture
-        "chance": pa.float64(),  # score of guessing
-        "steps": pa.int32(),
-        "log_every": pa.int32(),
-        "task_ends": STEPS,
-        "probe_steps": STEPS,
-        "group_count": STEPS,
-        "group_task": STEPS,
-        "visit_start": STEPS,
-        "visit_task": STEPS,
-        "probe_accuracy": pa.list_(CURVE),
-        "seen": CURVE,
-        "taught": CURVE,
-        "hits": CURVE,
-        "confidence": CURVE,
-        "confident_hits": CURVE,
-        "confident": CURVE,
-        "surprise": CURVE,
-        "input_surprise": CURVE,
-        "energy": CURVE,
-        "inference_steps": CURVE,
-        "residual": CURVE,
-        "belief": pa.list_(CURVE),
-        "contexts": CURVE,
-        "refused": CURVE,
-        "merged": CURVE,
-        "split": CURVE,
-        "skipped": CURVE,
-        "revisit_accuracy": pa.list_(CURVE),
-        "timing": pa.struct({"compile_s": pa.float64(), "run_s": pa.float64(), "ms_per_step": pa.float64()}),
-        "provenance": pa.struct(
-            {
-                "created": pa.string(),
-                "commit": pa.string(),
-                "dirty": pa.bool_(),
-                "mode": pa.string(),
-                "width": pa.int32(),
-                "device": pa.string(),
-                "devices": pa.int32(),
-                "machine": pa.string(),
-                "python": pa.string(),
-                "versions": pa.string(),
-            }
-        ),
-    }
-)
-# Byte k of all numbers of a curve, then byte k + 1: exponents repeat each other, and a part has two thirds of its size.
-# (A dictionary would be preferred to that; text repeats itself for zstd as well.)
-SPLIT = [f"{field.name}.list.element" for field in COLUMNS if field.type == CURVE]
-# Columns that older parts do not have: what they would say is not known, and reads as None.
-OPTIONAL = ("input_surprise", "residual", "belief", "contexts", "refused", "merged", "split", "skipped")
 # Columns that tell runs apart; they are never null.
 KEYS = ("run_id", "stream", "learner", "variant", "seed", "config")
 # Columns that may differ between two executions of the same run on one machine.
@@ -141,7 +77,7 @@ class Store:
         if wanted is not None:
             ids = pa.array(list(wanted), pa.string())
             tables = {part: table.filter(pc.is_in(table["run_id"], ids)) for part, table in tables.items()}
-        return [(part, row) for part, table in tables.items() for row in table.to_pylist()], bad
+        return [(part, row) for part, table in tables.items() for row in _rows(table)], bad
 
     def require_writable(self) -> None:
         """Fail now rather than after the computation, and clear what killed writers left long ago.
@@ -162,12 +98,12 @@ class Store:
         """
         sink = pa.BufferOutputStream()
         pq.write_table(
-            pa.Table.from_pylist(list(rows), schema=COLUMNS),
+            schema.table_of(rows),
             sink,
             compression="zstd",
             compression_level=9,
             use_dictionary=False,
-            use_byte_stream_split=SPLIT,
+            use_byte_stream_split=schema.SPLIT,
             write_page_checksum=True,
         )
         remedy = "make room or name another --results_dir; finished parts are kept"
@@ -260,12 +196,11 @@ def _ordered(runs: Mapping[str, Sequence[Stored]]) -> list[Row]:
 
 
 def _decode(part: Path, data: bytes, columns: list[str] | None = None) -> pa.Table:
-    """The rows of a part; columns that it was made without are null."""
+    """A part as it was written, today or by an older version."""
     try:
         with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
-            missing = [name for name in OPTIONAL if name not in file.schema_arrow.names]
-            same = file.schema_arrow.equals(pa.schema([field for field in COLUMNS if field.name not in missing]))
-            table = file.read(columns) if same else None
+            known = file.schema_arrow.equals(COLUMNS) or older.is_older(file.schema_arrow)
+            table = file.read(columns) if known else None
         if table is not None:
             table.validate(full=True)
     except Exception as error:  # bytes that nothing verified may raise whatever a decoder has
@@ -274,9 +209,11 @@ def _decode(part: Path, data: bytes, columns: list[str] | None = None) -> pa.Tab
         raise BadPart(part, "a record of another schema")
     if any(table[name].null_count for name in KEYS if name in table.column_names):
         raise BadPart(part, f"a row without one of {', '.join(KEYS)}")
-    for name in missing if columns is None else ():
-        table = table.append_column(COLUMNS.field(name), pa.nulls(len(table), COLUMNS.field(name).type))
     return table
+
+
+def _rows(table: pa.Table) -> list[Row]:
+    return (schema if "logged" in table.column_names else older).rows_of(table)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,17 @@
 """From a record to metrics, rows and a table."""
 
+import csv
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
-from written import made_by, record
+from written import LOGGED, made_by, record
 
+from pcl.evaluation.catalogue import METRICS, Metric
+from pcl.evaluation.classes import AT
 from pcl.evaluation.summary import TASK_METRICS, measure, summarise, table
 
 
@@ -67,12 +71,49 @@ def test_metrics_that_need_every_end_are_left_out_where_ends_were_not_probed():
 
 
 def test_what_a_learner_does_not_report_is_absent():
-    values = measure(record(surprise=None, input_surprise=None, inference_steps=None, residual=None))
+    values = measure(record(surprise=None, logged={}))
     assert "surprise_error_correlation" not in values
     assert not {"input_surprise", "inference_steps", "residual"} & set(values)
-    mixed = summarise([record(), record(seed=1, residual=None)])
+    mixed = summarise([record(), record(seed=1, logged={"inference_steps": "taught"})])
     numbers = {row.metric: (row.seeds, row.runs) for row in mixed}
     assert (numbers["inference_steps"], numbers["residual"]) == ((2, 2), (1, 2))
+
+
+def test_what_a_learner_logs_becomes_one_number_a_run_as_it_adds_up():
+    """Bins of three, three and two steps, of which 40 samples arrived and 30 taught."""
+    each = {"taught": 60 / 30, "seen": 60 / 40, "count": 60, "last": 30, "mean": (3 * 10 + 3 * 20 + 2 * 30) / 8}
+    scalars = {f"new_{per}": [10.0, 20.0, 30.0] for per in each}
+    arrays = {f"many_{per}": [[10.0, 1.0], [20.0, 1.0], [30.0, 1.0]] for per in each}
+    logged = {name: name.partition("_")[2] for name in (*scalars, *arrays)}
+    values = measure(record(**scalars, **arrays, surprise=[1.0, 2.0, 3.0], logged=logged | {"surprise": "taught"}))
+    assert {per: values[f"new_{per}"] for per in each} == pytest.approx(each)
+    assert {per: values[f"many_{per}_1"] for per in each} == pytest.approx(each)
+    assert (values["many_last_2"], values["many_count_2"], values["many_mean_2"]) == (1, 3, 1)
+    assert "surprise" not in values  # in another unit for each learner: a curve
+
+
+def test_what_was_logged_comes_in_the_order_of_the_metrics_and_unknown_names_behind_them():
+    values = measure(record(zeal=[1.0] * 3, logged=LOGGED | {"zeal": "count"}))
+    assert [name for name in values if name in {*LOGGED, "zeal"}] == [
+        "input_surprise",
+        "inference_steps",
+        "residual",
+        "zeal",
+    ]
+
+
+def test_scripts_add_rows_of_metrics_of_their_own(monkeypatch):
+    rows = summarise([record(), record(seed=1)], lambda run: {"grasp": 12.346})
+    assert "12.3 [12.3, 12.3]" in table(rows, ["grasp"])
+    monkeypatch.setitem(METRICS, "grasp", Metric("%", "what was grasped", decimals=2, varies=False))
+    assert "  12.35\n" in f"{table(rows, ['grasp'])}\n"
+
+
+def test_every_metric_of_a_committed_table_has_its_row():
+    assert {f"acc_{n}" for n in AT} <= set(METRICS)
+    for path in (Path(__file__).parents[2] / "results/tables").glob("*.csv"):
+        with open(path, newline="") as file:
+            assert {row["metric"] for row in csv.DictReader(file) if "metric" in row} <= set(METRICS), path
 
 
 def test_without_labels_what_is_a_sample_that_was_learned_from_is_not_a_number_and_nothing_warns():

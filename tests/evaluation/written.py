@@ -1,5 +1,7 @@
 """A record that is written down."""
 
+LOGGED = {"surprise": "taught", "input_surprise": "seen", "inference_steps": "taught", "residual": "taught"}
+
 
 def record(**changes):
     """Two tasks of two classes; 4 steps of 5 samples each, a probe after every second step, bins of 3 steps."""
@@ -37,6 +39,7 @@ def record(**changes):
         "input_surprise": [20.0, 15.0, 5.0],
         "inference_steps": [300.0, 200.0, 100.0],
         "residual": [1.5, 1.0, 0.5],
+        "logged": LOGGED,
         "revisit_accuracy": None,
         "timing": {"ms_per_step": 0.25},
         "status": "ok",

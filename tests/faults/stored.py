@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pcl.runner.store import COLUMNS, Store
+from pcl.runner.schema import COLUMNS
+from pcl.runner.store import Store
 
 CHUNK = 2  # runs a part
 
@@ -24,7 +25,13 @@ def row(run_id, seed=0, created="2026-01-01T00:00:00+00:00", step=0.1, **more):
 def run(seed):
     """A row whose numbers its seed decides."""
     rng = np.random.default_rng(seed)
-    return row(f"{seed:016x}", seed, hits=rng.random(500, np.float32).tolist(), energy=[float("nan"), -0.0])
+    return row(
+        f"{seed:016x}",
+        seed,
+        hits=rng.random(500, np.float32).tolist(),
+        energy=[float("nan"), -0.0],
+        logged={"energy": "taught"},
+    )
 
 
 def shard(folder, index, shards, runs):

@@ -16,8 +16,8 @@ import pytest
 import stored
 
 from pcl.errors import UsageError
-from pcl.runner import parts
-from pcl.runner.store import COLUMNS, Store
+from pcl.runner import parts, schema
+from pcl.runner.store import Store
 from pcl.runner.versions import content
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def numbers(rows):
 
 def expected(runs):
     """The rows of all seeds, as a table gives them back."""
-    return numbers(pa.Table.from_pylist([stored.run(seed) for seed in range(runs)], schema=COLUMNS).to_pylist())
+    return numbers(schema.rows_of(schema.table_of([stored.run(seed) for seed in range(runs)])))
 
 
 def killed_and_finished(folder, index, kills, runs):
@@ -192,7 +192,7 @@ def test_a_compaction_deletes_nothing_where_the_whole_is_not_what_was_written(st
 def plain(rows):
     """A part with the same rows as another program would write them."""
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=COLUMNS), sink, compression="none")
+    pq.write_table(schema.table_of(rows), sink, compression="none")
     return sink.getvalue().to_pybytes()
 
 

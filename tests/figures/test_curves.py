@@ -44,11 +44,7 @@ def record():
         "confidence": [0.0] * 8 + [17.0, 0.0],
         "confident_hits": [0.0] * 8 + [15.0, 0.0],
         "confident": [0.0] * 8 + [20.0, 0.0],
-        "surprise": None,
-        "input_surprise": None,
-        "energy": None,
-        "inference_steps": None,
-        "residual": None,
+        "logged": {},
         "revisit_accuracy": [[0.5, 0.7], [0.1, 0.3]],
     }
 

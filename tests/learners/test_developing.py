@@ -89,4 +89,4 @@ def test_a_rule_hears_of_every_sample_once_with_the_code_that_stays(critical):
     np.testing.assert_allclose(state.total, phi.sum(0), rtol=1e-4, atol=1e-5)
     # What an update tells is of the batch that arrived, before anything was learned from it or from memory.
     np.testing.assert_array_equal(info.prediction.logits, lessons.x[:, :, 0, :3])
-    assert info.surprise.tolist() == [0, 0, 0, 24, 32, 40]
+    assert info.log["surprise"].value.tolist() == [0, 0, 0, 24, 32, 40]

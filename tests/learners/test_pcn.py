@@ -72,11 +72,11 @@ def test_weights_move_down_the_mean_energy_at_the_settled_activities(inference):
     tolerance = {"atol": 2e-3} if adam else ROUNDING
     got, info = updated(batch, inference=inference, inference_steps=7)
     assert_close(got.network, expected, **tolerance)
-    assert_close(info.energy, mean_energy(state.network), **tolerance)
-    assert info.energy < info.surprise  # settling lowered the energy
-    assert_close(info.inference_steps, 7.0)  # a mean whose weights sum to one but for rounding
+    assert_close(info.log["energy"].value, mean_energy(state.network), **tolerance)
+    assert info.log["energy"].value < info.log["surprise"].value  # settling lowered the energy
+    assert_close(info.log["inference_steps"].value, 7.0)  # a mean whose weights sum to one but for rounding
     # A difference of what nearly cancels.
-    assert_close(info.residual, settled.residual.mean(), rtol=0.05 if adam else 1e-3, atol=1e-5)
+    assert_close(info.log["residual"].value, settled.residual.mean(), rtol=0.05 if adam else 1e-3, atol=1e-5)
     assert info.risen == 0
 
 
@@ -97,19 +97,19 @@ def test_one_incremental_step_is_one_step_of_learning_at_the_feedforward_activit
     batch = random_batch()
     incremental, info = updated(batch, inference="ipc", inference_steps=1)
     assert_close(incremental.network, updated(batch, inference_steps=0)[0].network)
-    assert info.inference_steps == 1
+    assert info.log["inference_steps"].value == 1
 
 
 def test_an_early_stop_reports_the_steps_of_the_rows_that_teach():
     batch = random_batch()
     settings = {"inference_steps": 500, "halt": "gradient", "tolerance": 0.05}
     state, info = updated(batch, **settings)
-    assert 1 < info.inference_steps < 500
+    assert 1 < info.log["inference_steps"].value < 500
     # Rows that do not teach settle nothing and count nothing.
     quiet = batch._replace(labelled=jnp.arange(9) < 4)
     _, some = updated(quiet, **settings)
     _, alone = updated(jax.tree.map(lambda leaf: leaf[:4], batch), **settings)
-    assert some.inference_steps == alone.inference_steps
+    assert some.log["inference_steps"].value == alone.log["inference_steps"].value
     assert jnp.isfinite(state.network[0].w).all()
 
 
@@ -187,8 +187,8 @@ def test_steps_are_divided_by_the_largest_gain_of_any_layer(layer):
     p = dataclasses.replace(problem_of(state, batch), precision=tuple(1 / v for v in variance))
     settled = settle(p, 0.004, 3)
     info = jax.jit(learner.update)(state, batch, hp)[1]
-    assert_close(info.energy, energy(p, settled.z).mean())
-    assert_close(info.residual, settled.residual.mean())
+    assert_close(info.log["energy"].value, energy(p, settled.z).mean())
+    assert_close(info.log["residual"].value, settled.residual.mean())
 
 
 def test_only_inference_that_raised_a_finite_energy_has_diverged():
@@ -244,7 +244,7 @@ def test_a_convolutional_network_learns_images(name):
 
     def step(state, _):
         state, info = learner.update(state, batch, hp)
-        return state, info.surprise
+        return state, info.log["surprise"].value
 
     state, surprise = jax.jit(lambda state: jax.lax.scan(step, state, length=40))(state)
     assert surprise[-1] < 0.5 * surprise[0]

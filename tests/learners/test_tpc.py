@@ -35,7 +35,7 @@ def live(batches):
 
     def step(state, batch):
         state, info = LEARNER.update(state, batch, HP)
-        return state, (2 * info.surprise, info.prediction.mean)
+        return state, (2 * info.log["surprise"].value, info.prediction.mean)
 
     return jax.lax.scan(step, LEARNER.init(jax.random.key(0), HP), batches)
 

@@ -50,7 +50,7 @@ def lived(name, mode):
     """What the records of a learner say: hits, and numbers."""
     runs = resolve(experiment(name))
     record = jax.device_get(compile_group(runs[0], SEEDS, mode)(runs))
-    surprise = [] if record.surprise is None else record.surprise.tolist()
+    surprise = record.logged["surprise"].value.tolist() if "surprise" in record.logged else []
     return {"name": name, "devices": jax.local_device_count(), "hits": record.hits.tolist(), "surprise": surprise}
 
 

@@ -13,6 +13,7 @@ import pytest
 import pcl
 from pcl import learners, streams
 from pcl.runner import devices, memory
+from pcl.runner.experiment import Evaluation
 from pcl.runner.run import make_run
 from pcl.runner.store import CIRCUMSTANCES, Store
 
@@ -46,9 +47,9 @@ def test_a_python_caller_gets_the_numbers_of_the_command():
     stream, data = streams.make("split", batch=100)
     learner, hp = learners.make("ncm", stream.spec)
     key = jax.random.key(0, impl=devices.PRNG)
-    plain = jax.jit(make_run(learner, stream, 10))(key, hp, data)
+    plain = jax.jit(make_run(learner, stream, Evaluation(probe_every=10)))(key, hp, data)
     with jax.enable_x64(True), jax.threefry_partitionable(False), jax.default_prng_impl("rbg"):
-        other = jax.jit(make_run(learner, stream, 10))(key, hp, data)
+        other = jax.jit(make_run(learner, stream, Evaluation(probe_every=10)))(key, hp, data)
         assert jnp.ones(1).dtype == jnp.float64  # the caller's own configuration is as it was
     for one, another in zip(jax.tree.leaves(plain), jax.tree.leaves(other), strict=True):
         assert one.dtype == another.dtype

@@ -12,6 +12,7 @@ from pcl.evaluation.record import (
     bin_last,
     bin_mean,
     binned,
+    by_bin,
     confident,
     group_mean,
     log_every,
@@ -19,8 +20,10 @@ from pcl.evaluation.record import (
     scores,
     unsure,
 )
-from pcl.runner.run import make_run, probe_steps
-from pcl.types import Batch, Info, Layout, Learner, Prediction, Schedule, Spec, Stream
+from pcl.runner.experiment import Evaluation
+from pcl.runner.probing import probe_steps
+from pcl.runner.run import make_run
+from pcl.types import Batch, Info, Layout, Learner, Logged, Prediction, Schedule, Spec, Stream
 
 
 def small(name="pcn", kind="split", **settings):
@@ -35,7 +38,7 @@ def small(name="pcn", kind="split", **settings):
 @pytest.mark.parametrize("name", ["pcn", "ncm"])
 def test_run_equals_a_plain_loop(name):
     stream, data, learner, hp = small(name)
-    record = jax.jit(make_run(learner, stream, probe_every=7, probe_size=100))(jax.random.key(0), hp, data)
+    record = jax.jit(make_run(learner, stream, Evaluation(probe_every=7, probe_size=100)))(jax.random.key(0), hp, data)
 
     stream_key, learner_key = jax.random.split(jax.random.key(0))
     world, steps, _ = stream.schedule(stream_key, data)
@@ -50,9 +53,9 @@ def test_run_equals_a_plain_loop(name):
             assert record.hits[t - 1] == (right & batch.valid).sum()
             assert record.seen[t - 1] == batch.valid.sum()
             state, info = update(state, batch, hp)
-            if info.energy is not None:
-                np.testing.assert_allclose(record.energy[t - 1], info.energy * batch.valid.sum(), rtol=1e-3)
-                np.testing.assert_allclose(record.residual[t - 1], info.residual * batch.valid.sum(), rtol=1e-3)
+            for logged in info.log.keys() & {"energy", "residual"}:
+                total = info.log[logged].value * batch.valid.sum()
+                np.testing.assert_allclose(record.logged[logged].value[t - 1], total, rtol=1e-3)
         if t in probes:
             probe, classes = stream.probe(world, step, data, None if t in stream.task_ends else 100)
             right = np.asarray(learner.predict(state, probe.x, hp).logits.argmax(1) == probe.y)
@@ -61,7 +64,8 @@ def test_run_equals_a_plain_loop(name):
             np.testing.assert_allclose(record.probe_accuracy[probes.index(t)], by_class, atol=0.11)
     assert record.seen.sum() == 1437
     assert record.diverged_at == -1
-    assert (record.energy is None) == (record.residual is None) == (name == "ncm")
+    wanted = {"pcn": {"surprise", "energy", "inference_steps", "residual"}, "ncm": set()}
+    assert set(record.logged) == wanted[name] | {"skipped"}
 
 
 @pytest.mark.slow
@@ -70,8 +74,8 @@ def test_revisits_equal_a_plain_loop_and_change_nothing_else(name):
     settings = {"transform": "labels", "contexts": 3, "visits": 4, "dwell": 200}
     stream, data, learner, hp = small(name, "contexts", **settings)
     key = jax.random.key(0)
-    with_revisits = jax.jit(make_run(learner, stream, 100, revisit_steps=4))(key, hp, data)
-    without = jax.jit(make_run(learner, stream, 100))(key, hp, data)
+    with_revisits = jax.jit(make_run(learner, stream, Evaluation(probe_every=100, revisit_steps=4)))(key, hp, data)
+    without = jax.jit(make_run(learner, stream, Evaluation(probe_every=100)))(key, hp, data)
     assert without.revisit_accuracy is None
     jax.tree.map(np.testing.assert_array_equal, with_revisits._replace(revisit_accuracy=None), without)
 
@@ -127,7 +131,7 @@ def test_what_comes_back_looks_as_it_would_after_the_last_step():
         predict=lambda state, x, hp: Prediction(jax.nn.one_hot(jnp.full(len(x), 4), 5)),
         update=lambda state, batch, hp: (state, Info()),
     )
-    record = make_run(learner, stream, revisit_steps=3)(jax.random.key(0), None, None)
+    record = make_run(learner, stream, Evaluation(revisit_steps=3))(jax.random.key(0), None, None)
     assert record.hits.tolist() == [0, 0, 0, 0, 1]
     assert record.revisit_accuracy.tolist() == [[1, 1, 1], [1, 1, 1]]
 
@@ -136,10 +140,10 @@ def test_what_comes_back_looks_as_it_would_after_the_last_step():
 def test_revisits_that_a_stream_cannot_give_are_refused():
     stream, _, learner, _ = small("ncm")
     with pytest.raises(UsageError, match="revisit_steps=3: nothing comes back on this stream"):
-        make_run(learner, stream, revisit_steps=3)
+        make_run(learner, stream, Evaluation(revisit_steps=3))
     stream, data, learner, hp = small("ncm", "contexts", contexts=2, visits=2, dwell=100)
     with pytest.raises(UsageError, match=r"revisit_steps=8: with batch=50 takes 400 held-out .* are 360; at most 7"):
-        make_run(learner, stream, revisit_steps=8)(jax.random.key(0), hp, data)
+        make_run(learner, stream, Evaluation(revisit_steps=8))(jax.random.key(0), hp, data)
 
 
 @pytest.mark.slow
@@ -147,20 +151,21 @@ def test_learners_that_share_a_key_live_on_the_same_stream():
     records = []
     for name in ("ncm", "backprop"):
         stream, data, learner, hp = small(name)
-        records.append(make_run(learner, stream, 100)(jax.random.key(5), hp, data))
+        records.append(make_run(learner, stream, Evaluation(probe_every=100))(jax.random.key(5), hp, data))
     np.testing.assert_array_equal(records[0].group_task, records[1].group_task)
 
 
 def test_a_run_that_diverges_says_at_which_step():
     stream, data, learner, hp = small("backprop")
-    run = jax.jit(make_run(learner, stream, 100))
+    run = jax.jit(make_run(learner, stream, Evaluation(probe_every=100)))
     hp = hp.replace(optimiser="sgd", depth=2, width=32)
     assert run(jax.random.key(0), hp.replace(lr=np.float32(0.01)), data).diverged_at == -1
     record = run(jax.random.key(0), hp.replace(lr=np.float32(1e6)), data)
+    surprise = record.logged["surprise"].value
     assert not record.inference_diverged
     assert 0 < record.diverged_at < stream.steps
-    assert np.isfinite(record.surprise[: record.diverged_at]).all()
-    assert not np.isfinite(record.surprise[record.diverged_at])
+    assert np.isfinite(surprise[: record.diverged_at]).all()
+    assert not np.isfinite(surprise[record.diverged_at])
 
 
 def test_probes_are_at_the_start_on_schedule_and_at_the_ends_of_tasks():
@@ -178,7 +183,9 @@ def test_log_is_bounded_and_binned_by_sums():
 
 def test_beliefs_are_averaged_and_counts_are_the_last_of_a_bin():
     belief = jnp.asarray([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 1.0], [0.3336, 0.6664]])
-    np.testing.assert_allclose(bin_mean(belief, 2), [[0.75, 0.25], [0.0, 1.0], [0.334, 0.666]], atol=1e-6)
+    binned = by_bin({"belief": Logged(belief, "mean", decimals=3)}, 2)["belief"].value
+    np.testing.assert_allclose(binned, [[0.75, 0.25], [0.0, 1.0], [0.334, 0.666]], atol=1e-6)
+    np.testing.assert_allclose(bin_mean(belief[:, 0], 2), [0.75, 0.0, 0.3336], atol=1e-6)
     np.testing.assert_array_equal(bin_last(jnp.asarray([1.0, 1, 2, 2, 3]), 2), [1, 2, 3])
     np.testing.assert_array_equal(bin_last(jnp.arange(4.0), 2), [1, 3])
 
@@ -273,13 +280,14 @@ def test_sums_of_long_bins_are_right_to_a_ten_thousandth():
 def test_a_learner_that_costs_c_learns_every_cth_batch_and_predicts_them_all():
     stream, data, learner, hp = small("ncm", order="iid")
     key = jax.random.key(0)
-    free = make_run(learner, stream, 100)(key, hp, data)
+    seldom = Evaluation(probe_every=100)
+    free = make_run(learner, stream, seldom)(key, hp, data)
     for ratio, share in ((0.5, 1.0), (2.0, 1 / 2), (2.5, 1 / 2.5)):
-        record = make_run(learner, stream, 100, cost_ratio=lambda hp, steps, batch, c=ratio: c)(key, hp, data)
+        record = make_run(learner, stream, seldom, lambda hp, steps, batch, c=ratio: c)(key, hp, data)
         assert record.seen.tolist() == free.seen.tolist()
         lessons = int((record.taught > 0).sum())
         assert abs(lessons - stream.steps * share) <= 1
-    thinned = make_run(learner, stream, 100, cost_ratio=lambda hp, steps, batch: 2.0)(key, hp, data)
+    thinned = make_run(learner, stream, seldom, lambda hp, steps, batch: 2.0)(key, hp, data)
     stream_key, learner_key = jax.random.split(key)
     world, steps, _ = stream.schedule(stream_key, data)
     state = learner.init(learner_key, hp)
@@ -297,9 +305,30 @@ def test_all_held_out_samples_are_probed_at_every_nth_end_and_at_the_last():
     probes = probe_steps(stream, 10**6, 2)
     ends = stream.task_ends
     assert probes == (0, ends[1], ends[3], ends[4])
-    record = make_run(learner, stream, 10**6, 20, end_every=2)(jax.random.key(0), hp, data)
-    every = make_run(learner, stream, 10**6, 20)(jax.random.key(0), hp, data)
+    record = make_run(learner, stream, Evaluation(10**6, 20, end_every=2))(jax.random.key(0), hp, data)
+    every = make_run(learner, stream, Evaluation(10**6, 20))(jax.random.key(0), hp, data)
     np.testing.assert_array_equal(record.probe_accuracy[1:], every.probe_accuracy[np.asarray([2, 4, 5])])
+
+
+def test_where_a_sample_is_all_there_is_one_program_probes_both():
+    """Traces of `predict`: what arrives, the untrained learner, and each size of probes that there is."""
+    stream, data, learner, hp = small("ncm")
+    traces = []
+
+    def counting(state, x, hp):
+        traces.append(len(x))
+        return learner.predict(state, x, hp)
+
+    def traced(**numbers):
+        run = make_run(learner._replace(predict=counting), stream, Evaluation(probe_every=10, **numbers))
+        traces.clear()
+        jax.eval_shape(run, jax.random.key(0), hp, data)
+        return sorted(traces)
+
+    everything = [50, 360, 360]
+    assert traced() == traced(probe_size=360) == traced(probe_size=10**6) == everything
+    assert traced(probe_size=359) == [50, 359, 359, 360]
+    assert traced(probe_size=359, end_every=0) == [50, 359, 359]
 
 
 def products(jaxpr):

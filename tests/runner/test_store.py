@@ -8,9 +8,9 @@ import pytest
 from stored import row
 
 from pcl.errors import UsageError
-from pcl.runner import parts
+from pcl.runner import older, parts
 from pcl.runner.check import Check
-from pcl.runner.store import COLUMNS, OPTIONAL, Store, experiments
+from pcl.runner.store import Store, experiments
 
 LATER = "2026-01-01T00:00:01+00:00"
 
@@ -25,7 +25,7 @@ def test_round_trip_in_an_order_that_does_not_depend_on_the_parts(tmp_path):
     records = store.records()
     assert [r["run_id"] for r in records] == ["c", "b", "a"]
     assert records[0]["probe_accuracy"] == [[0.5, 1.0]]
-    assert records[0]["energy"] is None
+    assert (records[0]["logged"], "energy" in records[0]) == ({}, False)
     assert [r["revisit_accuracy"] for r in records] == [[[0.0, 0.5]], None, None]
 
 
@@ -55,7 +55,7 @@ def test_a_run_stored_twice_counts_once_and_its_newest_copy_counts(tmp_path):
     """Names and circumstances differ between copies; NaN is NaN."""
     store = Store(tmp_path, "trial")
     store.require_writable()
-    nan = {"energy": [float("nan"), 1.0]}
+    nan = {"energy": [float("nan"), 1.0], "logged": {"energy": "taught"}}
     for created in (LATER, "2025-12-31T00:00:00+00:00"):
         timing = {"run_s": float(created == LATER)}
         store.write([row("a", created=created, experiment=created, timing=timing, **nan), row("b", 1)])
@@ -230,16 +230,38 @@ def test_a_row_that_does_not_say_which_run_it_is_of_is_bad(tmp_path, name):
         store.records()
 
 
-def test_a_part_made_before_there_were_optional_columns_reads_as_none(tmp_path):
+@pytest.mark.parametrize("there", [older.FIRST, tuple(older.LOGGED)], ids=["first", "last"])
+def test_a_part_with_a_column_a_curve_is_read_as_what_its_learner_logged(tmp_path, there):
     store = Store(tmp_path, "trial")
     store.require_writable()
-    old = pa.schema([field for field in COLUMNS if field.name not in OPTIONAL])
-    pq.write_table(pa.Table.from_pylist([row("a")], schema=old), store.folder / "part-0.parquet")
-    store.write([row("b", 1) | {"belief": [[0.25, 0.75]], "contexts": [2.0]}])
-    assert store.ids() == {"a", "b"}
+    curves = {"surprise": [1.0, 2.0], "belief": [[0.25, 0.75]], "contexts": [2.0]}
+    logged = {"surprise": "taught", "belief": "mean", "contexts": "last"}
+    known = [name for name in curves if name in there]
+    old = dict.fromkeys(there) | row("a") | {name: curves[name] for name in known}
+    table = pa.Table.from_pylist([old], schema=older.schema_with(there))
+    pq.write_table(table, store.folder / "part-0.parquet")
+    assert store.ids() == {"a"}
+    (read,) = store.records()
+    assert read["logged"] == {name: logged[name] for name in known}
+    assert {name: read[name] for name in curves if name in read} == {name: curves[name] for name in known}
+    # The same run lived again is the same run, and both are one part when they are joined.
+    store.write([row("a", created=LATER, logged=read["logged"], **{name: curves[name] for name in known})])
+    store.compact()
+    assert [one["provenance"]["created"] for one in store.records()] == [LATER]
+
+
+def test_curves_of_any_name_and_shape_stand_beside_each_other(tmp_path):
+    """A name that is one number a bin in one run and an array in another; what is not logged is not there."""
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    layers = [[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[0.0, 0.0], [0.0, -0.0], [float("inf"), 0.5]]]
+    store.write([row("a", width=[1.0, 2.0], logged={"width": "count"})])
+    store.write([row("b", 1, width=layers, gain=[0.5, 0.25], logged={"width": "mean", "gain": "last"})])
+    store.compact()
     first, second = store.records()
-    assert all(first[name] is None for name in OPTIONAL)
-    assert (second["belief"], second["contexts"], second["merged"]) == ([[0.25, 0.75]], [2.0], None)
+    assert (first["width"], first["logged"], "gain" in first) == ([1.0, 2.0], {"width": "count"}, False)
+    assert (second["width"], second["gain"]) == (layers, [0.5, 0.25])
+    assert second["logged"] == {"gain": "last", "width": "mean"}
 
 
 def test_folder_that_cannot_be_written(tmp_path):

@@ -159,7 +159,7 @@ def test_a_probe_tells_the_present_concept_from_the_last_one():
 def test_a_run_is_one_vmapped_program_that_learns():
     stream, data = streams.make("drift", concept="rbf", samples=4000, noise=0.0, speed=0.0001)
     learner, hp = learners.make("ncm", stream.spec)
-    run = make_run(learner, stream, probe_every=100)
+    run = make_run(learner, stream, Evaluation(probe_every=100))
     keys = jax.random.split(jax.random.key(0), 3)
     record = jax.jit(jax.vmap(run, (0, None, None)))(keys, hp, data)
     assert record.probe_accuracy.shape == (3, 5, 1)

@@ -106,7 +106,7 @@ def test_equal_keys_give_equal_loads_and_others_do_not():
 def test_recall_rises_for_the_group_that_is_taught_in_one_vmapped_program():
     stream, data = streams.make("load", groups=2, pairs=10, labels=4, repeats=30)
     learner, hp = learners.make("backprop", stream.spec)
-    run = make_run(learner, stream, probe_every=1000)
+    run = make_run(learner, stream, Evaluation(probe_every=1000))
     keys = jax.random.split(jax.random.key(0), 4)
     record = jax.jit(jax.vmap(run, (0, None, None)))(keys, hp.replace(lr=np.float32(0.003)), data)
     assert (record.group_count == 10).all()

@@ -7,8 +7,9 @@ import pytest
 from pcl import learners
 from pcl.evaluation.summary import measure
 from pcl.runner.execute import execute, plan
-from pcl.runner.experiment import load_experiment
-from pcl.runner.run import make_run, probe_steps
+from pcl.runner.experiment import Evaluation, load_experiment
+from pcl.runner.probing import probe_steps
+from pcl.runner.run import make_run
 from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
 from pcl.streams import recorded
@@ -88,7 +89,7 @@ def test_a_run_without_probes_records_what_was_lived():
     stream, data = recorded.make(Recorded(batch=4), history(), "test")
     learner, hp = learners.make("ncm", stream.spec)
     assert probe_steps(stream, 5) == ()
-    run = make_run(learner, stream, probe_every=5)
+    run = make_run(learner, stream, Evaluation(probe_every=5))
     record = jax.jit(jax.vmap(run, (0, None, None)))(jax.random.split(jax.random.key(0), 2), hp, data)
     assert record.probe_accuracy.shape == (2, 0, 0)
     assert record.group_count.shape == record.group_task.shape == (2, 0)

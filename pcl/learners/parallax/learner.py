@@ -19,7 +19,7 @@ from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import discriminators
 from pcl.learners.parallax.workspace import Opinion, Workspace
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, Logged, Prediction, Spec
 
 QUERIES = 256  # answered at once
 
@@ -102,6 +102,7 @@ def living(spec: Spec) -> Learner:
             state, log = jax.lax.scan(lambda s, row: _live(s, row, hp)[:2], state, rows)
         space = state.workspace
         count = jnp.maximum(rows.teaches.sum(), 1)
+        expected = log.input_surprise.sum() / jnp.maximum(arrives_B.sum(), 1)
         log_p_BC, past = log_sum_exp(before.log_q, axis=1), state.succession
         if hp.without != "past":
             foretold = succession.foretell(past, log_p_BC, rows.arrives)
@@ -109,15 +110,17 @@ def living(spec: Spec) -> Learner:
             log_p_BC = foretold.log_p
         return state._replace(succession=past), Info(
             prediction=_answer(log_p_BC),
-            surprise=log.surprise.sum() / count,
+            log={
+                "surprise": Logged(log.surprise.sum() / count, "taught"),
+                "inference_steps": Logged(log.steps.sum() / count, "taught"),
+                "belief": Logged(space.belief, "mean", decimals=3),
+                "contexts": Logged(space.slots, "last"),
+                "refused": Logged(space.refused - before_it.refused, "count"),
+                "merged": Logged(space.merged - before_it.merged, "count"),
+                "split": Logged(space.split - before_it.split, "count"),
+            }
             # An oracle meets a context with a bank that has seen nothing, and expects nothing of its inputs.
-            input_surprise=None if hp.context == "told" else log.input_surprise.sum() / jnp.maximum(arrives_B.sum(), 1),
-            inference_steps=log.steps.sum() / count,
-            belief=space.belief,
-            contexts=space.slots.astype(jnp.float32),
-            refused=(space.refused - before_it.refused).astype(jnp.float32),
-            merged=(space.merged - before_it.merged).astype(jnp.float32),
-            split=(space.split - before_it.split).astype(jnp.float32),
+            | ({} if hp.context == "told" else {"input_surprise": Logged(expected, "seen")}),
         )
 
     return Learner(init, predict, update)

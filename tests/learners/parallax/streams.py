@@ -32,7 +32,8 @@ def _program(kind, settings):
             batch = stream.observe(world, drawn, data)
             state, info = learner.update(state, batch, hp)
             hits = ((info.prediction.logits.argmax(1) == batch.y) & batch.valid).sum()
-            log = (hits, batch.valid.sum(), info.inference_steps, info.surprise, state.workspace.current, batch.task[0])
+            steps, surprise = (info.log[name].value for name in ("inference_steps", "surprise"))
+            log = (hits, batch.valid.sum(), steps, surprise, state.workspace.current, batch.task[0])
             return state, log
 
         return jax.lax.scan(step, learner.init(learner_key, hp), steps)

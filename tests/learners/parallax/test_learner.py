@@ -100,8 +100,8 @@ def test_a_sensor_that_changed_unnoticed_is_another_one_after_a_night():
         moved = rows(600, seed + 20)
         moved = moved._replace(x=moved.x + 1.25 * jnp.asarray([0.0, 0, 0, 1, 1, 1]))
         state, (info, _, slots) = live(state, moved)
-        night = int(jnp.argmax(info.split))
-        assert info.split.sum() == 1
+        night = int(jnp.argmax(info.log["split"].value))
+        assert info.log["split"].value.sum() == 1
         assert (slots[night - 1], slots[night]) == (1, 2)
         assert state.workspace.owner[:2].tolist() == [0, 1]
         for part, slot in ((rows(150, seed + 1), 0), (moved, 1)):
@@ -109,16 +109,20 @@ def test_a_sensor_that_changed_unnoticed_is_another_one_after_a_night():
             assert (current[-1], slots[-1]) == (slot, 2)
 
 
+def expected(info):
+    return info.log["input_surprise"].value
+
+
 def test_inputs_are_foretold_whatever_they_are_called_and_not_those_of_another_sensor():
     live, state = made()
     state, (info, _, _) = live(state, rows(150))
-    start, known = info.input_surprise[:5].mean(), info.input_surprise[-50:].mean()
+    start, known = expected(info)[:5].mean(), expected(info)[-50:].mean()
     _, (renamed, _, _) = live(state, rows(150, 1, (1, 2, 0)))
     _, (moved, _, _) = live(state, rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
     assert known < start - 0.1
-    assert abs(renamed.input_surprise[:50].mean() - known) < 0.1
-    assert moved.input_surprise[:5].mean() > known + 0.5
-    assert moved.input_surprise[-50:].mean() < moved.input_surprise[:5].mean() - 0.3
+    assert abs(expected(renamed)[:50].mean() - known) < 0.1
+    assert expected(moved)[:5].mean() > known + 0.5
+    assert expected(moved)[-50:].mean() < expected(moved)[:5].mean() - 0.3
 
 
 def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_best_learns_it():
@@ -128,7 +132,7 @@ def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_
     before = state
     state, (info, *_) = live(state, rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
     assert state.workspace.slots == 2
-    assert state.workspace.refused == info.refused.sum() > 0
+    assert state.workspace.refused == info.log["refused"].value.sum() > 0
     assert state.banks.density.size[0].sum() - before.banks.density.size[0].sum() > 100 or (
         state.banks.density.moved.max() > 0
     )
@@ -158,7 +162,7 @@ def test_rows_that_are_not_finite_are_skipped_and_counted():
     batch = rows(4)
     spoilt = batch._replace(x=batch.x.at[:, :, 0].set(jnp.asarray([[jnp.nan], [jnp.inf], [jnp.nan], [-jnp.inf]])))
     after, (info, *_) = live(state, spoilt)
-    np.testing.assert_array_equal(info.skipped, 1)
+    np.testing.assert_array_equal(info.log["skipped"].value, 1)
     jax.tree.map(np.testing.assert_array_equal, after, state)
     assert jnp.isfinite(info.prediction.logits).all()
 
@@ -180,7 +184,7 @@ def test_the_usual_surprise_is_that_of_the_labels_that_came():
     live, state = made()
     state, (info, *_) = live(state, rows(300))
     usual = 1.0
-    for before, nats in enumerate(info.surprise):
+    for before, nats in enumerate(info.log["surprise"].value):
         usual += (nats - usual) / min(before + 2, workspace.LATELY)
     np.testing.assert_allclose(state.workspace.usual, usual, rtol=1e-4)
 
@@ -189,9 +193,9 @@ def test_the_workspace_settles_in_one_step_when_all_is_as_expected():
     live, state = made()
     state, _ = live(state, rows(300))
     _, (info, *_) = live(state, rows(100, 7))
-    assert info.inference_steps.mean() <= 1.1
+    assert info.log["inference_steps"].value.mean() <= 1.1
     _, (shifted, *_) = live(state, rows(3, 8, (1, 2, 0)))
-    assert shifted.inference_steps.mean() > 2
+    assert shifted.log["inference_steps"].value.mean() > 2
 
 
 def test_a_fifth_of_the_labels_wrong_invents_no_context():

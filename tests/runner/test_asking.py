@@ -7,7 +7,8 @@ import pytest
 
 from pcl import learners, streams
 from pcl.errors import UsageError
-from pcl.runner.request import Asking, ask, start, wanted
+from pcl.runner.asking import Asking, ask, start, wanted
+from pcl.runner.experiment import Evaluation
 from pcl.runner.run import make_run
 from pcl.types import Prediction
 
@@ -73,6 +74,8 @@ def test_without_a_query_of_its_own_a_learner_wants_small_margins():
 def test_a_run_teaches_what_was_asked_for_and_no_more():
     stream, data = streams.make("split", order="iid", batch=10, labelled=0.1, labelling="request")
     learner, hp = learners.make("backprop", stream.spec)
-    record = jax.jit(make_run(learner, stream, 1000))(jax.random.key(0), hp.replace(width=16), data)
+    record = jax.jit(make_run(learner, stream, Evaluation(probe_every=1000)))(
+        jax.random.key(0), hp.replace(width=16), data
+    )
     share = record.taught.sum() / record.seen.sum()
     assert 0.08 < share <= 0.1 + 1e-6

@@ -9,14 +9,16 @@ seen.
 """
 
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from pcl.errors import UsageError
-from pcl.types import Prediction
+from pcl.learners.inputs import finite_rows
+from pcl.runner.step import Lived, Step
+from pcl.types import Batch, HParams, Learner, Prediction, State
 
 RECENT = 200  # rows whose wants a row is compared with
 INT32 = 2**31 - 1
@@ -29,6 +31,19 @@ class Asking(NamedTuple):
     recent: Float[Array, " R"]  # -inf where nothing was wanted yet
     seen: Int[Array, ""]
     asked: Int[Array, ""]
+
+
+def asking(step: Step, learner: Learner, budget: float) -> Step:
+    """`step`, for which the learner asks for at most a share `budget` of all labels; `Asking` joins its memory."""
+
+    def act(state: State, memory: Any, batch: Batch, hp: HParams) -> tuple[State, Any, Lived]:
+        inner, past = memory
+        prediction = learner.predict(state, batch.x, hp)
+        labelled, past = ask(past, wanted(prediction), batch.valid & finite_rows(batch), budget)
+        state, inner, lived = step.act(state, inner, batch._replace(labelled=labelled), hp)
+        return state, (inner, past), lived._replace(prediction=prediction)
+
+    return Step((step.memory, start()), act)
 
 
 def start() -> Asking:
@@ -53,21 +68,21 @@ def wanted(prediction: Prediction) -> Float[Array, " B"]:
 
 
 def ask(
-    asking: Asking, want: Float[Array, " B"], valid: Bool[Array, " B"], budget: float
+    past: Asking, want: Float[Array, " B"], valid: Bool[Array, " B"], budget: float
 ) -> tuple[Bool[Array, " B"], Asking]:
     """The rows to be labelled, and the count of them."""
     want = jnp.where(valid, want, -jnp.inf)
     # Valid rows take the places of the oldest wants, the others fall off the end.
-    place = jnp.where(valid, (asking.seen + jnp.cumsum(valid) - 1) % RECENT, RECENT)
-    recent = asking.recent.at[place].set(want, mode="drop")
-    seen = asking.seen + valid.sum()
+    place = jnp.where(valid, (past.seen + jnp.cumsum(valid) - 1) % RECENT, RECENT)
+    recent = past.recent.at[place].set(want, mode="drop")
+    seen = past.seen + valid.sum()
     whole, part = _share(budget, seen)
-    allowed = whole - asking.asked
+    allowed = whole - past.asked
     best = budget * jnp.minimum(seen, RECENT) + HASTE * jnp.maximum(allowed - 1 + part, 0)
     threshold = jnp.sort(recent)[::-1][jnp.clip(jnp.ceil(best).astype(int), 1, RECENT) - 1]
     rank = jnp.argsort(jnp.argsort(-want))
     asked = valid & (want >= threshold) & (rank < allowed)
-    return asked, Asking(recent, seen, asking.asked + asked.sum())
+    return asked, Asking(recent, seen, past.asked + asked.sum())
 
 
 def _share(budget: float, seen: Int[Array, ""]) -> tuple[Int[Array, ""], Float[Array, ""]]:

@@ -1,0 +1,33 @@
+"""A stream that does not wait: an update that takes as long as c batches need to arrive misses the next c - 1.
+
+On average, where c is not whole. What is missed is still predicted, from what the learner knows. Ghunaim et al. (2023),
+arXiv:2302.01047.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from pcl.runner.step import Lived, Step
+from pcl.types import Batch, HParams, Learner, State
+
+CostRatio = Callable[[HParams, Any, int], Any]  # (hp, inference steps, rows of a batch) -> batches' time
+STEPS = "inference_steps"  # what a learner logs of the work that FLOP counts multiply; without it there is none
+
+
+def charging(step: Step, learner: Learner, cost_ratio: CostRatio) -> Step:
+    """`step`, on a stream that passes by while the learner is busy; its memory is joined by the batches left."""
+
+    def act(state: State, memory: Any, batch: Batch, hp: HParams) -> tuple[State, Any, Lived]:
+        inner, busy = memory
+        # A lesson that is missed changes nothing, the update's own prediction is then one of padding.
+        prediction = learner.predict(state, batch.x, hp)
+        lesson = batch._replace(valid=batch.valid & (busy < 1))
+        state, inner, lived = step.act(state, inner, lesson, hp)
+        settled = lived.info.log[STEPS].value if STEPS in lived.info.log else 0.0
+        time = cost_ratio(hp, settled, len(batch.valid))
+        busy = jnp.maximum(busy + jnp.where(busy < 1, time, 0) - 1, 0)
+        return state, (inner, busy), lived._replace(prediction=prediction)
+
+    return Step((step.memory, jnp.zeros(())), act)
