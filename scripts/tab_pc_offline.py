@@ -6,7 +6,7 @@ from pcl.evaluation.summary import summarise
 from pcl.figures.style import save_table
 from pcl.runner.store import Store
 
-# No times: the records were made beside other work. `scripts.bench_inference` times the same steps.
+# No times: the records were made beside other work. `scripts.bench.inference` times the same steps.
 METRICS = ("acc", "inference_steps", "flops_per_sample")
 
 

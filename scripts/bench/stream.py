@@ -5,7 +5,7 @@ with SGD, with and without replay of 10 out of 200 samples. One JSON line a meas
 threads, compilation and loading apart, median over repeats. A peer is a command that runs the same work and prints a
 JSON object with `images` and `train_cpu_s`; it is run in between, on the same machine at the same time.
 
-    python -m scripts.bench_stream --data_dir=FOLDER --peer="python plain_loop.py --mnist FOLDER/mnist"
+    python -m scripts.bench.stream --data_dir=FOLDER --peer="python plain_loop.py --mnist FOLDER/mnist"
 """
 
 import json
