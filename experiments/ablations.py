@@ -24,7 +24,14 @@ hundred, for a while. Settings as in `contexts`.
 """
 
 from experiments.contexts import DIGITS
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.contexts import contexts_found, rightly_found
+from pcl.evaluation.summary import Record
+from pcl.experiment import Experiment, StreamSpec, Table, each
+
+
+def _contexts(record: Record) -> dict[str, float]:
+    return {"specialists": contexts_found(record), "right_number": rightly_found(record)}
+
 
 EXPERIMENT = Experiment(
     name="ablations",
@@ -35,7 +42,16 @@ EXPERIMENT = Experiment(
     },
     learners={"parallax": {}},
     seeds=10,
-    evaluation=Evaluation(probe_every=1000, probe_size=100, log_bins=720),
+    evaluation={"probe_every": 1000, "probe_size": 100, "log_bins": 720},
     smoke={"width": 8, "code": 8, "dwell": 40, "transform": "labels"},
     smoke_seeds=1,
+    tables=(
+        Table(
+            "tab_ablations",
+            "Parallax without one of its mechanisms: accuracy while living and at the end, contexts found, settling"
+            " steps.",
+            "prequential_acc,acc,specialists,right_number,inference_steps,surprise_error_correlation",
+            measures=(each(_contexts),),
+        ),
+    ),
 )

@@ -10,7 +10,7 @@ predicted but not learned from. `parallax`, 13 times as dear, learns a twelfth o
     python -m scripts.make_figures --only=tab_charged
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="charged",
@@ -20,7 +20,14 @@ EXPERIMENT = Experiment(
     },
     learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
     seeds=10,
-    evaluation=Evaluation(probe_every=50, log_bins=50),
+    evaluation={"probe_every": 50, "log_bins": 50},
     sweep=("charge=nothing,flops",),
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    tables=(
+        Table(
+            "tab_charged",
+            "A stream that does not wait: accuracy with updates for nothing and charged by FLOPs.",
+            "acc,aaa,prequential_acc,labelled,cost_ratio,flops_per_sample",
+        ),
+    ),
 )

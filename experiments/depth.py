@@ -9,14 +9,19 @@ form is shown at all of them. Scores are of validation samples, since nothing wa
     python -m scripts.make_figures --only=fig_depth
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, Figure, StreamSpec
 
 EXPERIMENT = Experiment(
     name="depth",
     streams={"digits": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5, "batch": 32})},
     learners={"pcn": {"width": 32, "depth": 64, "inference_steps": 64, "inference_lr": 0.3, "step_share": 0.9}},
     seeds=3,
-    evaluation=Evaluation(probe_every=1000, log_bins=10, probe_on="validation"),
+    evaluation={"probe_every": 1000, "log_bins": 10, "probe_on": "validation"},
     sweep=("init=lecun,mupc", "lr=0.003,0.01,0.03"),
     smoke={"passes": 1, "batch": 50, "depth": 2, "inference_steps": 3},
+    figures=(
+        Figure(
+            "fig_depth", "Accuracy against depth: muPC beside the standard parametrisation, a line a learning rate."
+        ),
+    ),
 )

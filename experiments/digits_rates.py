@@ -8,14 +8,17 @@ choice.
     python -m scripts.make_figures --only=tab_digits_rates
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="digits_rates",
     streams={"split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5})},
     learners={"pcn": {}, "backprop": {}},
     seeds=5,
-    evaluation=Evaluation(probe_every=575, log_bins=10, probe_on="validation"),
+    evaluation={"probe_every": 575, "log_bins": 10, "probe_on": "validation"},
     sweep=("optimiser=sgd,adam", "lr=0.001,0.003,0.01,0.03,0.1,0.3"),
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "passes": 1},
+    tables=(
+        Table("tab_digits_rates", "Optimisers and learning rates on the validation samples of the digits.", "acc"),
+    ),
 )

@@ -14,7 +14,7 @@ thresholds jump (86.7 to 88.4); how soon its latents move was chosen on these st
 """
 
 from experiments.weather_rates import NETWORK, PCN
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 STREAMS = {
     "sea": StreamSpec("drift", {"concept": "sea"}),
@@ -28,7 +28,14 @@ EXPERIMENT = Experiment(
     streams=STREAMS,
     learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "er_pcn": PCN, "rls": {}},
     seeds=5,
-    evaluation=Evaluation(probe_every=100, probe_size=200),
+    evaluation={"probe_every": 100, "probe_size": 200},
     sweep=("nudge=none,positive",),
     smoke={"nudge": "positive", "width": 8, "depth": 1, "inference_steps": 3, "samples": 4000, "flip_every": 1000},
+    tables=(
+        Table(
+            "tab_drift",
+            "Streams that move: prequential scores, mean scores on the present concept, and what they cost.",
+            "prequential_acc,aaa,surprise_error_correlation,flops_per_sample,ms_per_sample",
+        ),
+    ),
 )

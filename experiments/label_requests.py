@@ -19,7 +19,7 @@ and loses 5 to 7 points by it: what tells most about the weights does not tell m
     python -m scripts.make_figures --only=tab_label_requests,fig_active
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, Figure, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="label_requests",
@@ -29,7 +29,22 @@ EXPERIMENT = Experiment(
     },
     learners={"backprop": {}, "pcn": {}, "bpc": {}, "ncm": {}},
     seeds=10,
-    evaluation=Evaluation(probe_every=50, log_bins=50),
+    evaluation={"probe_every": 50, "log_bins": 50},
     sweep=("labelling=random,request", "labelled=0.02,0.1,0.3"),
     smoke={"source": "digits", "labelled": 0.3, "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    tables=(
+        Table(
+            "tab_label_requests",
+            "Few labels: accuracy by the share of labels, handed out at random or on request.",
+            "acc,prequential_acc,labelled",
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_active",
+            "What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking"
+            " saves. A triangle says that no share of random labels that was measured was as good: it is the least"
+            " that asking saves.",
+        ),
+    ),
 )

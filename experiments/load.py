@@ -10,13 +10,20 @@ are recalled at the end of every group. Bits gained, lost and held, and bits hel
     python -m scripts.make_figures --only=tab_load
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="load",
     streams={"load_noise": StreamSpec("load", {"source": "noise"})},
     learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
     seeds=10,
-    evaluation=Evaluation(probe_every=20),
+    evaluation={"probe_every": 20},
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "groups": 3, "pairs": 10},
+    tables=(
+        Table(
+            "tab_load",
+            "Absorption: bits of random labels taken in, lost and held, and what they cost.",
+            "bits_gained,bits_lost,bits_held,bits_gained_per_lost,bits_held_per_byte,state_bytes",
+        ),
+    ),
 )

@@ -7,7 +7,7 @@ The winners are used on the split streams of the same images, which took no part
     python -m scripts.make_figures --only=tab_mnist_rates
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="mnist_rates",
@@ -17,7 +17,8 @@ EXPERIMENT = Experiment(
     },
     learners={"pcn": {"width": 256}, "backprop": {"width": 256}},
     seeds=2,
-    evaluation=Evaluation(probe_every=10_000, log_bins=10, probe_on="validation"),
+    evaluation={"probe_every": 10_000, "log_bins": 10, "probe_on": "validation"},
     sweep=("lr=0.0001,0.0003,0.001,0.003",),
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
+    tables=(Table("tab_mnist_rates", "Learning rates on the validation samples of MNIST and Fashion-MNIST.", "acc"),),
 )

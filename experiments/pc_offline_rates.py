@@ -22,14 +22,21 @@ weights take eight steps a batch) were tried on MNIST alone.
 """
 
 from experiments.pc_offline import SMOKE, STREAMS, learners
-from pcl.runner.experiment import Evaluation, Experiment
+from pcl.experiment import Experiment, Table
 
 EXPERIMENT = Experiment(
     name="pc_offline_rates",
     streams=STREAMS,
     learners=learners(48_000),
     seeds=1,
-    evaluation=Evaluation(probe_every=100_000, log_bins=20, probe_on="validation"),
+    evaluation={"probe_every": 100_000, "log_bins": 20, "probe_on": "validation"},
     sweep=("lr=0.0005,0.001,0.002", "nudge=none,positive"),
     smoke=SMOKE,
+    tables=(
+        Table(
+            "tab_pc_offline_rates",
+            "Rates of MLPs of 3 x 128 on the validation samples of MNIST and Fashion-MNIST.",
+            "acc",
+        ),
+    ),
 )

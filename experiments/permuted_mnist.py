@@ -13,7 +13,9 @@ and forgets nothing: 94.2 % of all of them at the end, replay 80.0.
 """
 
 from experiments.split_mnist import NETWORK
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.summary import Record
+from pcl.experiment import Experiment, StreamSpec, Table, each
+from pcl.figures.curves import plasticity
 
 LEARNERS = {"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "er_pcn": NETWORK, "ncm": {}}
 
@@ -24,14 +26,41 @@ def stream(contexts: int, dwell: int) -> StreamSpec:
     return StreamSpec("contexts", settings)
 
 
+NOTE = """
+`plasticity_slope`: change of the accuracy while a permutation is met, in percentage points per 100 permutations.
+"""
+
+
+def _slope(record: Record) -> dict[str, float]:
+    return {"plasticity_slope": plasticity(record)} if record["experiment"] == "plasticity" else {}
+
+
 EXPERIMENT = Experiment(
     name="permuted_mnist",
     streams={"permuted_mnist": stream(20, 10_000)},
     learners=LEARNERS,
     seeds=5,
-    evaluation=Evaluation(probe_every=250, probe_size=500, end_every=20),
+    evaluation={"probe_every": 250, "probe_size": 500, "end_every": 20},
     smoke={
-        "source": "digits", "contexts": 4, "visits": 4, "dwell": 200, "batch": 20, "probe_every": 5,
-        "width": 8, "depth": 1, "inference_steps": 3,
+        "source": "digits",
+        "contexts": 4,
+        "visits": 4,
+        "dwell": 200,
+        "batch": 20,
+        "probe_every": 5,
+        "width": 8,
+        "depth": 1,
+        "inference_steps": 3,
     },
-)  # fmt: skip
+    tables=(
+        Table(
+            "tab_permuted_mnist",
+            "Permuted MNIST: twenty permutations, and the slope of online accuracy over two hundred.",
+            "acc,forgetting,learning_acc,prequential_acc,plasticity_slope,state_bytes,ms_per_step",
+            beside=("plasticity",),
+            measures=(each(_slope),),
+            latex=True,
+            note=NOTE,
+        ),
+    ),
+)

@@ -17,7 +17,7 @@ was (82.9 % while living, 0.2 points less every hundred permutations) and rememb
 """
 
 from experiments.permuted_mnist import LEARNERS, stream
-from pcl.runner.experiment import Evaluation, Experiment
+from pcl.experiment import Experiment, Figure
 
 SMALL = {"width": 100, "depth": 3}
 
@@ -26,9 +26,21 @@ EXPERIMENT = Experiment(
     streams={"permuted_mnist_200": stream(200, 2_000)},
     learners={name: LEARNERS[name] | SMALL for name in ("backprop", "pcn", "er")},
     seeds=5,
-    evaluation=Evaluation(probe_every=10**9, probe_size=10, log_bins=1000, end_every=0),
+    evaluation={"probe_every": 10**9, "probe_size": 10, "log_bins": 1000, "end_every": 0},
     smoke={
-        "source": "digits", "contexts": 6, "visits": 6, "dwell": 100, "batch": 10,
-        "width": 8, "depth": 1, "inference_steps": 3,
+        "source": "digits",
+        "contexts": 6,
+        "visits": 6,
+        "dwell": 100,
+        "batch": 10,
+        "width": 8,
+        "depth": 1,
+        "inference_steps": 3,
     },
-)  # fmt: skip
+    figures=(
+        Figure(
+            "fig_plasticity",
+            "Loss of plasticity: accuracy while each permutation is met, over two hundred of them, with its slope.",
+        ),
+    ),
+)

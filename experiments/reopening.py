@@ -25,7 +25,9 @@ on both streams, if it remembers 3,000 images or more (with 1,000 it finds one c
     python -m scripts.make_figures --only=tab_reopening
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.contexts import contexts_found
+from pcl.evaluation.summary import Record
+from pcl.experiment import Experiment, StreamSpec, Table, each
 
 COLOUR = {"source": "cifar10", "transform": "colour", "contexts": 2, "batch": 50}
 PERMUTED = COLOUR | {"source": "mnist", "transform": "permutation"}
@@ -38,6 +40,11 @@ IN_TURN, MIXED = {"visits": 2, "dwell": 10_000}, {"visits": 400, "dwell": 50}
 # mean of three seeds and of both worlds: the first code kept 64.4; developed on the new world alone 65.1, on both by
 # turns 65.5; its more used half kept and the rest developed on both 65.2.
 CODE = {"patch": "6", "atoms": "64", "grid": 3, "ridge": 0.01}
+
+
+def _contexts(record: Record) -> dict[str, float]:
+    return {"specialists": contexts_found(record)}
+
 
 EXPERIMENT = Experiment(
     name="reopening",
@@ -54,7 +61,7 @@ EXPERIMENT = Experiment(
         "reopening_parallax": CODE,
     },
     seeds=3,
-    evaluation=Evaluation(probe_every=100, probe_size=500),
+    evaluation={"probe_every": 100, "probe_size": 500},
     sweep=("memory=1000,3000,10000",),
     smoke={
         "source": "digits",
@@ -68,4 +75,13 @@ EXPERIMENT = Experiment(
         "probe_every": 4,
         "probe_size": 0,
     },
+    tables=(
+        Table(
+            "tab_reopening",
+            "Opening again: accuracy on both worlds at the end, on each right after it was lived in, and what was"
+            " lost of it.",
+            "acc,learning_acc,forgetting,prequential_acc,specialists,state_bytes,ms_per_step",
+            measures=(each(_contexts),),
+        ),
+    ),
 )

@@ -13,11 +13,12 @@ from pcl import learners, streams
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
+from pcl.experiment import Experiment, experiment_names, load_experiment
 from pcl.fields import canonical, fields, is_static
 from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.execute import Chunk, execute, plan
-from pcl.runner.experiment import Experiment, experiment_names, load_experiment
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, parse_settings, require_one_meaning, resolve
@@ -117,7 +118,7 @@ def _applicable(experiment: Experiment) -> set[str]:
     """Names of all settings of the chosen learners, of the chosen streams and of the evaluation."""
     chosen = [experiment.streams[name] for name in FLAGS.streams or experiment.streams if name in experiment.streams]
     configs = [learners.REGISTRY[name].hparams for name in FLAGS.learners or experiment.learners]
-    configs += [experiment.evaluation, *(streams.REGISTRY[spec.kind].config for spec in chosen)]
+    configs += [Evaluation(), *(streams.REGISTRY[spec.kind].config for spec in chosen)]
     return {name for config in configs for name in fields(config)}
 
 

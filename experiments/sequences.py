@@ -10,7 +10,7 @@ nudged a tenth of the way to their targets as on Weather's labels (`weather_rate
 """
 
 from experiments.weather_rates import NETWORK, PCN
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="sequences",
@@ -20,7 +20,14 @@ EXPERIMENT = Experiment(
     },
     learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "nlms": {}, "rls": {}, "tpc": {}},
     seeds=5,
-    evaluation=Evaluation(),
+    evaluation={},
     sweep=("nudge=none,positive",),
     smoke={"source": "dynamics", "width": 8, "depth": 1, "inference_steps": 3, "dwell": 50},
+    tables=(
+        Table(
+            "tab_sequences",
+            "Sequences: the share of variance of the next observation that was predicted, and what it cost.",
+            "prequential_acc,surprise_error_correlation,flops_per_sample,state_bytes,ms_per_sample",
+        ),
+    ),
 )

@@ -8,7 +8,7 @@ shuffled: once, which is the bound that a single pass could reach, and five time
     python -m scripts.make_figures --only=fig_wall,tab_split_digits
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, Figure, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="split_digits",
@@ -19,6 +19,20 @@ EXPERIMENT = Experiment(
     },
     learners={"pcn": {}, "backprop": {}, "ncm": {}},
     seeds=10,
-    evaluation=Evaluation(probe_every=2),
+    evaluation={"probe_every": 2},
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
+    tables=(
+        Table(
+            "tab_split_digits",
+            "Split-Digits: every learner in turn-by-turn and in shuffled order.",
+            "acc,aaa,forgetting,learning_acc,min_acc,prequential_acc,state_bytes,ms_per_step",
+            latex=True,
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_wall",
+            "The wall of catastrophic forgetting: accuracy of each task over the stream, one panel a learner.",
+        ),
+    ),
 )

@@ -34,7 +34,8 @@ and the prequential accuracy is that of weights up to 5,000 samples old):
     python -m experiments.run $W --streams=split_cifar10 --set patch=6 --set atoms=800 --set grid=3 --set mirror=yes
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.offline import order_gaps
+from pcl.experiment import Experiment, Figure, StreamSpec, Table
 
 SOURCES = {"split_mnist": "mnist", "split_fashion": "fashion_mnist", "split_cifar10": "cifar10"}
 # Chosen on validation samples of shuffled streams, one seed. The code: 10,000 samples learned, ridge regression, no
@@ -93,7 +94,7 @@ EXPERIMENT = Experiment(
         "backprop": NETWORK,
     },
     seeds=4,
-    evaluation=Evaluation(probe_every=200, probe_size=500),
+    evaluation={"probe_every": 200, "probe_size": 500},
     sweep=("features=raw,random,code",),
     smoke={
         "features": "random",
@@ -106,4 +107,22 @@ EXPERIMENT = Experiment(
         "probe_every": 10,
         "probe_size": 0,
     },
+    tables=(
+        Table(
+            "tab_split_images",
+            "Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: each learner beside its own offline"
+            " bound.",
+            "acc,offline_acc,order_gap,forgetting,prequential_acc,state_bytes,ms_per_sample",
+            measures=(order_gaps,),
+            offline=True,
+            latex=True,
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_width",
+            "How wide a code must be: error of recursive least squares by the bytes of its state, and by its"
+            " computation.",
+        ),
+    ),
 )

@@ -10,12 +10,21 @@ stand beside. Learning rates: `mnist_rates`.
     python -m scripts.make_figures --only=tab_split_mnist
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 NETWORK = {"width": 256, "lr": 0.0003}
 
 
-def on(source: str) -> Experiment:
+TABLE = Table(
+    "tab_split_mnist",
+    "Split-MNIST and Split-Fashion-MNIST: replay around two network rules, beside what goes without.",
+    "acc,aaa,forgetting,learning_acc,min_acc,stability_gap,prequential_acc,state_bytes,ms_per_step",
+    beside=("split_fashion_mnist",),
+    latex=True,
+)
+
+
+def on(source: str, *tables: Table) -> Experiment:
     """The experiment on one source of ten classes."""
     name = f"split_{source}"
     return Experiment(
@@ -26,10 +35,11 @@ def on(source: str) -> Experiment:
         },
         learners={"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "er_pcn": NETWORK, "ncm": {}},
         seeds=5,
-        evaluation=Evaluation(probe_every=100, probe_size=500),
+        evaluation={"probe_every": 100, "probe_size": 500},
         sweep=("memory=200,1000",),
         smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "probe_every": 10},
+        tables=tables,
     )
 
 
-EXPERIMENT = on("mnist")
+EXPERIMENT = on("mnist", TABLE)

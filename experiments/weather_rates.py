@@ -9,7 +9,7 @@ backpropagation; nudged, it is level with it, at the same rate.
     python -m scripts.make_figures --only=tab_weather_rates
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 NETWORK = {"width": 32}
 PCN = NETWORK | {"nudge": "positive", "beta": 0.1}
@@ -19,7 +19,14 @@ EXPERIMENT = Experiment(
     streams={"weather": StreamSpec("recorded", {"source": "weather"})},
     learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "er_pcn": PCN},
     seeds=2,
-    evaluation=Evaluation(log_bins=10),
+    evaluation={"log_bins": 10},
     sweep=("lr=0.00003,0.0001,0.0003,0.001,0.003,0.01", "nudge=none,positive"),
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
+    tables=(
+        Table(
+            "tab_weather_rates",
+            "Learning rates on Weather, by prequential accuracy.",
+            "prequential_acc,ms_per_step",
+        ),
+    ),
 )

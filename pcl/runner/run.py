@@ -25,7 +25,7 @@ from pcl.evaluation.record import (
 from pcl.fields import check_all
 from pcl.learners.inputs import finite_rows
 from pcl.runner import devices, request
-from pcl.runner.experiment import Evaluation
+from pcl.runner.evaluation import Evaluation
 from pcl.types import Batch, Data, HParams, Info, Layout, Learner, Prediction, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Record]

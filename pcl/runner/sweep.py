@@ -10,8 +10,9 @@ from typing import Any
 
 from pcl import learners, streams
 from pcl.errors import UsageError, shown, unknown
+from pcl.experiment import Experiment
 from pcl.fields import INT32, as_dict, canonical, fields, idle, is_static, parse, replace
-from pcl.runner.experiment import Evaluation, Experiment
+from pcl.runner.evaluation import Evaluation
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
 SCHEMA = 2
@@ -122,7 +123,7 @@ def resolve(
         base_stream = replace(streams.REGISTRY[spec.kind].config, spec.settings)
         for learner in learner_names or experiment.learners:
             base_hp = replace(learners.REGISTRY[learner].hparams, experiment.learners.get(learner, {}))
-            base = (base_stream, base_hp, experiment.evaluation)
+            base = (base_stream, base_hp, replace(Evaluation(), experiment.evaluation))
             if smoke:
                 base = tuple(replace(c, _of(c, experiment.smoke)) for c in base)
             known |= {name for config in base for name in fields(config)}

@@ -20,8 +20,8 @@ from absl import flags
 
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError
+from pcl.experiment import Experiment, StreamSpec
 from pcl.runner import devices
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.program import Program, compile_group
 from pcl.runner.sweep import resolve
 from pcl.streams.sources import use_data_dir
@@ -70,7 +70,7 @@ def _program(learner: str, every: int, size: int, width: int, mode: str) -> tupl
         streams={"split_mnist": StreamSpec("split", {"source": "mnist", "order": "natural"})},
         learners={learner: NETWORK | ({"memory": 200} if learner.startswith("er") else {})},
         seeds=width,
-        evaluation=Evaluation(probe_every=every, probe_size=size),
+        evaluation={"probe_every": every, "probe_size": size},
         smoke={},
     )
     runs = resolve(experiment)

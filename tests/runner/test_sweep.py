@@ -7,8 +7,9 @@ import pytest
 from experiments.run import labelled
 from pcl import learners, streams
 from pcl.errors import UsageError
+from pcl.experiment import Experiment, StreamSpec, experiment_names, load_experiment
 from pcl.fields import check, fields
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec, experiment_names, load_experiment
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.sweep import parse_settings, require_one_meaning, resolve, static_groups
 
 EXPERIMENT = Experiment(
@@ -16,7 +17,7 @@ EXPERIMENT = Experiment(
     streams={"a": StreamSpec("split", {}), "b": StreamSpec("split", {"order": "iid"})},
     learners={"pcn": {"width": 8}, "ncm": {}},
     seeds=3,
-    evaluation=Evaluation(),
+    evaluation={},
     smoke={"width": 4, "batch": 50},
 )
 

@@ -6,8 +6,8 @@ import pytest
 
 from pcl import learners
 from pcl.evaluation.summary import measure
+from pcl.experiment import load_experiment
 from pcl.runner.execute import execute, plan
-from pcl.runner.experiment import load_experiment
 from pcl.runner.run import make_run, probe_steps
 from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
