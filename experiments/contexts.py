@@ -52,24 +52,6 @@ splits was tried there, on Fashion-MNIST with seeds below 10, and on all three w
 tell another sensor from other names, on all three with seeds below 10 and 20 to 25; how far classes are settled, on all
 three with seeds 0 and 1 (that a constant does not suit digits and clothes alike was seen on the seeds of the records).
 `er` and `fresh` have the rates of their defaults.
-
-    C="--experiment=contexts --first_seed=10 --data_dir=FOLDER --learners=parallax,parallax_told"
-    D=digits_visible,digits_rotation,digits_inversion,digits_weak,digits_invisible,digits_both
-    M=mnist_visible,mnist_rotation,mnist_inversion,mnist_weak,mnist_invisible,mnist_both
-    F=fashion_visible,fashion_rotation,fashion_inversion,fashion_weak,fashion_invisible,fashion_both
-    python -m experiments.run $C,parallax_single,er,fresh \
-        --streams=$D,digits_classes_visible,digits_classes_invisible,digits_classes_both,digits_classes_weak
-    python -m experiments.run $C,parallax_single,er --streams=digits_gradual_visible,digits_gradual_invisible
-    python -m experiments.run $C,parallax_single,er --seeds=5 --streams=mnist_gradual_visible,mnist_gradual_invisible
-    python -m experiments.run $C,parallax_single,er,fresh --seeds=5 --streams=$M,$F
-    python -m experiments.run $C,parallax_single,er,fresh --seeds=5 --streams=\
-        mnist_classes_rotation,mnist_classes_invisible,mnist_classes_weak,fashion_classes_visible,fashion_classes_invisible
-    python -m experiments.run $C --seeds=5 --streams=digits_five_invisible,digits_five_both,mnist_five_invisible,\
-        mnist_five_both,fashion_five_both,fashion_gradual_invisible,fashion_classes_weak
-    python -m experiments.run $C --seeds=5 --set specialists=12 \
-        --streams=digits_ten_visible,digits_ten_invisible,digits_ten_both,mnist_ten_invisible,mnist_ten_both
-    python -m experiments.run $C --learners=parallax --seeds=5 --streams=mnist_weak,fashion_weak --set without=sleep
-    python -m scripts.make_figures --only=fig_contexts,fig_compute,tab_contexts
 """
 
 from collections.abc import Mapping
@@ -85,7 +67,7 @@ from pcl.evaluation.contexts import (
     settling,
 )
 from pcl.evaluation.summary import Record
-from pcl.experiment import Experiment, Figure, StreamSpec, Table, each
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table, each
 
 DIGITS = {"source": "digits", "contexts": 3, "visits": 9, "dwell": 400, "batch": 1}
 MNIST = DIGITS | {"source": "mnist", "dwell": 800}
@@ -119,8 +101,28 @@ def _found(record: Record) -> dict[str, float]:
     return found | ({"right_number": rightly_found(record)} if record["learner"] == "parallax" else {})
 
 
+ALL = ("parallax", "parallax_told", "parallax_single", "er", "fresh")
+GRADUAL = ("parallax", "parallax_told", "parallax_single", "er")
+TOLD = ("parallax", "parallax_told")
+KINDS = ("visible", "rotation", "inversion", "weak", "invisible", "both")
+INFERRING_DIGITS = (
+    *(f"digits_{kind}" for kind in KINDS),
+    *(f"digits_classes_{kind}" for kind in ("visible", "invisible", "both", "weak")),
+)
+IMAGES = (
+    *(f"{source}_{kind}" for source in ("mnist", "fashion") for kind in KINDS),
+    *(f"mnist_classes_{kind}" for kind in ("rotation", "invisible", "weak")),
+    *(f"fashion_classes_{kind}" for kind in ("visible", "invisible")),
+)
+MORE = (
+    "digits_five_invisible", "digits_five_both", "mnist_five_invisible", "mnist_five_both", "fashion_five_both",
+    "fashion_gradual_invisible", "fashion_classes_weak",
+)  # fmt: skip
+TEN = ("digits_ten_visible", "digits_ten_invisible", "digits_ten_both", "mnist_ten_invisible", "mnist_ten_both")
+
 EXPERIMENT = Experiment(
     name="contexts",
+    claim=__doc__,
     streams={
         "digits_visible": _recurring(DIGITS, "permutation"),
         "digits_rotation": _recurring(DIGITS, "rotation"),
@@ -167,7 +169,15 @@ EXPERIMENT = Experiment(
         "fashion_classes_weak": _classes(FASHION_CLASSES, "weak"),
     },
     learners={"parallax": {}, "parallax_told": {}, "er": {}, "fresh": {}},
-    seeds=10,
+    arms=(
+        Arm(ALL, INFERRING_DIGITS, first_seed=10),
+        Arm(GRADUAL, ("digits_gradual_visible", "digits_gradual_invisible"), first_seed=10),
+        Arm(GRADUAL, ("mnist_gradual_visible", "mnist_gradual_invisible"), seeds=5, first_seed=10),
+        Arm(ALL, IMAGES, seeds=5, first_seed=10),
+        Arm(TOLD, MORE, seeds=5, first_seed=10),
+        Arm(TOLD, TEN, ("specialists=12",), seeds=5, first_seed=10),
+        Arm(("parallax",), ("mnist_weak", "fashion_weak"), ("without=sleep",), seeds=5, first_seed=10),
+    ),
     evaluation={"probe_every": 1000, "probe_size": 100, "end_every": 0, "log_bins": 720, "revisit_steps": 60},
     # All streams of a kind shrink to one, which runs once.
     smoke={

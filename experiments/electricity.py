@@ -17,14 +17,6 @@ gains nothing by the past.
 How soon a latent moves (its mean over the last hundred samples, of 30, 50, 100 and 200) was chosen on Weather and on
 the moving worlds of `drift`, how the past is weighed on Weather and digits (Outdoor was in view, and agreed); nothing
 on Electricity.
-
-    python -m experiments.run --experiment=electricity --streams=electricity --data_dir=FOLDER
-    python -m experiments.run --experiment=electricity --learners=backprop,pcn,ncm --streams=weather,outdoor \
-        --data_dir=FOLDER
-    python -m experiments.run --experiment=electricity --learners=parallax --data_dir=FOLDER
-    python -m experiments.run --experiment=electricity --learners=parallax --streams=electricity \
-        --set without=past,drift,sleep,retention --data_dir=FOLDER
-    python -m scripts.make_figures --only=tab_electricity
 """
 
 import csv
@@ -35,7 +27,7 @@ from experiments.weather_rates import NETWORK, PCN
 from pcl.errors import UsageError
 from pcl.evaluation.statistics import mean_interval
 from pcl.evaluation.summary import Row
-from pcl.experiment import Experiment, StreamSpec, Table
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 NOTE = """
 Prequential accuracy in % over all samples in file order, one sample a step: Electricity (45,312 samples of 6
@@ -72,6 +64,7 @@ def _river(results_dir: Path) -> Iterator[Row]:
 
 EXPERIMENT = Experiment(
     name="electricity",
+    claim=__doc__,
     streams={
         "electricity": StreamSpec("recorded", {"source": "electricity"}),
         "weather": StreamSpec("recorded", {"source": "weather"}),
@@ -84,8 +77,12 @@ EXPERIMENT = Experiment(
         "er_pcn": PCN | {"lr": 0.0003},
         "ncm": {},
     },
-    seeds=5,
-    evaluation={},
+    arms=(
+        Arm(streams=("electricity",), seeds=5),
+        Arm(("backprop", "pcn", "ncm"), ("weather", "outdoor"), seeds=5),
+        Arm(("parallax",), seeds=5),
+        Arm(("parallax",), ("electricity",), ("without=past,drift,sleep,retention",), seeds=5),
+    ),
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
     tables=(
         Table(

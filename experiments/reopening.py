@@ -18,16 +18,11 @@ take turns from the start.
 permuted world (95.7) and takes colours for more of the same (65.4). With codes made for both worlds it tells them apart
 on both streams, if it remembers 3,000 images or more (with 1,000 it finds one context): 95.9 and 67.4 with all of them,
 95.7 and 64.9 with 3,000, 93.3 and 66.0 with 1,000.
-
-    C="--experiment=reopening --data_dir=FOLDER"
-    python -m experiments.run $C --learners=generative,reopening,parallax
-    python -m experiments.run $C --learners=reopening_parallax --streams=colour,permuted
-    python -m scripts.make_figures --only=tab_reopening
 """
 
 from pcl.evaluation.contexts import contexts_found
 from pcl.evaluation.summary import Record
-from pcl.experiment import Experiment, StreamSpec, Table, each
+from pcl.experiment import Arm, Experiment, StreamSpec, Table, each
 
 COLOUR = {"source": "cifar10", "transform": "colour", "contexts": 2, "batch": 50}
 PERMUTED = COLOUR | {"source": "mnist", "transform": "permutation"}
@@ -46,8 +41,11 @@ def _contexts(record: Record) -> dict[str, float]:
     return {"specialists": contexts_found(record)}
 
 
+MEMORIES = ("memory=1000,3000,10000",)
+
 EXPERIMENT = Experiment(
     name="reopening",
+    claim=__doc__,
     streams={
         "colour": StreamSpec("contexts", COLOUR | IN_TURN),
         "colour_mixed": StreamSpec("contexts", COLOUR | MIXED),
@@ -60,9 +58,11 @@ EXPERIMENT = Experiment(
         "parallax": CODE | {"features": "code"},
         "reopening_parallax": CODE,
     },
-    seeds=3,
+    arms=(
+        Arm(streams=("colour", "permuted"), settings=MEMORIES, seeds=3),
+        Arm(("generative", "reopening", "parallax"), ("colour_mixed", "permuted_mixed"), MEMORIES, seeds=3),
+    ),
     evaluation={"probe_every": 100, "probe_size": 500},
-    sweep=("memory=1000,3000,10000",),
     smoke={
         "source": "digits",
         "transform": "permutation",

@@ -3,22 +3,23 @@
 Predictive coding and backpropagation on one architecture, and nearest class mean, live once through
 Split-Digits (5 tasks of 2 classes, order of the classes drawn from the key) and through the same samples
 shuffled: once, which is the bound that a single pass could reach, and five times.
-
-    python -m experiments.run --experiment=split_digits
-    python -m scripts.make_figures --only=fig_wall,tab_split_digits
 """
 
-from pcl.experiment import Experiment, Figure, StreamSpec, Table
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="split_digits",
+    claim=__doc__,
     streams={
         "split_digits": StreamSpec("split", {"source": "digits"}),
         "split_digits_iid": StreamSpec("split", {"source": "digits", "order": "iid"}),
         "split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5}),
     },
     learners={"pcn": {}, "backprop": {}, "ncm": {}},
-    seeds=10,
+    arms=(
+        Arm(),
+        Arm(("parallax",)),
+    ),
     evaluation={"probe_every": 2},
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
     tables=(

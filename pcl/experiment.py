@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -70,26 +71,58 @@ class Figure:
 
 
 @dataclasses.dataclass(frozen=True)
+class Arm:
+    """Runs that are published: each learner on each stream under every setting with each seed.
+
+    learners, streams: their names; none named: all that the experiment has settings for.
+    settings: `name=value,value` texts that form a grid, as behind --set.
+    """
+
+    learners: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    seeds: int = 10
+    first_seed: int = 0
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each learner with each stream."""
+        return list(itertools.product(self.learners, self.streams))
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What is swept. Each learner lives on each stream with each seed.
+    """What is claimed, what is run for it, and what is shown.
 
     name: its module in `experiments`, and the folder of its records.
+    claim: its module's docstring; the first line stands in lists.
     learners: settings that differ from the learner's defaults.
     evaluation: settings of `pcl.runner.evaluation.Evaluation` that differ from its defaults.
-    sweep: `name=value,value` texts that apply where the command line does not set the name.
-    smoke: settings (and a number of seeds) that shrink it to seconds, where they are swept to one value.
+    arms: all runs whose records are published, each in one arm or more. The first one is the experiment's own grid,
+      which a command varies.
+    smoke: settings (and a number of seeds) that shrink the first arm to seconds; what they name is not swept.
     """
 
     name: str
+    claim: str
     streams: Mapping[str, StreamSpec]
     learners: Mapping[str, Mapping[str, Any]]
-    seeds: int
-    evaluation: Mapping[str, Any]
-    smoke: Mapping[str, Any]
+    arms: tuple[Arm, ...]
+    evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    smoke: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     smoke_seeds: int = 2
-    sweep: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
+
+    @property
+    def grid(self) -> Arm:
+        """The experiment's own grid, its learners and streams by name."""
+        return self.named(self.arms[0] if self.arms else Arm())
+
+    def named(self, arm: Arm) -> Arm:
+        """An arm with its learners and streams by name."""
+        learners, streams = arm.learners or tuple(self.learners), arm.streams or tuple(self.streams)
+        return dataclasses.replace(arm, learners=learners, streams=streams)
 
 
 def each(measured: Measured) -> Measure:
@@ -103,8 +136,8 @@ def experiment_names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "run")
 
 
-def load_experiment(name: str) -> tuple[Experiment, str]:
-    """The experiment called `name`, and its claim: the first line of its module's docstring.
+def load_experiment(name: str) -> Experiment:
+    """The experiment called `name`.
 
     Raises:
       UsageError: there is none.
@@ -112,5 +145,25 @@ def load_experiment(name: str) -> tuple[Experiment, str]:
     names = experiment_names()
     if name not in names:
         raise unknown("experiment", name, names)
-    module = importlib.import_module(f"experiments.{name}")
-    return module.EXPERIMENT, (module.__doc__ or "").partition("\n")[0]
+    return importlib.import_module(f"experiments.{name}").EXPERIMENT
+
+
+def narrowed(experiment: Experiment, learners: Sequence[str] = (), streams: Sequence[str] = ()) -> list[Arm]:
+    """The arms on the named learners and streams alone (none named: all).
+
+    What is named and in no arm is published nowhere: such a learner lives through the experiment's own grid in the
+    place of its learners, such a stream in the place of its streams.
+    """
+    arms, own = [experiment.named(arm) for arm in experiment.arms], experiment.grid
+    found = []
+    for arm in arms:
+        left = tuple(name for name in arm.learners if name in (learners or arm.learners))
+        on = tuple(name for name in arm.streams if name in (streams or arm.streams))
+        found += [dataclasses.replace(arm, learners=left, streams=on)] if left and on else []
+    there = {pair for arm in found for pair in arm.pairs}
+    some = {name for arm in arms for name in (*arm.learners, *arm.streams)}
+    for pair in itertools.product(learners or own.learners, streams or own.streams):
+        named = [name for name, given in zip(pair, (learners, streams), strict=True) if given]
+        if pair not in there if len(named) == 2 else not some.issuperset(named):
+            found.append(dataclasses.replace(own, learners=pair[:1], streams=pair[1:]))
+    return found

@@ -16,7 +16,7 @@ def published() -> dict[str, tuple[Figure | Table, str]]:
     """Every figure and table by name, with the experiment that publishes it; measurements are of none."""
     found: dict[str, tuple[Figure | Table, str]] = {one.name: (one, "") for one in bench.PUBLISHED}
     for name in experiment_names():
-        experiment, _ = load_experiment(name)
+        experiment = load_experiment(name)
         found |= {figure.name: (figure, name) for figure in experiment.figures}
         found |= {table.name: (table, name) for table in experiment.tables}
     return dict(sorted(found.items()))

@@ -20,7 +20,7 @@ from absl import flags
 
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError
-from pcl.experiment import Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.runner import devices
 from pcl.runner.program import Program, compile_group
 from pcl.runner.sweep import resolve
@@ -67,11 +67,11 @@ def main() -> None:
 def _program(learner: str, every: int, size: int, width: int, mode: str) -> tuple[Program, list]:
     experiment = Experiment(
         name="bench_stream",
+        claim="",
         streams={"split_mnist": StreamSpec("split", {"source": "mnist", "order": "natural"})},
         learners={learner: NETWORK | ({"memory": 200} if learner.startswith("er") else {})},
-        seeds=width,
+        arms=(Arm(seeds=width),),
         evaluation={"probe_every": every, "probe_size": size},
-        smoke={},
     )
     runs = resolve(experiment)
     return compile_group(runs[0], width, mode), runs

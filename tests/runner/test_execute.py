@@ -9,7 +9,7 @@ import pytest
 
 from pcl.errors import UsageError
 from pcl.evaluation.summary import summarise
-from pcl.experiment import Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.runner import execute as execution
 from pcl.runner import program
 from pcl.runner.execute import Chunk, execute, plan
@@ -19,11 +19,11 @@ from pcl.runner.sweep import parse_settings, resolve
 
 EXPERIMENT = Experiment(
     name="trial",
+    claim="",
     streams={"s": StreamSpec("split", {"batch": 100})},
     learners={"pcn": {"width": 8, "depth": 1, "inference_steps": 3}, "ncm": {}},
-    seeds=5,
+    arms=(Arm(seeds=5),),
     evaluation={"probe_every": 10},
-    smoke={},
 )
 
 

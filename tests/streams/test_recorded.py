@@ -106,7 +106,7 @@ def test_a_run_without_probes_records_what_was_lived():
 
 
 def test_the_twin_of_electricity_is_measured_by_prequential_accuracy_alone(tmp_path):
-    experiment, _ = load_experiment("electricity")
+    experiment = load_experiment("electricity")
     store = Store(tmp_path, "electricity")
     store.require_writable()
     runs = resolve(experiment, learner_names=["backprop", "ncm"], seeds=1, smoke=True)
