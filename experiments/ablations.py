@@ -13,29 +13,46 @@ what sleep is where contexts differ little, `contexts`. Settling to the end at e
 Records: seeds 10 to 14 of permuted labels and pixels, 10 to 19 of plain Split-Digits; and seeds 10 to 109 of it with
 nothing taken away, for the question whether classes that come in turn are ever taken for contexts: in one life of the
 hundred, for a while. Settings as in `contexts`.
-
-    W=nothing,persistence,gating,bound,settling,lag,maturity,synapses,sleep,past,drift,decomposition,replay,retention
-    python -m experiments.run --experiment=ablations --first_seed=10 --seeds=5 \
-        --streams=digits_invisible,digits_visible --set without=$W
-    python -m experiments.run --experiment=ablations --first_seed=10 --streams=split_digits \
-        --set without=decomposition,replay,retention
-    python -m experiments.run --experiment=ablations --first_seed=10 --seeds=100 --streams=split_digits
-    python -m scripts.make_figures --only=tab_ablations
 """
 
 from experiments.contexts import DIGITS
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.contexts import contexts_found, rightly_found
+from pcl.evaluation.summary import Record
+from pcl.experiment import Arm, Experiment, StreamSpec, Table, each
+
+
+def _contexts(record: Record) -> dict[str, float]:
+    return {"specialists": contexts_found(record), "right_number": rightly_found(record)}
+
+
+CONTEXTS = ("digits_visible", "digits_invisible")
+EVERY = "persistence,gating,bound,settling,lag,maturity,synapses,sleep,past,drift,decomposition,replay,retention"
 
 EXPERIMENT = Experiment(
     name="ablations",
+    claim=__doc__,
     streams={
         "digits_visible": StreamSpec("contexts", DIGITS | {"transform": "permutation"}),
         "digits_invisible": StreamSpec("contexts", DIGITS | {"transform": "labels"}),
         "split_digits": StreamSpec("split", {"source": "digits"}),
     },
     learners={"parallax": {}},
-    seeds=10,
-    evaluation=Evaluation(probe_every=1000, probe_size=100, log_bins=720),
+    arms=(
+        Arm(streams=CONTEXTS, seeds=5, first_seed=10),
+        Arm(streams=CONTEXTS, settings=(f"without={EVERY}",), seeds=5, first_seed=10),
+        Arm(streams=("split_digits",), seeds=100, first_seed=10),
+        Arm(streams=("split_digits",), settings=("without=decomposition,replay,retention",), first_seed=10),
+    ),
+    evaluation={"probe_every": 1000, "probe_size": 100, "log_bins": 720},
     smoke={"width": 8, "code": 8, "dwell": 40, "transform": "labels"},
     smoke_seeds=1,
+    tables=(
+        Table(
+            "tab_ablations",
+            "Parallax without one of its mechanisms: accuracy while living and at the end, contexts found, settling"
+            " steps.",
+            "prequential_acc,acc,specialists,right_number,inference_steps,surprise_error_correlation",
+            measures=(each(_contexts),),
+        ),
+    ),
 )

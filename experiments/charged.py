@@ -4,23 +4,31 @@ Digits shuffled and in turn, once with updates for nothing and once charged by F
 that of backpropagation on the same architecture takes as long as c samples need to arrive, and those in between are
 predicted but not learned from. `parallax`, 13 times as dear, learns a twelfth of digits that come in turn and ends at
 91.3, replay learns half of them and ends at 75.5.
-
-    python -m experiments.run --experiment=charged
-    python -m experiments.run --experiment=charged --learners=parallax
-    python -m scripts.make_figures --only=tab_charged
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
+
+CHARGES = ("charge=nothing,flops",)
 
 EXPERIMENT = Experiment(
     name="charged",
+    claim=__doc__,
     streams={
         "split_digits": StreamSpec("split", {"source": "digits"}),
         "split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5}),
     },
     learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
-    seeds=10,
-    evaluation=Evaluation(probe_every=50, log_bins=50),
-    sweep=("charge=nothing,flops",),
+    arms=(
+        Arm(settings=CHARGES),
+        Arm(("parallax",), settings=CHARGES),
+    ),
+    evaluation={"probe_every": 50, "log_bins": 50},
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    tables=(
+        Table(
+            "tab_charged",
+            "A stream that does not wait: accuracy with updates for nothing and charged by FLOPs.",
+            "acc,aaa,prequential_acc,labelled,cost_ratio,flops_per_sample",
+        ),
+    ),
 )

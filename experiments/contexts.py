@@ -52,30 +52,22 @@ splits was tried there, on Fashion-MNIST with seeds below 10, and on all three w
 tell another sensor from other names, on all three with seeds below 10 and 20 to 25; how far classes are settled, on all
 three with seeds 0 and 1 (that a constant does not suit digits and clothes alike was seen on the seeds of the records).
 `er` and `fresh` have the rates of their defaults.
-
-    C="--experiment=contexts --first_seed=10 --data_dir=FOLDER --learners=parallax,parallax_told"
-    D=digits_visible,digits_rotation,digits_inversion,digits_weak,digits_invisible,digits_both
-    M=mnist_visible,mnist_rotation,mnist_inversion,mnist_weak,mnist_invisible,mnist_both
-    F=fashion_visible,fashion_rotation,fashion_inversion,fashion_weak,fashion_invisible,fashion_both
-    python -m experiments.run $C,parallax_single,er,fresh \
-        --streams=$D,digits_classes_visible,digits_classes_invisible,digits_classes_both,digits_classes_weak
-    python -m experiments.run $C,parallax_single,er --streams=digits_gradual_visible,digits_gradual_invisible
-    python -m experiments.run $C,parallax_single,er --seeds=5 --streams=mnist_gradual_visible,mnist_gradual_invisible
-    python -m experiments.run $C,parallax_single,er,fresh --seeds=5 --streams=$M,$F
-    python -m experiments.run $C,parallax_single,er,fresh --seeds=5 --streams=\
-        mnist_classes_rotation,mnist_classes_invisible,mnist_classes_weak,fashion_classes_visible,fashion_classes_invisible
-    python -m experiments.run $C --seeds=5 --streams=digits_five_invisible,digits_five_both,mnist_five_invisible,\
-        mnist_five_both,fashion_five_both,fashion_gradual_invisible,fashion_classes_weak
-    python -m experiments.run $C --seeds=5 --set specialists=12 \
-        --streams=digits_ten_visible,digits_ten_invisible,digits_ten_both,mnist_ten_invisible,mnist_ten_both
-    python -m experiments.run $C --learners=parallax --seeds=5 --streams=mnist_weak,fashion_weak --set without=sleep
-    python -m scripts.make_figures --only=fig_contexts,fig_compute,tab_contexts
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.contexts import (
+    beside_oracle,
+    contexts_found,
+    refusals,
+    rightly_found,
+    samples_on_first_visit,
+    samples_to_recover,
+    settling,
+)
+from pcl.evaluation.summary import Record
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table, each
 
 DIGITS = {"source": "digits", "contexts": 3, "visits": 9, "dwell": 400, "batch": 1}
 MNIST = DIGITS | {"source": "mnist", "dwell": 800}
@@ -95,8 +87,42 @@ def _classes(settings: Mapping[str, Any], transform: str) -> StreamSpec:
     return StreamSpec("class_contexts", {**settings, "transform": transform})
 
 
+INFERRED = ("parallax", "parallax_told", "parallax_single")  # losses of other learners are not in the same unit
+
+
+def _found(record: Record) -> dict[str, float]:
+    found = {
+        "samples_on_first_visit": samples_on_first_visit(record),
+        "samples_to_recover": samples_to_recover(record),
+        "specialists": contexts_found(record),
+        "refused": refusals(record),
+    }
+    # The others are told, or have one context.
+    return found | ({"right_number": rightly_found(record)} if record["learner"] == "parallax" else {})
+
+
+ALL = ("parallax", "parallax_told", "parallax_single", "er", "fresh")
+GRADUAL = ("parallax", "parallax_told", "parallax_single", "er")
+TOLD = ("parallax", "parallax_told")
+KINDS = ("visible", "rotation", "inversion", "weak", "invisible", "both")
+INFERRING_DIGITS = (
+    *(f"digits_{kind}" for kind in KINDS),
+    *(f"digits_classes_{kind}" for kind in ("visible", "invisible", "both", "weak")),
+)
+IMAGES = (
+    *(f"{source}_{kind}" for source in ("mnist", "fashion") for kind in KINDS),
+    *(f"mnist_classes_{kind}" for kind in ("rotation", "invisible", "weak")),
+    *(f"fashion_classes_{kind}" for kind in ("visible", "invisible")),
+)
+MORE = (
+    "digits_five_invisible", "digits_five_both", "mnist_five_invisible", "mnist_five_both", "fashion_five_both",
+    "fashion_gradual_invisible", "fashion_classes_weak",
+)  # fmt: skip
+TEN = ("digits_ten_visible", "digits_ten_invisible", "digits_ten_both", "mnist_ten_invisible", "mnist_ten_both")
+
 EXPERIMENT = Experiment(
     name="contexts",
+    claim=__doc__,
     streams={
         "digits_visible": _recurring(DIGITS, "permutation"),
         "digits_rotation": _recurring(DIGITS, "rotation"),
@@ -143,11 +169,73 @@ EXPERIMENT = Experiment(
         "fashion_classes_weak": _classes(FASHION_CLASSES, "weak"),
     },
     learners={"parallax": {}, "parallax_told": {}, "er": {}, "fresh": {}},
-    seeds=10,
-    evaluation=Evaluation(probe_every=1000, probe_size=100, end_every=0, log_bins=720, revisit_steps=60),
+    arms=(
+        Arm(ALL, INFERRING_DIGITS, first_seed=10),
+        Arm(GRADUAL, ("digits_gradual_visible", "digits_gradual_invisible"), first_seed=10),
+        Arm(GRADUAL, ("mnist_gradual_visible", "mnist_gradual_invisible"), seeds=5, first_seed=10),
+        Arm(ALL, IMAGES, seeds=5, first_seed=10),
+        Arm(TOLD, MORE, seeds=5, first_seed=10),
+        Arm(TOLD, TEN, ("specialists=12",), seeds=5, first_seed=10),
+        Arm(("parallax",), ("mnist_weak", "fashion_weak"), ("without=sleep",), seeds=5, first_seed=10),
+    ),
+    evaluation={"probe_every": 1000, "probe_size": 100, "end_every": 0, "log_bins": 720, "revisit_steps": 60},
     # All streams of a kind shrink to one, which runs once.
     smoke={
-        "source": "digits", "transform": "labels", "contexts": 2, "dwell": 40, "visits": 3, "revisits": 2,
-        "revisit_dwell": 20, "revisit_steps": 6, "width": 8, "depth": 1, "code": 8,
+        "source": "digits",
+        "transform": "labels",
+        "contexts": 2,
+        "dwell": 40,
+        "visits": 3,
+        "revisits": 2,
+        "revisit_dwell": 20,
+        "revisit_steps": 6,
+        "width": 8,
+        "depth": 1,
+        "code": 8,
     },
-)  # fmt: skip
+    tables=(
+        Table(
+            "tab_contexts",
+            "Contexts that come back: accuracy beside the oracle's, samples to recover, contexts found, and settling"
+            " steps.",
+            "prequential_acc,revisit_acc,oracle_acc,revisit_share_of_oracle,revisit_acc_behind_first,"
+            "oracle_acc_behind_first,samples_on_first_visit,samples_to_recover,specialists,right_number,refused,"
+            "mean_k_quiet,mean_k_predicted,spearman_k_surprise,input_surprise",
+            measures=(lambda records: beside_oracle(records, "parallax_told"), each(_found), each(settling)),
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_contexts",
+            "What happens at a switch: accuracy, surprise at label and input, belief and settling steps, over all"
+            " switches.",
+            panels={
+                "accuracy at a switch": (),
+                "surprise at a switch": INFERRED,
+                "input surprise at a switch": INFERRED,
+                "belief at a switch": ("parallax",),
+                "settling at a switch": INFERRED,
+            },
+            streams={
+                "digits_visible": "digits, pixels permuted",
+                "digits_invisible": "digits, labels permuted",
+                "mnist_visible": "MNIST, pixels permuted",
+                "mnist_invisible": "MNIST, labels permuted",
+            },
+            learners={
+                "parallax": "parallax",
+                "parallax_told": "told the context",
+                "parallax_single": "one context",
+                "er": "replay, backpropagation",
+                "fresh": "fresh network each visit",
+            },
+            size=(2.4, 1.44),
+            legend=5,
+        ),
+        Figure(
+            "fig_compute",
+            "What settling costs and when: steps against surprise, and accuracy against operations spent in settling.",
+            beside=("ablations",),
+        ),
+    ),
+)

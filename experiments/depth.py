@@ -4,19 +4,24 @@ Chains of 32 tanh units a layer on digits, five shuffled passes, 64 inference st
 deepest. `init=mupc` is the parametrisation of Innocenti, Achour and Buckley (2025), arXiv:2505.13124, with skip
 connections; `init=lecun` is the standard one, without. Initial weights of muPC are larger, hence several rates; each
 form is shown at all of them. Scores are of validation samples, since nothing was chosen beforehand.
-
-    python -m experiments.run --experiment=depth --set depth=2,4,8,16,32,64
-    python -m scripts.make_figures --only=fig_depth
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec
 
 EXPERIMENT = Experiment(
     name="depth",
+    claim=__doc__,
     streams={"digits": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5, "batch": 32})},
     learners={"pcn": {"width": 32, "depth": 64, "inference_steps": 64, "inference_lr": 0.3, "step_share": 0.9}},
-    seeds=3,
-    evaluation=Evaluation(probe_every=1000, log_bins=10, probe_on="validation"),
-    sweep=("init=lecun,mupc", "lr=0.003,0.01,0.03"),
+    arms=(
+        Arm(settings=("init=lecun,mupc", "lr=0.003,0.01,0.03"), seeds=3),
+        Arm(settings=("depth=2,4,8,16,32", "init=lecun,mupc", "lr=0.003,0.01,0.03"), seeds=3),
+    ),
+    evaluation={"probe_every": 1000, "log_bins": 10, "probe_on": "validation"},
     smoke={"passes": 1, "batch": 50, "depth": 2, "inference_steps": 3},
+    figures=(
+        Figure(
+            "fig_depth", "Accuracy against depth: muPC beside the standard parametrisation, a line a learning rate."
+        ),
+    ),
 )

@@ -3,19 +3,19 @@
 Five shuffled passes, a fifth of the training samples held out and scored. Adam at 0.003 is the default of both and
 the best for both; Adam at 0.001 is inside its interval. Streams in which classes come in turn took no part in the
 choice.
-
-    python -m experiments.run --experiment=digits_rates
-    python -m scripts.make_figures --only=tab_digits_rates
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="digits_rates",
+    claim=__doc__,
     streams={"split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5})},
     learners={"pcn": {}, "backprop": {}},
-    seeds=5,
-    evaluation=Evaluation(probe_every=575, log_bins=10, probe_on="validation"),
-    sweep=("optimiser=sgd,adam", "lr=0.001,0.003,0.01,0.03,0.1,0.3"),
+    arms=(Arm(settings=("optimiser=sgd,adam", "lr=0.001,0.003,0.01,0.03,0.1,0.3"), seeds=5),),
+    evaluation={"probe_every": 575, "log_bins": 10, "probe_on": "validation"},
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "passes": 1},
+    tables=(
+        Table("tab_digits_rates", "Optimisers and learning rates on the validation samples of the digits.", "acc"),
+    ),
 )

@@ -7,14 +7,10 @@ none was chosen on a stream that moves. Predictive coding with its output clampe
 the way there as on Weather (`weather_rates`). `parallax`, for streams of labels, is ahead of
 backpropagation where centroids wander (75.3 to 66.9) and behind it where a hyperplane rotates (76.7 to 85.1) or
 thresholds jump (86.7 to 88.4); how soon its latents move was chosen on these streams and Weather (`electricity`).
-
-    python -m experiments.run --experiment=drift
-    python -m experiments.run --experiment=drift --learners=parallax --streams=sea,hyperplane,rbf
-    python -m scripts.make_figures --only=tab_drift
 """
 
 from experiments.weather_rates import NETWORK, PCN
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 STREAMS = {
     "sea": StreamSpec("drift", {"concept": "sea"}),
@@ -25,10 +21,20 @@ STREAMS = {
 
 EXPERIMENT = Experiment(
     name="drift",
+    claim=__doc__,
     streams=STREAMS,
     learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "er_pcn": PCN, "rls": {}},
-    seeds=5,
-    evaluation=Evaluation(probe_every=100, probe_size=200),
-    sweep=("nudge=none,positive",),
+    arms=(
+        Arm(settings=("nudge=none,positive",), seeds=5),
+        Arm(("parallax",), ("sea", "hyperplane", "rbf"), seeds=5),
+    ),
+    evaluation={"probe_every": 100, "probe_size": 200},
     smoke={"nudge": "positive", "width": 8, "depth": 1, "inference_steps": 3, "samples": 4000, "flip_every": 1000},
+    tables=(
+        Table(
+            "tab_drift",
+            "Streams that move: prequential scores, mean scores on the present concept, and what they cost.",
+            "prequential_acc,aaa,surprise_error_correlation,flops_per_sample,ms_per_sample",
+        ),
+    ),
 )

@@ -5,31 +5,43 @@ margin between their two best labels is smallest, and learn more from fewer labe
 the entropy of the label that it expects is largest. With 5 % of the labels it ends at 98.7 on digits and 94.3 on MNIST
 (three seeds), no worse than with 20 % at random (98.7 and 94.3). `bpc` asks where a label would tell its synapses most,
 and loses 5 to 7 points by it: what tells most about the weights does not tell most about the classes.
-
-    python -m experiments.run --experiment=label_requests --streams=split_digits_iid_5
-    P="--experiment=label_requests --learners=parallax --set probe_every=100000 --set probe_size=500"
-    python -m experiments.run $P --streams=split_digits_iid_5 --seeds=5 --set labelling=random \
-        --set labelled=0.02,0.05,0.1,0.2
-    python -m experiments.run $P --streams=split_digits_iid_5 --seeds=5 --set labelling=request \
-        --set labelled=0.02,0.05,0.1
-    python -m experiments.run $P --streams=mnist_iid --seeds=3 --set labelling=request --set labelled=0.05,0.1 \
-        --data_dir=FOLDER
-    python -m experiments.run $P --streams=mnist_iid --seeds=3 --set labelling=random --set labelled=0.1,0.2 \
-        --data_dir=FOLDER
-    python -m scripts.make_figures --only=tab_label_requests,fig_active
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
+
+DIGITS, MNIST = ("split_digits_iid_5",), ("mnist_iid",)
+SELDOM = ("probe_every=100000", "probe_size=500")  # probed
 
 EXPERIMENT = Experiment(
     name="label_requests",
+    claim=__doc__,
     streams={
         "split_digits_iid_5": StreamSpec("split", {"source": "digits", "order": "iid", "passes": 5}),
         "mnist_iid": StreamSpec("split", {"source": "mnist", "order": "iid"}),
     },
     learners={"backprop": {}, "pcn": {}, "bpc": {}, "ncm": {}},
-    seeds=10,
-    evaluation=Evaluation(probe_every=50, log_bins=50),
-    sweep=("labelling=random,request", "labelled=0.02,0.1,0.3"),
+    arms=(
+        Arm(streams=DIGITS, settings=("labelling=random,request", "labelled=0.02,0.1,0.3")),
+        Arm(("parallax",), DIGITS, ("labelling=random", "labelled=0.02,0.05,0.1,0.2", *SELDOM), seeds=5),
+        Arm(("parallax",), DIGITS, ("labelling=request", "labelled=0.02,0.05,0.1", *SELDOM), seeds=5),
+        Arm(("parallax",), MNIST, ("labelling=random", "labelled=0.1,0.2", *SELDOM), seeds=3),
+        Arm(("parallax",), MNIST, ("labelling=request", "labelled=0.05,0.1", *SELDOM), seeds=3),
+    ),
+    evaluation={"probe_every": 50, "log_bins": 50},
     smoke={"source": "digits", "labelled": 0.3, "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    tables=(
+        Table(
+            "tab_label_requests",
+            "Few labels: accuracy by the share of labels, handed out at random or on request.",
+            "acc,prequential_acc,labelled",
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_active",
+            "What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking"
+            " saves. A triangle says that no share of random labels that was measured was as good: it is the least"
+            " that asking saves.",
+        ),
+    ),
 )

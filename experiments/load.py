@@ -4,19 +4,26 @@ Ten groups of 20 Gaussian inputs with random labels, each group shown ten times 
 are recalled at the end of every group. Bits gained, lost and held, and bits held per byte of state.
 
 `parallax` takes all labels in and loses none, with the most bytes.
-
-    python -m experiments.run --experiment=load
-    python -m experiments.run --experiment=load --learners=parallax
-    python -m scripts.make_figures --only=tab_load
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="load",
+    claim=__doc__,
     streams={"load_noise": StreamSpec("load", {"source": "noise"})},
     learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
-    seeds=10,
-    evaluation=Evaluation(probe_every=20),
+    arms=(
+        Arm(),
+        Arm(("parallax",)),
+    ),
+    evaluation={"probe_every": 20},
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "groups": 3, "pairs": 10},
+    tables=(
+        Table(
+            "tab_load",
+            "Absorption: bits of random labels taken in, lost and held, and what they cost.",
+            "bits_gained,bits_lost,bits_held,bits_gained_per_lost,bits_held_per_byte,state_bytes",
+        ),
+    ),
 )

@@ -2,22 +2,20 @@
 
 One shuffled pass of MLPs with two hidden layers of 256, a fifth of the training samples held out and scored.
 The winners are used on the split streams of the same images, which took no part in the choice.
-
-    python -m experiments.run --experiment=mnist_rates --data_dir=FOLDER
-    python -m scripts.make_figures --only=tab_mnist_rates
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="mnist_rates",
+    claim=__doc__,
     streams={
         name: StreamSpec("split", {"source": name.removesuffix("_iid"), "order": "iid"})
         for name in ("mnist_iid", "fashion_mnist_iid")
     },
     learners={"pcn": {"width": 256}, "backprop": {"width": 256}},
-    seeds=2,
-    evaluation=Evaluation(probe_every=10_000, log_bins=10, probe_on="validation"),
-    sweep=("lr=0.0001,0.0003,0.001,0.003",),
+    arms=(Arm(settings=("lr=0.0001,0.0003,0.001,0.003",), seeds=2),),
+    evaluation={"probe_every": 10_000, "log_bins": 10, "probe_on": "validation"},
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
+    tables=(Table("tab_mnist_rates", "Learning rates on the validation samples of MNIST and Fashion-MNIST.", "acc"),),
 )

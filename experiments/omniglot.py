@@ -5,29 +5,52 @@ the key. All held-out images, five a class, are probed after every 50th class. L
 were chosen for `er` on validation drawings of the 600 (`--set probe_on=validation`, rates of 0.0003 to 0.01, Gaussian
 and categorical outputs); with a Gaussian output it stayed at chance. `parallax` looks at 64 random
 directions of the drawings here, too few for characters; on a sensory code it keeps 84.4 % of all (`thousand`).
-
-    python -m experiments.run --experiment=omniglot --data_dir=FOLDER
-    python -m experiments.run --experiment=omniglot --learners=parallax --data_dir=FOLDER
-    python -m scripts.make_figures --only=fig_retention,tab_omniglot
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.classes import tenths
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table, each
 
 NETWORK = {"width": 256, "output": "categorical", "lr": 0.001}
 ONE_BY_ONE = {"source": "omniglot", "classes_per_task": 1, "batch": 5}
 
 EXPERIMENT = Experiment(
     name="omniglot",
+    claim=__doc__,
     streams={
         "omniglot_600": StreamSpec("split", ONE_BY_ONE | {"classes": 600}),
         "omniglot_1623": StreamSpec("split", ONE_BY_ONE),
     },
     learners={"ncm": {}, "backprop": NETWORK, "er": NETWORK | {"memory": 1000}, "pcn": NETWORK},
-    seeds=5,
-    evaluation=Evaluation(probe_every=10**9, end_every=50),
+    arms=(
+        Arm(seeds=5),
+        Arm(("parallax",), seeds=5),
+    ),
+    evaluation={"probe_every": 10**9, "end_every": 50},
     # Both streams shrink to the same ten classes, which run once.
     smoke={
-        "source": "digits", "classes": 0, "batch": 50, "end_every": 2,
-        "width": 8, "depth": 1, "inference_steps": 3,
+        "source": "digits",
+        "classes": 0,
+        "batch": 50,
+        "end_every": 2,
+        "width": 8,
+        "depth": 1,
+        "inference_steps": 3,
     },
-)  # fmt: skip
+    tables=(
+        Table(
+            "tab_omniglot",
+            "Omniglot one class at a time: accuracy on all classes at the end, and on those that came first and last.",
+            "acc,first_tenth_acc,last_tenth_acc,aaa,half_life,prequential_acc,state_bytes,ms_per_step",
+            measures=(each(tenths),),
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_retention",
+            "Retention by age: accuracy on a class against how many others have come since it was taught, a thousand"
+            " of them.",
+            panels={"retention": ()},
+            streams={"omniglot_600": "omniglot, 600 classes", "omniglot_1623": "omniglot, 1623 classes"},
+        ),
+    ),
+)

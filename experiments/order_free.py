@@ -5,25 +5,25 @@ coding do to one linear layer), recursive least squares with a diagonal and with
 once through a class-incremental stream, two classes at a time in an order drawn from the key, and through the same
 samples shuffled. In full precision both end at the same weights, and 20 orders at one accuracy.
 
-    python -m experiments.run --experiment=order_free --data_dir=FOLDER
-    python -m experiments.run --experiment=order_free --learners=nlms --set step=normalised --set lr=3 --data_dir=FOLDER
-    python -m experiments.run --experiment=order_free --learners=bpc --streams=digits,digits_iid --set precision=full \
-        --set features=raw --set ridge=0.1 --set depth=1 --set hidden_units=20,64 --set inference_steps=0,20 --seeds=5
-    python -m scripts.make_figures --only=fig_ladder,tab_ladder
-
 The last of these commands asks what conjugate hidden layers are worth, with their inference and without. Full precision
 is recursive least squares, as known from ACIL, arXiv:2205.14922, and RanPAC, arXiv:2307.02251. `offline_acc` of least
 mean squares is that of one shuffled pass.
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.offline import order_gaps, spreads
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 # Chosen on shuffled validation samples of digits, 4 seeds: lr of 0.03, 0.1, 0.3, 1 and 3, where plain steps go best at
 # 0.3 (84.5, at 1 down to 58) and normalised ones at 3 (94.0, at 0.3 87.9), ridge of 0.01, 0.03, 0.1, 0.3 and 1.
 CODE = {"features": "random", "width": 500}
 
+# What conjugate hidden layers are worth, with their inference and without.
+HIDDEN = ("precision=full", "ridge=0.1", "depth=1")
+HIDDEN_CASES = ((), ("inference_steps=0",), ("hidden_units=20",), ("hidden_units=20", "inference_steps=0"))
+
 EXPERIMENT = Experiment(
     name="order_free",
+    claim=__doc__,
     streams={
         "digits": StreamSpec("split", {"source": "digits"}),
         "digits_iid": StreamSpec("split", {"source": "digits", "order": "iid"}),
@@ -31,8 +31,29 @@ EXPERIMENT = Experiment(
         "mnist_iid": StreamSpec("split", {"source": "mnist", "order": "iid"}),
     },
     learners={"nlms": CODE | {"lr": 0.3}, "rls": CODE | {"ridge": 0.1}},
-    seeds=20,
-    evaluation=Evaluation(probe_every=10_000, log_bins=50),
-    sweep=("step=plain,normalised", "precision=diagonal,full"),
+    arms=(
+        Arm(settings=("step=plain,normalised", "precision=diagonal,full"), seeds=20),
+        Arm(("nlms",), settings=("step=normalised", "lr=3"), seeds=20),
+        *(Arm(("bpc",), ("digits", "digits_iid"), HIDDEN + more, seeds=5) for more in HIDDEN_CASES),
+    ),
+    evaluation={"probe_every": 10_000, "log_bins": 50},
     smoke={"source": "digits", "width": 20, "batch": 50},
+    tables=(
+        Table(
+            "tab_ladder",
+            "The ladder from least mean squares to full precision: accuracy in turn and shuffled, and what the order"
+            " costs. `acc_spread` is how far the accuracy of an order is from the mean over orders, without its sign;"
+            " `offline_acc` that of one pass over the same samples shuffled.",
+            "acc,acc_spread,offline_acc,order_gap,order_gap_size,prequential_acc,state_bytes,ms_per_sample",
+            measures=(order_gaps, spreads),
+            offline=True,
+            latex=True,
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_ladder",
+            "The ladder: accuracy of every order of classes, and of the same samples shuffled, rung by rung.",
+        ),
+    ),
 )

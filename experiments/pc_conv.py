@@ -3,13 +3,9 @@
 Fifty shuffled passes in batches of 128, accuracy on the test samples after the last one, without augmentation. To
 be read beside table 1 of Pinchetti et al. (2025), arXiv:2407.01163. The full size is for an accelerator; it has no
 records yet, and its rates were not chosen for it.
-
-    python -m experiments.run --experiment=pc_conv --data_dir=FOLDER
-    python -m experiments.run --experiment=pc_conv --data_dir=FOLDER --set output=categorical
-    python -m scripts.make_figures --only=tab_pc_conv
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Experiment, StreamSpec, Table
 
 PASSES, BATCH = 50, 128
 NETWORK = {
@@ -25,11 +21,11 @@ NETWORK = {
 
 EXPERIMENT = Experiment(
     name="pc_conv",
+    claim=__doc__,
     streams={"cifar10": StreamSpec("split", {"source": "cifar10", "order": "iid", "passes": PASSES, "batch": BATCH})},
     learners={"pcn": NETWORK | {"inference_steps": 12, "inference_lr": 0.1, "step_share": 0.9}, "backprop": NETWORK},
-    seeds=5,
-    evaluation=Evaluation(probe_every=100_000, log_bins=50),
-    sweep=("nudge=none,positive,negative,centred",),
+    arms=(),
+    evaluation={"probe_every": 100_000, "log_bins": 50},
     smoke={
         "source": "digits",
         "width": 2,
@@ -39,4 +35,12 @@ EXPERIMENT = Experiment(
         "anneal_steps": 30,
     },
     smoke_seeds=1,
+    tables=(
+        Table(
+            "tab_pc_conv",
+            "VGG-5 on CIFAR-10: variants of predictive coding beside backpropagation.",
+            "acc,inference_steps,flops_per_sample,ms_per_sample",
+            latex=True,
+        ),
+    ),
 )

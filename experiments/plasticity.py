@@ -8,27 +8,38 @@ are shown beside it: one of 0.1 is stable at first, but not for ever (after some
 energy), and one of 0.03 loses more with every permutation.
 `parallax`, with room for six contexts, refuses the others, and its latents move with them: it stays as plastic as it
 was (82.9 % while living, 0.2 points less every hundred permutations) and remembers no more than networks do.
-
-    python -m experiments.run --experiment=plasticity --data_dir=FOLDER
-    python -m experiments.run --experiment=plasticity --learners=pcn --data_dir=FOLDER \
-        --set step_limit=nothing --set inference_lr=0.03,0.1
-    python -m experiments.run --experiment=plasticity --learners=parallax --data_dir=FOLDER
-    python -m scripts.make_figures --only=fig_plasticity,tab_permuted_mnist
 """
 
 from experiments.permuted_mnist import LEARNERS, stream
-from pcl.runner.experiment import Evaluation, Experiment
+from pcl.experiment import Arm, Experiment, Figure
 
 SMALL = {"width": 100, "depth": 3}
 
 EXPERIMENT = Experiment(
     name="plasticity",
+    claim=__doc__,
     streams={"permuted_mnist_200": stream(200, 2_000)},
     learners={name: LEARNERS[name] | SMALL for name in ("backprop", "pcn", "er")},
-    seeds=5,
-    evaluation=Evaluation(probe_every=10**9, probe_size=10, log_bins=1000, end_every=0),
+    arms=(
+        Arm(seeds=5),
+        Arm(("pcn",), settings=("step_limit=nothing", "inference_lr=0.03,0.1"), seeds=5),
+        Arm(("parallax",), seeds=5),
+    ),
+    evaluation={"probe_every": 10**9, "probe_size": 10, "log_bins": 1000, "end_every": 0},
     smoke={
-        "source": "digits", "contexts": 6, "visits": 6, "dwell": 100, "batch": 10,
-        "width": 8, "depth": 1, "inference_steps": 3,
+        "source": "digits",
+        "contexts": 6,
+        "visits": 6,
+        "dwell": 100,
+        "batch": 10,
+        "width": 8,
+        "depth": 1,
+        "inference_steps": 3,
     },
-)  # fmt: skip
+    figures=(
+        Figure(
+            "fig_plasticity",
+            "Loss of plasticity: accuracy while each permutation is met, over two hundred of them, with its slope.",
+        ),
+    ),
+)

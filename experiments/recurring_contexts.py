@@ -3,24 +3,42 @@
 Three contexts of digits in nine visits of 400 samples, unannounced. `contexts_visible` permutes the pixels, so
 that the input tells the context; `contexts_invisible` permutes the labels, so that nothing but errors does.
 After the stream a copy of each learner lives through ten more batches of every context.
-
-    python -m experiments.run --experiment=recurring_contexts
-    python -m experiments.run --experiment=recurring_contexts --learners=parallax
-    python -m scripts.make_figures --only=fig_recurring_contexts,tab_recurring_contexts
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 RECURRING = {"source": "digits", "contexts": 3, "visits": 9, "dwell": 400}
 
 EXPERIMENT = Experiment(
     name="recurring_contexts",
+    claim=__doc__,
     streams={
         "contexts_visible": StreamSpec("contexts", RECURRING | {"transform": "permutation"}),
         "contexts_invisible": StreamSpec("contexts", RECURRING | {"transform": "labels"}),
     },
     learners={"backprop": {}, "pcn": {}, "er": {}, "er_pcn": {}, "ncm": {}},
-    seeds=10,
-    evaluation=Evaluation(probe_every=40, log_bins=360, revisit_steps=10),
+    arms=(
+        Arm(),
+        Arm(("parallax",)),
+    ),
+    evaluation={"probe_every": 40, "log_bins": 360, "revisit_steps": 10},
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "dwell": 100, "revisit_steps": 3},
+    tables=(
+        Table(
+            "tab_recurring_contexts",
+            "Recurring contexts: accuracy while living, on held-out samples of all contexts, and on coming back.",
+            "prequential_acc,acc,revisit_acc,revisit_first_acc,state_bytes,ms_per_step",
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_recurring_contexts",
+            "Accuracy while contexts come, go and come back: a panel a stream, a line a learner, a grey line a switch.",
+            panels={"accuracy": ()},
+            streams={"contexts_visible": "permuted pixels", "contexts_invisible": "permuted labels"},
+            size=(7.2, 1.9),
+            legend=3,
+            across=False,
+        ),
+    ),
 )

@@ -18,14 +18,11 @@ take turns from the start.
 permuted world (95.7) and takes colours for more of the same (65.4). With codes made for both worlds it tells them apart
 on both streams, if it remembers 3,000 images or more (with 1,000 it finds one context): 95.9 and 67.4 with all of them,
 95.7 and 64.9 with 3,000, 93.3 and 66.0 with 1,000.
-
-    C="--experiment=reopening --data_dir=FOLDER"
-    python -m experiments.run $C --learners=generative,reopening,parallax
-    python -m experiments.run $C --learners=reopening_parallax --streams=colour,permuted
-    python -m scripts.make_figures --only=tab_reopening
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.contexts import contexts_found
+from pcl.evaluation.summary import Record
+from pcl.experiment import Arm, Experiment, StreamSpec, Table, each
 
 COLOUR = {"source": "cifar10", "transform": "colour", "contexts": 2, "batch": 50}
 PERMUTED = COLOUR | {"source": "mnist", "transform": "permutation"}
@@ -39,8 +36,16 @@ IN_TURN, MIXED = {"visits": 2, "dwell": 10_000}, {"visits": 400, "dwell": 50}
 # turns 65.5; its more used half kept and the rest developed on both 65.2.
 CODE = {"patch": "6", "atoms": "64", "grid": 3, "ridge": 0.01}
 
+
+def _contexts(record: Record) -> dict[str, float]:
+    return {"specialists": contexts_found(record)}
+
+
+MEMORIES = ("memory=1000,3000,10000",)
+
 EXPERIMENT = Experiment(
     name="reopening",
+    claim=__doc__,
     streams={
         "colour": StreamSpec("contexts", COLOUR | IN_TURN),
         "colour_mixed": StreamSpec("contexts", COLOUR | MIXED),
@@ -53,9 +58,11 @@ EXPERIMENT = Experiment(
         "parallax": CODE | {"features": "code"},
         "reopening_parallax": CODE,
     },
-    seeds=3,
-    evaluation=Evaluation(probe_every=100, probe_size=500),
-    sweep=("memory=1000,3000,10000",),
+    arms=(
+        Arm(streams=("colour", "permuted"), settings=MEMORIES, seeds=3),
+        Arm(("generative", "reopening", "parallax"), ("colour_mixed", "permuted_mixed"), MEMORIES, seeds=3),
+    ),
+    evaluation={"probe_every": 100, "probe_size": 500},
     smoke={
         "source": "digits",
         "transform": "permutation",
@@ -68,4 +75,13 @@ EXPERIMENT = Experiment(
         "probe_every": 4,
         "probe_size": 0,
     },
+    tables=(
+        Table(
+            "tab_reopening",
+            "Opening again: accuracy on both worlds at the end, on each right after it was lived in, and what was"
+            " lost of it.",
+            "acc,learning_acc,forgetting,prequential_acc,specialists,state_bytes,ms_per_step",
+            measures=(each(_contexts),),
+        ),
+    ),
 )

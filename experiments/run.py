@@ -4,6 +4,7 @@ python -m experiments.run --list
 python -m experiments.run --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
 """
 
+import itertools
 from collections.abc import Sequence
 
 from absl import flags
@@ -13,24 +14,25 @@ from pcl import learners, streams
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
+from pcl.experiment import Experiment, experiment_names, load_experiment
 from pcl.fields import canonical, fields, is_static
 from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
-from pcl.runner.experiment import Experiment, experiment_names, load_experiment
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
-from pcl.runner.sweep import RunConfig, parse_settings, require_one_meaning, resolve
+from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("experiment", None, "Experiment to run; --list shows all.")
+flags.DEFINE_string("experiment", None, "Experiment to run: all that it publishes; --list shows all.")
 flags.DEFINE(NAMES, "learners", [], "Learners to run instead of all of the experiment's.")
 flags.DEFINE(NAMES, "streams", [], "Streams of the experiment to run instead of all.")
 flags.DEFINE_integer("seeds", None, "How many seeds to run, instead of the experiment's number.")
 flags.DEFINE_integer(
-    "first_seed", 0, "The first of them; fresh seeds are those that nothing was chosen on.", lower_bound=0
-)
+    "first_seed", None, "The first of them (default: 0); fresh seeds are those that nothing was chosen on.",
+    lower_bound=0,
+)  # fmt: skip
 flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
 folder_flag("results_dir", "results", "Folder of the records.")
@@ -86,6 +88,9 @@ def _work(interrupts: Interrupts) -> None:
 def asked() -> tuple[Experiment, list[RunConfig], str]:
     """The experiment, the runs and the mode that the flags ask for; nothing is compiled or written.
 
+    Seeds or settings on the command line name a grid of their own: the experiment's, but for what they say. Without
+    them these are the runs that the experiment publishes.
+
     Raises:
       UsageError: a flag names what does not exist, or a value that makes no sense.
     """
@@ -96,29 +101,26 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
             f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
         )
     use_data_dir(FLAGS.data_dir)
-    experiment, _ = load_experiment(FLAGS.experiment)
+    experiment = load_experiment(FLAGS.experiment)
+    mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
+        return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
+    grid = experiment.grid
+    # What is given is not swept, nor what a twin sets.
     given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
-    # What a twin sets it does not sweep.
-    fixed = given | (set(experiment.smoke) if FLAGS.smoke else set())
-    own = [text for text in experiment.sweep if text.partition("=")[0] in _applicable(experiment) - fixed]
+    fixed = given | set(experiment.smoke if FLAGS.smoke else ())
+    known = applicable(experiment, itertools.product(FLAGS.learners or grid.learners, FLAGS.streams or grid.streams))
+    own = [text for text in grid.settings if text.partition("=")[0] in known - fixed]
     cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
-    runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke, FLAGS.first_seed)
+    runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke, FLAGS.first_seed or 0)
     require_one_meaning(given, runs)
-    return experiment, runs, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    return experiment, runs, mode
 
 
 def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Record]:
     """The records under the names of this command: one that was made without naming a setting may now be swept."""
     variants = {run.run_id: canonical(run.variant) for run in runs}
     return [{**record, "variant": variants[record["run_id"]]} for record in records]
-
-
-def _applicable(experiment: Experiment) -> set[str]:
-    """Names of all settings of the chosen learners, of the chosen streams and of the evaluation."""
-    chosen = [experiment.streams[name] for name in FLAGS.streams or experiment.streams if name in experiment.streams]
-    configs = [learners.REGISTRY[name].hparams for name in FLAGS.learners or experiment.learners]
-    configs += [experiment.evaluation, *(streams.REGISTRY[spec.kind].config for spec in chosen)]
-    return {name for config in configs for name in fields(config)}
 
 
 def _outcome(executed: int, found: int, elsewhere: int) -> str:
@@ -142,7 +144,7 @@ def _failures(records: Sequence[Record]) -> list[str]:
 def _listing() -> str:
     """One line for each experiment, learner with its settings, stream with its settings, and source."""
     sections = {
-        "experiments": {name: load_experiment(name)[1] for name in experiment_names()},
+        "experiments": {name: load_experiment(name).claim.partition("\n")[0] for name in experiment_names()},
         "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
         "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
         "sources": {name: e.summary for name, e in SOURCES.items()},

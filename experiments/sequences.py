@@ -4,23 +4,26 @@ Four sequences side by side under three laws of motion that come and go unannoun
 state is seen; and the days of a weather station, one at a time. Only `tpc` keeps a state from one observation to the
 next. Prequential share of variance explained; rates are the defaults. Outputs of predictive coding are clamped, or
 nudged a tenth of the way to their targets as on Weather's labels (`weather_rates`).
-
-    python -m experiments.run --experiment=sequences --data_dir=FOLDER
-    python -m scripts.make_figures --only=tab_sequences
 """
 
 from experiments.weather_rates import NETWORK, PCN
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="sequences",
+    claim=__doc__,
     streams={
         "dynamics": StreamSpec("sequence", {"batch": 4}),
         "weather": StreamSpec("sequence", {"source": "weather"}),
     },
     learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "nlms": {}, "rls": {}, "tpc": {}},
-    seeds=5,
-    evaluation=Evaluation(),
-    sweep=("nudge=none,positive",),
+    arms=(Arm(settings=("nudge=none,positive",), seeds=5),),
     smoke={"source": "dynamics", "width": 8, "depth": 1, "inference_steps": 3, "dwell": 50},
+    tables=(
+        Table(
+            "tab_sequences",
+            "Sequences: the share of variance of the next observation that was predicted, and what it cost.",
+            "prequential_acc,surprise_error_correlation,flops_per_sample,state_bytes,ms_per_sample",
+        ),
+    ),
 )

@@ -11,13 +11,6 @@ On features that do not change `rls` is recursive least squares and `generative`
 class-incremental learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823; SLDA,
 arXiv:1909.01520. What is ours is the code below them, and that all of them stand on the same one.
 
-    python -m experiments.run --experiment=split_images --data_dir=FOLDER
-    python -m experiments.run --experiment=split_images --learners=parallax --streams=split_mnist,split_mnist_iid \
-        --set features=code --set atoms=16+24 --data_dir=FOLDER
-    python -m experiments.run --experiment=split_images --learners=parallax --streams=split_fashion \
-        --set features=code --set atoms=16+24 --set mirror=yes --data_dir=FOLDER
-    python -m scripts.make_figures --only=tab_split_images,fig_width
-
 `parallax` is run on the sensory code alone; that the stream has one context it must find out, and does in each of six
 lives. On Split-MNIST it ends level with `generative`, on Split-Fashion-MNIST 0.1 below it. That latents speak for a new
 context only once the coordinates know them (`shared`) was decided on these seeds of Split-MNIST, where one life of
@@ -26,15 +19,10 @@ three had found a second one. Codes of about 1,280 units have `--set mirror=yes`
 
 Wide codes are solved for by sums (`precision=sums`, 5,000 samples at a time: what came last may not be known yet,
 and the prequential accuracy is that of weights up to 5,000 samples old):
-
-    W="--experiment=split_images --learners=rls --set features=code --set precision=sums --set block=5000 --seeds=3"
-    python -m experiments.run $W --streams=split_mnist --set patch=5+9+13 --set atoms=64+96+64 --set grid=5
-    python -m experiments.run $W --streams=split_fashion --set patch=3+5+9 --set atoms=24+32+40 --set grid=8 \
-        --set mirror=yes
-    python -m experiments.run $W --streams=split_cifar10 --set patch=6 --set atoms=800 --set grid=3 --set mirror=yes
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.offline import order_gaps
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 SOURCES = {"split_mnist": "mnist", "split_fashion": "fashion_mnist", "split_cifar10": "cifar10"}
 # Chosen on validation samples of shuffled streams, one seed. The code: 10,000 samples learned, ridge regression, no
@@ -76,8 +64,19 @@ CODE = {"width": 1280, "atoms": "16,24"}
 SYNAPSES = CODE | {"ridge": 0.01}
 NETWORK = {"width": 256, "lr": 0.0003}
 
+SUMS = ("bpc", "rls", "generative", "nlms", "ncm")
+MIRROR = ("features=code", "mirror=yes")
+PATCHES = (*MIRROR, "patch=6", "grid=3")
+# Wide codes are solved for by sums, 5,000 samples at a time: what came last may not be known yet, and the prequential
+# accuracy is that of weights up to 5,000 samples old.
+WIDE = ("precision=sums", "block=5000")
+WIDE_MNIST = ("features=code", "patch=5+9+13", "atoms=64+96+64", "grid=5", *WIDE)
+WIDE_FASHION = (*MIRROR, "patch=3+5+9", "atoms=24+32+40", "grid=8", *WIDE)
+NARROWER_FASHION = (*MIRROR, "patch=3+5+9", "atoms=32+48+64", "grid=6", *WIDE)
+
 EXPERIMENT = Experiment(
     name="split_images",
+    claim=__doc__,
     streams={
         name + suffix: StreamSpec("split", {"source": source, "order": order, "batch": 50})
         for name, source in SOURCES.items()
@@ -92,9 +91,29 @@ EXPERIMENT = Experiment(
         "er": NETWORK,
         "backprop": NETWORK,
     },
-    seeds=4,
-    evaluation=Evaluation(probe_every=200, probe_size=500),
-    sweep=("features=raw,random,code",),
+    arms=(
+        Arm(streams=("split_mnist", "split_fashion"), settings=("features=raw,random",), seeds=3),
+        Arm(SUMS, ("split_cifar10", "split_mnist_iid", "split_fashion_iid"), ("features=raw,random",), seeds=1),
+        Arm(("er", "backprop"), seeds=3),
+        Arm(("generative", "nlms", "ncm"), ("split_mnist",), ("features=code",), seeds=3),
+        Arm(("generative",), ("split_mnist_iid",), ("features=code",), seeds=3),
+        Arm(("rls",), ("split_mnist", "split_mnist_iid"), ("features=code",), seeds=4),
+        Arm(("bpc",), ("split_mnist",), ("features=code",), seeds=1),
+        Arm(("rls",), ("split_mnist",), ("features=code", "atoms=4+6,8+12"), seeds=3),
+        Arm(("rls",), ("split_fashion", "split_fashion_iid"), MIRROR, seeds=4),
+        Arm(("bpc", "generative", "ncm", "nlms"), ("split_fashion",), MIRROR, seeds=1),
+        Arm(SUMS, ("split_cifar10",), (*PATCHES, "atoms=64"), seeds=1),
+        Arm(("generative", "rls"), ("split_cifar10_iid",), (*PATCHES, "atoms=64"), seeds=1),
+        Arm(("ncm",), ("split_cifar10",), (*PATCHES, "atoms=72"), seeds=1),
+        Arm(("parallax",), ("split_mnist", "split_mnist_iid"), ("features=code", "atoms=16+24"), seeds=3),
+        Arm(("parallax",), ("split_fashion",), (*MIRROR, "atoms=16+24"), seeds=3),
+        Arm(("rls",), ("split_mnist", "split_mnist_iid"), WIDE_MNIST, seeds=3),
+        Arm(("rls",), ("split_fashion",), WIDE_FASHION, seeds=3),
+        Arm(("rls",), ("split_fashion_iid",), WIDE_FASHION, seeds=1),
+        Arm(("rls",), ("split_fashion",), NARROWER_FASHION, seeds=1),
+        Arm(("rls",), ("split_cifar10", "split_cifar10_iid"), (*PATCHES, "atoms=800", *WIDE), seeds=3),
+    ),
+    evaluation={"probe_every": 200, "probe_size": 500},
     smoke={
         "features": "random",
         "source": "digits",
@@ -106,4 +125,22 @@ EXPERIMENT = Experiment(
         "probe_every": 10,
         "probe_size": 0,
     },
+    tables=(
+        Table(
+            "tab_split_images",
+            "Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: each learner beside its own offline"
+            " bound.",
+            "acc,offline_acc,order_gap,forgetting,prequential_acc,state_bytes,ms_per_sample",
+            measures=(order_gaps,),
+            offline=True,
+            latex=True,
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_width",
+            "How wide a code must be: error of recursive least squares by the bytes of its state, and by its"
+            " computation.",
+        ),
+    ),
 )

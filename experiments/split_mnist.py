@@ -4,32 +4,41 @@ Class-incremental, 5 tasks of 2 classes in an order drawn from the key, 60,000 i
 it the same images shuffled. Experience replay works around backpropagation (`er`) and around predictive
 coding (`er_pcn`) alike; nearest class mean, `parallax` on 64 random directions of the image, and the bare networks
 stand beside. Learning rates: `mnist_rates`.
-
-    python -m experiments.run --experiment=split_mnist --data_dir=FOLDER
-    python -m experiments.run --experiment=split_mnist --learners=parallax --data_dir=FOLDER
-    python -m scripts.make_figures --only=tab_split_mnist
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 NETWORK = {"width": 256, "lr": 0.0003}
 
 
-def on(source: str) -> Experiment:
+TABLE = Table(
+    "tab_split_mnist",
+    "Split-MNIST and Split-Fashion-MNIST: replay around two network rules, beside what goes without.",
+    "acc,aaa,forgetting,learning_acc,min_acc,stability_gap,prequential_acc,state_bytes,ms_per_step",
+    beside=("split_fashion_mnist",),
+    latex=True,
+)
+
+
+def on(source: str, claim: str, *tables: Table) -> Experiment:
     """The experiment on one source of ten classes."""
     name = f"split_{source}"
     return Experiment(
         name=name,
+        claim=claim,
         streams={
             name: StreamSpec("split", {"source": source}),
             f"{name}_iid": StreamSpec("split", {"source": source, "order": "iid"}),
         },
         learners={"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "er_pcn": NETWORK, "ncm": {}},
-        seeds=5,
-        evaluation=Evaluation(probe_every=100, probe_size=500),
-        sweep=("memory=200,1000",),
+        arms=(
+            Arm(settings=("memory=200,1000",), seeds=5),
+            Arm(("parallax",), seeds=5),
+        ),
+        evaluation={"probe_every": 100, "probe_size": 500},
         smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "probe_every": 10},
+        tables=tables,
     )
 
 
-EXPERIMENT = on("mnist")
+EXPERIMENT = on("mnist", __doc__, TABLE)

@@ -13,14 +13,11 @@ room for contexts that never come (358 MB), and a sample takes it five times as 
 
 The first two are known on a frozen code: SLDA, arXiv:1909.01520; ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251.
 Settings were chosen on validation drawings: `--set probe_on=validation`.
-
-    python -m experiments.run --experiment=thousand --data_dir=FOLDER
-    python -m experiments.run --experiment=thousand --learners=parallax --streams=omniglot --set features=code \
-        --set atoms=63+93 --set grid=2 --data_dir=FOLDER
-    python -m scripts.make_figures --only=fig_thousand,tab_thousand
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.evaluation.classes import by_arrival, first_classes_shuffled
+from pcl.evaluation.offline import order_gaps
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table, each
 
 # The code's 2 x 2 cells: drawings of a character differ in place, and fewer, wider cells forgive that. Class Gaussians
 # on validation drawings of all classes, 12 of 15 drawings learned, one seed, D of about 1,250: 3 x 3 cells and 28,42
@@ -31,6 +28,7 @@ CODE = {"width": 1250, "atoms": "63,93", "grid": 2}
 
 EXPERIMENT = Experiment(
     name="thousand",
+    claim=__doc__,
     streams={
         "omniglot": StreamSpec("split", {"source": "omniglot", "classes_per_task": 1, "batch": 15}),
         "omniglot_iid": StreamSpec("split", {"source": "omniglot", "classes_per_task": 1, "batch": 15, "order": "iid"}),
@@ -40,8 +38,30 @@ EXPERIMENT = Experiment(
         "rls": CODE | {"ridge": 0.1},
         "ncm": CODE,
     },
-    seeds=4,
-    evaluation=Evaluation(probe_every=100_000, log_bins=100, end_every=100),
-    sweep=("features=random,code",),
+    arms=(
+        Arm(streams=("omniglot",), settings=("features=random,code",), seeds=2),
+        Arm(("generative",), settings=("features=code",), seeds=4),
+        Arm(("parallax",), ("omniglot",), ("features=code", "atoms=63+93", "grid=2"), seeds=4),
+    ),
+    evaluation={"probe_every": 100_000, "log_bins": 100, "end_every": 100},
     smoke={"source": "digits", "features": "code", "atoms": "4,6", "patch": "3,5", "critical": 60, "end_every": 2},
+    tables=(
+        Table(
+            "tab_thousand",
+            "A thousand classes one at a time: accuracy among the classes met so far, and of the first and last"
+            " hundred. Beside the first hundred of each order stand the same classes when all were shuffled"
+            " (`offline_first_100`): what they have of their own, and not of their age.",
+            "acc_100,acc_200,acc_400,acc_600,acc_1000,acc_1623,acc_first_100,acc_last_100,offline_first_100,"
+            "offline_acc,order_gap,state_bytes,ms_per_sample",
+            measures=(each(by_arrival), order_gaps, first_classes_shuffled),
+            offline=True,
+            latex=True,
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_thousand",
+            "A thousand classes one at a time on the sensory code: accuracy by classes met, and by age of a class.",
+        ),
+    ),
 )

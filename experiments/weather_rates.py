@@ -4,22 +4,26 @@ Prequential accuracy over 18,159 days, one sample a step, by small networks. Wea
 ones that the winners are used on, so that no rate was chosen on the numbers that it is judged by. Predictive coding
 clamps its output to the label, or nudges it a tenth of the way there. Clamped, it learns best slowly and stays behind
 backpropagation; nudged, it is level with it, at the same rate.
-
-    python -m experiments.run --experiment=weather_rates --data_dir=FOLDER
-    python -m scripts.make_figures --only=tab_weather_rates
 """
 
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 NETWORK = {"width": 32}
 PCN = NETWORK | {"nudge": "positive", "beta": 0.1}
 
 EXPERIMENT = Experiment(
     name="weather_rates",
+    claim=__doc__,
     streams={"weather": StreamSpec("recorded", {"source": "weather"})},
     learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "er_pcn": PCN},
-    seeds=2,
-    evaluation=Evaluation(log_bins=10),
-    sweep=("lr=0.00003,0.0001,0.0003,0.001,0.003,0.01", "nudge=none,positive"),
+    arms=(Arm(settings=("lr=0.00003,0.0001,0.0003,0.001,0.003,0.01", "nudge=none,positive"), seeds=2),),
+    evaluation={"log_bins": 10},
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
+    tables=(
+        Table(
+            "tab_weather_rates",
+            "Learning rates on Weather, by prequential accuracy.",
+            "prequential_acc,ms_per_step",
+        ),
+    ),
 )

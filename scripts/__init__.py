@@ -1,4 +1,4 @@
-"""Scripts that turn records into figures and tables. None of them imports JAX or trains anything."""
+"""Commands: figures and tables of records (without JAX), tools, and in `bench` measurements."""
 
 import sys
 

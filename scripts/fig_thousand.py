@@ -5,12 +5,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from pcl.evaluation.classes import FIRST, accuracy_of_met, by_age
-from pcl.figures.curves import ragged, retained
+from pcl.evaluation.classes import FIRST, accuracy_of_met
+from pcl.figures.curves import binned_retention, ragged
 from pcl.figures.panels import line
 from pcl.figures.style import available, marked, save_figure
 from pcl.runner.store import Store
-from scripts.fig_retention import WIDTH
 
 LEARNERS = {
     "generative": "class Gaussians",
@@ -41,8 +40,7 @@ def main(results_dir: Path) -> list[Path]:
                 {"learner": learner, "x": int(n), "of": of} | _numbers(*point)
                 for n, *point in zip(*curve[1:], strict=True)
             ]
-        kept = [found for record in lives if (found := retained(record))]
-        curve = ragged(title, [by_age(found, WIDTH) for found in kept])
+        (curve,) = binned_retention(lives, title)
         line(aged, curve, f"C{index}", 1.2)
         plotted += [
             {"learner": learner, "x": float(age), "of": "one, by age", **_numbers(*point)}

@@ -4,7 +4,6 @@ python -m scripts.make_figures
 python -m scripts.make_figures --only=fig_wall,tab_split_digits --results_dir=results
 """
 
-import importlib
 import sys
 import traceback
 from pathlib import Path
@@ -13,35 +12,31 @@ from absl import flags
 
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import NoResults, UsageError, unknown
+from scripts.published import make, published
 
 FLAGS = flags.FLAGS
-flags.DEFINE(NAMES, "only", [], "Names of scripts to run instead of all.")
+flags.DEFINE(NAMES, "only", [], "Names of figures and tables to make instead of all.")
 folder_flag("results_dir", "results", "Folder of the records; figures/ and tables/ are written below it.")
 
 
-def names() -> list[str]:
-    """Every script that draws a figure or writes a table."""
-    folder = Path(__file__).parent
-    return sorted(path.stem for pattern in ("fig_*.py", "tab_*.py") for path in folder.glob(pattern))
-
-
 def main() -> None:
-    """Run the chosen scripts and print every file written; without a choice, what has no records is left out.
+    """Make what was chosen and print every file written; without a choice, what has no records is left out.
 
     What cannot be drawn stops nothing else: each cause is named at the end.
 
     Raises:
-      UsageError: a chosen script, or every one, has no records; a script's records or files are bad.
+      UsageError: what was chosen, or everything, has no records; records or files are bad.
     """
+    known = published()
     for name in FLAGS.only:
-        if name not in names():
-            raise unknown("figure or table", name, names())
-    chosen = FLAGS.only or names()
+        if name not in known:
+            raise unknown("figure or table", name, known)
+    chosen = FLAGS.only or list(known)
     missing: dict[str, UsageError] = {}
     failed: dict[str, list[str]] = {}  # cause -> what it stopped
     for name in chosen:
         try:
-            written = importlib.import_module(f"scripts.{name}").main(Path(FLAGS.results_dir))
+            written = make(*known[name], Path(FLAGS.results_dir))
         except NoResults as error:
             missing[name] = error
         except FileNotFoundError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pcl.learners import REGISTRY
+from scripts.published import published
 
 ROOT = Path(__file__).parents[1]
 BASE = {"types", "errors", "fields", "registry", "linalg", "loops"}
@@ -15,6 +16,7 @@ BASE = {"types", "errors", "fields", "registry", "linalg", "loops"}
 ALLOWED = {
     "pcl/types.py": set(),
     "pcl/errors.py": set(),
+    "pcl/experiment.py": {"errors"},
     "pcl/fields.py": {"errors"},
     "pcl/registry.py": {"errors"},
     "pcl/linalg.py": set(),
@@ -27,10 +29,11 @@ ALLOWED = {
     "pcl/learners": BASE | {"network", "synapses", "code", "learners"},
     "pcl/streams": BASE | {"streams"},
     "pcl/evaluation": BASE | {"evaluation"},
-    "pcl/runner": BASE | {"runner", "evaluation", "learners", "streams", "interrupts"},
-    "pcl/figures": BASE | {"figures", "evaluation"},
+    "pcl/runner": BASE | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts"},
+    "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
-    | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"},
+    | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}
+    | {"experiment"},
 }
 
 
@@ -73,7 +76,8 @@ def test_every_room_has_its_rule():
 @pytest.mark.parametrize(
     "imports",
     [
-        "import scripts.make_figures as m; [importlib.import_module(f'scripts.{name}') for name in m.names()]",
+        "import scripts.make_figures, scripts.published as m; [importlib.import_module(f'scripts.{one.name}')"
+        " for one, _ in m.published().values() if not getattr(one, 'metrics', '') and not getattr(one, 'panels', {})]",
         "import scripts.stream_report",
     ],
 )
@@ -84,6 +88,11 @@ def test_figures_tables_and_reports_import_no_jax(imports):
         "assert not [name for name in sys.modules if name.split('.')[0] in ('jax', 'jaxlib', 'flax')]"
     )
     subprocess.run((sys.executable, "-c", code), cwd=ROOT, check=True)
+
+
+def test_every_script_of_a_figure_or_table_is_declared():
+    scripts = {path.stem for kind in ("fig", "tab") for path in (ROOT / "scripts").glob(f"{kind}_*.py")}
+    assert scripts <= set(published())
 
 
 # Baselines that say that they are not local, and a measurement that changes no activity and no weight.

@@ -140,20 +140,16 @@ def settle(problem, start, budget, numbers):
 RULE = Rule(settle, predictive_coding, local=True, halts=("fixed", "gradient"), bound=None)
 ''',
     "experiments/toys.py": '''
-"""Toys can be run.
+"""Toys can be run."""
 
-    python -m experiments.run --experiment=toys
-"""
-
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
+from pcl.experiment import Arm, Experiment, StreamSpec
 
 EXPERIMENT = Experiment(
     name="toys",
+    claim=__doc__,
     streams={"toy": StreamSpec("toy", {})},
     learners={"toy": {}},
-    seeds=2,
-    evaluation=Evaluation(),
-    smoke={},
+    arms=(Arm(seeds=2),),
 )
 ''',
 }

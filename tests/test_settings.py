@@ -12,7 +12,7 @@ import pytest
 from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.fields import check_all, fields
-from pcl.runner.experiment import Evaluation
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.run import make_run
 from pcl.types import Batch, Spec
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from pcl.evaluation import acquisition, retention
 from pcl.evaluation.checks import Vector, known_mean
+from pcl.evaluation.classes import by_age
 from pcl.evaluation.metrics import Steps
 from pcl.evaluation.prequential import samples_at, task_prequential_accuracy, windowed_accuracy
 from pcl.evaluation.shifts import plasticity_slope
@@ -24,6 +25,7 @@ Visit = tuple[int, Vector, Vector]  # task, accuracy in 0 .. 1 at samples that h
 FEWEST_POINTS = 5  # in a visit, below which probes are too coarse to time learning by
 WINDOW = 50  # samples over which what was measured while living is averaged, at least
 WINDOW_SHARE = 0.01  # of the stream
+AGES = 50  # classes that are averaged over in one point behind the first
 
 
 class Curve(NamedTuple):
@@ -135,6 +137,12 @@ def task_retentions(runs: Runs) -> list[Curve]:
     if n_tasks == len(runs[0]["visit_task"]):
         return []
     return [curve for t in range(n_tasks) for curve in _by_age(runs, f"task {t + 1}", slice(t, t + 1))]
+
+
+def binned_retention(runs: Runs, name: str = "all classes") -> list[Curve]:
+    """Accuracy of probes by age, over all classes and so many ages in one point."""
+    kept = [curve for run in runs if (curve := retained(run))]
+    return [ragged(name, [by_age(curve, AGES) for curve in kept])] if kept else []
 
 
 def learning_curves(record: Record) -> list[Visit]:

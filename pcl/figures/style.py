@@ -1,4 +1,4 @@
-"""How every figure looks, and how figures and tables are written. Imports no JAX."""
+"""How every figure looks, and how it is written. Imports no JAX."""
 
 import csv
 import os
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from pcl.errors import NoResults
 from pcl.evaluation.statistics import METHOD
-from pcl.evaluation.summary import Record, Row, diverged, table
+from pcl.evaluation.summary import Record, diverged
 from pcl.registry import declared
 
 plt.rcParams.update(
@@ -32,7 +32,6 @@ plt.rcParams.update(
 )
 
 
-CAPTION = f"Accuracies in %; mean over seeds [{METHOD}]."
 BANDS = f"bands: {METHOD} of the mean over seeds"
 FIRST = ("backprop", "pcn")  # the baseline and what it is compared with lead every legend
 
@@ -105,25 +104,3 @@ def save_figure(figure: Figure, folder: Path, name: str, plotted: Sequence[Mappi
         written.append(stem.with_suffix(suffix))
     plt.close(figure)
     return written
-
-
-def save_table(rows: Sequence[Row], folder: Path, name: str, metrics: Sequence[str], latex: bool = False) -> list[Path]:
-    """`<folder>/tables/<name>.csv` with every metric, and the chosen `metrics` as `.md` (and `.tex`).
-
-    Each says how its intervals were made.
-    """
-    stem = folder / "tables" / name
-    written = [write_csv(stem.with_suffix(".csv"), [_rounded(row) | {"interval": METHOD} for row in rows])]
-    percent = CAPTION.replace("%", "\\%")
-    styles = {".md": ("github", f"\n\n{CAPTION}\n"), ".tex": ("latex_booktabs", f"\n\n\\smallskip\n{percent}\n")}
-    for suffix, (style, caption) in styles.items():
-        if latex or suffix == ".md":
-            path = stem.with_suffix(suffix)
-            path.write_text(table(rows, metrics, style) + caption)
-            written.append(path)
-    return written
-
-
-def _rounded(row: Row) -> dict[str, object]:
-    """A row with its numbers to six significant digits."""
-    return {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row._asdict().items()}

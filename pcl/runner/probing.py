@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from pcl.evaluation.record import group_mean, scores
-from pcl.runner.experiment import Evaluation
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.step import learning
 from pcl.types import Batch, Data, HParams, Learner, Schedule, State, Stream
 

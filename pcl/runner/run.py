@@ -16,7 +16,7 @@ from pcl.learners.inputs import finite_rows
 from pcl.runner import devices
 from pcl.runner.asking import asking
 from pcl.runner.charging import CostRatio, charging
-from pcl.runner.experiment import Evaluation
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.probing import Due, prober, revisits
 from pcl.runner.schema import COLUMNS
 from pcl.runner.step import Lived, Step, learning

@@ -5,13 +5,14 @@ import functools
 import hashlib
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from pcl import learners, streams
 from pcl.errors import UsageError, shown, unknown
+from pcl.experiment import Arm, Experiment, narrowed
 from pcl.fields import INT32, as_dict, canonical, fields, identity, idle, is_static, parse, replace
-from pcl.runner.experiment import Evaluation, Experiment
+from pcl.runner.evaluation import Evaluation
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
 SCHEMA = 2
@@ -97,55 +98,135 @@ def resolve(
     smoke: bool = False,
     first_seed: int = 0,
 ) -> list[RunConfig]:
-    """All runs, each once: streams x learners x cells x seeds, which count from `first_seed`.
+    """All runs of one grid, each once: streams x learners x cells x seeds, which count from `first_seed`.
 
     A setting goes to the stream, the learner or the evaluation that has it; a learner without it, or to which it
-    means nothing with its other settings, runs once for all its values. Empty names mean all of the experiment's.
+    means nothing with its other settings, runs once for all its values. Empty names mean the experiment's own grid's.
 
     Raises:
       UsageError: a name is unknown, a setting belongs or means nothing to all that was chosen, a seed is beyond the 32
         bits of the store, or there are more than `MOST_RUNS` runs.
     """
-    seeds = seeds if seeds is not None else (experiment.smoke_seeds if smoke else experiment.seeds)
-    _check_seeds(first_seed, seeds)
-    for name in stream_names:
-        if name not in experiment.streams:
-            raise unknown(f"stream of {experiment.name}", name, experiment.streams)
-    lives = len(stream_names or experiment.streams) * len(learner_names or experiment.learners) * len(cells)
-    _require_few(lives * seeds, f"{lives} configurations with {seeds} seeds each are")
+    own = experiment.grid
+    arm = dataclasses.replace(
+        own,
+        learners=tuple(learner_names) or own.learners,
+        streams=tuple(stream_names) or own.streams,
+        seeds=seeds if seeds is not None else (experiment.smoke_seeds if smoke else own.seeds),
+        first_seed=first_seed,
+    )
+    return _runs(experiment, arm, arm.pairs, cells, smoke, asked=True)
+
+
+def published(
+    experiment: Experiment, learner_names: Sequence[str] = (), stream_names: Sequence[str] = (), smoke: bool = False
+) -> list[RunConfig]:
+    """All runs that the experiment publishes, each once, or those on the named learners and streams (`narrowed`).
+
+    With `smoke`, of the first arm each learner once, and each stream that still differs from the others once.
+
+    Raises:
+      UsageError: a name is unknown, or the experiment publishes nothing.
+    """
+    arms = narrowed(experiment, learner_names, stream_names) or [experiment.grid]
+    if smoke:
+        return _twin(experiment, arms[0])
+    if not experiment.arms:
+        raise UsageError(f"{experiment.name} publishes no runs yet: say with --seeds, --set or --zip which to run")
+    runs: dict[str, RunConfig] = {}
+    for arm in arms:
+        for run in _runs(experiment, arm, arm.pairs, _cells(experiment, arm, arm.pairs), False):
+            runs.setdefault(run.run_id, run)
+    return list(runs.values())
+
+
+def applicable(experiment: Experiment, pairs: Iterable[tuple[str, str]]) -> set[str]:
+    """Names of all settings of pairs of learner and stream, and of the evaluation.
+
+    Raises:
+      UsageError: a learner or stream is unknown.
+    """
+    return {name for pair in pairs for config in _base(experiment, *pair) for name in fields(config)}
+
+
+def _cells(
+    experiment: Experiment, arm: Arm, pairs: Sequence[tuple[str, str]], without: Container[str] = ()
+) -> list[dict[str, str]]:
+    """The settings of an arm that some of the pairs have, as cells."""
+    wanted = applicable(experiment, pairs)
+    texts = [text for text in arm.settings if (name := text.partition("=")[0]) in wanted and name not in without]
+    return parse_settings(texts, ())
+
+
+def _twin(experiment: Experiment, arm: Arm) -> list[RunConfig]:
+    first, last = arm.streams[0], arm.learners[-1]
+    others = {}
+    for name in reversed(arm.streams):
+        config = replace(streams.REGISTRY[experiment.streams[name].kind].config, experiment.streams[name].settings)
+        others[canonical(as_dict(replace(config, _of(config, experiment.smoke))))] = name
+    pairs = [(learner, first) for learner in arm.learners]
+    pairs += [(last, name) for name in arm.streams if name in others.values() and name != first]
+    cells = _cells(experiment, arm, pairs, without=experiment.smoke)
+    arm = dataclasses.replace(arm, seeds=experiment.smoke_seeds, first_seed=0)
+    return _runs(experiment, arm, pairs, cells, True)
+
+
+def _runs(
+    experiment: Experiment,
+    arm: Arm,
+    pairs: Sequence[tuple[str, str]],
+    cells: Sequence[Mapping[str, str]],
+    smoke: bool,
+    asked: bool = False,
+) -> list[RunConfig]:
+    """The runs of pairs of learner and stream, in the order of streams, under every cell with every seed of an arm."""
+    _check_seeds(arm.first_seed, arm.seeds)
+    lives = len(pairs) * len(cells)
+    _require_few(lives * arm.seeds, f"{lives} configurations with {arm.seeds} seeds each are")
     runs: dict[str, RunConfig] = {}
     used: set[str] = set()
     known: set[str] = set()
     idles: dict[str, str] = {}
-    for stream_name in stream_names or experiment.streams:
-        spec = experiment.streams[stream_name]
-        base_stream = replace(streams.REGISTRY[spec.kind].config, spec.settings)
-        for learner in learner_names or experiment.learners:
-            base_hp = replace(learners.REGISTRY[learner].hparams, experiment.learners.get(learner, {}))
-            base = (base_stream, base_hp, experiment.evaluation)
-            if smoke:
-                base = tuple(replace(c, _of(c, experiment.smoke)) for c in base)
-            known |= {name for config in base for name in fields(config)}
-            for cell in cells:
-                given = [{k: parse(fields(c)[k], v) for k, v in _of(c, cell).items()} for c in base]
-                without = [idle(replace(c, g)) for c, g in zip(base, given, strict=True)]
-                idles |= {name: why for of_one in without for name, why in of_one.items()}
-                given = [{k: v for k, v in g.items() if k not in w} for g, w in zip(given, without, strict=True)]
-                stream, hp, evaluation = (replace(c, g) for c, g in zip(base, given, strict=True))
-                used |= {name for g in given for name in g}
-                variant = {name: value for values in given for name, value in values.items()}
-                for seed in range(first_seed, first_seed + seeds):
-                    run = RunConfig(stream_name, spec.kind, stream, learner, hp, evaluation, seed, variant)
-                    runs.setdefault(run.run_id, run)
-    for cell in cells:
-        for name in cell:
-            if name not in used and name in idles:
-                raise UsageError(f"{name}={shown(cell[name])}: means nothing with {idles[name]}")
-            if name not in used:
-                raise unknown(
-                    f"setting of {', '.join(learner_names or experiment.learners)} or the stream", name, known
-                )
+    for learner, stream_name in sorted(pairs, key=lambda pair: arm.streams.index(pair[1])):
+        base = _base(experiment, learner, stream_name)
+        if smoke:
+            base = tuple(replace(c, _of(c, experiment.smoke)) for c in base)
+        known |= {name for config in base for name in fields(config)}
+        for cell in cells:
+            given = [{k: parse(fields(c)[k], v) for k, v in _of(c, cell).items()} for c in base]
+            without = [idle(replace(c, g)) for c, g in zip(base, given, strict=True)]
+            idles |= {name: why for of_one in without for name, why in of_one.items()}
+            given = [{k: v for k, v in g.items() if k not in w} for g, w in zip(given, without, strict=True)]
+            stream, hp, evaluation = (replace(c, g) for c, g in zip(base, given, strict=True))
+            used |= {name for g in given for name in g}
+            variant = {name: value for values in given for name, value in values.items()}
+            kind = experiment.streams[stream_name].kind
+            for seed in range(arm.first_seed, arm.first_seed + arm.seeds):
+                run = RunConfig(stream_name, kind, stream, learner, hp, evaluation, seed, variant)
+                runs.setdefault(run.run_id, run)
+    for name, value in ((name, value) for cell in cells for name, value in cell.items() if asked):
+        if name not in used and name in idles:
+            raise UsageError(f"{name}={shown(value)}: means nothing with {idles[name]}")
+        if name not in used:
+            raise unknown(f"setting of {', '.join(arm.learners)} or the stream", name, known)
     return list(runs.values())
+
+
+def _base(experiment: Experiment, learner: str, stream_name: str) -> tuple[Any, Any, Evaluation]:
+    """Stream, learner and evaluation as the experiment sets them.
+
+    Raises:
+      UsageError: a name is unknown.
+    """
+    if stream_name not in experiment.streams:
+        raise unknown(f"stream of {experiment.name}", stream_name, experiment.streams)
+    spec = experiment.streams[stream_name]
+    hp = replace(learners.REGISTRY[learner].hparams, experiment.learners.get(learner, {}))
+    return (
+        replace(streams.REGISTRY[spec.kind].config, spec.settings),
+        hp,
+        replace(Evaluation(), experiment.evaluation),
+    )
 
 
 def require_one_meaning(names: Iterable[str], runs: Sequence[RunConfig]) -> None:

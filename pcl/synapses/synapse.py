@@ -14,7 +14,7 @@ learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.
 
 In full precision the only forgetting is process noise, P <- P + q I, with q inferred from errors that are larger than
 P explains; cheaper forms of P forget by what they leave out (`pcl.synapses.covariance`). Float32 rounding after a
-million updates is measured by `scripts.bench_rounding`.
+million updates is measured by `scripts.bench.rounding`.
 
 Locality: V and R stand at the two ends of a synapse; P phi is the steady state of lateral inhibition among the
 inputs, and P changes anti-Hebbianly. Sources: Tschantz et al. (2025), Bayesian predictive coding, arXiv:2503.24016;

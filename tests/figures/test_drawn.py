@@ -1,15 +1,18 @@
 """Figures of records of which some are missing: what is there is drawn, and one line says what is not."""
 
 import csv
-import importlib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from pcl.errors import NoResults
+from pcl.experiment import Table, each
+from pcl.figures import tables
 from pcl.figures.style import available, learners, marked
 from pcl.runner.store import Store
+from scripts.published import make, published
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -26,7 +29,7 @@ def draw(name, folder, records):
     """The figure of these records of one experiment, its plotted numbers."""
     Store(folder, records[0]["experiment"]).folder.mkdir()
     Store(folder, records[0]["experiment"]).write(records)
-    written = importlib.import_module(f"scripts.{name}").main(folder)
+    written = make(*published()[name], folder)
     with open(next(path for path in written if path.suffix == ".csv"), newline="") as file:
         return list(csv.DictReader(file))
 
@@ -66,23 +69,46 @@ def test_plasticity_of_a_learner_that_nobody_knows(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "scripts").glob("fig_*.py")))
+@pytest.mark.parametrize("name", [name for name in published() if name.startswith("fig_")])
 def test_every_figure_draws_what_is_there(name, tmp_path):
     """Of every experiment two runs a cell, on the first stream that the figure names or by its last learner."""
-    if name == "fig_equilibrium":
+    figure, experiment = published()[name]
+    if not experiment:
         (tmp_path / "bench_equilibrium.jsonl").write_bytes((RESULTS / "bench_equilibrium.jsonl").read_bytes())
-    for folder in sorted(path.parent for path in RESULTS.glob("*/part-*.parquet")):
-        text = (ROOT / f"scripts/{name}.py").read_text()
-        if f'"{folder.name}"' in text:
-            records = Store(RESULTS, folder.name).records()
-            seeds = sorted({r["seed"] for r in records})[:2]
-            records = [r for r in records if r["seed"] in seeds]
-            streams, last = sorted({r["stream"] for r in records}), records[-1]["learner"]
-            first = next((stream for stream in streams if f'"{stream}"' in text), streams[0])
-            Store(tmp_path, folder.name).folder.mkdir()
-            Store(tmp_path, folder.name).write([r for r in records if r["stream"] == first or r["learner"] == last])
-    written = importlib.import_module(f"scripts.{name}").main(tmp_path)
+    script = ROOT / f"scripts/{name}.py"
+    text = script.read_text() if script.exists() else str(figure).replace("'", '"')
+    for folder in (experiment, *figure.beside) if experiment else ():
+        records = Store(RESULTS, folder).records()
+        seeds = sorted({r["seed"] for r in records})[:2]
+        records = [r for r in records if r["seed"] in seeds]
+        streams, last = sorted({r["stream"] for r in records}), records[-1]["learner"]
+        first = next((stream for stream in streams if f'"{stream}"' in text), streams[0])
+        Store(tmp_path, folder).folder.mkdir()
+        Store(tmp_path, folder).write([r for r in records if r["stream"] == first or r["learner"] == last])
+    written = make(figure, experiment, tmp_path)
     assert [path.suffix for path in written] == [".csv", ".pdf", ".png"]
+
+
+def test_a_table_is_a_row_of_data(tmp_path):
+    """A metric of the table's own stands beside those of every table: here of seeds 0 and 1, four and six."""
+    records = records_of("split_digits", lambda r: (r["stream"], r["learner"]) == ("split_digits", "ncm"))
+    toy = Table("tab_toy", "A toy.", "acc,toy", measures=(each(lambda record: {"toy": 4 + 2 * record["seed"]}),))
+    written = tables.write(toy, records, tmp_path)
+    assert [path.name for path in written] == ["tab_toy.csv", "tab_toy.md"]
+    head, _, row = written[1].read_text().splitlines()[:3]
+    assert [cell.strip() for cell in head.split("|")][1:-1] == ["stream", "learner", "seeds", "acc", "toy"]
+    assert [cell.strip() for cell in row.split("|")][1:4] == ["split_digits", "ncm", "2"]
+    assert row.split("|")[5].strip().startswith("5 [")
+
+
+def test_beside_a_stream_stands_what_the_same_samples_reach_when_shuffled(tmp_path):
+    records = records_of("split_digits", lambda r: r["learner"] == "ncm" and not r["stream"].endswith("_5"))
+    toy = Table("tab_toy", "A toy.", "acc,offline_acc", offline=True, more=lambda folder: [])
+    shown = tables.rows(toy, records, tmp_path)
+    assert {row.stream for row in shown} == {"split_digits"}
+    shuffled = [100 * np.mean(r["probe_accuracy"][-1]) for r in records if r["stream"] == "split_digits_iid"]
+    (offline,) = [row.mean for row in shown if row.metric == "offline_acc"]
+    assert offline == pytest.approx(np.mean(shuffled), abs=1)  # classes differ a little in number
 
 
 def test_learners_come_in_the_order_of_readers_and_unknown_ones_behind_them():

@@ -12,8 +12,8 @@ import sys
 import jax
 
 from pcl import learners, streams
+from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.runner import devices
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.program import compile_group
 from pcl.runner.sweep import resolve
 
@@ -33,7 +33,7 @@ def experiment(name):
     stream = StreamSpec("contexts", IMAGES | {"batch": batch})
     stream = stream if learners.REGISTRY[kind].labels else StreamSpec("sequence", SEQUENCES)
     settings = {kind: SETTINGS.get(name, {})}
-    return Experiment("lives", {"s": stream}, settings, seeds=SEEDS, evaluation=Evaluation(end_every=0), smoke={})
+    return Experiment("lives", "", {"s": stream}, settings, (Arm(seeds=SEEDS),), {"end_every": 0})
 
 
 def unprobed(entry):

@@ -8,7 +8,7 @@ import pytest
 from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.runner.asking import Asking, ask, start, wanted
-from pcl.runner.experiment import Evaluation
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.run import make_run
 from pcl.types import Prediction
 

@@ -13,7 +13,7 @@ import pytest
 import pcl
 from pcl import learners, streams
 from pcl.runner import devices, memory
-from pcl.runner.experiment import Evaluation
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.run import make_run
 from pcl.runner.store import CIRCUMSTANCES, Store
 

@@ -9,21 +9,21 @@ import pytest
 
 from pcl.errors import UsageError
 from pcl.evaluation.summary import summarise
+from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.runner import execute as execution
 from pcl.runner import program
 from pcl.runner.execute import Chunk, execute, plan
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.run import make_run
 from pcl.runner.store import CIRCUMSTANCES, Store
 from pcl.runner.sweep import parse_settings, resolve
 
 EXPERIMENT = Experiment(
     name="trial",
+    claim="",
     streams={"s": StreamSpec("split", {"batch": 100})},
     learners={"pcn": {"width": 8, "depth": 1, "inference_steps": 3}, "ncm": {}},
-    seeds=5,
-    evaluation=Evaluation(probe_every=10),
-    smoke={},
+    arms=(Arm(seeds=5),),
+    evaluation={"probe_every": 10},
 )
 
 
@@ -195,7 +195,7 @@ def test_one_run_that_never_fits_is_said_in_one_line(store, monkeypatch):
 def test_a_stream_of_recurring_contexts_is_stored_with_its_revisits_and_measured(store):
     recurring = StreamSpec("contexts", {"contexts": 2, "visits": 4, "dwell": 100, "batch": 50})
     experiment = dataclasses.replace(
-        EXPERIMENT, streams={"s": recurring}, evaluation=Evaluation(probe_every=10, revisit_steps=3)
+        EXPERIMENT, streams={"s": recurring}, evaluation={"probe_every": 10, "revisit_steps": 3}
     )
     execute(plan(resolve(experiment, learner_names=["ncm"], seeds=2), "map"), store, "map", "trial")
     records = store.records()

@@ -8,9 +8,10 @@ import pytest
 from pcl import learners
 from pcl.errors import UsageError
 from pcl.evaluation.summary import summarise, table
+from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.runner import program
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.execute import execute, plan
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.run import make_run
 from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
@@ -113,7 +114,7 @@ def test_a_new_scalar_and_a_new_array_go_from_the_learner_to_the_table(tmp_path,
 
     monkeypatch.setattr(program.learners, "make", logging)
     stream = {"s": StreamSpec("split", {"batch": 100})}
-    experiment = Experiment("trial", stream, {"ncm": {}}, 2, Evaluation(probe_every=1000, end_every=0), {})
+    experiment = Experiment("trial", "", stream, {"ncm": {}}, (Arm(seeds=2),), {"probe_every": 1000, "end_every": 0})
     store = Store(tmp_path, "trial")
     store.require_writable()
     assert execute(plan(resolve(experiment), "map"), store, "map", "trial") == 2

@@ -20,7 +20,7 @@ from pcl.evaluation.record import (
     scores,
     unsure,
 )
-from pcl.runner.experiment import Evaluation
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.probing import probe_steps
 from pcl.runner.run import make_run
 from pcl.types import Batch, Info, Layout, Learner, Logged, Prediction, Schedule, Spec, Stream

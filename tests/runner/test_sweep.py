@@ -7,16 +7,17 @@ import pytest
 from experiments.run import labelled
 from pcl import learners, streams
 from pcl.errors import UsageError
+from pcl.experiment import Arm, Experiment, StreamSpec, experiment_names, load_experiment
 from pcl.fields import check, fields
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec, experiment_names, load_experiment
-from pcl.runner.sweep import parse_settings, require_one_meaning, resolve, static_groups
+from pcl.runner.evaluation import Evaluation
+from pcl.runner.sweep import applicable, parse_settings, published, require_one_meaning, resolve, static_groups
 
 EXPERIMENT = Experiment(
     name="trial",
+    claim="",
     streams={"a": StreamSpec("split", {}), "b": StreamSpec("split", {"order": "iid"})},
     learners={"pcn": {"width": 8}, "ncm": {}},
-    seeds=3,
-    evaluation=Evaluation(),
+    arms=(Arm(seeds=3),),
     smoke={"width": 4, "batch": 50},
 )
 
@@ -97,7 +98,7 @@ def test_a_table_shows_the_names_of_its_command_for_records_made_without_them():
 
 def test_a_swept_default_of_the_experiment_is_named():
     cells = parse_settings(("width=8,16",), [])
-    experiment = dataclasses.replace(EXPERIMENT, sweep=("width=8,16",))
+    experiment = dataclasses.replace(EXPERIMENT, arms=(Arm(settings=("width=8,16",)),))
     assert [run.variant for run in resolve(experiment, cells, ["pcn"], ["a"], 1)] == [{"width": 8}, {"width": 16}]
 
 
@@ -243,10 +244,69 @@ def test_where_a_setting_means_nothing_all_its_values_are_one_run():
     assert ids(runs)[0] == ids(resolve(EXPERIMENT, [{}], ["pcn"], ["a"], 1))[0]
 
 
+# Two arms of `a` and `b`, and one of a learner without settings; each cell as stream, learner and variant.
+ARMS = dataclasses.replace(
+    EXPERIMENT,
+    arms=(
+        Arm(streams=("a",), settings=("lr=0.1,0.2",), seeds=2),
+        Arm(("ncm",), ("b",), seeds=1, first_seed=7),
+        Arm(("rls",), ("a", "b"), ("ridge=0.5",), seeds=1),
+    ),
+)
+
+
+def cells(runs):
+    return {(run.stream_name, run.learner, *run.variant.values()) for run in runs}
+
+
+def test_an_experiment_runs_the_cells_of_its_arms_each_once():
+    runs = published(ARMS)
+    first = {("a", "pcn", 0.1), ("a", "pcn", 0.2), ("a", "ncm")}
+    assert cells(runs) == first | {("b", "ncm"), ("a", "rls", 0.5), ("b", "rls", 0.5)}
+    assert sorted(run.seed for run in runs if run.stream_name == "b") == [0, 7]
+    assert len(set(ids(runs))) == len(runs) == 3 * 2 + 1 + 2
+    again = dataclasses.replace(ARMS, arms=(*ARMS.arms, Arm(("ncm",), ("a",), seeds=2)))
+    assert ids(published(again)) == ids(runs)
+
+
+def test_names_narrow_the_arms():
+    assert cells(published(ARMS, ["ncm"])) == {("a", "ncm"), ("b", "ncm")}
+    assert cells(published(ARMS, stream_names=["b"])) == {("b", "ncm"), ("b", "rls", 0.5)}
+    assert cells(published(ARMS, ["rls", "ncm"], ["b"])) == {("b", "ncm"), ("b", "rls", 0.5)}
+
+
+def test_what_no_arm_has_lives_through_the_first_one():
+    assert cells(published(ARMS, ["nlms"])) == {("a", "nlms", 0.1), ("a", "nlms", 0.2)}
+    assert cells(published(ARMS, ["pcn"], ["b"])) == {("b", "pcn", 0.1), ("b", "pcn", 0.2)}
+    more = dataclasses.replace(ARMS, streams=ARMS.streams | {"c": StreamSpec("split", {"batch": 5})})
+    assert cells(published(more, stream_names=["c"])) >= {("c", "pcn", 0.1), ("c", "pcn", 0.2), ("c", "ncm")}
+
+
+def test_who_publishes_nothing_says_so():
+    with pytest.raises(UsageError, match="trial publishes no runs yet: say with --seeds"):
+        published(dataclasses.replace(EXPERIMENT, arms=()))
+    with pytest.raises(UsageError, match="unknown stream of trial 'c'; known: a, b"):
+        published(ARMS, stream_names=["c"])
+
+
+def test_a_twin_lives_each_learner_and_each_stream_once():
+    experiment = dataclasses.replace(EXPERIMENT, arms=(Arm(settings=("width=8,9", "lr=0.1")), *ARMS.arms))
+    runs = published(experiment, smoke=True)
+    assert cells(runs) == {("a", "pcn", 0.1), ("a", "ncm"), ("b", "ncm")}
+    assert (len(runs), runs[0].hp.width) == (3 * 2, 4)
+    alike = dataclasses.replace(experiment, smoke=EXPERIMENT.smoke | {"order": "iid"})
+    assert cells(published(alike, smoke=True)) == {("a", "pcn", 0.1), ("a", "ncm")}
+
+
 @pytest.mark.parametrize("name", experiment_names())
 def test_experiments_resolve_and_state_their_claim(name):
-    experiment, claim = load_experiment(name)
+    experiment = load_experiment(name)
     assert experiment.name == name
-    assert len(claim) > 20
-    assert f"--experiment={name}" in __import__(f"experiments.{name}", fromlist=["x"]).__doc__
-    assert resolve(experiment, parse_settings(experiment.sweep, []), smoke=True)
+    assert len(experiment.claim.partition("\n")[0]) > 20
+    assert published(experiment, smoke=True)
+    for arm in map(experiment.named, experiment.arms):
+        assert {text.partition("=")[0] for text in arm.settings} <= applicable(experiment, arm.pairs)
+        assert set(arm.learners) <= set(learners.REGISTRY)
+        assert set(arm.streams) <= set(experiment.streams)
+    used = {stream for arm in map(experiment.named, experiment.arms) for stream in arm.streams}
+    assert not experiment.arms or used == set(experiment.streams)

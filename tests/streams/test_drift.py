@@ -10,8 +10,9 @@ import pytest
 from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.evaluation.summary import measure
+from pcl.experiment import Arm, Experiment, StreamSpec
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.execute import execute, plan
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.run import make_run
 from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
@@ -170,7 +171,7 @@ def test_a_run_is_one_vmapped_program_that_learns():
 
 def test_a_stream_without_a_source_is_executed_and_measured(tmp_path):
     spec = StreamSpec("drift", {"concept": "sea", "samples": 400})
-    experiment = Experiment("trial", {"s": spec}, {"ncm": {}}, 2, Evaluation(probe_every=10), {})
+    experiment = Experiment("trial", "", {"s": spec}, {"ncm": {}}, (Arm(seeds=2),), {"probe_every": 10})
     runs = resolve(experiment)
     assert runs[0].identity["data"] == "none"
     assert len({run.run_id for run in runs}) == 2

@@ -8,8 +8,9 @@ import pytest
 from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.evaluation.summary import measure
+from pcl.experiment import Arm, Experiment, StreamSpec
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.execute import execute, plan
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.run import make_run
 from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
@@ -119,7 +120,7 @@ def test_recall_rises_for_the_group_that_is_taught_in_one_vmapped_program():
 
 def test_a_run_is_executed_and_its_absorption_measured(tmp_path):
     spec = StreamSpec("load", {"groups": 2, "pairs": 10, "labels": 4, "repeats": 1})
-    experiment = Experiment("trial", {"s": spec}, {"ncm": {}}, 1, Evaluation(probe_every=1), {})
+    experiment = Experiment("trial", "", {"s": spec}, {"ncm": {}}, (Arm(seeds=1),), {"probe_every": 1})
     runs = resolve(experiment)
     assert runs[0].identity["data"] == "none"
     store = Store(tmp_path, "trial")

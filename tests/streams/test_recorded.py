@@ -6,8 +6,9 @@ import pytest
 
 from pcl import learners
 from pcl.evaluation.summary import measure
+from pcl.experiment import load_experiment
+from pcl.runner.evaluation import Evaluation
 from pcl.runner.execute import execute, plan
-from pcl.runner.experiment import Evaluation, load_experiment
 from pcl.runner.probing import probe_steps
 from pcl.runner.run import make_run
 from pcl.runner.store import Store
@@ -107,7 +108,7 @@ def test_a_run_without_probes_records_what_was_lived():
 
 
 def test_the_twin_of_electricity_is_measured_by_prequential_accuracy_alone(tmp_path):
-    experiment, _ = load_experiment("electricity")
+    experiment = load_experiment("electricity")
     store = Store(tmp_path, "electricity")
     store.require_writable()
     runs = resolve(experiment, learner_names=["backprop", "ncm"], seeds=1, smoke=True)

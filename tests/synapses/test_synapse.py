@@ -15,7 +15,7 @@ from pcl.errors import UsageError
 from pcl.synapses import statistics, synapse
 from pcl.synapses.covariance import covariance, deferred
 from pcl.synapses.synapse import Synapses
-from scripts.rounding_error import rounding
+from scripts.bench.rounding_error import rounding
 
 # Sums of a few hundred float64 products of numbers near 1, through one well-conditioned inverse.
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

@@ -3,7 +3,7 @@
 The time is that of `experiments.run` as a user starts it: imports, data, the code's critical period, compilation of
 every program (none is cached), the life itself, probes and the record. Each repeat is another seed. One JSON line.
 
-    python -m scripts.bench_end_to_end --data_dir=FOLDER >> results/bench_end_to_end.jsonl
+    python -m scripts.bench.end_to_end --data_dir=FOLDER >> results/bench_end_to_end.jsonl
 """
 
 import json

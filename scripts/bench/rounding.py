@@ -5,7 +5,7 @@ has a condition number of 10^4. A JSON line a life in `<results_dir>/bench_round
 weights and of the leverages of fresh inputs, both relative to the largest of them, and of P, relative to its largest
 entry.
 
-    python -m scripts.bench_rounding
+    python -m scripts.bench.rounding
 """
 
 import json
@@ -16,7 +16,7 @@ from absl import flags
 
 from pcl.command import folder_flag, launch
 from pcl.runner import devices
-from scripts.rounding_error import rounding
+from scripts.bench.rounding_error import rounding
 
 FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder that bench_rounding.jsonl is written to.")

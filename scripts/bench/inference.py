@@ -1,16 +1,16 @@
 """Inference beside other libraries: one training step, and the time to one and the same equilibrium.
 
-Works (`scripts/peers/work.py`): "step", 20 gradient steps on the activities and one on the weights, 784-256-256-10,
-batch 64, float32; "settle", from the inputs to an activity gradient of 1e-3 of the first, by gradient descent and by
-momentum with the rates that need the fewest steps, and by Gauss-Newton; "step to equilibrium", the whole training
-step to that gradient. Problems: "init", fresh weights and random inputs; "trained", digits at 28 x 28 after 300
-steps. Results of "step" and "settle" are checked against float64: weights after a step, the residual after settling.
-"step to equilibrium" is that settling and a step of the weights; it has no check of its own.
+Works (`scripts/bench/peers/work.py`): "step", 20 gradient steps on the activities and one on the weights, in a network
+of 784-256-256-10, batch 64, float32; "settle", from the inputs to an activity gradient of 1e-3 of the first, by
+gradient descent and by momentum with the rates that need the fewest steps, and by Gauss-Newton; "step to equilibrium",
+the whole training step to that gradient. Problems: "init", fresh weights and random inputs; "trained", digits at 28 x
+28 after 300 steps. Results of "step" and "settle" are checked against float64: weights after a step, the residual after
+settling. "step to equilibrium" is that settling and a step of the weights; it has no check of its own.
 
 One idle worker process a library, each in an environment of its own; cases are timed one at a time, interleaved and
 shuffled. One JSON line a case is written to `<results_dir>/bench_inference.jsonl`: medians over the repeats.
 
-    python -m scripts.bench_inference --peers jpc=PYTHON:scripts/peers/peer_jpc.py --peers pcx=PYTHON:...
+    python -m scripts.bench.inference --peers jpc=PYTHON:scripts/bench/peers/peer_jpc.py --peers pcx=PYTHON:...
 
 What each peer needs stands in its script; a third part, PYTHON:SCRIPT:FOLDER, is put on its path. ngc-learn is
 left out: its stock cells predict with W f(z), so that neither its weights nor its equilibrium can be compared.
@@ -33,7 +33,7 @@ from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
 from pcl.network.energy import Problem
 from pcl.runner import devices
-from scripts.inference_problems import descent_plans, gauss_newton_steps, random_problem, trained_problem
+from scripts.bench.problems import descent_plans, gauss_newton_steps, random_problem, trained_problem
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("peers", [], "NAME=PYTHON:SCRIPT[:FOLDER], a peer and the interpreter that has it.")
@@ -58,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         np.savez(f"{folder}/problems.npz", **_arrays(problems))
         Path(folder, "plans.json").write_text(json.dumps(plans))
-        specs = {"pcl": (sys.executable, str(PEERS / "ours.py"), str(PEERS.parents[1]))}
+        specs = {"pcl": (sys.executable, str(PEERS / "ours.py"), str(PEERS.parents[2]))}
         workers = {name: _start(name, spec, folder) for name, spec in (specs | _peers(FLAGS.peers)).items()}
         lines = _time(workers, FLAGS.repeats)
     about = devices.provenance() | {"plans": plans, "load": os.getloadavg()}

@@ -5,7 +5,7 @@ a width: median over repeats of the wall time and of the CPU time of all threads
 does other work beside only the second means something); and how often the compiled program copies the covariances of
 all banks, of which there should be none but those of a night, which is seldom.
 
-    python -m scripts.bench_parallax --width=256 --width=1000 >> results/bench_parallax.jsonl
+    python -m scripts.bench.parallax --width=256 --width=1000 >> results/bench_parallax.jsonl
 """
 
 import json

@@ -1,6 +1,6 @@
 """How fast each inference rule nears the equilibrium: residual, and angle of the weight update to the true one.
 
-For every rule, every number of steps and both problems of `bench_inference` (fresh and trained weights), a JSON
+For every rule, every number of steps and both problems of `scripts.bench.inference` (fresh and trained weights), a JSON
 line: the residual (norm of the activity gradient relative to that of the feed-forward pass, over the batch), the
 angle between the weight update and that at the equilibrium, in degrees, the matrix products of inference in units
 of one 64 x 256 x 256, and milliseconds of CPU and wall time, medians over the repeats. Written to
@@ -14,7 +14,7 @@ left is that between the two. `amortised start` begins at the guess of a recogni
 that settled on other samples, in place of the feed-forward pass. The incremental rule is not here: its weights move,
 and the equilibrium with them.
 
-    python -m scripts.bench_equilibrium
+    python -m scripts.bench.equilibrium
 """
 
 import functools
@@ -40,7 +40,8 @@ from pcl.network.layers import Network
 from pcl.network.plasticity import hebbian_update
 from pcl.network.rules import RULES
 from pcl.runner import devices
-from scripts.inference_problems import (
+from scripts.bench.peers.work import BATCH, SIZES
+from scripts.bench.problems import (
     RATES,
     as_float64,
     descent_plans,
@@ -49,8 +50,7 @@ from scripts.inference_problems import (
     recognition,
     trained_problem,
 )
-from scripts.inference_problems import residual as batch_residual
-from scripts.peers.work import BATCH, SIZES
+from scripts.bench.problems import residual as batch_residual
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("repeats", 15, "Measurements of each rule and number of steps.", lower_bound=1)

@@ -5,7 +5,7 @@ with SGD, with and without replay of 10 out of 200 samples. One JSON line a meas
 threads, compilation and loading apart, median over repeats. A peer is a command that runs the same work and prints a
 JSON object with `images` and `train_cpu_s`; it is run in between, on the same machine at the same time.
 
-    python -m scripts.bench_stream --data_dir=FOLDER --peer="python plain_loop.py --mnist FOLDER/mnist"
+    python -m scripts.bench.stream --data_dir=FOLDER --peer="python plain_loop.py --mnist FOLDER/mnist"
 """
 
 import json
@@ -20,8 +20,8 @@ from absl import flags
 
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError
+from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.runner import devices
-from pcl.runner.experiment import Evaluation, Experiment, StreamSpec
 from pcl.runner.program import Program, compile_group
 from pcl.runner.sweep import resolve
 from pcl.streams.sources import use_data_dir
@@ -67,11 +67,11 @@ def main() -> None:
 def _program(learner: str, every: int, size: int, width: int, mode: str) -> tuple[Program, list]:
     experiment = Experiment(
         name="bench_stream",
+        claim="",
         streams={"split_mnist": StreamSpec("split", {"source": "mnist", "order": "natural"})},
         learners={learner: NETWORK | ({"memory": 200} if learner.startswith("er") else {})},
-        seeds=width,
-        evaluation=Evaluation(probe_every=every, probe_size=size),
-        smoke={},
+        arms=(Arm(seeds=width),),
+        evaluation={"probe_every": every, "probe_size": size},
     )
     runs = resolve(experiment)
     return compile_group(runs[0], width, mode), runs

@@ -5,8 +5,8 @@ accuracy of the first and of the latest tenth, contexts found, the largest entry
 identity) over the class covariances, the largest number anywhere, CPU time a sample. `noise` is the share of samples
 whose label is replaced by one drawn from all.
 
-    python -m scripts.bench_endurance --samples=1000000
-    python -m scripts.bench_endurance --samples=100000 --noise=0.3
+    python -m scripts.bench.endurance --samples=1000000
+    python -m scripts.bench.endurance --samples=100000 --noise=0.3
 """
 
 import json

@@ -5,7 +5,7 @@ Both are timed in turn, `repeats` times: medians of microseconds an update, and 
 which what else the machine does disturbs less. One JSON line a case, to the terminal and to
 `<results_dir>/bench_step.jsonl`.
 
-    python -m scripts.bench_step
+    python -m scripts.bench.step
 """
 
 import json

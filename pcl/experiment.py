@@ -1,0 +1,169 @@
+"""An experiment is data: what it claims, what it runs, and the tables and figures that it publishes. Imports no JAX."""
+
+import dataclasses
+import importlib
+import itertools
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pcl.errors import unknown
+
+Record = Mapping[str, Any]
+Measured = Callable[[Record], Mapping[str, float]]
+Measure = Callable[[Sequence[Record]], Measured]  # from all records of a table to what each of them has
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamSpec:
+    """A kind of stream from the registry with the settings that differ from its defaults."""
+
+    kind: str
+    settings: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of records: a line a stream, learner and variant, a column a metric, each with its interval over seeds.
+
+    name: its files are `tables/<name>.csv` with every metric, `.md` with these `metrics`, and `.tex` with `latex`.
+    metrics: their names with commas between them; without any, `scripts/<name>.py` writes the table.
+    beside: other experiments whose records it holds too.
+    measures: metrics beyond those of `pcl.evaluation.summary.measure`.
+    offline: beside each stream stands the accuracy on the same samples shuffled, which have no lines of their own.
+    more: rows that come from no record, from the results folder.
+    """
+
+    name: str
+    caption: str
+    metrics: str = ""
+    beside: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    offline: bool = False
+    more: Callable[[Path], Iterable[Any]] | None = None
+    latex: bool = False
+    note: str = ""  # behind the Markdown
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A figure of records: a column a stream, a row a panel, a line a learner; runs of a learner's own settings alone.
+
+    name: its files are `figures/<name>.pdf`, `.png`, and `.csv` with the plotted numbers.
+    panels: names of `pcl.figures.grid.PANELS`, each with the learners that it shows (none named: all). Without any
+      panel, `scripts/<name>.py` draws the figure.
+    streams, learners: what is drawn, with the names that readers know; without learners, whatever there are.
+    size: width and height of one panel, in inches.
+    legend: names beside each other in the legend.
+    across: streams stand beside each other (else below each other).
+    """
+
+    name: str
+    caption: str
+    panels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    streams: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    learners: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    size: tuple[float, float] = (3.6, 2.6)
+    legend: int = 4
+    across: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """Runs that are published: each learner on each stream under every setting with each seed.
+
+    learners, streams: their names; none named: all that the experiment has settings for.
+    settings: `name=value,value` texts that form a grid, as behind --set.
+    """
+
+    learners: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    seeds: int = 10
+    first_seed: int = 0
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each learner with each stream."""
+        return list(itertools.product(self.learners, self.streams))
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What is claimed, what is run for it, and what is shown.
+
+    name: its module in `experiments`, and the folder of its records.
+    claim: its module's docstring; the first line stands in lists.
+    learners: settings that differ from the learner's defaults.
+    evaluation: settings of `pcl.runner.evaluation.Evaluation` that differ from its defaults.
+    arms: all runs whose records are published, each in one arm or more. The first one is the experiment's own grid,
+      which a command varies.
+    smoke: settings (and a number of seeds) that shrink the first arm to seconds; what they name is not swept.
+    """
+
+    name: str
+    claim: str
+    streams: Mapping[str, StreamSpec]
+    learners: Mapping[str, Mapping[str, Any]]
+    arms: tuple[Arm, ...]
+    evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    smoke: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    smoke_seeds: int = 2
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+    @property
+    def grid(self) -> Arm:
+        """The experiment's own grid, its learners and streams by name."""
+        return self.named(self.arms[0] if self.arms else Arm())
+
+    def named(self, arm: Arm) -> Arm:
+        """An arm with its learners and streams by name."""
+        learners, streams = arm.learners or tuple(self.learners), arm.streams or tuple(self.streams)
+        return dataclasses.replace(arm, learners=learners, streams=streams)
+
+
+def each(measured: Measured) -> Measure:
+    """A measure of a record that does not depend on the others."""
+    return lambda records: measured
+
+
+def experiment_names() -> list[str]:
+    """Names of all experiments: the modules of the package `experiments` other than its entry point."""
+    package = importlib.import_module("experiments")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "run")
+
+
+def load_experiment(name: str) -> Experiment:
+    """The experiment called `name`.
+
+    Raises:
+      UsageError: there is none.
+    """
+    names = experiment_names()
+    if name not in names:
+        raise unknown("experiment", name, names)
+    return importlib.import_module(f"experiments.{name}").EXPERIMENT
+
+
+def narrowed(experiment: Experiment, learners: Sequence[str] = (), streams: Sequence[str] = ()) -> list[Arm]:
+    """The arms on the named learners and streams alone (none named: all).
+
+    What is named and in no arm is published nowhere: such a learner lives through the experiment's own grid in the
+    place of its learners, such a stream in the place of its streams.
+    """
+    arms, own = [experiment.named(arm) for arm in experiment.arms], experiment.grid
+    found = []
+    for arm in arms:
+        left = tuple(name for name in arm.learners if name in (learners or arm.learners))
+        on = tuple(name for name in arm.streams if name in (streams or arm.streams))
+        found += [dataclasses.replace(arm, learners=left, streams=on)] if left and on else []
+    there = {pair for arm in found for pair in arm.pairs}
+    some = {name for arm in arms for name in (*arm.learners, *arm.streams)}
+    for pair in itertools.product(learners or own.learners, streams or own.streams):
+        named = [name for name, given in zip(pair, (learners, streams), strict=True) if given]
+        if pair not in there if len(named) == 2 else not some.issuperset(named):
+            found.append(dataclasses.replace(own, learners=pair[:1], streams=pair[1:]))
+    return found
