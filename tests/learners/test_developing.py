@@ -11,7 +11,7 @@ from pcl import learners
 from pcl.code import code
 from pcl.fields import replace
 from pcl.learners.features import FeatureHParams, developing
-from pcl.types import Batch, Info, Learner, Prediction, Spec
+from pcl.types import Batch, Info, Learner, Logged, Prediction, Spec
 
 SPEC = Spec((8, 8), 3)
 SETTINGS = {"features": "code", "patch": "3,5", "atoms": "4,5", "grid": 2, "critical": 24, "glimpses": 10}
@@ -79,7 +79,7 @@ def test_a_rule_hears_of_every_sample_once_with_the_code_that_stays(critical):
         teaches = batch.valid & batch.labelled
         phi = jnp.where(teaches[:, None], code.encode(state.code, batch.x, hp), 0.0)
         heard = state._replace(total=state.total + phi.sum(0), samples=state.samples + teaches.sum())
-        return heard, Info(Prediction(batch.x[:, 0, :3]), surprise=state.samples.astype(jnp.float32))
+        return heard, Info(Prediction(batch.x[:, 0, :3]), {"surprise": Logged(state.samples, "last")})
 
     learner, lessons = developing(Learner(init, lambda state, x, hp: Prediction(x[:, 0, :3]), update)), batches(6)
     live = jax.jit(lambda state, some: jax.lax.scan(lambda s, b: learner.update(s, b, hp), state, some))
