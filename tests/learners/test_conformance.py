@@ -152,7 +152,9 @@ def test_structure_shapes_and_dtypes_are_stable(made):
     before = learner.init(jax.random.key(0), hp)
     after, info = learner.update(before, at(blobs(1), 0), hp)
     chex.assert_trees_all_equal_shapes_and_dtypes(before, after)
-    assert {leaf.dtype for leaf in jax.tree.leaves(info)} <= {jnp.dtype(jnp.float32)}
+    assert {leaf.dtype for leaf in jax.tree.leaves(info.prediction)} <= {jnp.dtype(jnp.float32)}
+    logged = {jnp.asarray(number.value).dtype for number in info.log.values()}
+    assert logged <= {jnp.dtype(jnp.float32), jnp.dtype(jnp.int32)}  # numbers are logged, or how many there were
 
 
 def test_prediction_reported_by_the_update_is_the_one_made_before_it(made):

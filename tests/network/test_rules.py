@@ -212,7 +212,7 @@ def test_a_rule_is_one_file(tmp_path):
     for name, settings in (("pcn", {"width": 5}), ("bpc", {"depth": 1}), ("tpc", {"width": 5})):
         _, info = updated(name, inference="toy", **settings)
         assert info.risen == 0
-        assert info.inference_steps == 20
+        assert info.log["inference_steps"].value == 20
     del RULES["toy"]
 
 
@@ -248,7 +248,7 @@ def test_learners_take_any_rule_that_fits_them(name, rule):
 def test_halting_reaches_every_learner():
     for name, settings in (("bpc", {"depth": 1}), ("tpc", {"width": 5}), ("pcn", {"width": 5})):
         _, info = updated(name, inference="gd", inference_steps=300, halt="gradient", tolerance=0.1, **settings)
-        assert 0 < info.inference_steps < 300
+        assert 0 < info.log["inference_steps"].value < 300
     with pytest.raises(UsageError, match="halt=saturation: inference=gauss_newton takes halt=fixed or halt=gradient"):
         updated("tpc", inference="gauss_newton", halt="saturation")
 
