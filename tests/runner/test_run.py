@@ -1,5 +1,7 @@
 """The compiled run equals a plain loop over the stream, and its record says what happened."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,7 +79,10 @@ def test_revisits_equal_a_plain_loop_and_change_nothing_else(name):
     with_revisits = jax.jit(make_run(learner, stream, Evaluation(probe_every=100, revisit_steps=4)))(key, hp, data)
     without = jax.jit(make_run(learner, stream, Evaluation(probe_every=100)))(key, hp, data)
     assert without.revisit_accuracy is None
-    jax.tree.map(np.testing.assert_array_equal, with_revisits._replace(revisit_accuracy=None), without)
+    np.testing.assert_array_equal(with_revisits.hits, without.hits)
+    # Two programs may round the last bit otherwise.
+    same = functools.partial(np.testing.assert_allclose, rtol=1e-6)
+    jax.tree.map(same, with_revisits._replace(revisit_accuracy=None), without)
 
     stream_key, learner_key = jax.random.split(key)
     world, steps, _ = stream.schedule(stream_key, data)
