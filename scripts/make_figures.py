@@ -1,4 +1,4 @@
-"""Draw every figure and write every table from the records that are there.
+"""Draw every figure and write every table from the records that are there, and a page that shows them all.
 
 python -m scripts.make_figures
 python -m scripts.make_figures --only=fig_wall,tab_split_digits --results_dir=results
@@ -12,7 +12,7 @@ from absl import flags
 
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import NoResults, UsageError, unknown
-from scripts.published import make, published
+from scripts.published import make, published, write_index
 
 FLAGS = flags.FLAGS
 flags.DEFINE(NAMES, "only", [], "Names of figures and tables to make instead of all.")
@@ -44,11 +44,7 @@ def main() -> None:
         except UsageError as error:
             failed.setdefault(str(error), []).append(name)
         except OSError as error:
-            cause = (
-                f"cannot write ({error.strerror or error}): {error.filename or FLAGS.results_dir}"
-                " must be a writable place with room"
-            )
-            failed.setdefault(cause, []).append(name)
+            failed.setdefault(_unwritable(error), []).append(name)
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             cause = (
@@ -58,6 +54,11 @@ def main() -> None:
         else:
             for path in written:
                 print(path)
+    if not FLAGS.only and len(missing) < len(chosen):
+        try:
+            print(write_index(FLAGS.results_dir))
+        except OSError as error:
+            failed.setdefault(_unwritable(error), []).append("README.md")
     causes = [f"{', '.join(stopped)} not drawn: {cause}" for cause, stopped in failed.items()]
     if missing and (FLAGS.only or len(missing) == len(chosen)):
         causes += map(str, missing.values()) if FLAGS.only else [str(next(iter(missing.values())))]
@@ -68,6 +69,11 @@ def main() -> None:
         print(f"error: {cause}", file=sys.stderr)
     if causes:
         raise UsageError(causes[-1])
+
+
+def _unwritable(error: OSError) -> str:
+    where = error.filename or FLAGS.results_dir
+    return f"cannot write ({error.strerror or error}): {where} must be a writable place with room"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pcl.errors import NoResults
+from pcl.errors import NoResults, UsageError
 from pcl.experiment import Figure, Table, experiment_names, load_experiment
 from pcl.figures import grid, tables
 from pcl.runner.store import Store
@@ -29,6 +29,41 @@ def make(declared: Figure | Table, experiment: str, results_dir: Path) -> list[P
     if isinstance(declared, Figure) and declared.panels:
         return grid.write(declared, records_of(results_dir, experiment, *declared.beside), results_dir)
     return importlib.import_module(f"scripts.{declared.name}").main(results_dir)
+
+
+def write_index(results_dir: Path) -> Path:
+    """`<results_dir>/README.md`: what each figure and table that was made shows, and the records that it rests on."""
+    lines = ["# Figures and tables", "", "Made from the records beside them by `python -m scripts.make_figures`.", ""]
+    for name, (declared, experiment) in published().items():
+        folder = "figures" if isinstance(declared, Figure) else "tables"
+        files = {path.suffix: f"{folder}/{path.name}" for path in sorted((results_dir / folder).glob(f"{name}.*"))}
+        if not files:
+            continue
+        lines += [f"## {name}", ""]
+        if ".png" in files:
+            lines += [f'<a href="{files[".pdf"]}"><img src="{files[".png"]}" width="420" alt="{name}"></a>', ""]
+        lines += [declared.caption, ""]
+        for source in filter(None, (experiment, *declared.beside)):
+            lines += [f"- `python -m experiments.run --experiment={source}`: {_origin(results_dir, source)}"]
+        lines += ["- " + ", ".join(f"[{suffix[1:]}]({file})" for suffix, file in files.items()), ""]
+    path = results_dir / "README.md"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _origin(results_dir: Path, experiment: str) -> str:
+    """How many runs there are, with which seeds, by which commits."""
+    try:
+        records = Store(results_dir, experiment).records()
+    except NoResults:
+        return "no records here"
+    except UsageError as error:
+        return str(error)
+    seeds = sorted({record["seed"] for record in records})
+    # That of an installed copy is the name of its version.
+    commits = sorted({c if " " in c else c[:7] for c in (record["provenance"]["commit"] for record in records)})
+    of_seeds = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return f"{len(records):,} runs, {of_seeds}, {'commit' if len(commits) == 1 else 'commits'} {', '.join(commits)}"
 
 
 def records_of(results_dir: Path, *experiments: str) -> list[dict[str, Any]]:

@@ -200,7 +200,7 @@ def _decode(part: Path, data: bytes, columns: list[str] | None = None) -> pa.Tab
     try:
         with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             known = file.schema_arrow.equals(COLUMNS) or older.is_older(file.schema_arrow)
-            table = file.read(columns) if known else None
+            table = file.read(columns, use_threads=False) if known else None
         if table is not None:
             table.validate(full=True)
     except Exception as error:  # bytes that nothing verified may raise whatever a decoder has
