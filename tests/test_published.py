@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pcl.experiment import Arm, Experiment, StreamSpec, experiment_names, load_e
 from pcl.runner.store import Store
 from scripts import check_published
 from scripts.check_published import compare
+from scripts.published import write_index
 
 ROOT = Path(__file__).parents[1]
 REAL = Path(os.environ.get("PCL_DATA_DIR") or ROOT.parent / "shared" / "data")
@@ -48,3 +50,16 @@ def test_a_run_without_record_a_record_without_run_and_an_older_one(tmp_path, mo
     assert found.missing == ["split_digits ncm: seeds 0"]
     assert sorted(found.unpublished) == ["split_digits ncm batch=11: seeds 0", "split_digits pcn: seeds 0"]
     assert found.older == ["split_digits ncm (charge): seeds 1"]
+
+
+def test_the_index_shows_what_was_made_and_the_records_behind_it(tmp_path):
+    shutil.copytree(ROOT / "results" / "omniglot", tmp_path / "omniglot")
+    for name in ("figures/fig_retention.png", "figures/fig_retention.pdf", "tables/tab_omniglot.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    text = write_index(tmp_path).read_text()
+    seen = {record["seed"] for record in Store(tmp_path, "omniglot").records()}
+    assert f"--experiment=omniglot`: 50 runs, seeds {min(seen)} to {max(seen)}, commits " in text
+    assert '<a href="figures/fig_retention.pdf"><img src="figures/fig_retention.png"' in text
+    assert "- [csv](tables/tab_omniglot.csv)" in text
+    assert "fig_wall" not in text  # it was not made
