@@ -16,6 +16,7 @@ that look as always (other names for the same things: a new map over the same ba
   window      samples that nobody has learned yet, and two shadows that compete for them
   surprise    evidence and verdict: learn, recall, allocate, hold, refuse
   sleep       contexts that turn out to be one become one, and one that is two, two    `merging` evidence and sums
+  numbers     every number that decides something and is no setting
   succession  what labels follow each other: the place in time that the next observation has and a query has not
   counts      how many samples sums stand for: float32 counts to 2^24, and a life has no end
   learner     init, predict and update; a batch is lived through row by row

@@ -7,10 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from pcl.learners.parallax import density, shared
+from pcl.learners.parallax import density, numbers, shared
 from pcl.learners.parallax.synapses import Discriminator
-
-FADING = 0.999  # share of what was learned that is left after one more sample, in an ablation
 
 
 class Bank(NamedTuple):
@@ -22,12 +20,12 @@ class Bank(NamedTuple):
 
 def form(latents: int, inputs: int) -> ModuleType:
     """Where densities of a bank of that size come from: a covariance of each latent, or else one for all."""
-    return density if latents * inputs**2 <= density.LARGEST else shared
+    return density if latents * inputs**2 <= numbers.LARGEST else shared
 
 
 def faded(
     states: density.Density | shared.Shared, slot: Int[Array, ""], gate: Float[Array, ""]
 ) -> density.Density | shared.Shared:
     """Densities whose sums count for a little less in the bank of a sample, as in constant forgetting."""
-    share = jnp.where(gate > 0, FADING, 1.0)
+    share = jnp.where(gate > 0, numbers.FADING, 1.0)
     return states._replace(size=states.size.at[slot].multiply(share), scatter=states.scatter.at[slot].multiply(share))

@@ -23,6 +23,7 @@ from pcl import linalg
 from pcl.code import code as sensory
 from pcl.learners.features import FeatureHParams, normalised
 from pcl.learners.inputs import vectors
+from pcl.learners.parallax import numbers
 from pcl.learners.parallax.hparams import HParams
 from pcl.types import Spec
 
@@ -51,7 +52,7 @@ def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
     inputs, entries = math.prod(spec.input_shape), size(spec, hp)
     w = jax.random.normal(w_key, (entries, hp.width)) / jnp.sqrt(entries)
     turn = linalg.orthonormal(turn_key, inputs, entries)
-    return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-1.0, maxval=1.0))
+    return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-numbers.THRESHOLD, maxval=numbers.THRESHOLD))
 
 
 def encode(eye: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:

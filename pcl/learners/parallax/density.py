@@ -16,7 +16,7 @@ foretells samples better than the first is summed, from 0 up. Once a sum is as l
 be, the workspace tells the specialists how much of the past still holds, and the latent goes on from where it was
 lately, with that share of its samples: where nothing moves nothing is forgotten, and sums stay free of order.
 
-Where L covariances would need more than `LARGEST` numbers all latents share one (`shared`).
+Where L covariances would need more than `numbers.LARGEST` numbers all latents share one (`shared`).
 Sources: Murphy (2012), Machine Learning, sections 4.2 and 4.6 (predictive densities and shrinkage of Gaussians);
 Page (1954), doi:10.2307/2333009 (sums that begin anew at 0), by which nothing moves for e^h samples on average where
 nothing is to move, Lorden (1971), doi:10.1214/aoms/1177693055.
@@ -32,16 +32,11 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
-from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, in_slot, of_slot
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, rank_one, student
+from pcl.learners.parallax import numbers
+from pcl.learners.parallax.protocol import Message, Specialist, Vote, in_slot, of_slot
+from pcl.learners.parallax.student import rank_one, student
 from pcl.synapses.horizon import share_kept
 
-LARGEST = 2**20  # numbers in the class covariances of one bank
-RIDGE = 0.02  # share of the mean variance that every direction has on top
-FADE = 0.99  # memory of the typical distance, a sample
-YOUNG = 10  # samples of a class below which its distances are not remembered
-RECENT = 100.0  # samples that the recent mean of a latent rests on
-TELLS = 3.0  # nats that one sample may say for or against a latent's having moved
 RENEWED = ("inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet", "renewed")
 
 
@@ -69,8 +64,8 @@ def densities(latents: int, inputs: int) -> Specialist:
     def init(key: PRNGKeyArray) -> Density:
         # What `renew` makes of no samples: multiples of the identity.
         eye_DD, zero_LD = jnp.eye(inputs), jnp.zeros((latents, inputs))
-        pooled = WITHIN * (1 + RIDGE)
-        prior, anywhere = inputs * pooled, 4 * pooled
+        pooled = numbers.WITHIN * (1 + numbers.RIDGE)
+        prior, anywhere = inputs * pooled, (1 + 2 * numbers.IMAGINED / (numbers.IMAGINED - 1)) * pooled
         return Density(
             size=jnp.zeros(latents),
             mean=zero_LD,
@@ -99,12 +94,12 @@ def vote(state: Density, code: Float[Array, " D"]) -> Vote:
     widening_L = 1 + 1 / jnp.maximum(state.size, 1)
     logdet_L = state.logdet - inputs * jnp.log(_samples(state))
     score_L = student(square_L, logdet_L, widening_L, freedom, inputs)
-    score_L = jnp.where(seen_L, score_L, UNSEEN)
+    score_L = jnp.where(seen_L, score_L, numbers.UNSEEN)
     off = code - state.novel_mean
     novel = student(off @ state.novel_inverse @ off, state.novel_logdet, 1.0, freedom, inputs)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(state.log_square, nearest, inputs)
-    fresh_L = jnp.minimum(RECENT / state.size, 1.0)
+    fresh_L = jnp.minimum(numbers.RECENT / state.size, 1.0)
     return Vote(score_L, novel, typicality, calibrated, jnp.ones_like(seen_L), state.moved, fresh_L)
 
 
@@ -114,8 +109,8 @@ def typical(
     """How much farther than its own samples a bank has a code at this distance, and whether it can tell."""
     count, total, total_square = log_square
     mean = total / jnp.maximum(count, 1)
-    variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + 0.01
-    return (_log_distance(square, inputs) - mean) / jnp.sqrt(variance), count >= 15
+    variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + numbers.LEAST_VARIANCE
+    return (_log_distance(square, inputs) - mean) / jnp.sqrt(variance), count >= numbers.CALIBRATED
 
 
 def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
@@ -126,11 +121,12 @@ def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
 
 
 def degrees_of_freedom(square: Float[Array, " 3"], inputs: int) -> Float[Array, ""]:
-    """Those of a t whose squared distances are as heavy-tailed as the ones met; 6 until there are enough."""
+    """Those of a t whose squared distances are as heavy-tailed as the ones met, once there are enough."""
     count, total, total_square = square
     ratio = total_square * count / jnp.maximum(total, 1e-6) ** 2 * (inputs / (inputs + 2))
     fitted = (4 * ratio - 2) / jnp.maximum(ratio - 1, 1e-3)
-    return jnp.where(count > 30, jnp.clip(fitted, 4.5, 60.0), 6.0)
+    fitted = jnp.clip(fitted, numbers.FREEDOM_LEAST, numbers.FREEDOM_MOST)
+    return jnp.where(count > numbers.FREEDOM_FROM, fitted, numbers.FREEDOM)
 
 
 def learn(state: Density, message: Message) -> Density:
@@ -145,7 +141,7 @@ def learn(state: Density, message: Message) -> Density:
     met = samples * (off @ spread)
     square, log_square = remember(state.square, state.log_square, met, before, mass, inputs)
     size = state.size.at[k].add(mass)
-    off_recent, lately = code - state.recent[k], jnp.minimum(before, RECENT)
+    off_recent, lately = code - state.recent[k], jnp.minimum(before, numbers.RECENT)
     near = samples * (off_recent @ state.inverse[k] @ off_recent)
     moved = state.moved[k] + mass * nearer(near, lately, met, before, degrees_of_freedom(state.square, inputs), inputs)
 
@@ -159,11 +155,11 @@ def learn(state: Density, message: Message) -> Density:
         square=square,
         log_square=log_square,
         recent=state.recent.at[k].add(if_taught(off_recent * mass / (lately + 1))),
-        moved=state.moved.at[k].set(jnp.where(before >= 2 * RECENT, jnp.maximum(moved, 0.0), state.moved[k])),
+        moved=state.moved.at[k].set(jnp.where(before >= numbers.MOVES_FROM, jnp.maximum(moved, 0.0), state.moved[k])),
     )
     age = size.sum()
     moves = (mass > 0) & (keep < 1)
-    due = moves | ((mass > 0) & (age - state.renewed >= jnp.clip(age / 8, 1, 100)))
+    due = moves | ((mass > 0) & (age - state.renewed >= jnp.clip(age / numbers.RENEWED_PART, 1, numbers.RENEWED_MOST)))
     changing = ("size", "mean", "scatter", "moved", "square", *RENEWED)
     renewed = jax.lax.cond(
         due,
@@ -189,9 +185,9 @@ def remember(
 ) -> tuple[Float[Array, " 3"], Float[Array, " 3"]]:
     """The sums of distances after one more, `met` by a sample of a class that had `before` samples."""
     # Distances of young classes say more about the class than about the sample.
-    remembered = jnp.where(before >= YOUNG, mass, 0.0)
-    log_met, bounded = _log_distance(met, inputs), jnp.minimum(met / inputs, 10.0)
-    faded, if_taught = jnp.where(remembered > 0, FADE, 1.0), gated(mass)
+    remembered = jnp.where(before >= numbers.YOUNG, mass, 0.0)
+    log_met, bounded = _log_distance(met, inputs), jnp.minimum(met / inputs, numbers.FARTHEST)
+    faded, if_taught = jnp.where(remembered > 0, numbers.FADE, 1.0), gated(mass)
     return (
         square + if_taught(remembered * jnp.stack([jnp.ones(()), bounded, bounded**2])),
         faded * log_square + if_taught(remembered * jnp.stack([jnp.ones(()), log_met, log_met**2])),
@@ -205,7 +201,7 @@ def nearer(
     zero = jnp.zeros(())
     near = student(recent_square, zero, 1 + 1 / jnp.maximum(lately, 1), freedom, inputs)
     far = student(square, zero, 1 + 1 / jnp.maximum(size, 1), freedom, inputs)
-    return jnp.clip(near - far, -TELLS, TELLS)
+    return jnp.clip(near - far, -numbers.TELLS, numbers.TELLS)
 
 
 def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
@@ -232,8 +228,8 @@ def renew(state: Density) -> Density:
     count = seen_L.sum()
     novel_mean = seen_L @ state.mean / jnp.maximum(count, 1)
     off_LD = seen_L[:, None] * (state.mean - novel_mean)
-    # As if three more classes had lain as far from each other as samples of one class do.
-    between_DD = (off_LD.T @ off_LD + 3 * pooled_DD) / (count + 2)
+    # As if so many more classes had lain as far from each other as samples of one class do.
+    between_DD = (off_LD.T @ off_LD + numbers.IMAGINED * pooled_DD) / (count + (numbers.IMAGINED - 1))
     anywhere_DD = pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1))
     inverse, logdet = jax.vmap(inverted)(jnp.concatenate([state.scatter + inputs * pooled_DD, anywhere_DD[None]]))
     return state._replace(
@@ -249,9 +245,9 @@ def renew(state: Density) -> Density:
 def _pooled(state: Density) -> Float[Array, "D D"]:
     """Covariance within classes, of all of them, shrunk towards the prior."""
     inputs = state.mean.shape[1]
-    samples = jnp.maximum(state.size - 1, 0).sum() + PRIOR_SAMPLES
-    pooled_DD = (state.scatter.sum(0) + PRIOR_SAMPLES * WITHIN * jnp.eye(inputs)) / samples
-    return pooled_DD + RIDGE * jnp.trace(pooled_DD) / inputs * jnp.eye(inputs)
+    samples = jnp.maximum(state.size - 1, 0).sum() + numbers.PRIOR_SAMPLES
+    pooled_DD = (state.scatter.sum(0) + numbers.PRIOR_SAMPLES * numbers.WITHIN * jnp.eye(inputs)) / samples
+    return pooled_DD + numbers.RIDGE * jnp.trace(pooled_DD) / inputs * jnp.eye(inputs)
 
 
 def _samples(state: Density) -> Float[Array, " L"]:
@@ -301,4 +297,4 @@ def learn_flops(latents: int, inputs: int) -> int:
 
     A renewal takes some 3 D^3 a covariance (factor, inverse and their product), every hundredth sample.
     """
-    return 2 * vote_flops(latents, inputs) + 8 * inputs**2 + 3 * (latents + 1) * inputs**3 // 100
+    return 2 * vote_flops(latents, inputs) + 8 * inputs**2 + 3 * (latents + 1) * inputs**3 // numbers.RENEWED_MOST

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.code import code as sensory
 from pcl.learners.features import developing
 from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax import bank, code, maps, sleep, succession, surprise, window, workspace
+from pcl.learners.parallax import bank, code, maps, numbers, sleep, succession, surprise, window, workspace
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
@@ -20,9 +20,6 @@ from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import discriminators
 from pcl.learners.parallax.workspace import Opinion, Workspace
 from pcl.types import Batch, Info, Learner, Logged, Prediction, Spec
-
-QUERIES = 256  # answered at once
-
 
 Votes = tuple[Vote, Vote | None]  # of the generative specialists, and of the discriminative ones
 
@@ -76,7 +73,7 @@ def living(spec: Spec) -> Learner:
         return State(code.init(code_key, spec, hp), banks, space, sleep.eve(banks, space), succession.init(labels))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        phi_BD, chunks = code.encode(state.code, x, hp), -(-len(x) // QUERIES)
+        phi_BD, chunks = code.encode(state.code, x, hp), -(-len(x) // numbers.QUERIES)
 
         def expected(phi: Array) -> Array:
             return log_sum_exp(_expect(state, phi, state.workspace.current, hp)[1].log_q, axis=0)
@@ -137,7 +134,7 @@ def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HPa
     densities_said, synapses_said = _votes(state, phi, hp)
     said = workspace.opinion(space, densities_said, None if hp.without == "synapses" else synapses_said)
     if hp.context == "told":
-        log_context_S = jnp.where(jnp.arange(len(space.belief)) == told, 0.0, workspace.NEVER)
+        log_context_S = jnp.where(jnp.arange(len(space.belief)) == told, 0.0, numbers.NEVER)
         log_q_SC = log_context_S[:, None] + jnp.log(said.label)
         return said, Settlement(log_q_SC - log_sum_exp(log_q_SC), jnp.ones((), jnp.int32))
     return said, workspace.expect(space, said, hp)
@@ -205,7 +202,7 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
 def _sizes(space: Workspace, phi: Float[Array, " D"]) -> tuple[int, int, int, int]:
     """Samples of the window, latents, labels, entries of the code."""
     labels, latents = space.names.votes.shape[1:]
-    return len(space.window.label) // window.LONGEST, latents, labels, len(phi)
+    return len(space.window.label) // numbers.LONGEST, latents, labels, len(phi)
 
 
 def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspace:
@@ -286,13 +283,14 @@ def _learn(
     message = Message(phi, naming.latent, naming.sure.astype(jnp.float32), keep)
     density = generative.learn(banks.density, owner, message)
     if hp.without == "retention":
-        density, message = bank.faded(density, owner, message.gate), message._replace(keep=bank.FADING * keep)
+        density, message = bank.faded(density, owner, message.gate), message._replace(keep=numbers.FADING * keep)
     taught = Bank(
         density, discriminative and discriminative.learn(banks.synapses, owner, message._replace(code=features_H))
     )
     size, wrong = size_L[naming.latent], wrong_SL[owner, naming.latent]
     missed = jnp.argmax(share_L) != naming.latent
-    step = jnp.where(naming.sure & (size >= 5), jnp.maximum(0.07, 1 / jnp.maximum(size - 3, 1)), 0.0)
+    share = jnp.maximum(numbers.WRONG_STEP, 1 / jnp.maximum(size - numbers.WRONG_SKIPPED, 1))
+    step = jnp.where(naming.sure & (size >= numbers.WRONG_FROM), share, 0.0)
     return (
         taught,
         naming.names,

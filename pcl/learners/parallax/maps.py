@@ -17,12 +17,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
+from pcl.learners.parallax import numbers
 from pcl.learners.parallax.rows import read
 from pcl.synapses import horizon
-
-SMOOTHING = 0.2  # samples that a latent without a name counts for, spread over all labels
-DOUBT = 2.0  # wrong samples of a label that are feared before any was met
-LEAST_ERROR = 0.02  # no label is trusted further than that
 
 
 class Map(NamedTuple):
@@ -55,13 +52,18 @@ def read_out(names: Map, share_L: Float[Array, " L"], labels: int) -> Float[Arra
     p(label | latent) is the label's part of the samples of all labels that are tied to the latent; a latent without a
     name has all labels alike.
     """
-    weight_L = share_L / (names.named + SMOOTHING)
-    return names.met * weight_L[names.tied] + SMOOTHING / labels * weight_L.sum()
+    weight_L = share_L / (names.named + numbers.SMOOTHING)
+    return names.met * weight_L[names.tied] + numbers.SMOOTHING / labels * weight_L.sum()
 
 
 def error_rates(names: Map, wrong_L: Float[Array, " L"], least: ArrayLike) -> Float[Array, " C"]:
     """Probability that a sample of each label says nothing about the context; 1 for a label never met."""
-    return jnp.clip((DOUBT + wrong_L[names.tied] * names.met) / (DOUBT + names.met), least, 1.0)
+    return jnp.clip((numbers.DOUBT + wrong_L[names.tied] * names.met) / (numbers.DOUBT + names.met), least, 1.0)
+
+
+def nameless(voted: Float[Array, "... L"], met: Int[Array, "... C"]) -> Bool[Array, "... L"]:
+    """Latents without a name, by the votes on each and the samples of each of as many labels."""
+    return voted < numbers.NAMELESS_VOTES + numbers.NAMELESS_SHARE * met.sum(-1, keepdims=True) / met.shape[-1]
 
 
 def count(names: Map, slot: Int[Array, ""], label: Int[Array, ""], opened: Int[Array, ""], vote_L: Array) -> Map:
@@ -103,8 +105,8 @@ def name(
     the input better than a class never seen would.
     """
     met, met_C = names.met[slot, label], names.met[slot]
-    nameless_L = names.voted[slot] < 0.5 + 0.05 * met_C.sum() / len(met_C)
-    fits = jnp.max(jnp.where(nameless_L & (size_L >= 20), score_L, -jnp.inf)) >= novel
+    may_fit_L = nameless(names.voted[slot], met_C) & (size_L >= numbers.FITS_FROM)
+    fits = jnp.max(jnp.where(may_fit_L, score_L, -jnp.inf)) >= novel
     opened = names.opened[slot, label]
     opens = (met < 0.5) & (opened < 0) & ~fits & (size_L == 0).any()
     own = jnp.where(opens, jnp.argmax(size_L == 0).astype(jnp.int32), opened)
@@ -112,5 +114,5 @@ def name(
     latent = names.tied[slot, label]
     votes_L = names.votes[slot, label]
     number = jnp.where(met < horizon.MOST, met + 1, votes_L.sum())
-    settled = (met + 1 > 3) & (votes_L[latent] > 0.5 * number)
+    settled = (met + 1 > numbers.UNSURE) & (votes_L[latent] > numbers.MAJORITY * number)
     return Naming(names, latent, (own >= 0) | settled)

@@ -21,16 +21,14 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Int, Shaped
 
 from pcl import linalg
-from pcl.learners.parallax import density, maps, shared
+from pcl.learners.parallax import density, maps, numbers, shared
 from pcl.learners.parallax.density import Density
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.settling import log_sum_exp
 from pcl.learners.parallax.shared import Shared
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
+from pcl.learners.parallax.student import student
 from pcl.learners.parallax.synapses import Discriminator
 from pcl.synapses.covariance import Deferred
-
-APART = (1.0, 0.1, 0.01)  # variance between two means of a latent, in those of its samples
 
 
 class Sums(NamedTuple):
@@ -61,7 +59,7 @@ def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float
     differ by the classes that were about.
     """
     labels, latents = one.votes.shape
-    wrong_L1 = jnp.clip(wrong_L, maps.LEAST_ERROR, 0.5)[:, None]
+    wrong_L1 = jnp.clip(wrong_L, numbers.LEAST_ERROR, numbers.MOST_ERROR)[:, None]
 
     def log_p(called_LC: Float[Array, "L C"]) -> Float[Array, ""]:
         others_LC = called_LC.sum(1, keepdims=True) - called_LC
@@ -80,15 +78,16 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
     What tells them apart is where the means of latents lie that both have met, in units of one covariance that all
     latents have in common either way. (With covariances of their own hundreds of samples leave so much open that two
     sensors pass for one, and even one for each bank says more of which classes were about than of sensors.) In two
-    banks means differ like two samples of a latent do, or by a tenth or a hundredth of that variance (`APART`), which
-    are as likely. Means of few samples have tails as samples have, those of a t-density with so much `freedom`; means
-    of many are normal. The latent that differs most is left out: a sensor moves all of them, strays lie in one.
+    banks means differ like two samples of a latent do, or by a tenth or a hundredth of that variance, which are as
+    likely (`numbers.MEANS_APART`). Means of few samples have tails as samples have, those of a t-density with so much
+    `freedom`; means of many are normal. The latent that differs most is left out: a sensor moves all of them, strays
+    lie in one.
     """
     inputs = ours.mean.shape[1]
     samples = jnp.maximum(ours.size - 1, 0).sum() + jnp.maximum(theirs.size - 1, 0).sum()
-    prior_DD = PRIOR_SAMPLES * WITHIN * jnp.eye(inputs)
-    sigma_DD = (ours.within + theirs.within + prior_DD) / (samples + PRIOR_SAMPLES)
-    sigma_DD = sigma_DD + density.RIDGE * jnp.trace(sigma_DD) / inputs * jnp.eye(inputs)
+    prior_DD = numbers.PRIOR_SAMPLES * numbers.WITHIN * jnp.eye(inputs)
+    sigma_DD = (ours.within + theirs.within + prior_DD) / (samples + numbers.PRIOR_SAMPLES)
+    sigma_DD = sigma_DD + numbers.RIDGE * jnp.trace(sigma_DD) / inputs * jnp.eye(inputs)
     # The inverse of a covariance of few samples is too large by this (the mean of an inverse Wishart density).
     unbiased = jnp.maximum(samples - inputs - 1, 0) / jnp.maximum(samples, 1)
     share_L = ours.size * theirs.size / jnp.maximum(ours.size + theirs.size, 1e-30)
@@ -102,7 +101,8 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
         gain_L = jnp.where(share_L > 0, two_L - one_L, 0.0)
         return gain_L.sum() - jnp.maximum(gain_L.max(), 0.0)
 
-    return math.log(len(APART)) - log_sum_exp(jnp.stack([apart(variance) for variance in APART]))
+    two = jnp.stack([apart(variance) for variance in numbers.MEANS_APART])
+    return math.log(len(two)) - log_sum_exp(two)
 
 
 def joined(one: Sums, other: Sums) -> Sums:
@@ -197,7 +197,7 @@ def renewed_there(states: Density | Shared, slot: Int[Array, ""]) -> Density | S
 
 def merged_densities(one: Density | Shared, other: Density | Shared) -> Density | Shared:
     """The bank with the samples of both, whose latents are in the same places, to be renewed."""
-    lately_L, other_lately_L = (jnp.minimum(bank.size, density.RECENT) for bank in (one, other))
+    lately_L, other_lately_L = (jnp.minimum(bank.size, numbers.RECENT) for bank in (one, other))
     share_L = other_lately_L / jnp.maximum(lately_L + other_lately_L, 1e-30)
     both = one._replace(
         **joined(sums(one), sums(other))._asdict(),

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-UNSEEN = -1e30  # log density of a latent without samples: below any other, yet finite
+from pcl.learners.parallax import numbers
 
 
 class Message(NamedTuple):
@@ -28,14 +28,14 @@ class Message(NamedTuple):
 class Vote(NamedTuple):
     """From one specialist to the workspace, about one sample.
 
-    score: log p(code | latent) up to a constant of the sample, `UNSEEN` where a latent has no samples.
+    score: log p(code | latent) up to a constant of the sample, `numbers.UNSEEN` where a latent has no samples.
     novel: log p(code | a class never seen), on the scale of `score`.
     typicality: how much farther the code is from the nearest latent than this specialist's samples were, in their
       standard deviations; `calibrated` says whether there were enough of them.
     known: latents of which enough is known for their samples to speak of a change of context.
     moved, fresh: evidence in nats that the latest samples of a latent lie elsewhere than all of them do, and the share
       that these are of all.
-    A specialist that has no opinion on the input votes a novelty of `UNSEEN` and is never calibrated.
+    A specialist that has no opinion on the input votes a novelty of `numbers.UNSEEN` and is never calibrated.
     """
 
     score: Float[Array, " L"]
@@ -49,9 +49,9 @@ class Vote(NamedTuple):
 
 def silence(latents: int) -> Vote:
     """The vote of a specialist that is not there."""
-    unseen = jnp.full((), UNSEEN)
+    unseen = jnp.full((), numbers.UNSEEN)
     nowhere_L, known_L, no = jnp.zeros(latents), jnp.ones(latents, bool), jnp.zeros((), bool)
-    return Vote(jnp.full(latents, UNSEEN), unseen, jnp.zeros(()), no, known_L, nowhere_L, nowhere_L + 1)
+    return Vote(jnp.full(latents, numbers.UNSEEN), unseen, jnp.zeros(()), no, known_L, nowhere_L, nowhere_L + 1)
 
 
 class Specialist(NamedTuple):

@@ -25,19 +25,13 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
-from pcl.learners.parallax.density import FADE, RECENT, degrees_of_freedom, gated, nearer, remember, typical
-from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote
+from pcl.learners.parallax import numbers
+from pcl.learners.parallax.density import degrees_of_freedom, gated, nearer, remember, typical
+from pcl.learners.parallax.protocol import Message, Specialist, Vote
 from pcl.learners.parallax.rows import read
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
+from pcl.learners.parallax.student import student
 from pcl.loops import when
 from pcl.synapses.horizon import share_kept
-
-WAITING = 16  # deviations that the scatter takes in at once: a sample that wrote all of it would take far longer
-PIECE = 128  # rows of a matrix that are read at once, so that they stay in a cache
-APART = 3.0  # classes that are imagined to lie as far from each other as samples of one class do
-SELDOM = 2000.0  # most samples from one renewal to the next
-STRANGEST = 10.0  # nats by which a class never seen may be likelier than all others
-FEW = 0.02  # share of all samples that is enough to know a class
 
 
 class Shared(NamedTuple):
@@ -75,12 +69,12 @@ def densities(latents: int, inputs: int) -> Specialist:
             size=zero_L,
             mean=zero_LD,
             scatter=jnp.zeros((inputs, inputs)),
-            waiting=jnp.zeros((WAITING, inputs)),
+            waiting=jnp.zeros((numbers.WAITING, inputs)),
             waits=jnp.zeros((), int),
             centre=zero_D,
-            turn=jnp.eye(inputs) / jnp.sqrt(WITHIN),
-            between=zero_D + APART / 2,
-            logdet=inputs * jnp.log(WITHIN),
+            turn=jnp.eye(inputs) / jnp.sqrt(numbers.WITHIN),
+            between=zero_D + numbers.IMAGINED / 2,
+            logdet=inputs * jnp.log(numbers.WITHIN),
             precision=zero_LD,
             linear=zero_LD,
             constant=zero_L,
@@ -105,13 +99,13 @@ def vote(states: Shared, slot: Int[Array, ""], code: Float[Array, " D"]) -> Vote
     square_L = jnp.maximum(square_L, 0.0)
     seen_L, anywhere_D = size_L > 0, 1 + states.between[slot]
     log_p_L = _log_density(states, slot, square_L, states.widening[slot])
-    score_L = jnp.where(seen_L, log_p_L, UNSEEN)
+    score_L = jnp.where(seen_L, log_p_L, numbers.UNSEEN)
     novel = _log_density(states, slot, jnp.sum(t_D**2 / anywhere_D), jnp.log(anywhere_D).sum())
     # However far a sample is, which class it is nearest to stays more than the rounding of a probability.
-    novel = jnp.where(seen_L.any(), jnp.minimum(novel, score_L.max() + STRANGEST), novel)
+    novel = jnp.where(seen_L.any(), jnp.minimum(novel, score_L.max() + numbers.STRANGEST), novel)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(states.log_square[slot], nearest, inputs)
-    fresh_L = jnp.minimum(RECENT / size_L, 1.0)
+    fresh_L = jnp.minimum(numbers.RECENT / size_L, 1.0)
     return Vote(score_L, novel, typicality, calibrated, _known(states.renewed[slot]), states.moved[slot], fresh_L)
 
 
@@ -126,11 +120,12 @@ def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
     s_D, v_D = _predictive(states.between[slot], before)
     met = jnp.sum((t_D - s_D * u_D) ** 2 / v_D)
     square, log_square = remember(states.square[slot], states.log_square[slot], met, before, mass, inputs)
-    freedom, lately = degrees_of_freedom(states.square[slot], inputs), jnp.minimum(before, RECENT)
+    freedom, lately = degrees_of_freedom(states.square[slot], inputs), jnp.minimum(before, numbers.RECENT)
     near, far = jnp.sum(recently_D**2), jnp.sum((t_D - u_D) ** 2)
     directions = _directions(states.alike[slot])
     scale = directions / inputs
     moved = states.moved[slot, k] + mass * nearer(scale * near, lately, scale * far, before, freedom, directions)
+    moved = jnp.where(before >= numbers.MOVES_FROM, jnp.maximum(moved, 0.0), states.moved[slot, k])
 
     shift = mass / jnp.maximum(before + mass, 1e-30)
     there = _placed(u_D + shift * (t_D - u_D), states.between[slot], before + mass)
@@ -151,14 +146,14 @@ def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
         recent=states.recent.at[slot, k].add(if_taught(off_recent * mass / (lately + 1))),
         latest=states.latest.at[slot].set(jnp.where(mass > 0, off, states.latest[slot])),
         alike=states.alike.at[slot].set(_alike(states.alike[slot], t_D - u_D, latest_D, mass)),
-        moved=put(states.moved, jnp.where(before >= 2 * RECENT, jnp.maximum(moved, 0.0), states.moved[slot, k])),
+        moved=put(states.moved, moved),
     )
-    learned = when(waits >= WAITING, _taken_in, learned, slot)
+    learned = when(waits >= numbers.WAITING, _taken_in, learned, slot)
     size_L, known_L, moves = learned.size[slot], learned.renewed[slot], (mass > 0) & (keep < 1)
     age = size_L.sum()
-    grown = age - known_L.sum() >= jnp.clip(age / 4, 1, SELDOM)
+    grown = age - known_L.sum() >= jnp.clip(age / numbers.SHARED_PART, 1, numbers.SELDOM)
     # A class of which the coordinates know little needs them sooner, once it is more than a few of all samples.
-    unknown = size_L[k] - known_L[k] >= jnp.maximum(known_L[k], FEW * age)
+    unknown = size_L[k] - known_L[k] >= jnp.maximum(known_L[k], numbers.FEW * age)
     due = moves | ((mass > 0) & (grown | unknown))
     return when(due, _renewed, learned, slot, k, jnp.where(moves, keep, 1.0))
 
@@ -173,7 +168,7 @@ def renew(state: Shared) -> Shared:
 def product(stack: Float[Array, "S N D"], slot: Int[Array, ""], x: Float[Array, "D ..."]) -> Float[Array, "N ..."]:
     """The matrix in `slot` times a vector, or several in columns, without a copy of the matrix."""
     _, number, inputs = stack.shape
-    rows = min(number, PIECE)
+    rows = min(number, numbers.PIECE)
 
     def piece(i: Int[Array, ""], out: Array) -> Array:
         start = jnp.minimum(i * rows, number - rows)
@@ -207,7 +202,7 @@ def _alike(
     lengths = jnp.sum(off_D**2) * jnp.sum(latest_D**2)
     counts = (mass > 0) & (lengths > 0)
     cosine = (off_D @ latest_D) ** 2 / jnp.maximum(lengths, jnp.finfo(off_D.dtype).tiny)
-    return jnp.where(counts, FADE * sums + jnp.stack([jnp.ones(()), cosine]), sums)
+    return jnp.where(counts, numbers.FADE * sums + jnp.stack([jnp.ones(()), cosine]), sums)
 
 
 def _known(renewed_L: Float[Array, " L"]) -> Bool[Array, " L"]:
@@ -216,7 +211,7 @@ def _known(renewed_L: Float[Array, " L"]) -> Bool[Array, " L"]:
     Those found without a class have no room for what its samples have in common, which all look strange then.
     """
     total, met = renewed_L.sum(), jnp.maximum((renewed_L > 0).sum(), 1)
-    return renewed_L >= jnp.maximum(total * jnp.minimum(FEW, 0.5 / met), 1)
+    return renewed_L >= jnp.maximum(total * jnp.minimum(numbers.FEW, numbers.OF_MEAN / met), 1)
 
 
 def _predictive(between_D: Float[Array, " D"], size: Float[Array, "..."]) -> tuple[Array, Array]:
@@ -272,10 +267,10 @@ def coordinates(
 ) -> dict[str, Array]:
     """Centre, turn, b and log |W| by the sums: B is what class means are apart beyond what chance makes of them."""
     latents, inputs = mean_LD.shape
-    samples = jnp.maximum(size_L - 1, 0).sum() + PRIOR_SAMPLES
-    total = jnp.trace(scatter_DD) + PRIOR_SAMPLES * WITHIN * inputs
+    samples = jnp.maximum(size_L - 1, 0).sum() + numbers.PRIOR_SAMPLES
+    total = jnp.trace(scatter_DD) + numbers.PRIOR_SAMPLES * numbers.WITHIN * inputs
     # The prior has the mean variance in every direction; and no eigenvalue is below the rounding of the largest.
-    ridge = PRIOR_SAMPLES * total / samples / inputs + jnp.finfo(mean_LD.dtype).eps * total
+    ridge = numbers.PRIOR_SAMPLES * total / samples / inputs + jnp.finfo(mean_LD.dtype).eps * total
     factor_DD = linalg.cholesky((scatter_DD + ridge * jnp.eye(inputs)) / samples)
     whiten_DD = linalg.triangular_solve(factor_DD, jnp.eye(inputs))
     seen_L = (size_L > 0).astype(mean_LD.dtype)
@@ -288,12 +283,12 @@ def coordinates(
     within_LR = apart_LD @ basis_DD[:, :few]
     found_R, axes_RR = linalg.eigh(within_LR.T @ within_LR)
     by_chance = (count - 1) * jnp.sum(seen_L / jnp.maximum(size_L, 1)) / count
-    between_D = jnp.pad(jnp.maximum(found_R - by_chance, 0.0), (0, inputs - few)) + APART
+    between_D = jnp.pad(jnp.maximum(found_R - by_chance, 0.0), (0, inputs - few)) + numbers.IMAGINED
     axes_DD = jnp.concatenate([basis_DD[:, :few] @ axes_RR, basis_DD[:, few:]], axis=1)
     return {
         "centre": centre_D,
         "turn": axes_DD.T @ whiten_DD,
-        "between": between_D / (count - 1 + APART),
+        "between": between_D / (count - 1 + numbers.IMAGINED),
         "logdet": 2 * jnp.sum(jnp.log(jnp.diagonal(factor_DD))),
     }
 

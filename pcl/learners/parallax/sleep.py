@@ -30,7 +30,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import bank, maps, merging, workspace
+from pcl.learners.parallax import bank, maps, merging, numbers, workspace
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.density import degrees_of_freedom
 from pcl.learners.parallax.hparams import HParams
@@ -38,8 +38,6 @@ from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.workspace import Workspace
 from pcl.loops import when
-
-OFTEN = 1 / 8  # share of its age after which the workspace sleeps again
 
 
 class Pair(NamedTuple):
@@ -100,7 +98,7 @@ def rest(
 
 def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
     """Whether enough was learned since contexts were compared last."""
-    return space.taught >= (1 + OFTEN) * space.slept + hp.lag
+    return space.taught >= (1 + numbers.OFTEN) * space.slept + hp.lag
 
 
 def sleep(night: Night, least: ArrayLike, splits: ArrayLike, hp: HParams) -> Night:

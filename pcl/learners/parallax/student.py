@@ -5,9 +5,6 @@ from jax import Array
 from jax.scipy.special import gammaln
 from jaxtyping import Float
 
-PRIOR_SAMPLES = 20.0  # what the isotropic prior covariance counts for
-WITHIN = 0.5  # its variance: half of the code's, the other half lies between classes
-
 
 def student(
     square: Array, logdet: Array, widening: Array | float, freedom: Array, inputs: Array | int

@@ -25,11 +25,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
+from pcl.learners.parallax import numbers
 from pcl.learners.parallax.rows import once_seen
 from pcl.synapses import horizon
-
-SURE = 10.0  # precision of the trust at first
-SHARED = 10.0  # samples a label that the prior of each row of transitions is worth
 
 
 class Succession(NamedTuple):
@@ -58,7 +56,7 @@ def init(labels: int) -> Succession:
         stays=jnp.zeros(3),
         latest=jnp.zeros(labels),
         trust=jnp.asarray([1.0, 0.0]),
-        precision=SURE * jnp.eye(2),
+        precision=numbers.SURE * jnp.eye(2),
     )
 
 
@@ -71,7 +69,7 @@ def after(state: Succession, latest_C: Float[Array, " C"]) -> Float[Array, " C"]
     """Probability of each label after one that is believed to be `latest`."""
     pairs, same, chance = state.stays
     stays = jnp.clip((same - chance) / (1 + pairs - chance), 0, 1)
-    prior = SHARED * len(latest_C)
+    prior = numbers.ROW_PRIOR * len(latest_C)
     weight_C = latest_C / (state.follows.sum(1) + prior)
     anew = (1 - stays) * prior * weight_C.sum() + 1 - latest_C.sum()
     return weight_C @ state.follows + stays * prior * weight_C + anew * shares(state)

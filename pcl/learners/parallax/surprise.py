@@ -22,19 +22,11 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import maps, window, workspace
+from pcl.learners.parallax import maps, numbers, window, workspace
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.settling import log_sum_exp
 from pcl.learners.parallax.window import Evidence, Window
 from pcl.learners.parallax.workspace import Opinion, Workspace
-
-MATURE = 15  # samples of a label in a context from which on it speaks for a new one
-CONFUSED = 0.3  # unless the bank gets more of its latent's samples wrong than this,
-ALIKE = 1.5  # and more than so many times what it gets wrong of all: where all go wrong it is not the latent
-STRANGE = 1.0  # mean typicality of a window that is not of the sensor; half of that is doubtful
-UNLIKE = 6.0  # nats of unlikeness from which on it is not either, however little its mean is
-MIXES = 0.5  # samples of a mixture that the current context, all others and the new map count for at first, each
-JUDGED = 3  # inputs on which a change of sensor rests at least
 
 
 class Verdict(NamedTuple):
@@ -77,16 +69,17 @@ def weigh(
     as_map = jnp.log((1 - doubt) * named + doubt / labels)
     # What contexts say of it, each with its share of the window, and then the new map too.
     apart_T = jnp.append(jnp.where(there_S, explains_S - explains_S[now], -jnp.inf), as_map - of_label_S[now])
-    share_T = state.window.shares + MIXES * jnp.append(there_S / jnp.maximum(state.slots - 1, 1), 1.0).at[now].set(1.0)
+    first_T = jnp.append(there_S / jnp.maximum(state.slots - 1, 1), 1.0).at[now].set(1.0)
+    share_T = state.window.shares + numbers.MIXES * first_T
     mixture_T = jnp.log(share_T) + apart_T
-    # Half of a guess is that all labels are alike, half that they are as frequent as in the window.
-    frequent = (shown_C[label] + 0.5) / (shown_C.sum() + 0.5 * labels)
-    guessed = 0.5 / seen + 0.5 * frequent
+    # A part of a guess is that all labels are alike, the rest that they are as frequent as in the window.
+    frequent = (shown_C[label] + numbers.JEFFREYS) / (shown_C.sum() + numbers.JEFFREYS * labels)
+    guessed = numbers.UNIFORM / seen + (1 - numbers.UNIFORM) * frequent
     tied_S = state.names.tied[:, label]
-    ripe_S = (state.names.met[:, label] >= MATURE) & said.known[jnp.arange(len(tied_S)), tied_S]
-    ripe_C = state.names.met[now] >= MATURE
+    ripe_S = (state.names.met[:, label] >= numbers.MATURE) & said.known[jnp.arange(len(tied_S)), tied_S]
+    ripe_C = state.names.met[now] >= numbers.MATURE
     all_wrong = jnp.sum(ripe_C * wrong_L[state.names.tied[now]]) / jnp.maximum(ripe_C.sum(), 1)
-    clear = wrong_L[tied_S[now]] < jnp.maximum(CONFUSED, ALIKE * all_wrong)
+    clear = wrong_L[tied_S[now]] < jnp.maximum(numbers.CONFUSED, numbers.ALIKE * all_wrong)
     mature = (ripe_S[now] & clear) | (hp.without == "maturity")
 
     def for_new(gain: Float[Array, ""]) -> Float[Array, ""]:
@@ -112,10 +105,8 @@ def _unknown(state: Workspace, said: Opinion, label: Int[Array, ""]) -> Float[Ar
     the surer. Else it might be any.
     """
     names = state.names
-    labels, latents = names.met.shape[1], names.voted.shape[1]
-    unmet_SC = names.met < 0.5
-    nameless_SL = names.voted < 0.5 + 0.05 * names.met.sum(1, keepdims=True) / latents
-    left_S = jnp.sum(said.share * nameless_SL, axis=1) / jnp.maximum(unmet_SC.sum(1), 1)
+    labels, unmet_SC = names.met.shape[1], names.met < 0.5
+    left_S = jnp.sum(said.share * maps.nameless(names.voted, names.met), axis=1) / jnp.maximum(unmet_SC.sum(1), 1)
     return jnp.where(unmet_SC[:, label], jnp.maximum(left_S, 1 / labels), 1 / labels)
 
 
@@ -136,14 +127,14 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     strangeness_S = held.strange / jnp.maximum(held.judged, 1)
     unlike_S = unlikeness(held.strange, held.judged)
     # A sensor of which nothing is known must be unlike all known ones.
-    told_S = workspace.alive(state) & (held.judged >= JUDGED)
+    told_S = workspace.alive(state) & (held.judged >= numbers.JUDGED)
     stranger = held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
-    strange = (held.judged[now] > 0) & ((strangeness_S[now] > STRANGE) | (unlike_S[now] > UNLIKE))
+    strange = (held.judged[now] > 0) & ((strangeness_S[now] > numbers.STRANGE) | (unlike_S[now] > numbers.UNLIKE))
     # Where few classes are about, another sensor passes for other names; but these tell labels no better than a guess.
     strange |= told_S[now] & (unlike_S[now] > 0) & (stranger > held.new_map)
-    doubtful = (held.judged[now] > 0) & (strangeness_S[now] > 0.5 * STRANGE)
+    doubtful = (held.judged[now] > 0) & (strangeness_S[now] > numbers.DOUBTFUL)
     same_sensor_S = state.owner == state.owner[now]
-    enough_S = (held.judged >= JUDGED) & (2 * held.judged >= held.size)
+    enough_S = (held.judged >= numbers.JUDGED) & (numbers.OF_WINDOW * held.judged >= held.size)
     # A known sensor takes over only where nothing speaks for another one.
     own_S = enough_S & (unlike_S < 0)
     if hp.without == "decomposition":  # one sum of evidence: whatever explains the window best has it
@@ -164,17 +155,17 @@ def judge(state: Workspace, held: Window, hp: HParams) -> Verdict:
     # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
     waits = strange & (held.new_sensor > -hp.recall)
     learns = (known_S[best] <= 0) & (jnp.maximum(shadow - turns, stranger) <= 0) & ~waits
-    recalls = (known_S[best] > hp.recall) & (jnp.maximum(known_S[best], turns) >= shadow - 3)
-    enough = held.mature >= JUDGED + 1
+    recalls = (known_S[best] > hp.recall) & (jnp.maximum(known_S[best], turns) >= shadow - numbers.CEDED)
+    enough = held.mature >= numbers.SPEAK
     new_map = (
         ~learns & ~recalls & enough & ~strange & (held.new_map >= stranger) & (held.new_map - rival > hp.allocation)
     )
-    familiar_S = other_S & ~same_sensor_S & enough_S & (strangeness_S < STRANGE) & (unlike_S < UNLIKE)
+    familiar_S = other_S & ~same_sensor_S & enough_S & (strangeness_S < numbers.STRANGE) & (unlike_S < numbers.UNLIKE)
     no_other = ~familiar_S.any() | (hp.without == "decomposition")
     new_sensor = ~learns & ~recalls & enough & strange & no_other & (sensor > hp.allocation)
     allocates = new_map | new_sensor
     refused = allocates & (state.slots >= slots)
-    suspected = strange & (sensor > 0.5 * hp.allocation) & (2 * held.mature >= held.size)
+    suspected = strange & (sensor > numbers.SUSPECTED * hp.allocation) & (numbers.OF_WINDOW * held.mature >= held.size)
     full = held.size >= jnp.where(suspected, len(held.label), hp.lag)
     slot = jnp.where(recalls | (~allocates & full & (known_S[best] > 0)), best, now)
     slot = jnp.where(allocates, jnp.where(refused, jnp.argmax(explains_S), state.slots), slot)

@@ -13,7 +13,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl.learners.parallax.protocol import UNSEEN, Message, Specialist, Vote, of_slot, silence
+from pcl.learners.parallax import numbers
+from pcl.learners.parallax.protocol import Message, Specialist, Vote, of_slot, silence
 from pcl.synapses import synapse
 from pcl.synapses.covariance import Deferred, deferred, synapse_flops
 
@@ -34,7 +35,7 @@ def discriminators(latents: int, width: int, ridge: ArrayLike, sharpness: ArrayL
         return Discriminator(jnp.zeros((width, latents)), p, jnp.zeros(latents))
 
     def vote(state: Discriminator, features: Float[Array, " H"]) -> Vote:
-        score_L = jnp.where(state.size > 0, sharpness * (features @ state.w), UNSEEN)
+        score_L = jnp.where(state.size > 0, sharpness * (features @ state.w), numbers.UNSEEN)
         return silence(latents)._replace(score=score_L)
 
     def learn(states: Discriminator, slot: Int[Array, ""], message: Message) -> Discriminator:

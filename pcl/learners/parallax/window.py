@@ -13,7 +13,7 @@ Only labels that are mature in the current context speak for a shadow: an unseen
 stream without conflicts cannot allocate.
 
 A window of `lag` samples is full, and is learned by somebody, but for one that makes another sensor suspected: that one
-is held on to for some times as long (`LONGEST`), for a bank that learns what is not its own gets used to it.
+is held on to for some times as long (`numbers.LONGEST`), for a bank that learns what is not its own gets used to it.
 """
 
 import math
@@ -24,12 +24,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import maps
+from pcl.learners.parallax import maps, numbers
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.rows import once_seen, read
-from pcl.learners.parallax.student import PRIOR_SAMPLES, WITHIN, student
-
-LONGEST = 4  # lags that a window is held on to at most: R = 4 lag samples
+from pcl.learners.parallax.student import student
 
 
 class Shadow(NamedTuple):
@@ -77,14 +75,14 @@ class Evidence(NamedTuple):
 
 def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Window:
     """Nothing is held back, nothing speaks against the current context."""
-    zero, zero_S, rows = jnp.zeros(()), jnp.zeros(slots), LONGEST * size
-    variance = PRIOR_SAMPLES * WITHIN
+    zero, zero_S, rows = jnp.zeros(()), jnp.zeros(slots), numbers.LONGEST * size
+    variance = numbers.PRIOR_SAMPLES * numbers.WITHIN
     shadow = Shadow(
         size=jnp.zeros(labels),
         mean=jnp.zeros((labels, inputs)),
         steps=jnp.zeros((rows, inputs)),
         logdet=zero + inputs * math.log(variance),
-        samples=zero + PRIOR_SAMPLES,
+        samples=zero + numbers.PRIOR_SAMPLES,
     )
     return Window(
         code=jnp.zeros((rows, inputs)),
@@ -151,7 +149,7 @@ def shadow_density(window: Window, code: Float[Array, " D"], label: Int[Array, "
     square = shadow.samples * (off @ _spread(shadow, window.size, off))
     logdet = shadow.logdet - inputs * jnp.log(shadow.samples)
     widening = 1 + jnp.where(met, 1 / jnp.maximum(shadow.size[label], 1), 1.0)
-    return student(square, logdet, widening, jnp.asarray(6.0), inputs)
+    return student(square, logdet, widening, jnp.asarray(numbers.FREEDOM), inputs)
 
 
 def _learn(shadow: Shadow, held: Int[Array, ""], code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
@@ -173,7 +171,7 @@ def _learn(shadow: Shadow, held: Int[Array, ""], code: Float[Array, " D"], label
 def _spread(shadow: Shadow, held: Int[Array, ""], off: Float[Array, " D"]) -> Float[Array, " D"]:
     """The inverse of prior plus scatter, times a deviation; O(R D), for it has learned R samples at most."""
     along_R = jnp.where(jnp.arange(len(shadow.steps)) < held, shadow.steps @ off, 0.0)
-    return off / (PRIOR_SAMPLES * WITHIN) - along_R @ shadow.steps
+    return off / (numbers.PRIOR_SAMPLES * numbers.WITHIN) - along_R @ shadow.steps
 
 
 def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""]) -> Window:

@@ -14,18 +14,12 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import maps
+from pcl.learners.parallax import maps, numbers
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.maps import Map
-from pcl.learners.parallax.protocol import UNSEEN, Vote
+from pcl.learners.parallax.protocol import Vote
 from pcl.learners.parallax.settling import Settlement, log_sum_exp, settle
 from pcl.learners.parallax.window import Window
-
-NOVELTY = 0.02  # prior probability that a sample is of a class never seen
-TEMPER = 0.5  # trust in the entries of a code as if half of them repeated the others
-SLACK, MOST_SLACK = 1.5, 0.9  # free energy of classes left by settling: times the usual surprise, and most, in nats
-LATELY = 100.0  # labels that the usual surprise is a mean of
-NEVER = -60.0  # log probability of what is ruled out: finite, and no float32 sum feels it
 
 
 class Workspace(NamedTuple):
@@ -86,16 +80,16 @@ def alive(state: Workspace) -> Bool[Array, " S"]:
 
 def share(votes: Vote, discriminating: Vote | None) -> Float[Array, "... L"]:
     """Probability of each latent: votes of both kinds, weighed by how far each can be trusted, make one product."""
-    score = TEMPER * votes.score
+    score = numbers.TEMPER * votes.score
     return jax.nn.softmax(score if discriminating is None else score + discriminating.score, axis=-1)
 
 
 def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opinion:
     """From the votes of all banks (leading axis S) to what each context makes of the sample."""
-    seen_SL = votes.score > 0.5 * UNSEEN
+    seen_SL = votes.score > 0.5 * numbers.UNSEEN
     count_S = jnp.maximum(seen_SL.sum(1), 1)
-    known_S = log_sum_exp(votes.score, axis=1) - jnp.log(count_S) + jnp.log1p(-NOVELTY)
-    novel_S = votes.novel + jnp.log(NOVELTY)
+    known_S = log_sum_exp(votes.score, axis=1) - jnp.log(count_S) + jnp.log1p(-numbers.NOVELTY)
+    novel_S = votes.novel + jnp.log(numbers.NOVELTY)
     input_S = jnp.logaddexp(known_S, novel_S)
     share_SL = share(votes, discriminating)
     # A class never seen may have any label.
@@ -103,7 +97,8 @@ def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opini
     labels = state.names.met.shape[1]
     named_SC = jax.vmap(maps.read_out, (0, 0, None))(state.names, share_SL[state.owner], labels)
     label_SC = (1 - novelty_S) * named_SC + novelty_S / labels
-    typicality_S = jnp.where(votes.calibrated, jnp.clip(votes.typicality, -5.0, 5.0), 0.0)
+    bounded_S = jnp.clip(votes.typicality, -numbers.MOST_TYPICALITY, numbers.MOST_TYPICALITY)
+    typicality_S = jnp.where(votes.calibrated, bounded_S, 0.0)
     of_bank = Opinion(share_SL, input_S, label_SC, typicality_S, votes.calibrated, votes.known)
     return jax.tree.map(lambda leaf: leaf[state.owner], of_bank)._replace(label=label_SC)
 
@@ -120,17 +115,17 @@ def prior(state: Workspace, hp: HParams) -> Float[Array, " S"]:
 
 def input_surprise(state: Workspace, said: Opinion, hp: HParams) -> Float[Array, ""]:
     """-log p(code) by what the moment before expected, whatever the context and the class, in nats."""
-    log_prior_S = jnp.where(alive(state), jnp.log(jnp.maximum(prior(state, hp), jnp.exp(NEVER))), -jnp.inf)
+    log_prior_S = jnp.where(alive(state), jnp.log(jnp.maximum(prior(state, hp), jnp.exp(numbers.NEVER))), -jnp.inf)
     return -log_sum_exp(log_prior_S + said.input)
 
 
 def expect(state: Workspace, said: Opinion, hp: HParams) -> Settlement:
     """The belief once the input is there and the label is not."""
     there_S = alive(state)
-    log_prior_S = jnp.log(jnp.maximum(prior(state, hp), jnp.exp(NEVER)))
+    log_prior_S = jnp.log(jnp.maximum(prior(state, hp), jnp.exp(numbers.NEVER)))
     # Bounded are the odds that one input may reach: however sure the belief was, a clear input can overturn it.
     certainty = jnp.max(log_prior_S) - jnp.min(jnp.where(there_S, log_prior_S, jnp.inf))
-    evidence_S = TEMPER * (said.input - jnp.max(jnp.where(there_S, said.input, -jnp.inf)))
+    evidence_S = numbers.TEMPER * (said.input - jnp.max(jnp.where(there_S, said.input, -jnp.inf)))
     if hp.without != "bound":
         evidence_S = jnp.maximum(evidence_S, -hp.bound - certainty)
     start_SC = log_prior_S[:, None] + jnp.log(said.label)
@@ -148,14 +143,14 @@ def witness(
     context_S = log_sum_exp(expected.log_q, axis=1)
     class_SC = expected.log_q - context_S[:, None]
     heard_S = (1 - doubt_S) * jnp.exp(class_SC[:, label]) + doubt_S / labels
-    sure_C = (1 - maps.LEAST_ERROR) * jax.nn.one_hot(label, labels) + maps.LEAST_ERROR / labels
+    sure_C = (1 - numbers.LEAST_ERROR) * jax.nn.one_hot(label, labels) + numbers.LEAST_ERROR / labels
     seen_SC = jax.nn.log_softmax(class_SC + jnp.log(sure_C), axis=1)
     return _settle(state, expected.log_q, (context_S + jnp.log(heard_S))[:, None] + seen_SC, hp)
 
 
 def doubts(state: Workspace, label: Int[Array, ""], hp: HParams) -> Float[Array, " S"]:
     """In each context, the probability that this label says nothing about it."""
-    least = 1e-6 if hp.without == "bound" else maps.LEAST_ERROR
+    least = numbers.LEAST_UNBOUNDED if hp.without == "bound" else numbers.LEAST_ERROR
     return jax.vmap(maps.error_rates, (0, 0, None))(state.names, state.wrong[state.owner], least)[:, label]
 
 
@@ -172,11 +167,11 @@ def believe(state: Workspace, settled: Settlement) -> Float[Array, " S"]:
 
 def surprised(state: Workspace, nats: Float[Array, ""], teaches: Bool[Array, ""]) -> Workspace:
     """After a label that was expected with probability exp(-nats), or none."""
-    share = 1 / jnp.minimum(state.taught + 2, LATELY)  # before there was any, 1 nat counts for one
+    share = 1 / jnp.minimum(state.taught + 2, numbers.LATELY)  # before there was any, 1 nat counts for one
     return state._replace(usual=state.usual + jnp.where(teaches, share * (nats - state.usual), 0.0))
 
 
 def _settle(state: Workspace, start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
-    slack = jnp.minimum(SLACK * state.usual, MOST_SLACK)
+    slack = jnp.minimum(numbers.SLACK * state.usual, numbers.MOST_SLACK)
     tolerance = -1.0 if hp.without == "settling" else hp.tolerance
     return settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, tolerance, slack, hp.inference_steps)

@@ -9,7 +9,7 @@ import pytest
 
 from pcl import learners
 from pcl.fields import replace
-from pcl.learners.parallax import workspace
+from pcl.learners.parallax import numbers
 from pcl.types import Batch, Spec
 from tests.learners.parallax.streams import RECURRING, frozen, lived
 
@@ -185,7 +185,7 @@ def test_the_usual_surprise_is_that_of_the_labels_that_came():
     state, (info, *_) = live(state, rows(300))
     usual = 1.0
     for before, nats in enumerate(info.log["surprise"].value):
-        usual += (nats - usual) / min(before + 2, workspace.LATELY)
+        usual += (nats - usual) / min(before + 2, numbers.LATELY)
     np.testing.assert_allclose(state.workspace.usual, usual, rtol=1e-4)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import eigh
 from scipy.stats import multivariate_t
 
-from pcl.learners.parallax import bank, density, shared
+from pcl.learners.parallax import bank, density, numbers, shared
 from pcl.learners.parallax.protocol import Message
 from tests.learners.parallax.test_density import ask, taught
 
@@ -61,7 +61,7 @@ def test_votes_are_those_of_float64_sums_after_hundreds_of_steps_and_moves():
         )
         np.testing.assert_allclose(vote.score[c], want, rtol=1e-4)
     want = multivariate_t.logpdf(code, centre, (w + between) * (freedom - 2) / freedom, df=freedom)
-    np.testing.assert_allclose(vote.novel, min(want, vote.score.max() + shared.STRANGEST), rtol=1e-4)
+    np.testing.assert_allclose(vote.novel, min(want, vote.score.max() + numbers.STRANGEST), rtol=1e-4)
     assert vote.score[~seen].max() < -1e29
 
 
@@ -109,8 +109,8 @@ def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with
 def test_sums_fade_in_the_bank_of_a_sample_that_teaches_and_only_there():
     states = jax.tree.map(lambda leaf: jnp.stack([leaf + 1] * 2), shared.densities(L, D).init(jax.random.key(0)))
     faded = bank.faded(states, jnp.asarray(1), jnp.ones(()))
-    np.testing.assert_allclose(faded.size, [[1] * L, [bank.FADING] * L])
-    np.testing.assert_allclose(faded.scatter[:, 0, 0], [1, bank.FADING])
+    np.testing.assert_allclose(faded.size, [[1] * L, [numbers.FADING] * L])
+    np.testing.assert_allclose(faded.scatter[:, 0, 0], [1, numbers.FADING])
     jax.tree.map(np.testing.assert_array_equal, bank.faded(states, jnp.asarray(1), jnp.zeros(())), states)
 
 

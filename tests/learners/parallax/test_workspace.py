@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pcl.learners.parallax import maps, succession, surprise, window, workspace
+from pcl.learners.parallax import maps, numbers, succession, surprise, window, workspace
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.settling import Settlement, free_energy, settle
 from pcl.learners.parallax.workspace import Opinion
@@ -70,8 +70,8 @@ def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     np.testing.assert_allclose(settled.contexts, weight_S / weight_S.sum(), rtol=1e-4)
     given_SC = jnp.exp(settled.log_q) / settled.contexts[:, None]
     odds_S = given_SC[:, label] / given_SC[:, 0]
-    trust = 1 - maps.LEAST_ERROR + maps.LEAST_ERROR / 3
-    surely_S = jnp.exp(expected_SC[:, label] - expected_SC[:, 0]) * trust / (maps.LEAST_ERROR / 3)
+    trust = 1 - numbers.LEAST_ERROR + numbers.LEAST_ERROR / 3
+    surely_S = jnp.exp(expected_SC[:, label] - expected_SC[:, 0]) * trust / (numbers.LEAST_ERROR / 3)
     np.testing.assert_allclose(odds_S, surely_S, rtol=1e-3)
 
 
@@ -111,7 +111,7 @@ def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
     hazard, weight = 1 / (1 / hp.hazard), np.full(3, 1 / 3)
     stays = (1 - hazard) * np.eye(3) + hazard / 3
     for log_density in logs:
-        weight = (weight @ stays) * np.exp(workspace.TEMPER * log_density)
+        weight = (weight @ stays) * np.exp(numbers.TEMPER * log_density)
         weight /= weight.sum()
     np.testing.assert_allclose(state.belief[:3], weight, atol=2e-4)
     assert state.belief[3] == 0
@@ -401,10 +401,13 @@ SPECIALISTS = ("density", "shared", "synapses")
 @pytest.mark.parametrize("kind", SPECIALISTS)
 def test_specialists_know_the_protocol_and_neither_each_other_nor_the_workspace(kind):
     tree = ast.parse((PACKAGE / f"{kind}.py").read_text())
-    found = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    from_ = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    of_package = {a.name for n in from_ if n.module == "pcl.learners.parallax" for a in n.names}
+    found = {n.module for n in from_ if n.module != "pcl.learners.parallax"}
+    found |= {f"pcl.learners.parallax.{name}" for name in of_package}
     found |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     own = {name.rpartition(".")[2] for name in found if name.startswith("pcl.learners")}
-    assert own <= {"protocol", "student", "rows", "counts"} | (
+    assert own <= {"numbers", "protocol", "student", "rows"} | (
         {"density"} if kind == "shared" else set()
     )  # another form of it
 
