@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from pcl.fields import Traced, static, traced
 from pcl.learners import features, rls, steps
@@ -133,21 +133,16 @@ def _answer(
 
 
 def _learn(
-    state: State,
-    codes: tuple[Array, ...],
-    activities: tuple[Array, ...],
-    missed_BC: Float[Array, "B C"],
-    teaches_B: Bool[Array, " B"],
-    hp: HParams,
+    state: State, codes: tuple[Array, ...], above: tuple[Array, ...], missed_BC: Array, teaches_B: Array, hp: HParams
 ) -> State:
-    """The state after every layer took in the code below it and its activities, the target's layer last.
+    """The state after every layer took in the code below it and the activities above, the target's last.
 
     `missed_BC` are errors of the prediction, scaled to the covariance of the noise.
     """
     learned, innovations = zip(
         *(
             synapse.learn(_form(len(layer.w), hp), layer, phi_BD, z_BH, teaches_B)
-            for layer, phi_BD, z_BH in zip(state.layers, codes, activities, strict=True)
+            for layer, phi_BD, z_BH in zip(state.layers, codes, above, strict=True)
         ),
         strict=True,
     )
