@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from pcl.evaluation.calibration import tenths_by_surprise
 from pcl.evaluation.checks import known_mean, ratio
@@ -33,35 +34,49 @@ def main(results_dir: Path) -> list[Path]:
     """
     records = records_of(results_dir, "contexts", "ablations")
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8), gridspec_kw={"wspace": 0.3})
-    plotted: list[dict[str, object]] = []
     life = ("contexts", "parallax", "{}")
     lives = [r for r in records if (r["experiment"], r["learner"], r["variant"]) == life]
     runs = [r for r in records if (r["experiment"], r["stream"]) == ("ablations", "digits_invisible")]
     settings = _settings(runs)
     there = {r["stream"] for r in lives} | ({"ablations"} if settings else set())
     panels = available("fig_compute", "stream or experiment", (*STREAMS, "ablations"), there)
-    for i, stream in enumerate(stream for stream in panels if stream in STREAMS):
+    plotted = _steps_by_surprise(left, lives, [stream for stream in panels if stream in STREAMS])
+    plotted += _accuracy_by_operations(right, runs, settings)
+    return save_figure(figure, results_dir, "fig_compute", plotted)
+
+
+def _steps_by_surprise(axis: Axes, lives: Sequence[Record], names: Sequence[str]) -> list[dict[str, object]]:
+    """Draw the named streams' steps of settling against surprise; returns the rows drawn."""
+    plotted: list[dict[str, object]] = []
+    for i, stream in enumerate(names):
         lived = [r for r in lives if r["stream"] == stream]
         by_run = [tenths_by_surprise(r["surprise"], r["inference_steps"], r["taught"]) for r in lived]
         surprise, steps = np.stack(by_run).transpose(1, 0, 2)
         curve = over_seeds(marked(STREAMS[stream], lived), known_mean(surprise, 0), steps)
-        line(left, curve, f"C{i}", 1.2)
+        line(axis, curve, f"C{i}", 1.2)
         plotted += [_row("steps by surprise", row) for row in points(curve, stream=stream, learner="parallax")]
-    left.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="log")
+    axis.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="log")
     if lives:
-        left.legend()
+        axis.legend()
+    return plotted
 
+
+def _accuracy_by_operations(
+    axis: Axes, runs: Sequence[Record], settings: Mapping[str, tuple[str, str]]
+) -> list[dict[str, object]]:
+    """Draw accuracy against the operations spent in settling, a point a variant; returns the rows drawn."""
+    plotted: list[dict[str, object]] = []
     for variant, (label, colour) in settings.items():
         chosen = [r for r in runs if r["variant"] == variant]
         mean, low, high = mean_interval([measure(r)["prequential_acc"] for r in chosen])
         cost = float(np.mean([_settling_flops(r) for r in chosen]))
-        right.errorbar(cost, mean, [[mean - low], [high - mean]], fmt="o", color=colour, markersize=4)
-        right.annotate(label, (cost, mean), xytext=(6, 4), textcoords="offset points", fontsize=7)
+        axis.errorbar(cost, mean, [[mean - low], [high - mean]], fmt="o", color=colour, markersize=4)
+        axis.annotate(label, (cost, mean), xytext=(6, 4), textcoords="offset points", fontsize=7)
         row = {"stream": "digits_invisible", "learner": f"parallax {label}", "x": cost}
         plotted.append(_row("accuracy by operations", row | {"mean": mean, "low": low, "high": high}))
-    right.set(xlabel="operations spent in settling, a sample", ylabel="prequential accuracy (%)", xscale="log")
-    right.margins(0.5, 0.3)
-    return save_figure(figure, results_dir, "fig_compute", plotted)
+    axis.set(xlabel="operations spent in settling, a sample", ylabel="prequential accuracy (%)", xscale="log")
+    axis.margins(0.5, 0.3)
+    return plotted
 
 
 def _settings(runs: Sequence[Record]) -> dict[str, tuple[str, str]]:

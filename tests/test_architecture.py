@@ -180,8 +180,8 @@ def bound(function):
     return names
 
 
-SHORT = [*files("pcl/types.py"), *files("pcl/evaluation"), *files("pcl/figures"), *CORRIDOR]
-SHORT += [ROOT / f"pcl/runner/{name}.py" for name in ("charging", "execute", "older", "program")]
+SHORT = [path for place in ("pcl", "experiments", "scripts") for path in files(place)]
+SHORT = [path for path in SHORT if path.parent.name != "parallax"]
 
 
 @pytest.mark.parametrize("path", SHORT, ids=lambda p: f"{p.parent.name}/{p.name}")

@@ -91,16 +91,7 @@ def make(spec: Spec) -> Learner:
         return State(code, layers, synapse.noise_prior(outputs, hp.target_noise), jnp.zeros(()), directions)
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return answer(*_believed(state, _forward(state, features.encode(state.code, x, hp), hp)[-1], hp))
-
-    def answer(
-        mean_BC: Float[Array, "B C"], variance_BC: Float[Array, "B C"], leverage_B: Float[Array, " B"]
-    ) -> Prediction:
-        query_B = synapse.information_gain(leverage_B)
-        if spec.num_targets:
-            return Prediction(mean=mean_BC, variance=variance_BC, query=query_B)
-        # log N(one-hot c; mean, variance I) is mean_c / variance but for what all labels share.
-        return Prediction(logits=mean_BC / variance_BC.mean(1, keepdims=True), query=query_B)
+        return _answer(spec, *_believed(state, _forward(state, features.encode(state.code, x, hp), hp)[-1], hp))
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         y_BC, teaches_B = targets(batch, spec), teaching_rows(batch)
@@ -112,36 +103,58 @@ def make(spec: Spec) -> Learner:
         settled = RULES[hp.inference].settle(problem, start, steps.budget(hp), steps.numbers(hp, rate))
         z = settled.z
         codes = (below[0], *(_code(z_l, hp) for z_l in z))
-        learned, innovations = zip(
-            *(
-                synapse.learn(_form(len(layer.w), hp), layer, phi_BD, z_BH, teaches_B)
-                for layer, phi_BD, z_BH in zip(state.layers, codes, (*z, y_BC), strict=True)
-            ),
-            strict=True,
-        )
-        estimate = synapse.drift(codes[-1], innovations[-1], _noise_variance(state), teaches_B)
-        # A running mean of estimates that may be negative: in a world that stands still it stays near 0.
-        drift = state.drift + hp.drift * teaches_B.any() * (estimate - state.drift)
-        w, p = learned[-1]
-        last = Synapses(w, _form(len(w), hp).widen(p, teaches_B.any() * jnp.maximum(drift, 0.0)))
-        # Hidden layers that settle towards the target leave less of the error than a prediction will have.
         missed_BC = jnp.where(teaches_B[:, None], y_BC - mean_BC, 0.0) / jnp.sqrt(1 + leverage_B)[:, None]
-        whitened_BC = missed_BC if z else innovations[-1].whitened
-        noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
+        learned = _learn(state, codes, (*z, y_BC), missed_BC, teaches_B, hp)
         surprise = 0.5 * weight @ jnp.sum((y_BC - mean_BC) ** 2 / variance_BC + jnp.log(variance_BC), axis=1)
         log = {
             "surprise": Logged(surprise, "taught"),
             "inference_steps": Logged(steps.mean_steps(settled, teaches_B), "taught"),
         }
-        info = Info(answer(mean_BC, variance_BC, leverage_B), log)
+        info = Info(_answer(spec, mean_BC, variance_BC, leverage_B), log)
         if z:
             left = weight @ jnp.where(teaches_B, settled.residual, 0.0)
             risen = rose(weight @ energy(problem, start), weight @ energy(problem, z))
             # Relative to a gradient that may be zero.
             info = Info(info.prediction, log | {"residual": Logged(left, "taught", finite=False)}, risen)
-        return State(state.code, (*learned[:-1], last), noise, drift, directions), info
+        return learned._replace(directions=directions), info
 
     return features.developing(Learner(init, predict, update))
+
+
+def _answer(
+    spec: Spec, mean_BC: Float[Array, "B C"], variance_BC: Float[Array, "B C"], leverage_B: Float[Array, " B"]
+) -> Prediction:
+    """What mean, variance and leverage say of the labels or targets, and what their label would tell."""
+    query_B = synapse.information_gain(leverage_B)
+    if spec.num_targets:
+        return Prediction(mean=mean_BC, variance=variance_BC, query=query_B)
+    # log N(one-hot c; mean, variance I) is mean_c / variance but for what all labels share.
+    return Prediction(logits=mean_BC / variance_BC.mean(1, keepdims=True), query=query_B)
+
+
+def _learn(
+    state: State, codes: tuple[Array, ...], above: tuple[Array, ...], missed_BC: Array, teaches_B: Array, hp: HParams
+) -> State:
+    """The state after every layer took in the code below it and the activities above, the target's last.
+
+    `missed_BC` are errors of the prediction, scaled to the covariance of the noise.
+    """
+    learned, innovations = zip(
+        *(
+            synapse.learn(_form(len(layer.w), hp), layer, phi_BD, z_BH, teaches_B)
+            for layer, phi_BD, z_BH in zip(state.layers, codes, above, strict=True)
+        ),
+        strict=True,
+    )
+    estimate = synapse.drift(codes[-1], innovations[-1], _noise_variance(state), teaches_B)
+    # A running mean of estimates that may be negative: in a world that stands still it stays near 0.
+    drift = state.drift + hp.drift * teaches_B.any() * (estimate - state.drift)
+    w, p = learned[-1]
+    last = Synapses(w, _form(len(w), hp).widen(p, teaches_B.any() * jnp.maximum(drift, 0.0)))
+    # Hidden layers that settle towards the target leave less of the error than a prediction will have.
+    whitened_BC = missed_BC if len(learned) > 1 else innovations[-1].whitened
+    noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
+    return state._replace(layers=(*learned[:-1], last), noise=noise, drift=drift)
 
 
 def _form(inputs: int, hp: HParams) -> synapse.Covariance:

@@ -119,42 +119,44 @@ def around(rule: Learner, spec: Spec) -> Learner:
             openings=state.openings,
             watch=watch,
         )
-        return when(state.open & (stored + rows > critical), lambda s: _reopened(s, rows, hp), state), info
-
-    def _reopened(state: State, rows: int, hp: HParams) -> State:
-        """The state with a new code, read out from all that is remembered."""
-        held = jnp.minimum(state.past.seen, hp.memory)
-        shown = _by_turns(state, held, hp)
-        fresh = code.init(state.rule.code.key, spec, hp.rule)
-
-        def look(i: Array, young: code.Code) -> code.Code:
-            at = i * rows + jnp.arange(rows)
-            return code.learn(young, jax.tree.map(lambda leaf: leaf[at], shown), hp.rule)
-
-        grown = jax.lax.fori_loop(0, hp.rule.critical // rows, look, fresh)
-        known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.past.samples, state.period)
-        came = jnp.append(state.past.number, state.past.seen + jnp.arange(hp.rule.critical))
-        # By arrival, so that a rule which tells contexts by time meets them in time; padding last.
-        order = jnp.argsort(jnp.where(known.valid, came, jnp.iinfo(came.dtype).max))
-
-        def live(i: Array, lived: Any) -> Any:
-            at = i * rows + jnp.arange(rows)
-            some = jax.tree.map(lambda leaf: leaf[order[jnp.minimum(at, len(order) - 1)]], known)
-            return rule.update(lived, some._replace(valid=some.valid & (at < len(order))), hp.rule)[0]
-
-        born = rule.init(state.rule.code.key, hp.rule)._replace(code=grown)
-        lived = jax.lax.fori_loop(0, -(-known.valid.sum() // rows), live, born)
-        return State(
-            rule=lived,
-            past=remember(state.past, state.period),
-            period=jax.tree.map(jnp.zeros_like, state.period),
-            stored=jnp.zeros_like(state.stored),
-            open=jnp.zeros_like(state.open),
-            openings=state.openings + 1,
-            watch=fit.begin(grown, hp.rule),
-        )
+        full = state.open & (stored + rows > critical)
+        return when(full, lambda s: _reopened(rule, spec, s, rows, hp), state), info
 
     return Learner(init, predict, update)
+
+
+def _reopened(rule: Learner, spec: Spec, state: State, rows: int, hp: HParams) -> State:
+    """The state with a new code, read out from all that is remembered."""
+    held = jnp.minimum(state.past.seen, hp.memory)
+    shown = _by_turns(state, held, hp)
+    fresh = code.init(state.rule.code.key, spec, hp.rule)
+
+    def look(i: Array, young: code.Code) -> code.Code:
+        at = i * rows + jnp.arange(rows)
+        return code.learn(young, jax.tree.map(lambda leaf: leaf[at], shown), hp.rule)
+
+    grown = jax.lax.fori_loop(0, hp.rule.critical // rows, look, fresh)
+    known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.past.samples, state.period)
+    came = jnp.append(state.past.number, state.past.seen + jnp.arange(hp.rule.critical))
+    # By arrival, so that a rule which tells contexts by time meets them in time; padding last.
+    order = jnp.argsort(jnp.where(known.valid, came, jnp.iinfo(came.dtype).max))
+
+    def live(i: Array, lived: Any) -> Any:
+        at = i * rows + jnp.arange(rows)
+        some = jax.tree.map(lambda leaf: leaf[order[jnp.minimum(at, len(order) - 1)]], known)
+        return rule.update(lived, some._replace(valid=some.valid & (at < len(order))), hp.rule)[0]
+
+    born = rule.init(state.rule.code.key, hp.rule)._replace(code=grown)
+    lived = jax.lax.fori_loop(0, -(-known.valid.sum() // rows), live, born)
+    return State(
+        rule=lived,
+        past=remember(state.past, state.period),
+        period=jax.tree.map(jnp.zeros_like, state.period),
+        stored=jnp.zeros_like(state.stored),
+        open=jnp.zeros_like(state.open),
+        openings=state.openings + 1,
+        watch=fit.begin(grown, hp.rule),
+    )
 
 
 def remember(past: Past, batch: Batch) -> Past:

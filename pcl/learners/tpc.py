@@ -67,25 +67,12 @@ def make(spec: Spec) -> Learner:
         directions = steps.start(_network(dynamics, hp), (hp.width,), hp)
         return TPCState(dynamics, jnp.zeros((hp.sequences, hp.width)), directions)
 
-    def infer(
-        dynamics: temporal.Dynamics,
-        before_BH: Float[Array, "B H"],
-        x_BD: Float[Array, "B D"],
-        rate: Traced,
-        hp: HParams,
-    ) -> tuple[Problem, Settled, Float[Array, "B D"]]:
-        """One step, where its state settled on `x_BD`, and the observation expected next."""
-        now = temporal.problem(dynamics, _precisions(size, hp), before_BH, _controls(before_BH), x_BD, hp.activation)
-        settled = RULES[hp.inference].settle(now, feedforward(now), steps.budget(hp), steps.numbers(hp, rate))
-        next_BH = temporal.predict_state(dynamics, settled.z[0], _controls(before_BH), hp.activation)
-        return now, settled, temporal.predict_observation(dynamics, next_BH, hp.activation)
-
     def predict(state: TPCState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         """Row b continues sequence b; rows beyond `hp.sequences` are sequences that begin."""
         rows = min(len(x), hp.sequences)
         before_BH = jnp.zeros((len(x), hp.width)).at[:rows].set(state.z[:rows])
         rate, _ = steps.limit(_network(state.dynamics, hp), state.directions, jnp.zeros((), bool), hp)
-        return Prediction(mean=infer(state.dynamics, before_BH, vectors(x), rate, hp)[-1])
+        return Prediction(mean=_infer(state.dynamics, before_BH, vectors(x), rate, hp)[-1])
 
     def update(state: TPCState, batch: Batch, hp: HParams) -> tuple[TPCState, Info]:
         rows = len(batch.x)
@@ -94,7 +81,7 @@ def make(spec: Spec) -> Learner:
         x_BD, weight_B, teaches_B = masked_vectors(batch), mean_weights(batch), teaching_rows(batch)
         before_BH = state.z[:rows]
         rate, directions = steps.limit(_network(state.dynamics, hp), state.directions, weight_B.any(), hp)
-        now, settled, mean_BD = infer(state.dynamics, before_BH, x_BD, rate, hp)
+        now, settled, mean_BD = _infer(state.dynamics, before_BH, x_BD, rate, hp)
         start, end = (weight_B @ temporal.energy(now, z) for z in (feedforward(now), settled.z))
         surprise = weight_B @ (0.5 * jnp.sum((targets(batch, spec) - mean_BD) ** 2, axis=-1))
         info = Info(
@@ -112,6 +99,17 @@ def make(spec: Spec) -> Learner:
         return TPCState(dynamics, state.z.at[:rows].set(z_BH), directions), info
 
     return Learner(init, predict, update)
+
+
+def _infer(
+    dynamics: temporal.Dynamics, before_BH: Float[Array, "B H"], x_BD: Float[Array, "B D"], rate: Traced, hp: HParams
+) -> tuple[Problem, Settled, Float[Array, "B D"]]:
+    """One step, where its state settled on `x_BD`, and the observation expected next."""
+    precisions = _precisions(x_BD.shape[1], hp)
+    now = temporal.problem(dynamics, precisions, before_BH, _controls(before_BH), x_BD, hp.activation)
+    settled = RULES[hp.inference].settle(now, feedforward(now), steps.budget(hp), steps.numbers(hp, rate))
+    next_BH = temporal.predict_state(dynamics, settled.z[0], _controls(before_BH), hp.activation)
+    return now, settled, temporal.predict_observation(dynamics, next_BH, hp.activation)
 
 
 def step_bound(spec: Spec, hp: HParams) -> float | None:

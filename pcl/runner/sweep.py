@@ -204,12 +204,18 @@ def _runs(
             for seed in range(arm.first_seed, arm.first_seed + arm.seeds):
                 run = RunConfig(stream_name, kind, stream, learner, hp, evaluation, seed, variant)
                 runs.setdefault(run.run_id, run)
-    for name, value in ((name, value) for cell in cells for name, value in cell.items() if asked):
-        if name not in used and name in idles:
-            raise UsageError(f"{name}={shown(value)}: means nothing with {idles[name]}")
-        if name not in used:
-            raise unknown(f"setting of {', '.join(arm.learners)} or the stream", name, known)
+    if asked:
+        unused = [(name, value) for cell in cells for name, value in cell.items() if name not in used]
+        _refuse(unused, idles, f"setting of {', '.join(arm.learners)} or the stream", known)
     return list(runs.values())
+
+
+def _refuse(unused: Iterable[tuple[str, str]], idles: Mapping[str, str], what: str, known: Iterable[str]) -> None:
+    """Raise UsageError for the first unused setting: it means nothing with the others (`idles`), or is not known."""
+    for name, value in unused:
+        if name in idles:
+            raise UsageError(f"{name}={shown(value)}: means nothing with {idles[name]}")
+        raise unknown(what, name, known)
 
 
 def _base(experiment: Experiment, learner: str, stream_name: str) -> tuple[Any, Any, Evaluation]:

@@ -27,6 +27,7 @@ stream, in time and in memory for its inputs: bound it by `probe_size` and probe
 as many as contexts, neither spread nor fade) all held-out samples are shown at each end.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -42,7 +43,7 @@ from pcl.fields import static
 from pcl.streams.inputs import Moments, exact, pixel_moments, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, samples
-from pcl.streams.transforms import STUDIED, TRANSFORMS, n_pixels, side
+from pcl.streams.transforms import STUDIED, TRANSFORMS, Transform, n_pixels, side
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 
@@ -89,6 +90,9 @@ class Arrivals(NamedTuple):
     visit_task: Int[Array, " V"]
 
 
+View = Callable[[World, Array, Int[Array, ""]], Float[Array, "..."]]  # a sample as a context shows it
+
+
 def make(config: Contexts, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
     """The stream and its device arrays; `probe_on` names the held-out split that probes look at.
 
@@ -128,6 +132,7 @@ def in_contexts(
     x, probe_x = exact(x), exact(probe_x)
     shape, n_contexts = x.shape[1:], config.contexts
     transform = TRANSFORMS[config.transform]
+    view = functools.partial(_view, transform, source.scale)
     studied = transform.study(x[:STUDIED] * np.float32(source.scale))
     data = {"x": x, "y": y, "probe_x": probe_x, "probe_y": probe_y, "studied": studied}
 
@@ -138,49 +143,24 @@ def in_contexts(
         world = World(transform.draw(map_key, n_contexts, shape, data["studied"]), labels, again)
         sample, context, visit_start, visit_task = arrivals(when_keys, data["y"])
         # Every sample is transformed here once more: a map may change the moments of a sample.
-        of_rows = jax.lax.map(lambda rows: pixel_moments(rows_of(world, data, *rows), 1.0), (sample, context))
+        of_rows = jax.lax.map(lambda rows: pixel_moments(_rows_of(view, world, data, *rows), 1.0), (sample, context))
         moments = running_moments(of_rows, jnp.asarray(valid))
         labelled = labelled_rows(taught_key, config.labelled, config.labelling, valid.shape)
         layout = Layout(group_task=jnp.arange(n_contexts), visit_start=visit_start, visit_task=visit_task)
         return Schedule(world, Step(sample, context, labelled, jnp.asarray(valid), moments), layout)
 
-    def view(world: World, x: Array, context: Int[Array, ""]) -> Float[Array, "..."]:
-        pixels = (x * jnp.float32(source.scale)).reshape(n_pixels(shape), -1)
-        return transform.apply(jax.tree.map(lambda leaf: leaf[context], world.maps), pixels).reshape(shape)
-
-    def rows_of(world: World, data: dict[str, Any], sample: Int[Array, " B"], context: Int[Array, " B"]) -> Array:
-        return jax.vmap(view, (None, 0, 0))(world, data["x"][sample], context)
-
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
         return Batch(
-            x=standardise(rows_of(world, data, step.sample, step.context), 1.0, step.moments),
+            x=standardise(_rows_of(view, world, data, step.sample, step.context), 1.0, step.moments),
             y=world.label[step.context, data["y"][step.sample]],
             labelled=step.labelled,
             valid=step.valid,
             task=step.context,
         )
 
-    def held_out(world: World, step: Step, x: Array, y: Array, contexts: Int[Array, " G"]) -> Batch:
-        # Contexts outside and samples inside: a map is not copied for every sample.
-        views = jax.vmap(jax.vmap(view, (None, 0, None)), (None, None, 0))(world, x, contexts)
-        inputs = standardise(views.reshape(-1, *shape), 1.0, step.moments)
-        true = jnp.ones(len(inputs), bool)
-        return Batch(inputs, world.label[contexts][:, y].reshape(-1), true, true, jnp.repeat(contexts, len(y)))
-
     def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
-        batch = held_out(world, step, data["probe_x"][:size], data["probe_y"][:size], jnp.arange(n_contexts))
+        batch = _held_out(view, world, step, data["probe_x"][:size], data["probe_y"][:size], jnp.arange(n_contexts))
         return batch, batch.task
-
-    def revisit(world: World, step: Step, data: dict[str, Any], group: Int[Array, ""], steps: int) -> Batch:
-        needed, there = steps * config.batch, len(data["probe_y"])
-        if needed > there:
-            raise UsageError(
-                f"revisit_steps={steps}: with batch={config.batch} takes {needed} held-out samples and there are"
-                f" {there}; at most {there // config.batch}"
-            )
-        sample = world.again[:needed]
-        rows = held_out(world, step, data["probe_x"][sample], data["probe_y"][sample], group[None])
-        return jax.tree.map(lambda leaf: leaf.reshape(steps, config.batch, *leaf.shape[1:]), rows)
 
     stream = Stream(
         spec=Spec(shape, source.num_classes),
@@ -190,10 +170,47 @@ def in_contexts(
         schedule=schedule,
         observe=observe,
         probe=probe,
-        revisit=revisit,
+        revisit=functools.partial(_revisit, view, config.batch),
         label_budget=label_budget(config.labelled, config.labelling),
     )
     return stream, jax.tree.map(jnp.asarray, data)
+
+
+def _view(transform: Transform, scale: float, world: World, x: Array, context: Int[Array, ""]) -> Float[Array, "..."]:
+    """A sample of the source, whose values are in units of `scale`, as a context shows it."""
+    pixels = (x * jnp.float32(scale)).reshape(n_pixels(x.shape), -1)
+    return transform.apply(jax.tree.map(lambda leaf: leaf[context], world.maps), pixels).reshape(x.shape)
+
+
+def _rows_of(
+    view: View, world: World, data: dict[str, Any], sample: Int[Array, " B"], context: Int[Array, " B"]
+) -> Float[Array, "B ..."]:
+    """Training samples, each as its own context shows it."""
+    return jax.vmap(view, (None, 0, 0))(world, data["x"][sample], context)
+
+
+def _held_out(view: View, world: World, step: Step, x: Array, y: Array, contexts: Int[Array, " G"]) -> Batch:
+    """Held-out samples as each of some contexts shows them, one context after the other."""
+    # Contexts outside and samples inside: a map is not copied for every sample.
+    views = jax.vmap(jax.vmap(view, (None, 0, None)), (None, None, 0))(world, x, contexts)
+    inputs = standardise(views.reshape(-1, *x.shape[1:]), 1.0, step.moments)
+    true = jnp.ones(len(inputs), bool)
+    return Batch(inputs, world.label[contexts][:, y].reshape(-1), true, true, jnp.repeat(contexts, len(y)))
+
+
+def _revisit(
+    view: View, batch: int, world: World, step: Step, data: dict[str, Any], group: Int[Array, ""], steps: int
+) -> Batch:
+    """The first held-out samples, in the stream's own order, as context `group` shows them [steps, B]."""
+    needed, there = steps * batch, len(data["probe_y"])
+    if needed > there:
+        raise UsageError(
+            f"revisit_steps={steps}: with batch={batch} takes {needed} held-out samples and there are"
+            f" {there}; at most {there // batch}"
+        )
+    sample = world.again[:needed]
+    rows = _held_out(view, world, step, data["probe_x"][sample], data["probe_y"][sample], group[None])
+    return jax.tree.map(lambda leaf: leaf.reshape(steps, batch, *leaf.shape[1:]), rows)
 
 
 def _check(config: Contexts, shape: tuple[int, ...]) -> None:

@@ -87,9 +87,8 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     _check(config, n_classes, source.num_classes)
     n_tasks = n_classes // k
     x, y, probe_x, probe_y = of_first_classes(samples(source, probe_on), n_classes)
-    rounds = _rounds(config)
     segment_steps = _segment_steps(config, np.bincount(y, minlength=n_classes))
-    ends = [int(end) for end in rounds * np.cumsum(segment_steps)]
+    ends = [int(end) for end in _rounds(config) * np.cumsum(segment_steps)]
     if config.content == "instances":
         ends = ends[-1:]
     origin = first_finite(x).mean()  # one for all pixels, which are standardised together
@@ -99,21 +98,14 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
         class_key, shuffle_key, task_key, blur_key, label_key = jax.random.split(key, 5)
-        classes = jnp.arange(n_classes)
-        place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
-        class_task = place // k
-        sample_task = class_task[data["y"]]
-        if config.content == "instances":
-            class_task = jnp.zeros_like(class_task)
-            sample_task = jax.random.permutation(task_key, len(y)) % n_tasks
-        world = World(class_task, place % k if config.scenario == "domain" else classes, sample_task)
+        world = _world(class_key, task_key, config, n_classes, data["y"])
         layout = Layout(
-            group_task=class_task,
+            group_task=world.class_task,
             visit_start=jnp.asarray([0, *ends[:-1]]),
             visit_task=jnp.arange(len(ends)),
-            allowed=(class_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
+            allowed=(world.class_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
         )
-        sample, valid = _arrivals(shuffle_key, blur_key, config, sample_task, n_tasks, segment_steps)
+        sample, valid = _arrivals(shuffle_key, blur_key, config, world.sample_task, n_tasks, segment_steps)
         of_rows = jax.tree.map(lambda leaf: leaf[sample], data["moments"])
         labelled = labelled_rows(label_key, config.labelled, config.labelling, valid.shape)
         return Schedule(world, Step(sample, labelled, valid, running_moments(of_rows, valid)), layout)
@@ -168,6 +160,18 @@ def _check(config: Split, n_classes: int, there: int) -> None:
         raise UsageError(f"boundary={config.boundary}: order=iid has no tasks to blur; set order=random or natural")
     if config.boundary == "blurry" and config.blur > 1:
         raise UsageError(f"blur={config.blur}: is a probability where boundary=blurry, so at most 1")
+
+
+def _world(
+    class_key: PRNGKeyArray, task_key: PRNGKeyArray, config: Split, n_classes: int, y: Int[Array, " N"]
+) -> World:
+    """Classes, or samples, dealt to tasks in an order drawn from the keys."""
+    k, classes = config.classes_per_task, jnp.arange(n_classes)
+    place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
+    label = place % k if config.scenario == "domain" else classes
+    if config.content == "instances":
+        return World(jnp.zeros_like(place), label, jax.random.permutation(task_key, len(y)) % (n_classes // k))
+    return World(place // k, label, (place // k)[y])
 
 
 def _rounds(config: Split) -> int:
