@@ -73,7 +73,10 @@ def lived(root: Path, results: Path) -> dict[Cell, dict[str, Any]]:
         done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise UsageError(f"in {root}, {cells}: {done.stderr.strip()[-500:]}")
-    records = [record for name in experiments(results) for record in Store(results, name).records()]
+    # Records of twins lie in a folder of their own.
+    folders = [folder for folder in (results, results / "smoke") if folder.is_dir() and any(folder.glob("*/*.parquet"))]
+    stores = [Store(folder, name) for folder in folders for name in experiments(folder)]
+    records = [record for store in stores for record in store.records()]
     names = ("experiment", "stream", "learner", "variant", "seed")
     return {tuple(record[name] for name in names): record for record in records}
 
