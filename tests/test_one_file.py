@@ -153,7 +153,7 @@ EXPERIMENT = Experiment(
 )
 ''',
 }
-COPIED = ("pcl", "experiments", "tests/conftest.py", "tests/streams", "tests/learners/test_conformance.py")
+COPIED = ("pcl", "experiments", "scripts", "tests/conftest.py", "tests/streams", "tests/learners/test_conformance.py")
 COPIED += ("tests/learners/test_guard.py", "tests/test_architecture.py", "pyproject.toml")
 COPIED += ("tests/network/draws.py", "tests/network/test_rules.py")
 

@@ -26,6 +26,7 @@ from pcl.types import Spec
 
 MOST = 3.0  # deviations that one input may say
 LEAST = 0.01  # nats below which a deviation is none
+NOTHING = 1e-6  # error a whitened entry that rounding alone may leave
 
 
 class Watch(NamedTuple):
@@ -46,7 +47,7 @@ def surprise(code: Code, x: Float[Array, "B ..."], hp: CodeHParams) -> Float[Arr
     x_BHWC, total_B = images(x), jnp.zeros(len(x))
     for key, scale in zip(jax.random.split(code.key, len(code.scales)), code.scales, strict=True):
         error_N = misfit(scale, glimpses_of(key, scale, x_BHWC, hp.glimpses))
-        total_B += jnp.log(error_N.reshape(len(x), -1).mean(1) + 1e-9)
+        total_B += jnp.log(jnp.maximum(error_N.reshape(len(x), -1).mean(1), NOTHING))
     return total_B
 
 

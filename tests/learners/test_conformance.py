@@ -95,8 +95,8 @@ def numbers(tree):
     ]
 
 
-def assert_close(got, want, rtol=1e-4):
-    """float32 sums in another order: a few hundred steps of a contracting rule stay well within 1e-4."""
+def assert_close(got, want, rtol=5e-4):
+    """float32 sums in another order: a few hundred steps of a rule, of which AdamW divides by what it has rounded."""
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5), numbers(got), numbers(want))
 
 

@@ -137,7 +137,7 @@ def test_nothing_is_executed_where_a_later_group_cannot_be(store):
     """The learner of the second group contradicts itself; the first is not run before that is said."""
     runs = resolve(EXPERIMENT, learner_names=["ncm"], seeds=1)
     runs += resolve(EXPERIMENT, parse_settings(["inference=ipc", "halt=gradient"], []), ["pcn"], seeds=1)
-    with pytest.raises(UsageError, match="inference=ipc learns at every step"):
+    with pytest.raises(UsageError, match="halt=gradient: inference=ipc takes halt=fixed"):
         execute(plan(runs, "map"), store, "map", "trial")
     assert store.parts() == []
 
