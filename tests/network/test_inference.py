@@ -157,12 +157,16 @@ def test_the_gradient_stop_is_the_first_step_below_its_tolerance():
         z = starts(p)
         settled = settle(p, z, 0.03, 200, "gradient", 0.3)
         assert (settled.residual <= 0.3).all()
-        residuals = [settled.residual * 0 + 1.0]
+        residuals, way = [settled.residual * 0 + 1.0], [z]
         for _ in range(int(settled.steps.max())):
-            moved = settle(p, z, 0.03, 1)
+            moved = settle(p, way[-1], 0.03, 1)
             residuals.append(moved.residual)
-            z = moved.z
+            way.append(moved.z)
         np.testing.assert_array_equal(settled.steps, (jnp.stack(residuals) <= 0.3).argmax(0))
+        # There each sample stays, while others go on.
+        assert settled.steps.min() < settled.steps.max()
+        for row, steps in enumerate(settled.steps.astype(int)):
+            assert_close([z_l[row] for z_l in settled.z], [z_l[row] for z_l in way[steps]])
 
 
 def heavy_ball(rate):
