@@ -1,8 +1,8 @@
 """Shapes and types in annotations are checked at run time in every test; there are two JAX devices on any machine.
 
 Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and by XLA's older emitters,
-which take half the time of the newer ones then. Those that take long are compiled once for all test processes, the
-commands they start, and the next test run (every entry of the cache slows all others).
+which take six tenths of the time of the newer ones then. Those that take long are compiled once for all test processes,
+the commands they start, and the next test run (every entry of the cache slows all others).
 """
 
 import os

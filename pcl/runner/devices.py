@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
+import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -57,11 +58,15 @@ def keep_programs() -> None:
     """Keep compiled programs from one command to the next, beside the cached data, unless JAX was told where to.
 
     There is a folder for each kind of processor, for programs are made of its instructions; the oldest give way.
+    Where there is no home, no right to write or no room, each command compiles its own, and nothing is said.
     """
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache", UserWarning)
     if jax.config.values["jax_compilation_cache_dir"]:
         return
-    with contextlib.suppress(UsageError):  # a user without a home has none
-        jax.config.update("jax_compilation_cache_dir", str(cache.folder("programs") / _processor()))
+    with contextlib.suppress(UsageError, OSError):
+        folder = cache.folder("programs") / _processor()
+        folder.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         if jax.config.values["jax_compilation_cache_max_size"] < 0:
             jax.config.update("jax_compilation_cache_max_size", PROGRAMS)
 

@@ -95,9 +95,14 @@ def numbers(tree):
     ]
 
 
-def assert_close(got, want, rtol=5e-4):
-    """float32 sums in another order: a few hundred steps of a rule, of which AdamW divides by what it has rounded."""
+def assert_close(got, want, rtol=1e-4):
+    """float32 sums in another order: a few hundred steps of a contracting rule stay well within 1e-4."""
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5), numbers(got), numbers(want))
+
+
+def rounding(hp):
+    """Of lives in two programs; adaptive optimisers divide a gradient near zero by its own size."""
+    return 5e-4 if getattr(hp, "optimiser", "") in ("adam", "adamw") else 1e-4
 
 
 def assert_same(got, want):
@@ -123,7 +128,7 @@ def test_scan_equals_loop(made):
     state = learner.init(jax.random.key(0), hp)
     for i in range(20):
         state, _ = learner.update(state, at(batches, i), hp)
-    assert_close(state, scanned)
+    assert_close(state, scanned, rounding(hp))
 
 
 @pytest.mark.slow
@@ -134,7 +139,7 @@ def test_vmap_equals_loop(made):
     hps = jax.tree.map(lambda leaf: leaf * factors, hp)
     together = jax.vmap(lambda seed, hp: learn(learner, hp, batches, seed)[0])(seeds, hps)
     for i in range(3):
-        assert_close(at(together, i), learn(learner, at(hps, i), batches, seeds[i])[0])
+        assert_close(at(together, i), learn(learner, at(hps, i), batches, seeds[i])[0], rounding(hp))
 
 
 def test_traces_once_for_all_numbers(made):

@@ -179,3 +179,24 @@ def test_a_traced_change_is_compiled_by_one_command_and_kept_for_the_next(tmp_pa
         found.append({path.name for path in (tmp_path / "cache" / "programs").glob("*/*-cache")})
     assert found[0]
     assert found[0] == found[1]
+
+
+def test_loops_are_not_unrolled_unless_the_user_says_how_to_compile(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    devices.configure()
+    ours = "--xla_backend_optimization_level=0 --xla_backend_extra_options=xla_cpu_disable_loop_unrolling"
+    assert os.environ["XLA_FLAGS"] == ours
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_extra_options=theirs")
+    devices.configure()
+    assert os.environ["XLA_FLAGS"] == "--xla_backend_extra_options=theirs"
+
+
+@pytest.mark.slow
+def test_a_folder_where_no_program_can_be_kept_is_no_matter(tmp_path):
+    (tmp_path / "file").touch()
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION_CACHE")}
+    environment = plain | {"PCL_CACHE_DIR": str(tmp_path / "file")}
+    command = (sys.executable, "-m", "experiments.run", *PROGRAM, f"--results_dir={tmp_path}")
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert "1 runs executed" in done.stdout
+    assert not done.stderr

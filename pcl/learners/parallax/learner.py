@@ -14,7 +14,7 @@ from pcl.learners.parallax import bank, code, maps, numbers, sleep, succession, 
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
-from pcl.learners.parallax.settling import Settlement, log_sum_exp
+from pcl.learners.parallax.settling import Settlement
 from pcl.learners.parallax.succession import Succession
 from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import discriminators
@@ -76,7 +76,7 @@ def living(spec: Spec) -> Learner:
         phi_BD, chunks = code.encode(state.code, x, hp), -(-len(x) // numbers.QUERIES)
 
         def expected(phi: Array) -> Array:
-            return log_sum_exp(_expect(state, phi, state.workspace.current, hp)[1].log_q, axis=0)
+            return jax.nn.logsumexp(_expect(state, phi, state.workspace.current, hp)[1].log_q, axis=0)
 
         # Many queries go through in chunks, for each may take S L D numbers on the way; all of one size, so that they
         # are compiled once.
@@ -100,7 +100,7 @@ def living(spec: Spec) -> Learner:
         space = state.workspace
         count = jnp.maximum(rows.teaches.sum(), 1)
         expected = log.input_surprise.sum() / jnp.maximum(arrives_B.sum(), 1)
-        log_p_BC, past = log_sum_exp(before.log_q, axis=1), state.succession
+        log_p_BC, past = jax.nn.logsumexp(before.log_q, axis=1), state.succession
         if hp.without != "past":
             foretold = succession.foretell(past, log_p_BC, rows.arrives)
             past = succession.learn(past, foretold, rows.label, rows.arrives, rows.teaches, hp.bound)
@@ -136,7 +136,7 @@ def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HPa
     if hp.context == "told":
         log_context_S = jnp.where(jnp.arange(len(space.belief)) == told, 0.0, numbers.NEVER)
         log_q_SC = log_context_S[:, None] + jnp.log(said.label)
-        return said, Settlement(log_q_SC - log_sum_exp(log_q_SC), jnp.ones((), jnp.int32))
+        return said, Settlement(log_q_SC - jax.nn.logsumexp(log_q_SC), jnp.ones((), jnp.int32))
     return said, workspace.expect(space, said, hp)
 
 
@@ -165,7 +165,7 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
     space = state.workspace
     doubt_S = workspace.doubts(space, row.label, hp)
     settled = workspace.witness(space, expected, doubt_S, row.label, hp)
-    surprised = -log_sum_exp(expected.log_q[:, row.label])
+    surprised = -jax.nn.logsumexp(expected.log_q[:, row.label])
     steps = expected.steps + settled.steps - 1
     strange = workspace.input_surprise(space, said, hp) / len(row.code)
     log = Log(

@@ -24,7 +24,6 @@ from pcl import linalg
 from pcl.learners.parallax import density, maps, numbers, shared
 from pcl.learners.parallax.density import Density
 from pcl.learners.parallax.maps import Map
-from pcl.learners.parallax.settling import log_sum_exp
 from pcl.learners.parallax.shared import Shared
 from pcl.learners.parallax.student import student
 from pcl.learners.parallax.synapses import Discriminator
@@ -64,7 +63,7 @@ def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float
     def log_p(called_LC: Float[Array, "L C"]) -> Float[Array, ""]:
         others_LC = called_LC.sum(1, keepdims=True) - called_LC
         of_name_LC = called_LC * jnp.log1p(-wrong_L1) + others_LC * jnp.log(wrong_L1 / max(labels - 1, 1))
-        return jnp.sum(log_sum_exp(of_name_LC, axis=1) - math.log(labels))
+        return jnp.sum(jax.nn.logsumexp(of_name_LC, axis=1) - math.log(labels))
 
     none_LC, index_C = jnp.zeros((latents, labels)), jnp.arange(labels)
     called_2LC = jnp.stack([none_LC.at[m.tied, index_C].set(m.met) for m in (one, other)])
@@ -102,7 +101,7 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
         return gain_L.sum() - jnp.maximum(gain_L.max(), 0.0)
 
     two = jnp.stack([apart(variance) for variance in numbers.MEANS_APART])
-    return math.log(len(two)) - log_sum_exp(two)
+    return math.log(len(two)) - jax.nn.logsumexp(two)
 
 
 def joined(one: Sums, other: Sums) -> Sums:

@@ -51,7 +51,7 @@ def settle(
     It halts with a free energy of contexts up to `tolerance` nats and of classes given contexts up to `slack` nats.
     """
     start_SC, target_SC = normalised(start_SC), normalised(target_SC)
-    contexts_S = log_sum_exp(target_SC, axis=1)
+    contexts_S = jax.nn.logsumexp(target_SC, axis=1)
 
     def running(carry: tuple) -> Array:
         _, _, settled, steps = carry
@@ -62,7 +62,7 @@ def settle(
         velocity = jnp.clip(momentum * velocity + rate * (target_SC - log_q), -jnp.asarray(leap), leap)
         moved = normalised(log_q + velocity)
         left = free_energy(moved, target_SC)
-        of_contexts = free_energy(log_sum_exp(moved, axis=1), contexts_S)
+        of_contexts = free_energy(jax.nn.logsumexp(moved, axis=1), contexts_S)
         settled = (of_contexts <= tolerance) & (left - of_contexts <= slack)
         return moved, velocity, settled, steps + 1
 
@@ -73,13 +73,7 @@ def settle(
 
 def normalised(log_q: Float[Array, "..."]) -> Float[Array, "..."]:
     """Log probabilities that sum to one."""
-    return log_q - log_sum_exp(log_q)
-
-
-def log_sum_exp(x: Float[Array, "..."], axis: int | None = None) -> Float[Array, "..."]:
-    """log sum e^x of finite numbers, over one axis or all (JAX's own, for any number, compiles to twice as much)."""
-    largest = jnp.max(x, axis, keepdims=True)
-    return jnp.squeeze(largest + jnp.log(jnp.sum(jnp.exp(x - largest), axis, keepdims=True)), axis)
+    return log_q - jax.nn.logsumexp(log_q)
 
 
 def free_energy(log_q: Float[Array, "..."], target: Float[Array, "..."]) -> Float[Array, ""]:

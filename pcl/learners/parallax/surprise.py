@@ -18,13 +18,13 @@ either may be doubtful because little is known yet (epistemic). Each is bounded.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax import maps, numbers, window, workspace
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.settling import log_sum_exp
 from pcl.learners.parallax.window import Evidence, Window
 from pcl.learners.parallax.workspace import Opinion, Workspace
 
@@ -87,8 +87,8 @@ def weigh(
 
     return Evidence(
         known=jnp.where(there_S, explains_S - explains_S[now], 0.0),
-        mixed=log_sum_exp(mixture_T[:-1]) - jnp.log(share_T[:-1].sum()),
-        new_map=for_new(log_sum_exp(mixture_T) - jnp.log(share_T.sum())),
+        mixed=jax.nn.logsumexp(mixture_T[:-1]) - jnp.log(share_T[:-1].sum()),
+        new_map=for_new(jax.nn.logsumexp(mixture_T) - jnp.log(share_T.sum())),
         best=jnp.argmax(mixture_T).astype(jnp.int32),
         new_sensor=for_new(as_sensor - explains_S[now]),
         guess=for_new(jnp.log(guessed) - of_label_S[now]),

@@ -18,7 +18,7 @@ from pcl.learners.parallax import maps, numbers
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.maps import Map
 from pcl.learners.parallax.protocol import Vote
-from pcl.learners.parallax.settling import Settlement, log_sum_exp, settle
+from pcl.learners.parallax.settling import Settlement, settle
 from pcl.learners.parallax.window import Window
 
 
@@ -88,7 +88,7 @@ def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opini
     """From the votes of all banks (leading axis S) to what each context makes of the sample."""
     seen_SL = votes.score > 0.5 * numbers.UNSEEN
     count_S = jnp.maximum(seen_SL.sum(1), 1)
-    known_S = log_sum_exp(votes.score, axis=1) - jnp.log(count_S) + jnp.log1p(-numbers.NOVELTY)
+    known_S = jax.nn.logsumexp(votes.score, axis=1) - jnp.log(count_S) + jnp.log1p(-numbers.NOVELTY)
     novel_S = votes.novel + jnp.log(numbers.NOVELTY)
     input_S = jnp.logaddexp(known_S, novel_S)
     share_SL = share(votes, discriminating)
@@ -116,7 +116,7 @@ def prior(state: Workspace, hp: HParams) -> Float[Array, " S"]:
 def input_surprise(state: Workspace, said: Opinion, hp: HParams) -> Float[Array, ""]:
     """-log p(code) by what the moment before expected, whatever the context and the class, in nats."""
     log_prior_S = jnp.where(alive(state), jnp.log(jnp.maximum(prior(state, hp), jnp.exp(numbers.NEVER))), -jnp.inf)
-    return -log_sum_exp(log_prior_S + said.input)
+    return -jax.nn.logsumexp(log_prior_S + said.input)
 
 
 def expect(state: Workspace, said: Opinion, hp: HParams) -> Settlement:
@@ -140,7 +140,7 @@ def witness(
     About contexts it says nothing with probability `doubt`: log q(s) + log((1 - doubt) q(label | s) + doubt / C).
     """
     labels = expected.log_q.shape[1]
-    context_S = log_sum_exp(expected.log_q, axis=1)
+    context_S = jax.nn.logsumexp(expected.log_q, axis=1)
     class_SC = expected.log_q - context_S[:, None]
     heard_S = (1 - doubt_S) * jnp.exp(class_SC[:, label]) + doubt_S / labels
     sure_C = (1 - numbers.LEAST_ERROR) * jax.nn.one_hot(label, labels) + numbers.LEAST_ERROR / labels

@@ -130,3 +130,10 @@ def test_a_latent_that_moves_is_found_and_goes_on_from_there_while_one_that_stay
     np.testing.assert_allclose(after.size[0], 801 / 8)
     assert jnp.abs(after.mean[0] - 2).max() < 1 < jnp.abs(gone.mean[0] - 2).max()
     assert after.moved[0] == 0
+
+
+def test_a_bank_of_nothing_is_what_its_sums_say():
+    """Written in closed form; a renewal gives the same but for the jitter of an inversion, 4 D eps."""
+    empty = densities(L, D).init(jax.random.key(0))
+    renewed = jax.jit(density.renew)(empty)
+    jax.tree.map(lambda got, want: np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6), renewed, empty)
