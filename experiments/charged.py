@@ -1,9 +1,8 @@
-"""A stream that does not wait: what is left of each learner's accuracy when its computation is charged.
+"""A stream that does not wait: the accuracy left when the computation of each learner takes stream time.
 
 Digits shuffled and in turn, once with updates for nothing and once charged by FLOPs: an update c times as dear as
 that of backpropagation on the same architecture takes as long as c samples need to arrive, and those in between are
-predicted but not learned from. `parallax`, 13 times as dear, learns a twelfth of digits that come in turn and ends at
-91.3, replay learns half of them and ends at 75.5.
+predicted but not learned from. Findings: docs/findings.md.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table

@@ -1,12 +1,8 @@
-"""Worlds that move: how well learners follow concepts that jump, rotate, wander or change by a bit.
+"""Moving worlds: how well learners follow concepts that jump, rotate, wander or change by a bit.
 
 Streams without a source, drawn on the device: labels of SEA concepts, of a rotating hyperplane and of moving
-radial-basis centroids; the real targets of a slowly changing regression. Prequential scores; for real targets they
-are the share of variance explained. Rates are the defaults, those of the networks chosen on digits (`digits_rates`):
-none was chosen on a stream that moves. Predictive coding with its output clamped to the target, and nudged a tenth of
-the way there as on Weather (`weather_rates`). `parallax`, for streams of labels, is ahead of
-backpropagation where centroids wander (75.3 to 66.9) and behind it where a hyperplane rotates (76.7 to 85.1) or
-thresholds jump (86.7 to 88.4); how soon its latents move was chosen on these streams and Weather (`electricity`).
+radial-basis centroids; the real targets of a slowly changing regression, scored by the share of variance explained.
+Rates are defaults, those of the networks chosen on digits (`digits_rates`). Findings: docs/findings.md.
 """
 
 from experiments.weather_rates import NETWORK, PCN

@@ -1,9 +1,7 @@
-"""The load: how many random labels a learner takes in, and what it loses of the older ones for them.
+"""The load: how many random labels a learner takes in, and how many of the older ones it loses for them.
 
 Ten groups of 20 Gaussian inputs with random labels, each group shown ten times before the next; all 200 pairs
 are recalled at the end of every group. Bits gained, lost and held, and bits held per byte of state.
-
-`parallax` takes all labels in and loses none, with the most bytes.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table

@@ -1,13 +1,9 @@
 """One error, four preconditioners: the more of the past a synapse keeps, the less the order of classes matters.
 
-The ladder on one code: least mean squares and the same normalised (`nlms`, what backpropagation and predictive
-coding do to one linear layer), recursive least squares with a diagonal and with a full covariance (`rls`). Each lives
-once through a class-incremental stream, two classes at a time in an order drawn from the key, and through the same
-samples shuffled. In full precision both end at the same weights, and 20 orders at one accuracy.
-
-The last of these commands asks what conjugate hidden layers are worth, with their inference and without. Full precision
-is recursive least squares, as known from ACIL, arXiv:2205.14922, and RanPAC, arXiv:2307.02251. `offline_acc` of least
-mean squares is that of one shuffled pass.
+Least mean squares, the same normalised (`nlms`), recursive least squares with a diagonal and with a full covariance
+(`rls`), all on one code: once through a class-incremental stream in an order drawn from the key, and through the same
+samples shuffled. Conjugate hidden layers (`bpc`) stand beside them, with their inference and without. Full covariance
+is known from ACIL, arXiv:2205.14922, and RanPAC, arXiv:2307.02251.
 """
 
 from pcl.evaluation.offline import order_gaps, spreads

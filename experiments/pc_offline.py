@@ -2,14 +2,8 @@
 
 Twenty shuffled passes in batches of 128, all training samples, accuracy on the test samples after the last one (not
 the best pass). Weights learn by AdamW, its rate falling to zero along a cosine; both learners share everything but
-the rule and the learning rate. Outputs of predictive coding are clamped, or nudged: a tenth of the way to their
-targets, or as far away from them, where twice the rate is best. To be read beside table 1 of Pinchetti et al. (2025),
-arXiv:2407.01163.
-
-Rates and weight decay were chosen on validation samples (`pc_offline_rates`). On MNIST ten times the decay is better
-for both learners; on Fashion-MNIST it is not for predictive coding, and was not tried for backpropagation. For
-predictive coding neither centred nudging, at twice the cost, nor categorical outputs, nor Gauss-Newton inference were
-better there; the incremental rule was worse at the two rates tried.
+the rule and the learning rate. Outputs of predictive coding are clamped or nudged. Rates and weight decay were chosen
+on validation samples (`pc_offline_rates`). Beside it: table 1 of Pinchetti et al. (2025), arXiv:2407.01163.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table

@@ -1,8 +1,7 @@
 """The rates of `pc_offline`: learning rates, chosen on validation samples.
 
-The same passes over four fifths of the training samples; the last fifth is scored. Clamped outputs need the smallest
-rate, nudged ones hardly care. Categorical outputs, Gauss-Newton inference and the incremental rule (`ipc`, whose
-weights take eight steps a batch) were tried on MNIST alone.
+The same passes over four fifths of the training samples; the last fifth is scored. Categorical outputs, Gauss-Newton
+inference and the incremental rule (`ipc`, whose weights take eight steps a batch) were tried on MNIST alone.
 """
 
 from experiments.pc_offline import SMOKE, STREAMS, learners

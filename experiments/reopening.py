@@ -1,23 +1,9 @@
-"""The world gets its colours: a code that opens again sees them, if it remembers enough to be read out anew.
+"""A new modality: a code that develops again sees colours, if it remembers enough to be read out anew.
 
-CIFAR-10, 10,000 images without colours, then 10,000 with them, unannounced, each image with its label. The sensory
-code of the first 1,000 is nearly blind to colour. `generative` keeps that code; `reopening` notices that inputs do not
-fit it, develops another on both worlds, and is read out anew from what it remembers: all but a hundred images with a
-`memory` of 10,000, else the less of what came before the period the smaller it is. On `colour_mixed` both worlds take
-turns every 50 images: there `generative` has the code of both and all samples, which bounds what opening again can
-reach.
-
-With the largest memory it reaches that bound, 1.3 points above the code kept; with 3,000 it is level with the code
-kept, and with 1,000 it sees colours as well and has lost more of the colourless world than that is worth. On MNIST
-whose pixels are permuted after 10,000 images it opens too, for nothing: a code of whitened patches reads the new world
-as well as one that was made for it, and what is not remembered is lost. Opening pays where the code is blind to
-something, not wherever inputs are strange; to tell the two apart would need the labels. It stays closed where worlds
-take turns from the start.
-
-`reopening_parallax` lives once more, in order, through what it remembers. With the code kept, `parallax` finds the
-permuted world (95.7) and takes colours for more of the same (65.4). With codes made for both worlds it tells them apart
-on both streams, if it remembers 3,000 images or more (with 1,000 it finds one context): 95.9 and 67.4 with all of them,
-95.7 and 64.9 with 3,000, 93.3 and 66.0 with 1,000.
+CIFAR-10, 10,000 images without colours, then 10,000 with them, unannounced; MNIST whose pixels are permuted after
+10,000 images; and both kinds of images in turn every 50, which bounds what developing again can reach. `generative`
+and `parallax` keep the code of the first 1,000 images, `reopening` and `reopening_parallax` develop another where
+inputs do not fit it. Findings: docs/findings.md.
 """
 
 from pcl.evaluation.contexts import contexts_found

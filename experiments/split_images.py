@@ -1,24 +1,10 @@
-"""One pass over images, two classes at a time: what a synapse that adds up keeps, and what a gradient loses.
+"""One pass over images, two classes at a time: synapses that add up keep their accuracy, gradients lose it.
 
 Conjugate synapses (`bpc`, `rls`), class Gaussians (`generative`), normalised least mean squares and nearest class
-mean, each on the pixels, on random features and on the sensory code; `parallax`; backpropagation with and without
-replay on the pixels. No task label, class order drawn from the key, every image once; beside each stream the same
-images shuffled, where `acc` is each learner's own offline bound: for conjugate synapses on features that stay that of
-any number of passes, for the others that of one. The sensory code is that of the first 1,000 images, hence of two
-classes in turn and of all when shuffled: the gap that this leaves is in the table.
-
-On features that do not change `rls` is recursive least squares and `generative` streaming LDA, both known in
-class-incremental learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823; SLDA,
-arXiv:1909.01520. What is ours is the code below them, and that all of them stand on the same one.
-
-`parallax` is run on the sensory code alone; that the stream has one context it must find out, and does in each of six
-lives. On Split-MNIST it ends level with `generative`, on Split-Fashion-MNIST 0.1 below it. That latents speak for a new
-context only once the coordinates know them (`shared`) was decided on these seeds of Split-MNIST, where one life of
-three had found a second one. Codes of about 1,280 units have `--set mirror=yes` on Fashion-MNIST, and on CIFAR-10 also
-`--set patch=6 --set atoms=64 --set grid=3`. Rows of one seed say so.
-
-Wide codes are solved for by sums (`precision=sums`, 5,000 samples at a time: what came last may not be known yet,
-and the prequential accuracy is that of weights up to 5,000 samples old):
+mean, each on the pixels, on random features and on the sensory code; `parallax` on the code; backpropagation with and
+without replay on the pixels. Beside each stream the same images shuffled. Related learners on fixed features: ACIL,
+arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823; SLDA, arXiv:1909.01520. Findings and limits:
+docs/findings.md.
 """
 
 from pcl.evaluation.offline import order_gaps

@@ -1,5 +1,6 @@
 """The README tells the truth: its code runs, its commands exist, its numbers are in the results."""
 
+import csv
 import os
 import re
 from pathlib import Path
@@ -32,3 +33,19 @@ def test_the_commands_links_and_images_exist():
         assert (ROOT / path).exists(), path
     for name in re.findall(r"--experiment=(\w+)", README):
         assert (ROOT / "experiments" / f"{name}.py").is_file()
+
+
+def test_figures_in_the_findings_stand_in_the_tables_that_their_section_links_to():
+    sections = re.split(r"^## ", (ROOT / "docs" / "findings.md").read_text(), flags=re.MULTILINE)[1:]
+    known = {name for section in sections for name in section.partition("\n")[0].split(", ")}
+    published = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__", "run", "pc_conv"}
+    assert known == published
+    for section in sections:
+        shown = set()
+        for table in re.findall(r"\.\./(results/tables/\w+)\.md", section):
+            shown |= set(re.findall(r"\d+\.\d+", (ROOT / f"{table}.md").read_text()))
+            for row in csv.DictReader((ROOT / f"{table}.csv").open()):
+                shown |= {f"{float(row[key]):.1f}" for key in ("mean", "low", "high") if row[key]}
+        prose = re.sub(r"\(\.\..*?\)|arXiv:\S+|doi:\S+", "", section)
+        numbers = re.findall(r"(?<![\d.,])[1-9]\d*\.\d+(?!\d| points| MB)", prose)
+        assert [number for number in numbers if number not in shown] == []
