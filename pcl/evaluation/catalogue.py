@@ -78,9 +78,13 @@ METRICS: dict[str, Metric] = {
     "revisit_acc": _percentage("accuracy when a known context comes back"),
     "revisit_first_acc": _percentage("the same in the first batch, before anything is relearned"),
     "revisit_acc_behind_first": Metric("%", "the same without the first batch"),
-    "oracle_acc": _percentage("accuracy when a known context comes back, of a learner that is told the context", beside=True),
+    "oracle_acc": _percentage(
+        "accuracy when a known context comes back, of a learner that is told the context", beside=True
+    ),
     "oracle_acc_behind_first": _beside("the same without the first batch"),
-    "revisit_share_of_oracle": _percentage("accuracy when a known context comes back, as a share of the oracle's", beside=True),
+    "revisit_share_of_oracle": _percentage(
+        "accuracy when a known context comes back, as a share of the oracle's", beside=True
+    ),
     "samples_on_first_visit": Metric("samples", "of a new context before a bin of the log of hits, median", less=True),
     "samples_to_recover": Metric("samples", "of a known context before five hits in a row, median", less=True),
     "specialists": Metric("contexts", "found by the end"),

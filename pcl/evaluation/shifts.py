@@ -129,7 +129,9 @@ def surprise_alarms(
     known = np.flatnonzero(np.isfinite(surprise))
     if len(known) <= reference:
         return np.asarray([], int)
-    before = np.lib.stride_tricks.sliding_window_view(surprise[known], reference)[:-1]  # row i: those before i + reference
+    before = np.lib.stride_tricks.sliding_window_view(surprise[known], reference)[
+        :-1
+    ]  # row i: those before i + reference
     excesses, spreads = surprise[known[reference:]] - before.mean(1), before.std(1, ddof=1)
     alarms, total, begin = [], 0.0, 0
     for place in range(reference, len(known)):

@@ -1,7 +1,7 @@
 """What the columns of the results mean. Imports no JAX.
 
-Columns come in the order of `schema`: first those of `RUN`, then one for each setting that varies, `MADE`, every metric,
-and last what learners log under names of their own.
+Columns come in the order of `schema`: first those of `RUN`, then one for each setting that varies, `MADE`, every
+metric, and last what learners log under names of their own.
 """
 
 from typing import NamedTuple

@@ -11,8 +11,7 @@ from pcl.evaluation.checks import known_mean, ratio
 from pcl.evaluation.summary import Record, setting_text, task_curves
 from pcl.figures.curves import bin_ends
 from pcl.results import frames
-from pcl.results.load import chosen
-from pcl.runner.store import Store
+from pcl.results.load import records
 
 Points = tuple[Any, Any]  # steps [N], values [N] or [N, …]
 KEYS = ("run_id", "stream", "learner", "variant", "seed")
@@ -43,14 +42,13 @@ def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None 
       UsageError: there are no such results, no run has such a curve, or the library of `frame` is not installed.
     """
     kind = frames.library(frame)
-    (experiment,) = chosen(folder, experiment)
-    records = Store(folder, experiment).records()
-    known = {name for record in records for name in record["logged"]} | set(ALWAYS)
+    runs = records(folder, experiment)
+    known = {name for run in runs for name in run["logged"]} | set(ALWAYS)
     if name not in known:
         raise unknown(f"curve of {experiment}", name, known)
     long: dict[str, list[Any]] = {key: [] for key in (*KEYS, "step")}
     entries: dict[str, list[Any]] = {}
-    for record in records:
+    for record in runs:
         if name not in ALWAYS and name not in record["logged"]:
             continue
         steps, values = ALWAYS[name](record) if name in ALWAYS else logged(record, name)

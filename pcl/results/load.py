@@ -13,6 +13,7 @@ from pcl.evaluation.summary import setting_text
 from pcl.results import frames
 from pcl.results.columns import MADE, RUN, metric_columns
 from pcl.results.measured import measured
+from pcl.runner.parts import BadPart
 from pcl.runner.store import MAY_DIFFER, Store, experiments
 from pcl.runner.versions import Row, Stored, sort_out
 
@@ -22,7 +23,9 @@ LIGHT += ["state_bytes", "flops_per_sample", "cost_ratio", "timing", "provenance
 PARTS = ("stream", "learner", "evaluation")  # of a configuration, that hold settings
 
 
-def load(folder: str | Path = "results", experiment: str | Sequence[str] | None = None, *, frame: str | None = None) -> Any:
+def load(
+    folder: str | Path = "results", experiment: str | Sequence[str] | None = None, *, frame: str | None = None
+) -> Any:
     """Every run below a results folder, a row each: settings, status, every metric, cost, provenance (`schema`).
 
     A part that cannot be read is left out and named on stderr, so is the older of two versions that conflict.
@@ -50,17 +53,35 @@ def rows(folder: str | Path = "results", experiment: str | Sequence[str] | None 
     for name in chosen(folder, experiment):
         store = Store(folder, name)
         tables, bad = store.tables(LIGHT)
-        for error in bad:
-            print(f"warning: {error}; until then it is left out", file=sys.stderr)
         stored = [one for part, table in tables.items() for one in _measured(part, table)]
-        runs, conflicts = sort_out(stored, MAY_DIFFER)
-        for what in dict.fromkeys(map(str, conflicts)):
-            print(f"warning: {what}; the newer are shown", file=sys.stderr)
-        kept = [copies[0][1] | {"experiment": name} for copies in runs.values()]
-        found += sorted(kept, key=lambda r: (r["stream"], r["learner"], r["variant"], r["seed"]))
-    if not found:
-        raise NoResults(f"no part below {folder} could be read: `python -m pcl.runs check` names what is wrong")
+        found += [row | {"experiment": name} for row in _newest(stored, bad)]
+    _require_some(found, folder)
     return [row | {"config": json.loads(row["config"])} for row in found]
+
+
+def records(folder: str | Path, experiment: str | Sequence[str] | None = None) -> list[Row]:
+    """The same runs as whole records, with their curves; warns and raises as `rows` does."""
+    found = []
+    for name in chosen(folder, experiment):
+        found += [row | {"experiment": name} for row in _newest(*Store(folder, name).read())]
+    _require_some(found, folder)
+    return found
+
+
+def _require_some(rows: Sequence[Row], folder: str | Path) -> None:
+    if not rows:
+        raise NoResults(f"no part below {folder} could be read: `python -m pcl.runs check` names what is wrong")
+
+
+def _newest(stored: Sequence[Stored], bad: Sequence[BadPart]) -> list[Row]:
+    """The newest version of each run; what is left out is named on stderr."""
+    for error in bad:
+        print(f"warning: {error}; until then it is left out", file=sys.stderr)
+    runs, conflicts = sort_out(stored, MAY_DIFFER)
+    for what in dict.fromkeys(map(str, conflicts)):
+        print(f"warning: {what}; the newer are shown", file=sys.stderr)
+    newest = [copies[0][1] for copies in runs.values()]
+    return sorted(newest, key=lambda r: (r["stream"], r["learner"], r["variant"], r["seed"]))
 
 
 def chosen(folder: str | Path, experiment: str | Sequence[str] | None) -> list[str]:

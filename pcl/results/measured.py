@@ -1,7 +1,7 @@
 """Every metric of every run of a part, computed once: parts never change, so that what they give can be kept.
 
-Below the cache folder stands one file a part, named by the part's digest, in a folder named by a digest of the code that
-measures. What is damaged there or cannot be written is computed again.
+Below the cache folder stands one file a part, named by the part's digest, in a folder named by a digest of the code
+that measures. What is damaged there or cannot be written is computed again.
 """
 
 import contextlib

@@ -12,8 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from pcl.errors import UsageError
-from pcl.streams.sources.arrays import Arrays
 from pcl.folders import user_folder
+from pcl.streams.sources.arrays import Arrays
 from pcl.streams.sources.files import UNREADABLE
 
 VARIABLE = "TFDS_DATA_DIR"  # of tensorflow-datasets
