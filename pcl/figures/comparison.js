@@ -15,10 +15,10 @@ function make(name, attributes = {}, ...children) {
   return node;
 }
 
-// A learner has a colour, a dash and a mark: no two of the first forty share all three.
+// A learner has a colour, a dash and a mark: no two of the first thirty share all three.
 function look(learner) {
-  const at = held.learners.indexOf(learner), row = Math.floor(at / 8);
-  return { colour: `var(--c${at % 8})`, dash: DASHES[(at + row) % 5], mark: MARKS[(at + row) % 5] };
+  const at = held.learners.indexOf(learner);
+  return { colour: `var(--c${at % 6})`, dash: DASHES[at % 5], mark: MARKS[at % 5] };
 }
 
 function mark(learner, x, y) {
@@ -103,6 +103,15 @@ function ticks(low, high, most = 5) {
   return found;
 }
 
+// Ticks of a logarithmic axis from 10^low to 10^high: powers of ten, or 1, 2 and 5 times these where there are too few.
+function powers(low, high) {
+  const found = [];
+  for (let power = Math.floor(low); power <= high; power++) found.push(...[1, 2, 5].map((factor) => factor * 10 ** power));
+  const inside = found.filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
+  const whole = inside.filter((value) => Number.isInteger(Math.log10(value)));
+  return whole.length > 1 ? whole : inside;
+}
+
 const short = (value) => new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(value);
 
 // Axes with their scales; `log` is of the x axis.
@@ -120,8 +129,7 @@ function axes(xs, ys, xLabel, log = false) {
     svg.append(make("line", { x1: left, x2: W - right, y1: y(value), y2: y(value), class: "grid" }),
       make("text", { x: left - 5, y: y(value) + 4, "text-anchor": "end" }, short(value)));
   }
-  const whole = log ? ticks(x0, x1, 4).filter(Number.isInteger).map((power) => 10 ** power) : ticks(x0, x1, 4);
-  const places = whole.length > 1 || !log ? whole : [10 ** ((x0 + x1) / 2)];
+  const places = log ? powers(x0, x1) : ticks(x0, x1, 4);
   for (const value of places) svg.append(make("text", { x: x(value), y: H - bottom + 15, "text-anchor": "middle" }, short(value)));
   svg.append(make("line", { x1: left, x2: W - right, y1: H - bottom, y2: H - bottom, class: "axis" }),
     make("text", { x: (left + W - right) / 2, y: H - 5, "text-anchor": "middle" }, xLabel));
@@ -148,7 +156,7 @@ function curves() {
       const banded = steps.map((step, i) => [step, low[i], high[i]]).filter((point) => point.every(known));
       const ring = [...banded.map(([s, l]) => [s, l]), ...banded.map(([s, , h]) => [s, h]).reverse()];
       svg.append(make("polygon", { points: ring.map(([s, v]) => `${x(s).toFixed(1)},${y(v).toFixed(1)}`).join(" "),
-        fill: colour, opacity: 0.18 }));
+        fill: colour, opacity: 0.16 }));
       const points = steps.map((s, i) => [s, mean[i]]).filter(([, v]) => known(v));
       svg.append(make("polyline", { points: points.map(([s, v]) => `${x(s).toFixed(1)},${y(v).toFixed(1)}`).join(" "),
         fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }, make("title", {}, cell.learner)));
@@ -206,9 +214,11 @@ function matrices() {
             style: `fill:${ink}` }, value.toFixed(0))] : [])));
       });
     });
-    tasks.forEach((task, j) => {
-      const every = Math.ceil((task.length * 7) / size);
-      if (j % every === 0) svg.append(make("text", { x: left + (j + 0.5) * size, y: steps.length * high + 14, "text-anchor": "middle" }, task));
+    const firsts = tasks.map((task) => task.split("-")[0]); // of a stretch of tasks
+    const every = Math.ceil((Math.max(...firsts.map((name) => name.length)) * 7 + 4) / size);
+    firsts.forEach((name, j) => {
+      const at = { x: left + (j + 0.5) * size, y: steps.length * high + 14, "text-anchor": "middle" };
+      if (j % every === 0) svg.append(make("text", at, name));
     });
     svg.append(make("text", { x: left + 120, y: steps.length * high + 30, "text-anchor": "middle" }, "task"),
       make("text", { x: 0, y: steps.length * high + 14 }, "steps"));
@@ -263,7 +273,7 @@ function boxes(kind) {
     button.addEventListener("click", () => flip(checked));
     return button;
   });
-  byId(kind).replaceChildren(...nodes, ...buttons);
+  byId(kind).replaceChildren(...buttons, ...nodes);
 }
 
 for (const [name, about] of Object.entries(held.metrics)) {
