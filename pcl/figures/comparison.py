@@ -63,7 +63,7 @@ def _place(name: str) -> tuple[int, str]:
 
 def _cell(runs: Runs) -> dict[str, Any]:
     rows = summarise([run | {"experiment": "", "stream": ""} for run in map(dict, runs)])
-    curves = {"probes": mean_accuracy(runs), "lived": lived(runs, "hits", "seen", "accuracy while living", 100)}
+    curves = {"probes": mean_accuracy(runs), "lived": lived(runs, "hits", "seen", "accuracy while living", 100.0)}
     return {
         "runs": len(runs),
         "diverged": diverged(runs),
