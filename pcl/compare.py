@@ -8,6 +8,7 @@ Written is `<out>/compare_<experiments>.html`, which needs no network; streams a
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
@@ -32,7 +33,7 @@ def main(*experiments: str) -> None:
       UsageError: an experiment, stream or learner has no records, or the page cannot be written.
     """
     names = list(dict.fromkeys(experiments))
-    found = records(FLAGS.results_dir, names)
+    found: Sequence[Record] = records(FLAGS.results_dir, names)
     for kind in ("learner", "stream"):
         wanted = getattr(FLAGS, f"{kind}s")
         found = _chosen(found, kind, wanted) if wanted else found
@@ -44,7 +45,7 @@ def main(*experiments: str) -> None:
     print(write(document(found, f"Learners on {', '.join(names)}", command), out / f"compare_{'_'.join(names)}.html"))
 
 
-def _chosen(found: list[Record], kind: str, wanted: list[str]) -> list[Record]:
+def _chosen(found: Sequence[Record], kind: str, wanted: Sequence[str]) -> Sequence[Record]:
     known = sorted({record[kind] for record in found})
     for name in wanted:
         one_of(kind, name, known)

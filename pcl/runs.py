@@ -111,28 +111,27 @@ def _best(results_dir: Path, names: Sequence[str]) -> None:
 def _difference(results_dir: Path, names: Sequence[str]) -> None:
     if len(names) != 2:
         raise UsageError(f"difference needs two cells or two results folders; {len(names)} are named")
-    metric = FLAGS.metric
-    if all(Path(name).is_dir() for name in names):
-        left, right = (rows(name) for name in names)
-        found = differences(left, right, metric)
-    else:
-        found = [_between(results_dir, *names, metric)]
+    (a, b), metric = names, FLAGS.metric
+    folders = Path(a).is_dir() and Path(b).is_dir()
+    found = differences(rows(a), rows(b), metric) if folders else [_between(results_dir, a, b, metric)]
     lines = [
         (one.of, one.pairs, number(metric, one.a), number(metric, one.b), _text(metric, *one[4:]), _says(one))
         for one in found
     ]
-    print(f"a = {names[0]}\nb = {names[1]}")
+    print(f"a = {a}\nb = {b}")
     _print(["of", "pairs", f"{metric} of a", "of b", f"a - b [{METHOD}]", "interval"], lines)
 
 
 def _between(results_dir: Path, a: str, b: str, metric: str) -> Difference:
     """What two cells differ by."""
-    sides = []
-    for name in (a, b):
-        ids = {run["run_id"]: run["experiment"] for run in select(results_dir, [name])}
-        sides.append([row for row in rows(results_dir, sorted(set(ids.values()))) if row["run_id"] in ids])
-    require([*sides[0], *sides[1]], metric)
-    return differ("a, b", *sides, metric)
+
+    def named(cell: str) -> list[Row]:
+        ids = {run["run_id"]: run["experiment"] for run in select(results_dir, [cell])}
+        return [row for row in rows(results_dir, sorted(set(ids.values()))) if row["run_id"] in ids]
+
+    left, right = named(a), named(b)
+    require([*left, *right], metric)
+    return differ("a, b", left, right, metric)
 
 
 def _says(one: Difference) -> str:

@@ -32,7 +32,7 @@ ALLOWED = {
     "pcl/evaluation": BASE | {"evaluation"},
     "pcl/runner": BASE | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
-    "pcl/runs": {"errors", "runs", "results", "runner", "evaluation", "experiment", "command", "streams"},
+    "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams"},
     "pcl/compare.py": {"errors", "runner", "results", "figures", "evaluation", "command"},
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE

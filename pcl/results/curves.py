@@ -52,6 +52,8 @@ def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None 
         if name not in ALWAYS and name not in record["logged"]:
             continue
         steps, values = ALWAYS[name](record) if name in ALWAYS else logged(record, name)
+        if not len(steps):  # nothing was probed
+            continue
         flat, before = np.reshape(values, (len(steps), -1)), len(long["step"])
         for key in KEYS:
             long[key] += [setting_text(record[key]) if key == "variant" else record[key]] * len(steps)
@@ -59,8 +61,8 @@ def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None 
         for place, column in enumerate(flat.T):
             entry = name if np.ndim(values) == 1 else f"{name}_{place + 1}"
             entries.setdefault(entry, [np.nan] * before).extend(column.tolist())
-        for column in entries.values():
-            column += [np.nan] * (len(long["step"]) - len(column))
+        for values_so_far in entries.values():
+            values_so_far += [np.nan] * (len(long["step"]) - len(values_so_far))
     types = {"step": "integer", "seed": "integer"}
     columns = {key: frames.column(values, types.get(key, "text")) for key, values in long.items()}
     columns |= {entry: frames.column(values, "number") for entry, values in entries.items()}

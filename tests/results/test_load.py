@@ -196,6 +196,11 @@ def test_curves_have_a_row_a_run_and_step_and_end_where_the_metrics_do(small):
     }
 
 
+def test_runs_without_probes_have_no_rows_of_them():
+    assert results.curves(RESULTS, "electricity", "acc", frame="arrow").num_rows == 0
+    assert results.curves(RESULTS, "electricity", "prequential_acc", frame="arrow").num_rows > 90
+
+
 @pytest.mark.slow
 def test_results_runs_and_pages_import_no_jax_and_no_matplotlib():
     code = (
