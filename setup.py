@@ -12,7 +12,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["pcl", "pcl.*"]),
-    package_data={"pcl": ["py.typed"]},
+    package_data={"pcl": ["py.typed", "figures/comparison.css", "figures/comparison.html", "figures/comparison.js"]},
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.3.1,<3",

@@ -11,9 +11,7 @@ missing then is made by running its experiment again.
 from absl import flags
 
 from pcl.command import folder_flag, launch
-from pcl.errors import UsageError
-from pcl.runner.check import Check
-from pcl.runner.store import Store, experiments
+from pcl.runner.check import check_all
 
 FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder of the records.")
@@ -26,24 +24,7 @@ def main() -> None:
     Raises:
       UsageError: a fault is left.
     """
-    left = 0
-    for name in experiments(FLAGS.results_dir):
-        try:
-            store = Store(FLAGS.results_dir, name)
-            check = Check(store)
-            for line in check.lines():
-                print(line)
-            if FLAGS.set_aside:
-                for line in check.set_aside():
-                    print(line)
-                check = Check(store) if check.faults else check
-            left += check.faults
-        except UsageError as error:
-            print(f"{name}: {error}")
-            left += 1
-    if left:
-        remedy = "each line says what it needs" if FLAGS.set_aside else "--set_aside renames such parts"
-        raise UsageError(f"what must not count in {FLAGS.results_dir}: {left} parts or folders; {remedy}")
+    check_all(FLAGS.results_dir, FLAGS.set_aside)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pcl.experiment import Arm, Experiment, StreamSpec, experiment_names, load_experiment
+from pcl.runner import publication
+from pcl.runner.publication import compare
 from pcl.runner.store import Store
-from scripts import check_published
-from scripts.check_published import compare
 from scripts.published import write_index
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def test_a_run_without_record_a_record_without_run_and_an_older_one(tmp_path, mo
     """Of two seeds the first has other settings, the second an older code; another learner is not published."""
     toy = Experiment("split_digits", "", {"split_digits": StreamSpec("split", {"source": "digits"})}, {"ncm": {}}, ())
     toy = dataclasses.replace(toy, arms=(Arm(seeds=2),), evaluation={"probe_every": 2})
-    monkeypatch.setattr(check_published, "load_experiment", lambda name: toy)
+    monkeypatch.setattr(publication, "load_experiment", lambda name: toy)
     store = Store(tmp_path, "split_digits")
     store.require_writable()
     records = [r for r in Store(ROOT / "results", "split_digits").records() if r["stream"] == "split_digits"]

@@ -16,7 +16,7 @@ from pcl.evaluation.summary import measure
 from pcl.figures import page, report
 from pcl.figures.panels import PANELS
 from pcl.figures.report import measured
-from scripts.stream_report import select
+from pcl.runner.cells import select
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -125,7 +125,7 @@ def test_runs_are_chosen_by_cell_by_variant_and_by_id():
         (["load:load_noise"], "write experiment:stream:learner"),
         (["split_mnist:split_mnist:er"], "unknown variant of er on split_mnist ''; known: memory=1000, memory=200"),
         (["zzzz"], "no run's id begins with 'zzzz'; write experiment:stream:learner"),
-        (["split_digits:split_digits:pcn", "split_digits:split_digits:ncm"], "one page shows one learner"),
+        (["split_digits:split_digits:pcn", "split_digits:split_digits:ncm"], "name runs of one learner"),
     ],
 )
 def test_names_that_fit_nothing_or_too_much_are_refused(names, message):

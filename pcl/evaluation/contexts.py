@@ -47,10 +47,15 @@ def contexts_found(record: Record) -> float:
     return float(record["contexts"][-1]) if record.get("contexts") else np.nan
 
 
+def has_contexts(record: Record) -> bool:
+    """Whether the stream is one of contexts."""
+    kind = json.loads(record["config"])["stream"]["kind"]
+    return bool(declared("pcl.streams", "contexts").get(kind, False))
+
+
 def rightly_found(record: Record) -> float:
     """100 where there are as many as the stream has (one, unless it is a stream of contexts), else 0."""
-    of_contexts = declared("pcl.streams", "contexts").get(json.loads(record["config"])["stream"]["kind"], False)
-    there = len(set(record["visit_task"])) if of_contexts else 1
+    there = len(set(record["visit_task"])) if has_contexts(record) else 1
     return 100.0 * (record["contexts"][-1] == there) if record.get("contexts") else np.nan
 
 

@@ -34,9 +34,11 @@ def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count:
         raise UsageError(
             f"group_accuracy {accuracy.shape}, group_task {task.shape}, group_count {count.shape}: must be [P, G], G, G"
         )
-    weight = (task[:, None] == np.arange(np.max(task) + 1)) * count[:, None]
     known = np.isfinite(accuracy)
-    return ratio(np.where(known, accuracy, 0.0) @ weight, known @ weight)
+    by_task, weighted = np.argsort(task, kind="stable"), np.where(known, accuracy, 0.0) * count
+    first = np.searchsorted(task[by_task], np.arange(np.max(task) + 1))
+    total, drawn = (np.add.reduceat(part[:, by_task], first, 1) for part in (weighted, known * count))
+    return ratio(total, np.where(np.bincount(task) > 0, drawn, 0))  # of an empty stretch reduceat gives its neighbour
 
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:

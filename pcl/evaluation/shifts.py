@@ -127,12 +127,17 @@ def surprise_alarms(
             f"drift={drift}, threshold={threshold}, reference={reference}: must be at least 0, above 0, at least 2"
         )
     known = np.flatnonzero(np.isfinite(surprise))
+    if len(known) <= reference:
+        return np.asarray([], int)
+    before = np.lib.stride_tricks.sliding_window_view(surprise[known], reference)[
+        :-1
+    ]  # row i: those before i + reference
+    excesses, spreads = surprise[known[reference:]] - before.mean(1), before.std(1, ddof=1)
     alarms, total, begin = [], 0.0, 0
-    for place in range(len(known)):
+    for place in range(reference, len(known)):
         if place - begin < reference:
             continue
-        before = surprise[known[place - reference : place]]
-        excess, spread = surprise[known[place]] - before.mean(), before.std(ddof=1)
+        excess, spread = excesses[place - reference], spreads[place - reference]
         # After a flat reference any rise is infinitely unlikely, and none is none.
         deviation = excess / spread if spread > 0 else np.inf * np.sign(excess) if excess else 0.0
         total = max(0.0, total + deviation - drift)

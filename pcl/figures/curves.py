@@ -150,8 +150,8 @@ def learning_curves(record: Record) -> list[Visit]:
     steps = np.asarray(record["probe_steps"])
     start, end, task = visits(record)
     inside = (start[:, None] <= steps) & (steps <= end[:, None])
-    if (inside.sum(1) >= FEWEST_POINTS).all():
-        accuracy = task_curves(record)
+    accuracy = task_curves(record) if len(steps) else np.empty((0, 0))
+    if (inside.sum(1) >= FEWEST_POINTS).all() and task.max() < accuracy.shape[1]:  # probes may be of no task
         samples = samples_at(steps, record["seen"], record["log_every"], record["steps"])
         known = [(met & np.isfinite(accuracy[:, t]), t) for met, t in zip(inside, task, strict=True)]
         return [(int(t), accuracy[met, t], samples[met]) for met, t in known if met.any()]

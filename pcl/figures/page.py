@@ -1,12 +1,13 @@
-"""Pages that carry everything in one HTML file: tables, drawings, no script, nothing to fetch. Imports no JAX."""
+"""Pages that carry everything in one HTML file: tables, drawings, nothing to fetch. Imports no JAX."""
 
 import base64
 import html
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # In the dark, drawings are inverted; turning the hues back by half keeps their colours.
 STYLE = """
@@ -54,11 +55,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequen
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n'
 
 
-def drawing(figure: Figure, title: str, caption: str) -> str:
+def drawing(figure: "Figure", title: str, caption: str) -> str:
     """A figure inside the page, as an SVG image with a caption; the figure is closed.
 
     As an image of its own and not as inline SVG: names within one drawing cannot meet those of another.
     """
+    import matplotlib.pyplot as plt  # a page of tables alone needs none
+
     buffer = io.BytesIO()
     with plt.rc_context({"svg.hashsalt": title}):  # the same numbers give the same bytes
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -73,11 +76,11 @@ def panels(figures: Sequence[str]) -> str:
     return '<div class="panels">\n' + "".join(figures) + "</div>\n"
 
 
-def document(title: str, subtitle: str, sections: Sequence[str]) -> str:
-    """The whole page."""
+def document(title: str, subtitle: str, sections: Sequence[str], style: str = "") -> str:
+    """The whole page; `style` is what its own sections need beside the common style."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title)}</title>\n<style>{STYLE}</style></head>\n"
+        f"<title>{text(title)}</title>\n<style>{STYLE}{style}</style></head>\n"
         f"<body><h1>{text(title)}</h1>\n{paragraph(subtitle)}{''.join(sections)}</body></html>\n"
     )

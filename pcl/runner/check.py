@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pcl.errors import UsageError
 from pcl.runner import parts
-from pcl.runner.store import MAY_DIFFER, Store
+from pcl.runner.store import MAY_DIFFER, Store, experiments
 from pcl.runner.versions import sort_out
 
 
@@ -69,3 +69,29 @@ class Check:
             return f"  {part.name} has gone: another process was first"
         except OSError as error:
             raise UsageError(f"{part} cannot be renamed ({error.strerror}): its folder must be writable") from error
+
+
+def check_all(results_dir: Path, set_aside: bool) -> None:
+    """Check every experiment below a folder, printing `Check.lines`; with `set_aside`, mend what can be.
+
+    Raises:
+      UsageError: a fault is left, or the folder has no results.
+    """
+    left = 0
+    for name in experiments(results_dir):
+        try:
+            store = Store(results_dir, name)
+            check = Check(store)
+            for line in check.lines():
+                print(line)
+            if set_aside:
+                for line in check.set_aside():
+                    print(line)
+                check = Check(store) if check.faults else check
+            left += check.faults
+        except UsageError as error:
+            print(f"{name}: {error}")
+            left += 1
+    if left:
+        remedy = "each line says what it needs" if set_aside else "--set_aside renames such parts"
+        raise UsageError(f"what must not count in {results_dir}: {left} parts or folders; {remedy}")

@@ -47,7 +47,7 @@ class Store:
         Raises:
           UsageError: the folder or a part may not be read.
         """
-        tables, bad = self._tables(["run_id"])
+        tables, bad = self.tables(["run_id"])
         self._say(bad)
         return {run_id for table in tables.values() for run_id in table["run_id"].to_pylist()}
 
@@ -73,7 +73,7 @@ class Store:
         Raises:
           UsageError: the folder or a part may not be read.
         """
-        tables, bad = self._tables()
+        tables, bad = self.tables()
         if wanted is not None:
             ids = pa.array(list(wanted), pa.string())
             tables = {part: table.filter(pc.is_in(table["run_id"], ids)) for part, table in tables.items()}
@@ -146,8 +146,14 @@ class Store:
             raise UsageError(f"{conflicts[0]}: {parts.remedy(self.folder)} sets the older aside")
         return runs
 
-    def _tables(self, columns: list[str] | None = None) -> tuple[dict[Path, pa.Table], list[BadPart]]:
-        """Every part that can be believed, and the others; nothing is missed while parts are joined by others."""
+    def tables(self, columns: list[str] | None = None) -> tuple[dict[Path, pa.Table], list[BadPart]]:
+        """Every part that can be believed, and the others; nothing is missed while parts are joined by others.
+
+        Of `columns` alone, where they are named.
+
+        Raises:
+          UsageError: the folder or a part may not be read.
+        """
         tables: dict[Path, pa.Table] = {}
         bad: dict[Path, BadPart] = {}
         for _ in range(LISTINGS):
@@ -187,6 +193,16 @@ def experiments(results_dir: str | Path) -> list[str]:
     if not found:
         raise UsageError(f"no results in {results_dir}: name the folder that holds the experiments' folders")
     return found
+
+
+def rows_in(part: Path) -> list[Row]:
+    """The rows of one part.
+
+    Raises:
+      FileNotFoundError: it has gone.
+      UsageError: it is bad or may not be read.
+    """
+    return _rows(_decode(part, parts.read(part)))
 
 
 def _ordered(runs: Mapping[str, Sequence[Stored]]) -> list[Row]:

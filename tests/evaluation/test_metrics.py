@@ -116,6 +116,11 @@ def test_task_accuracy_weighs_classes_by_their_samples():
     np.testing.assert_allclose(accuracy, [[0.5, 0.0], [nan, 0.25], [nan, nan]])
 
 
+def test_a_task_without_groups_has_no_accuracy():
+    accuracy = metrics.task_accuracy([[0.25, 0.75]], [2, 0], [1, 1])
+    np.testing.assert_allclose(accuracy, [[0.75, np.nan, 0.25]])
+
+
 def test_one_task_or_shared_ends_define_no_transfer():
     one, shared = np.array([[0.1], [0.7]]), np.array([[0.1, 0.2], [0.7, 0.9]])
     for metric in SEQUENTIAL:

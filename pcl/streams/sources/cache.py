@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pcl import folders
 from pcl.errors import UsageError
 from pcl.streams.sources import files
 from pcl.streams.sources.arrays import Arrays, Source
 
-VARIABLE = "PCL_CACHE_DIR"
 FORMAT = 1  # raise it when what is made of the same raw files changes
 ABOUT = "source.json"
 
@@ -43,7 +43,7 @@ def folder(name: str) -> Path:
     Raises:
       UsageError: no folder is named, and this user has no home.
     """
-    return files.user_folder(VARIABLE, ".cache", "pcl") / name
+    return folders.cached(name)
 
 
 def load(where: Path, checked: Checked) -> tuple[Source, Origin]:
@@ -83,7 +83,7 @@ def store(where: Path, source: Source, origin: Origin, checked: Checked) -> None
             shutil.rmtree(temporary)
     except OSError as error:
         raise UsageError(
-            f"{where}: the cache cannot be written ({error.strerror}); name another folder with {VARIABLE}"
+            f"{where}: the cache cannot be written ({error.strerror}); name another folder with {folders.CACHE}"
         ) from None
 
 

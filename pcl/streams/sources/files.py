@@ -68,20 +68,6 @@ def data_dir() -> Path | None:
     return _given if _given is not None or not named else _existing(VARIABLE, named)
 
 
-def user_folder(variable: str, *below_home: str) -> Path:
-    """The folder named by an environment variable, or else one below the user's home.
-
-    Raises:
-      UsageError: neither is there.
-    """
-    named = os.environ.get(variable)
-    try:
-        return Path(named).expanduser() if named else Path.home().joinpath(*below_home)
-    except RuntimeError:
-        said = f"{variable}={named}: no such user" if named else "this user has no home folder"
-        raise UsageError(f"{said}; name a folder with {variable}") from None
-
-
 def _existing(setting: str, named: str) -> Path:
     right = "name the one with raw files, as mnist/*-ubyte.gz"
     if not named.strip():

@@ -12,8 +12,9 @@ import numpy as np
 from tqdm import tqdm
 
 from pcl.errors import UsageError
+from pcl.folders import user_folder
 from pcl.streams.sources.arrays import Arrays
-from pcl.streams.sources.files import UNREADABLE, user_folder
+from pcl.streams.sources.files import UNREADABLE
 
 VARIABLE = "TFDS_DATA_DIR"  # of tensorflow-datasets
 FILE_FORMAT = "array_record"

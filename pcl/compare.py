@@ -1,0 +1,74 @@
+"""One page of several learners on several streams: numbers to sort, curves, accuracy against cost, task by task.
+
+python -m pcl.compare split_digits
+python -m pcl.compare split_mnist split_fashion_mnist --learners=pcn,er_pcn --out=reports
+
+Written is `<out>/compare_<experiments>.html`, which needs no network; streams and learners are chosen in the page.
+"""
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from pcl.command import NAMES, folder_flag, launch
+from pcl.errors import UsageError, one_of
+from pcl.evaluation.summary import Record
+from pcl.figures.comparison import document
+from pcl.results.load import records
+
+FLAGS = flags.FLAGS
+folder_flag("results_dir", "results", "Folder of the records.")
+folder_flag("out", None, "Folder of the page (default: <results_dir>/reports).")
+flags.DEFINE(NAMES, "learners", [], "Learners to show instead of all.", allow_override=True)
+flags.DEFINE(NAMES, "streams", [], "Streams to show instead of all.", allow_override=True)
+
+
+def main(*experiments: str) -> None:
+    """Write the page of the named experiments and print its path.
+
+    Raises:
+      UsageError: an experiment, stream or learner has no records, or the page cannot be written.
+    """
+    names = list(dict.fromkeys(experiments))
+    found: Sequence[Record] = records(FLAGS.results_dir, names)
+    for kind in ("learner", "stream"):
+        wanted = getattr(FLAGS, f"{kind}s")
+        found = _chosen(found, kind, wanted) if wanted else found
+    flags_given = [
+        f"--{kind}={','.join(getattr(FLAGS, kind))}" for kind in ("learners", "streams") if getattr(FLAGS, kind)
+    ]
+    command = " ".join(("python -m pcl.compare", *names, *flags_given))
+    out = Path(FLAGS.out) if FLAGS.out else Path(FLAGS.results_dir) / "reports"
+    print(write(document(found, f"Learners on {', '.join(names)}", command), out / f"compare_{'_'.join(names)}.html"))
+
+
+def _chosen(found: Sequence[Record], kind: str, wanted: Sequence[str]) -> Sequence[Record]:
+    known = sorted({record[kind] for record in found})
+    for name in wanted:
+        one_of(kind, name, known)
+    return [record for record in found if record[kind] in wanted]
+
+
+def write(page: str, path: Path) -> Path:
+    """Write a page under a temporary name, then rename it.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(page, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {path.parent} ({error.strerror or error}): name another folder with --out"
+        ) from error
+    return path
+
+
+if __name__ == "__main__":
+    launch(main, "one or more experiments")

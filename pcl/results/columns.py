@@ -1,0 +1,76 @@
+"""What the columns of the results mean. Imports no JAX.
+
+Columns come in the order of `schema`: first those of `RUN`, then one for each setting that varies, `MADE`, every
+metric, and last what learners log under names of their own.
+"""
+
+from typing import NamedTuple
+
+from pcl.evaluation.catalogue import METRICS
+
+
+class Column(NamedTuple):
+    """A column of the results.
+
+    type: text, integer, number or truth.
+    unit: "" where it has none.
+    meaning: a phrase for readers.
+    """
+
+    type: str
+    unit: str
+    meaning: str
+
+
+# Which run it is.
+RUN = {
+    "run_id": Column("text", "", "hash of everything that decides the run"),
+    "experiment": Column("text", "", "folder of the record"),
+    "stream": Column("text", "", "name that the experiment gives its stream"),
+    "learner": Column("text", "", "name of the learner"),
+    "variant": Column("text", "", "settings that are swept, as they are written behind --set"),
+    "seed": Column("integer", "", "seed of learner and stream"),
+    "status": Column("text", "", "ok, or what went wrong and at which step"),
+    "probe_on": Column("text", "", "held-out samples that were probed: test or validation"),
+    "steps": Column("integer", "steps", "of the stream"),
+    "chance": Column("number", "", "score of guessing, in 0 .. 1"),
+}
+# How it was made.
+MADE = {
+    "data": Column("text", "", "version of the data, none where a stream draws its samples"),
+    "compile_s": Column("number", "s", "to compile the program that the run shares with others"),
+    "run_s": Column("number", "s", "of the chunk of runs that it was one of"),
+    "created": Column("text", "", "when the record was made, in UTC"),
+    "commit": Column("text", "", "of the code that made it"),
+    "dirty": Column("truth", "", "whether that code had been changed since"),
+    "mode": Column("text", "", "how the runs of a chunk were batched"),
+    "width": Column("integer", "runs", "in a chunk"),
+    "device": Column("text", "", "name of the device"),
+    "devices": Column("integer", "", "number of devices"),
+    "machine": Column("text", "", "description of the machine"),
+    "python": Column("text", "", "version of Python"),
+    "versions": Column("text", "", "versions of the libraries, as JSON"),
+}
+
+
+def metric_columns() -> dict[str, Column]:
+    """Every metric that a run has by itself, in the catalogue's order; NaN where its stream or learner has none.
+
+    Metrics of a run beside others (an oracle, the same samples shuffled) stand in tables, not here, and what is logged
+    for its curve is read by `curves`.
+    """
+    return {
+        name: Column("number", metric.unit, metric.meaning)
+        for name, metric in METRICS.items()
+        if not metric.curve and not metric.beside
+    }
+
+
+def schema() -> dict[str, Column]:
+    """Type, unit and meaning of every column that `load` always gives, in its order.
+
+    Between `probe_on`, `steps`, `chance` and the rest stands a column for each setting that varies, called by its part:
+    `stream.batch`, `learner.lr`, `evaluation.probe_every`. Behind all others stands a number for whatever learners log
+    under names of their own.
+    """
+    return RUN | MADE | metric_columns()
