@@ -23,6 +23,8 @@ ALLOWED = {
     "pcl/loops.py": set(),
     "pcl/interrupts.py": set(),
     "pcl/command.py": {"errors", "interrupts"},
+    "pcl/__main__.py": {"cli"},
+    "pcl/cli": BASE | {"cli", "command", "interrupts", "experiment", "learners", "streams", "evaluation", "runner"},
     "pcl/network": BASE | {"network"},
     "pcl/synapses": BASE | {"synapses"},
     "pcl/code": BASE | {"code"},
