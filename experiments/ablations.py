@@ -15,10 +15,11 @@ nothing taken away, for the question whether classes that come in turn are ever 
 hundred, for a while. Settings as in `contexts`.
 """
 
-from experiments.contexts import DIGITS
 from pcl.evaluation.contexts import contexts_found, rightly_found
 from pcl.evaluation.summary import Record
 from pcl.experiment import Arm, Experiment, StreamSpec, Table, each
+
+from .contexts import DIGITS
 
 
 def _contexts(record: Record) -> dict[str, float]:

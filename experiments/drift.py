@@ -9,8 +9,9 @@ backpropagation where centroids wander (75.3 to 66.9) and behind it where a hype
 thresholds jump (86.7 to 88.4); how soon its latents move was chosen on these streams and Weather (`electricity`).
 """
 
-from experiments.weather_rates import NETWORK, PCN
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
+
+from .weather_rates import NETWORK, PCN
 
 STREAMS = {
     "sea": StreamSpec("drift", {"concept": "sea"}),

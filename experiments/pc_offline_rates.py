@@ -5,8 +5,9 @@ rate, nudged ones hardly care. Categorical outputs, Gauss-Newton inference and t
 weights take eight steps a batch) were tried on MNIST alone.
 """
 
-from experiments.pc_offline import SMOKE, STREAMS, learners
 from pcl.experiment import Arm, Experiment, Table
+
+from .pc_offline import SMOKE, STREAMS, learners
 
 MNIST = ("mnist",)
 GAUSS_NEWTON = ("inference=gauss_newton", "inference_steps=2")

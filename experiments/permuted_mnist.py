@@ -7,10 +7,11 @@ of contexts look at 500 held-out images, the last one at all of them, under ever
 and forgets nothing: 94.2 % of all of them at the end, replay 80.0.
 """
 
-from experiments.split_mnist import NETWORK
 from pcl.evaluation.summary import Record
 from pcl.experiment import Arm, Experiment, StreamSpec, Table, each
 from pcl.figures.curves import plasticity
+
+from .split_mnist import NETWORK
 
 LEARNERS = {"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "er_pcn": NETWORK, "ncm": {}}
 

@@ -10,8 +10,9 @@ energy), and one of 0.03 loses more with every permutation.
 was (82.9 % while living, 0.2 points less every hundred permutations) and remembers no more than networks do.
 """
 
-from experiments.permuted_mnist import LEARNERS, stream
 from pcl.experiment import Arm, Experiment, Figure
+
+from .permuted_mnist import LEARNERS, stream
 
 SMALL = {"width": 100, "depth": 3}
 

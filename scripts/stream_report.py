@@ -17,6 +17,7 @@ from typing import Any
 from absl import flags
 
 from pcl.command import folder_flag, launch
+from pcl.commands import called
 from pcl.errors import UsageError, unknown
 from pcl.evaluation.summary import setting_text
 from pcl.figures.report import write
@@ -27,7 +28,7 @@ FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("out", None, "Folder of the pages (default: <results_dir>/reports).")
 
-WAYS = "experiment:stream:learner[:variant] or the beginning of a run's id"
+ARGUMENTS = "experiment:stream:learner[:variant] or the beginning of a run's id"
 
 
 def main(*names: str) -> None:
@@ -36,7 +37,7 @@ def main(*names: str) -> None:
     runs = select(results_dir, names)
     out = Path(FLAGS.out) if FLAGS.out else results_dir / "reports"
     try:
-        written = write(runs, out, " ".join(("python -m scripts.stream_report", *names)))
+        written = write(runs, out, " ".join((called("report"), *names)))
     except OSError as error:
         raise UsageError(
             f"cannot write to {out} ({error.strerror or error}): name another folder with --out"
@@ -66,7 +67,7 @@ def select(results_dir: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 def _cell(results_dir: Path, experiments: Sequence[str], name: str) -> list[dict[str, Any]]:
     """All seeds of experiment:stream:learner[:variant]; without a variant, the experiment's own settings."""
     if name.count(":") < 2:
-        raise UsageError(f"{name}: write {WAYS}")
+        raise UsageError(f"{name}: write {ARGUMENTS}")
     experiment, stream, learner, *variant = name.split(":", 3)
     if experiment not in experiments:
         raise unknown("experiment", experiment, experiments)
@@ -98,7 +99,8 @@ def _by_id(results_dir: Path, experiments: Sequence[str], prefix: str) -> list[d
     }
     if not found:
         raise UsageError(
-            f"no run's id begins with '{prefix}'; write {WAYS}, with one of the experiments {', '.join(experiments)}"
+            f"no run's id begins with '{prefix}'; write {ARGUMENTS}, with one of the experiments"
+            f" {', '.join(experiments)}"
         )
     if len(found) > 1:
         some = ", ".join(sorted(found)[:5])
@@ -108,4 +110,4 @@ def _by_id(results_dir: Path, experiments: Sequence[str], prefix: str) -> list[d
 
 
 if __name__ == "__main__":
-    launch(main, WAYS)
+    launch(main, ARGUMENTS)

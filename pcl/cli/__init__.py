@@ -1,8 +1,6 @@
-"""The command `pcl`: run an experiment, or what its first argument names. Imports of JAX wait until it is known what.
+"""The command `pcl`: run an experiment, or do what the first argument names.
 
-pcl --list
-pcl --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
-pcl figures --only=fig_wall
+Nothing heavy is imported until it is known what.
 """
 
 import importlib
@@ -12,13 +10,8 @@ from absl import flags
 
 from pcl import interrupts
 from pcl.command import fail, launch
+from pcl.commands import COMMANDS
 from pcl.errors import shown
-
-# What the first argument names, and the module that does it. It has a `main`, called with the arguments beside its
-# flags; a module that takes some says in `ARGUMENTS` what they are.
-COMMANDS = {
-    "run": "pcl.cli.run",
-}
 
 
 def main() -> None:
