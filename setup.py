@@ -11,8 +11,11 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["pcl", "pcl.*"]),
+    # Installed, the experiments and the commands beside the run stand in the package, whose name nobody else has.
+    packages=[*find_packages(include=["pcl", "pcl.*"]), "pcl.scripts.bench", "pcl.scripts.bench.peers"],
+    package_dir={"pcl.experiments": "experiments", "pcl.scripts": "scripts"},
     package_data={"pcl": ["py.typed", "figures/comparison.css", "figures/comparison.html", "figures/comparison.js"]},
+    entry_points={"console_scripts": ["pcl = pcl.cli:main"]},
     python_requires=">=3.11",
     install_requires=[
         "absl-py>=2.3.1,<3",

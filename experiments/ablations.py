@@ -4,10 +4,11 @@ Permuted labels and pixels, and plain Split-Digits, where a hundred runs with no
 context is opened by mistake. Settings as in `contexts`; findings: docs/findings.md.
 """
 
-from experiments.contexts import DIGITS
 from pcl.evaluation.contexts import contexts_found, rightly_found
 from pcl.evaluation.summary import Record
 from pcl.experiment import Arm, Experiment, StreamSpec, Table, each
+
+from .contexts import DIGITS
 
 
 def _contexts(record: Record) -> dict[str, float]:

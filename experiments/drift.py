@@ -5,8 +5,9 @@ radial-basis centroids; the real targets of a slowly changing regression, scored
 Rates are defaults, those of the networks chosen on digits (`digits_rates`). Findings: docs/findings.md.
 """
 
-from experiments.weather_rates import NETWORK, PCN
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
+
+from .weather_rates import NETWORK, PCN
 
 STREAMS = {
     "sea": StreamSpec("drift", {"concept": "sea"}),

@@ -10,11 +10,12 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.weather_rates import NETWORK, PCN
 from pcl.errors import UsageError
 from pcl.evaluation.statistics import mean_interval
 from pcl.evaluation.summary import Row
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
+
+from .weather_rates import NETWORK, PCN
 
 NOTE = """
 Prequential accuracy in % over all samples in file order, one sample a step: Electricity (45,312 samples of 6

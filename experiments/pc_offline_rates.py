@@ -4,8 +4,9 @@ The same passes over four fifths of the training samples; the last fifth is scor
 inference and the incremental rule (`ipc`, whose weights take eight steps a batch) were tried on MNIST alone.
 """
 
-from experiments.pc_offline import SMOKE, STREAMS, learners
 from pcl.experiment import Arm, Experiment, Table
+
+from .pc_offline import SMOKE, STREAMS, learners
 
 MNIST = ("mnist",)
 GAUSS_NEWTON = ("inference=gauss_newton", "inference_steps=2")

@@ -6,10 +6,11 @@ contexts look at 500 held-out images, the last one at all of them, under every p
 `mnist_rates`, whose stream has no permutation.
 """
 
-from experiments.split_mnist import NETWORK
 from pcl.evaluation.summary import Record
 from pcl.experiment import Arm, Experiment, StreamSpec, Table, each
 from pcl.figures.curves import plasticity
+
+from .split_mnist import NETWORK
 
 LEARNERS = {"backprop": NETWORK, "pcn": NETWORK, "er": NETWORK, "er_pcn": NETWORK, "ncm": {}}
 

@@ -6,8 +6,9 @@ and its slope over permutations. Fixed steps of the activities are shown beside 
 curvature of the energy.
 """
 
-from experiments.permuted_mnist import LEARNERS, stream
 from pcl.experiment import Arm, Experiment, Figure
+
+from .permuted_mnist import LEARNERS, stream
 
 SMALL = {"width": 100, "depth": 3}
 

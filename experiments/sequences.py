@@ -6,8 +6,9 @@ next. Prequential share of variance explained; rates are the defaults. Outputs o
 nudged a tenth of the way to their targets as on Weather's labels (`weather_rates`).
 """
 
-from experiments.weather_rates import NETWORK, PCN
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
+
+from .weather_rates import NETWORK, PCN
 
 EXPERIMENT = Experiment(
     name="sequences",

@@ -1,5 +1,5 @@
 """Replay against the wall, on clothes: `split_mnist` on the images of Fashion-MNIST."""
 
-from experiments.split_mnist import on
+from .split_mnist import on
 
 EXPERIMENT = on("fashion_mnist", __doc__)

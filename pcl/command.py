@@ -28,11 +28,11 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
         try:
             rest = parsed(argv)
         except (UsageError, flags.Error) as error:
-            _fail(one_line(error))
+            fail(one_line(error))
         if len(rest) > 1 and not arguments:
-            _fail(f"unexpected argument '{shown(rest[1])}'; settings are written --set name=value")
+            fail(f"unexpected argument '{shown(rest[1])}'; settings are written --set name=value")
         if len(rest) == 1 and arguments:
-            _fail(f"nothing to do; name {arguments}")
+            fail(f"nothing to do; name {arguments}")
         return rest
 
     def guarded(argv: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
             main(*argv[1:])
             sys.stdout.flush()
         except UsageError as error:
-            _fail(one_line(error))
+            fail(one_line(error))
         except BrokenPipeError:
             # What is still buffered would raise again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -142,7 +142,8 @@ def one_line(error: Exception) -> str:
     return shown(text, 4 * LONGEST) if isinstance(error, flags.Error) else text
 
 
-def _fail(text: str) -> NoReturn:
+def fail(text: str) -> NoReturn:
+    """End the command with one line and exit code 2."""
     _say(f"error: {text}")
     sys.exit(2)
 

@@ -70,5 +70,7 @@ def write(page: str, path: Path) -> Path:
     return path
 
 
+ARGUMENTS = "one or more experiments"
+
 if __name__ == "__main__":
-    launch(main, "one or more experiments")
+    launch(main, ARGUMENTS)

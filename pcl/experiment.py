@@ -132,7 +132,7 @@ def each(measured: Measured) -> Measure:
 
 def experiment_names() -> list[str]:
     """Names of all experiments: the modules of the package `experiments` other than its entry point."""
-    package = importlib.import_module("experiments")
+    package = importlib.import_module("pcl.experiments")
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "run")
 
 
@@ -145,7 +145,7 @@ def load_experiment(name: str) -> Experiment:
     names = experiment_names()
     if name not in names:
         raise unknown("experiment", name, names)
-    return importlib.import_module(f"experiments.{name}").EXPERIMENT
+    return importlib.import_module(f"pcl.experiments.{name}").EXPERIMENT
 
 
 def narrowed(experiment: Experiment, learners: Sequence[str] = (), streams: Sequence[str] = ()) -> list[Arm]:

@@ -174,5 +174,7 @@ VERBS = {
     "check": _check,
 }
 
+ARGUMENTS = f"one of {', '.join(VERBS)}"
+
 if __name__ == "__main__":
-    launch(main, f"one of {', '.join(VERBS)}")
+    launch(main, ARGUMENTS)

@@ -15,7 +15,8 @@ from pcl.evaluation.summary import Record, measure
 from pcl.figures.curves import over_seeds
 from pcl.figures.panels import line, points
 from pcl.figures.style import available, marked, save_figure
-from scripts.published import records_of
+
+from .published import records_of
 
 STREAMS = {
     "digits_visible": "digits, pixels permuted",

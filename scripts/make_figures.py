@@ -12,7 +12,8 @@ from absl import flags
 
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import NoResults, UsageError, unknown
-from scripts.published import make, published, write_index
+
+from .published import make, published, write_index
 
 FLAGS = flags.FLAGS
 flags.DEFINE(NAMES, "only", [], "Names of figures and tables to make instead of all.")

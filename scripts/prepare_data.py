@@ -20,12 +20,14 @@ from absl import flags
 from tqdm import tqdm
 
 from pcl.command import folder_flag, launch
+from pcl.commands import called
 from pcl.errors import UsageError, unknown
 from pcl.streams.sources import SOURCES, files, prepared
 
 FLAGS = flags.FLAGS
 folder_flag("data_dir", None, "Folder to download streams to (default: the environment's PCL_DATA_DIR).")
 
+ARGUMENTS = f"data sets, as: {called('prepare')} mnist"
 PIECE = 2**16  # bytes read at a time
 TIMEOUT = 60  # seconds without a byte
 
@@ -120,4 +122,4 @@ def fetch(address: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    launch(main, arguments="data sets, as: python -m scripts.prepare_data mnist")
+    launch(main, ARGUMENTS)

@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pcl.commands import called
 from pcl.errors import NoResults, UsageError
 from pcl.experiment import Figure, Table, experiment_names, load_experiment
 from pcl.figures import grid, tables
 from pcl.runner.store import Store
-from scripts import bench
+
+from . import bench
 
 
 def published() -> dict[str, tuple[Figure | Table, str]]:
@@ -28,12 +30,12 @@ def make(declared: Figure | Table, experiment: str, results_dir: Path) -> list[P
         return tables.write(declared, records_of(results_dir, experiment, *declared.beside), results_dir)
     if isinstance(declared, Figure) and declared.panels:
         return grid.write(declared, records_of(results_dir, experiment, *declared.beside), results_dir)
-    return importlib.import_module(f"scripts.{declared.name}").main(results_dir)
+    return importlib.import_module(f"{__package__}.{declared.name}").main(results_dir)
 
 
 def write_index(results_dir: Path) -> Path:
     """`<results_dir>/README.md`: what each figure and table that was made shows, and the records that it rests on."""
-    lines = ["# Figures and tables", "", "Made from the records beside them by `python -m scripts.make_figures`.", ""]
+    lines = ["# Figures and tables", "", f"Made from the records beside them by `{called('figures')}`.", ""]
     for name, (declared, experiment) in published().items():
         folder = "figures" if isinstance(declared, Figure) else "tables"
         files = {path.suffix: f"{folder}/{path.name}" for path in sorted((results_dir / folder).glob(f"{name}.*"))}
@@ -44,7 +46,7 @@ def write_index(results_dir: Path) -> Path:
             lines += [f'<a href="{files[".pdf"]}"><img src="{files[".png"]}" width="420" alt="{name}"></a>', ""]
         lines += [declared.caption, ""]
         for source in filter(None, (experiment, *declared.beside)):
-            lines += [f"- `python -m experiments.run --experiment={source}`: {_origin(results_dir, source)}"]
+            lines += [f"- `{called()} --experiment={source}`: {_origin(results_dir, source)}"]
         lines += ["- " + ", ".join(f"[{suffix[1:]}]({file})" for suffix, file in files.items()), ""]
     path = results_dir / "README.md"
     path.write_text("\n".join(lines))

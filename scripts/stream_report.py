@@ -15,6 +15,7 @@ from pathlib import Path
 from absl import flags
 
 from pcl.command import folder_flag, launch
+from pcl.commands import called
 from pcl.errors import UsageError
 from pcl.figures.report import write
 from pcl.runner.cells import WAYS, select
@@ -23,6 +24,8 @@ FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("out", None, "Folder of the pages (default: <results_dir>/reports).")
 
+ARGUMENTS = WAYS
+
 
 def main(*names: str) -> None:
     """Write the page of the runs called `names` and print every file written."""
@@ -30,7 +33,7 @@ def main(*names: str) -> None:
     runs = select(results_dir, names)
     out = Path(FLAGS.out) if FLAGS.out else results_dir / "reports"
     try:
-        written = write(runs, out, " ".join(("python -m scripts.stream_report", *names)))
+        written = write(runs, out, " ".join((called("report"), *names)))
     except OSError as error:
         raise UsageError(
             f"cannot write to {out} ({error.strerror or error}): name another folder with --out"
@@ -40,4 +43,4 @@ def main(*names: str) -> None:
 
 
 if __name__ == "__main__":
-    launch(main, WAYS)
+    launch(main, ARGUMENTS)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tabulate import tabulate
 
+from pcl.commands import called
 from pcl.evaluation import metrics
 from pcl.evaluation.acquisition import samples_to_learn
 from pcl.evaluation.calibration import expected_calibration_error, told_by_surprise
@@ -192,7 +193,7 @@ def summarise(records: Iterable[Record], measured: Callable[[Record], Mapping[st
         settings, lowest = setting_text(variant), min(run["seed"] for run in runs)
         first = f" --first_seed={lowest}" if lowest else ""
         command = (
-            f"python -m experiments.run --experiment={experiment} --streams={stream} --learners={learner}"
+            f"{called()} --experiment={experiment} --streams={stream} --learners={learner}"
             f" --seeds={len(runs)}{first}" + "".join(f" --set {text}" for text in settings.split())
         )
         commits, jax = _made_by(runs)

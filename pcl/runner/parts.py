@@ -10,6 +10,7 @@ import shlex
 import stat
 from pathlib import Path
 
+from pcl.commands import called
 from pcl.errors import UsageError
 
 DIGITS = 32  # of SHA-256, in a name; older parts have 16, a digest of their run ids, which says nothing of their bytes
@@ -27,7 +28,7 @@ class BadPart(UsageError):
 
 def remedy(folder: Path) -> str:
     """The command that sets aside parts of an experiment's `folder`."""
-    return f"`python -m scripts.check_results --results_dir={shlex.quote(str(folder.parent))} --set_aside`"
+    return f"`{called('check')} --results_dir={shlex.quote(str(folder.parent))} --set_aside`"
 
 
 def is_verified(part: Path) -> bool:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pcl.commands import called
 from pcl.errors import NoResults, UsageError
 from pcl.runner import older, parts, schema
 from pcl.runner.parts import BadPart
@@ -62,9 +63,7 @@ class Store:
         """
         runs = self._runs(wanted)
         if wanted is None and not runs:
-            raise NoResults(
-                f"no results in {self.folder}: run `python -m experiments.run --experiment={self.folder.name}` first"
-            )
+            raise NoResults(f"no results in {self.folder}: run `{called()} --experiment={self.folder.name}` first")
         return _ordered(runs)
 
     def read(self, wanted: Collection[str] | None = None) -> tuple[list[Stored], list[BadPart]]:

@@ -40,8 +40,9 @@ from pcl.network.layers import Network
 from pcl.network.plasticity import hebbian_update
 from pcl.network.rules import RULES
 from pcl.runner import devices
-from scripts.bench.peers.work import BATCH, SIZES
-from scripts.bench.problems import (
+
+from .peers.work import BATCH, SIZES
+from .problems import (
     RATES,
     as_float64,
     descent_plans,
@@ -50,7 +51,7 @@ from scripts.bench.problems import (
     recognition,
     trained_problem,
 )
-from scripts.bench.problems import residual as batch_residual
+from .problems import residual as batch_residual
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("repeats", 15, "Measurements of each rule and number of steps.", lower_bound=1)

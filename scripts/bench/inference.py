@@ -33,7 +33,8 @@ from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
 from pcl.network.energy import Problem
 from pcl.runner import devices
-from scripts.bench.problems import descent_plans, gauss_newton_steps, random_problem, trained_problem
+
+from .problems import descent_plans, gauss_newton_steps, random_problem, trained_problem
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("peers", [], "NAME=PYTHON:SCRIPT[:FOLDER], a peer and the interpreter that has it.")

@@ -20,7 +20,8 @@ from pcl.network.layers import Dense, Network
 from pcl.network.plasticity import hebbian_update, init_optimiser, learn
 from pcl.network.rules import RULES
 from pcl.streams.sources import source
-from scripts.bench.peers.work import BATCH, SIZES, TOLERANCE
+
+from .peers.work import BATCH, SIZES, TOLERANCE
 
 RATES, MOMENTA, MOST = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5), (0.3, 0.4, 0.5, 0.6), 150
 

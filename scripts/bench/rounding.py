@@ -16,7 +16,8 @@ from absl import flags
 
 from pcl.command import folder_flag, launch
 from pcl.runner import devices
-from scripts.bench.rounding_error import rounding
+
+from .rounding_error import rounding
 
 FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder that bench_rounding.jsonl is written to.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from experiments import run
+from pcl.cli import run
 from pcl.command import one_line, parsed
 from pcl.errors import UsageError
 from pcl.runner.execute import plan

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from experiments.run import labelled
 from pcl import learners, streams
+from pcl.cli.run import labelled
 from pcl.errors import UsageError
 from pcl.experiment import Arm, Experiment, StreamSpec, experiment_names, load_experiment
 from pcl.fields import check, fields

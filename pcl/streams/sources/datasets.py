@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pcl.commands import called
 from pcl.errors import UsageError
 from pcl.streams.sources import cache, files, prepared
 from pcl.streams.sources.arrays import Arrays, Source, canonical_order, make_source
@@ -82,7 +83,7 @@ def _prepared(name: str, entry: SourceEntry, tried: list[str]) -> tuple[Arrays, 
         if found:
             return entry.collect(found), str(found)
         tried = [*tried, f"nothing prepared in {prepared.root() / entry.tfds_name}"]
-    command = f"python -m scripts.prepare_data {name}" + ("" if entry.tfds_name else " --data_dir=FOLDER")
+    command = f"{called('prepare')} {name}" + ("" if entry.tfds_name else " --data_dir=FOLDER")
     raise UsageError(f"source '{name}' is not on this machine: {'; '.join(tried)}; get it with: {command}")
 
 

@@ -1,0 +1,38 @@
+"""The command `pcl`: run an experiment, or do what the first argument names.
+
+Nothing heavy is imported until it is known what.
+"""
+
+import importlib
+import sys
+
+from absl import flags
+
+from pcl import interrupts
+from pcl.command import fail, launch
+from pcl.commands import COMMANDS
+from pcl.errors import shown
+
+
+def main() -> None:
+    """Start what the command line names, an experiment unless its first argument is one of `COMMANDS`."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if not name or name.startswith("-"):
+        start("run")
+    elif name in COMMANDS:
+        sys.argv[:2] = [f"{sys.argv[0]} {name}"]
+        start(name)
+    else:
+        known = ", ".join(COMMANDS)
+        fail(f"unknown command '{shown(name)}'; known: {known}. Settings are written --set name=value")
+
+
+def start(name: str) -> None:
+    """Import the command called `name` and launch it; Ctrl-C meanwhile ends in one line."""
+    interrupts.leave_at_once()
+    module = importlib.import_module(COMMANDS[name])
+    # --help describes the module that is the program: this one, whatever started it.
+    sys.modules["__main__"].__doc__ = module.__doc__
+    for flag in flags.FLAGS.get_key_flags_for_module(module.__name__):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    launch(module.main, getattr(module, "ARGUMENTS", ""))

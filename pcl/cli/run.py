@@ -1,0 +1,189 @@
+"""Run an experiment: resolve, compile once a static group, execute what is missing, print the table.
+
+pcl --list
+pcl --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
+"""
+
+import itertools
+from collections.abc import Sequence
+
+from absl import flags
+from tabulate import tabulate
+
+from pcl import learners, streams
+from pcl.command import NAMES, folder_flag
+from pcl.errors import UsageError, shown
+from pcl.evaluation.summary import Record, setting_text, summarise, table
+from pcl.experiment import Experiment, experiment_names, load_experiment
+from pcl.fields import canonical, fields, is_static
+from pcl.interrupts import Interrupts, listen
+from pcl.runner import devices
+from pcl.runner.execute import Chunk, execute, plan
+from pcl.runner.program import compile_group
+from pcl.runner.store import Store
+from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
+from pcl.streams.sources import SOURCES, use_data_dir
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("experiment", None, "Experiment to run: all that it publishes; --list shows all.")
+flags.DEFINE(NAMES, "learners", [], "Learners to run instead of all of the experiment's.")
+flags.DEFINE(NAMES, "streams", [], "Streams of the experiment to run instead of all.")
+flags.DEFINE_integer("seeds", None, "How many seeds to run, instead of the experiment's number.")
+flags.DEFINE_integer(
+    "first_seed", None, "The first of them (default: 0); fresh seeds are those that nothing was chosen on.",
+    lower_bound=0,
+)  # fmt: skip
+flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
+flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
+folder_flag("results_dir", "results", "Folder of the records.")
+folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
+flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
+flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
+flags.DEFINE_bool("list", False, "List experiments, learners, streams and sources, and exit.")
+flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
+flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
+flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
+flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
+
+TERMINAL_METRICS = (
+    "acc",
+    "aaa",
+    "forgetting",
+    "learning_acc",
+    "min_acc",
+    "prequential_acc",
+    "state_bytes",
+    "ms_per_step",
+)
+
+
+def main() -> None:
+    """Parse, plan, execute, report."""
+    if FLAGS.list:
+        print(_listing())
+        return
+    devices.configure()
+    devices.keep_programs()
+    listen(_work)
+
+
+def _work(interrupts: Interrupts) -> None:
+    experiment, runs, mode = asked()
+    groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards)
+    store = Store(FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
+    if FLAGS.dry_run:
+        print(_describe(groups, mode, store))
+        return
+    store.require_writable()
+    executed = execute(groups, store, mode, experiment.name, interrupts)
+    records = labelled(store.records({run.run_id for run in runs}), runs)
+    print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
+    for text in _failures(records):
+        print(text)
+    if records:
+        print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
+    print(f"Accuracies in %, mean over seeds [95 % Student's t interval]. Records: {store.folder}")
+
+
+def asked() -> tuple[Experiment, list[RunConfig], str]:
+    """The experiment, the runs and the mode that the flags ask for; nothing is compiled or written.
+
+    Seeds or settings on the command line name a grid of their own: the experiment's, but for what they say. Without
+    them these are the runs that the experiment publishes.
+
+    Raises:
+      UsageError: a flag names what does not exist, or a value that makes no sense.
+    """
+    if not FLAGS.experiment:
+        raise UsageError(f"--experiment is missing; known: {', '.join(experiment_names())}")
+    if FLAGS.shard_index >= FLAGS.num_shards:
+        raise UsageError(
+            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
+        )
+    use_data_dir(FLAGS.data_dir)
+    experiment = load_experiment(FLAGS.experiment)
+    mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
+        return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
+    grid = experiment.grid
+    # What is given is not swept, nor what a twin sets.
+    given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
+    fixed = given | set(experiment.smoke if FLAGS.smoke else ())
+    known = applicable(experiment, itertools.product(FLAGS.learners or grid.learners, FLAGS.streams or grid.streams))
+    own = [text for text in grid.settings if text.partition("=")[0] in known - fixed]
+    cells = parse_settings((*own, *FLAGS.set), FLAGS.zip)
+    runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke, FLAGS.first_seed or 0)
+    require_one_meaning(given, runs)
+    return experiment, runs, mode
+
+
+def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Record]:
+    """The records under the names of this command: one that was made without naming a setting may now be swept."""
+    variants = {run.run_id: canonical(run.variant) for run in runs}
+    return [{**record, "variant": variants[record["run_id"]]} for record in records]
+
+
+def _outcome(executed: int, found: int, elsewhere: int) -> str:
+    """What happened to the runs that were asked for."""
+    if not executed and not elsewhere:
+        return f"Nothing to execute: all {found} runs were there already."
+    missing = f", {elsewhere} left to other shards" if elsewhere else ""
+    return f"{executed} runs executed, {found} were there already{missing}."
+
+
+def _failures(records: Sequence[Record]) -> list[str]:
+    """One line for each configuration of which runs did not end well."""
+    bad: dict[tuple[str, str, str], list[str]] = {}
+    for record in records:
+        if record["status"] != "ok":
+            key = record["learner"], record["stream"], setting_text(record["variant"])
+            bad.setdefault(key, []).append(f"seed {record['seed']} {record['status']}")
+    return [f"{' '.join(key)}: {'; '.join(texts)}" for key, texts in bad.items()]
+
+
+def _listing() -> str:
+    """One line for each experiment, learner with its settings, stream with its settings, and source."""
+    sections = {
+        "experiments": {name: load_experiment(name).claim.partition("\n")[0] for name in experiment_names()},
+        "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
+        "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
+        "sources": {name: e.summary for name, e in SOURCES.items()},
+    }
+    lines = []
+    for title, members in sections.items():
+        width = max(map(len, members))
+        lines += [title, *(f"  {name:{width}}  {text}" for name, text in members.items())]
+    return "\n".join(lines)
+
+
+def _settings(config: object) -> str:
+    """Names and defaults, a star behind each static one."""
+    texts = [f"{f.name}={f.default}{'*' if is_static(f) else ''}" for f in fields(config).values()]
+    return f" ({', '.join(texts)})" if texts else ""
+
+
+def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str:
+    """The plan: runs, static groups, chunk widths and memory (each group is compiled to read it)."""
+    done = store.ids()
+    body = []
+    for group in groups:
+        runs = [run for chunk in group for run in chunk.runs]
+        program = compile_group(runs[0], group[0].width, mode)
+        finished = sum(run.run_id in done for run in runs)
+        known = fields(runs[0].hp) | fields(runs[0].stream) | fields(runs[0].evaluation)
+        compiled_in = {name: value for name, value in runs[0].variant.items() if is_static(known[name])}
+        body.append(
+            (runs[0].stream_name, runs[0].learner, setting_text(canonical(compiled_in)), len(runs), finished,
+             len(group), program.width, program.stream.steps, f"{program.memory / 2**20:.1f}",
+             f"{program.compile_s:.1f}")
+        )  # fmt: skip
+    head = ("stream", "learner", "compiled in", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
+    total = sum(row[3] for row in body)
+    return (
+        f"{tabulate(body, head)}\n\n{total} runs in {len(body)} static groups, one compile each;"
+        f" mode {mode} on {devices.provenance()['devices']} device(s){_shard()}; records in {store.folder}"
+    )
+
+
+def _shard() -> str:
+    return f", shard {FLAGS.shard_index} of {FLAGS.num_shards}" if FLAGS.num_shards > 1 else ""

@@ -1,0 +1,32 @@
+"""The commands by name, and how to call one from where the reader of a message is. Imports nothing of the package."""
+
+import os
+from pathlib import Path
+
+# What the first argument of `pcl` names, and the module that does it: its `main` is called with the arguments beside
+# its flags, and if it takes any, its `ARGUMENTS` says what they are.
+COMMANDS = {
+    "run": "pcl.cli.run",
+    "figures": "pcl.scripts.make_figures",
+    "report": "pcl.scripts.stream_report",
+    "runs": "pcl.runs",
+    "compare": "pcl.compare",
+    "prepare": "pcl.scripts.prepare_data",
+    "check": "pcl.scripts.check_results",
+    "compact": "pcl.scripts.compact_results",
+}
+
+
+def called(name: str = "run") -> str:
+    """What to type for a command: in the folder of a clone the module there, elsewhere `pcl` and its name."""
+    if _in_a_clone():
+        if name == "run":
+            return "python -m experiments.run"
+        if COMMANDS[name].startswith("pcl.scripts."):
+            return f"python -m {COMMANDS[name].removeprefix('pcl.')}"
+    return "pcl" if name == "run" else f"pcl {name}"
+
+
+def _in_a_clone() -> bool:
+    root = Path(__file__).parents[1]
+    return (root / "experiments").is_dir() and os.path.samefile(os.curdir, root)
