@@ -9,7 +9,6 @@ With nudged outputs the energy that is reported is that of the nudged problem; w
 steps are those of the negative side.
 """
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -24,18 +23,15 @@ from pcl.fields import Traced, static, traced
 from pcl.learners import mlp, steps
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.network import precision, stability
-from pcl.network.energy import Problem, energy, feedforward_energy, nudged, output_cost
-from pcl.network.inference import Learning, Settled, rose
+from pcl.network.energy import Problem, energy, feedforward_energy, output_cost
+from pcl.network.inference import Learning, rose
 from pcl.network.layers import Network, forward
 from pcl.network.outputs import distribution
-from pcl.network.plasticity import hebbian_update
 from pcl.network.rules import RULES, choose
 from pcl.network.samples import Activities
 from pcl.network.stability import Directions
+from pcl.network.training import FLOOR, NUDGES, Step, train_step
 from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
-
-FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
-NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 
 
 @struct.dataclass
@@ -112,13 +108,14 @@ def make(spec: Spec) -> Learner:
         gains = tuple(precision.inverse(v) for v in state.variance)
         problem = Problem(state.network, x, top, precision=gains, output=hp.output)
         rate, directions = steps.limit(state.network, state.directions, weight.any(), hp, hp.output)
-        ended, settled, raw, learned = _learn(problem, tuple(z), logits, weight, state, hp, rate)
+        step = _learn(problem, tuple(z), weight, state, hp, rate)
+        settled = step.settled
         variance = tuple(
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
-            for v, e in zip(state.variance, raw, strict=True)
+            for v, e in zip(state.variance, step.raw, strict=True)
         )
-        before = weight @ feedforward_energy(ended, tuple(z), logits)
-        after, rows = weight @ energy(ended, settled.z), jnp.maximum(teaches.sum(), 1)
+        before = weight @ feedforward_energy(step.problem, tuple(z), logits)
+        after, rows = weight @ energy(step.problem, settled.z), jnp.maximum(teaches.sum(), 1)
         info = Info(
             prediction=answer(spec, logits),
             log={
@@ -130,7 +127,7 @@ def make(spec: Spec) -> Learner:
             },
             risen=rose(before, after),
         )
-        return PCNState(*learned, variance, directions), info
+        return PCNState(step.network, step.memory, variance, directions), info
 
     def predict(state: PCNState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         return mlp.predict(spec, state.network, x)
@@ -138,40 +135,14 @@ def make(spec: Spec) -> Learner:
     return Learner(init, predict, update)
 
 
-def _learn(
-    problem: Problem, z: Activities, logits: Array, weight: Array, state: PCNState, hp: HParams, rate: Traced
-) -> tuple[Problem, Settled, tuple[Array, ...], mlp.MLPState]:
-    """Inference by the rule that `hp` names: the problem as it ended, where it settled, its errors, what was learned.
-
-    Errors of a nudged output, and all that follow from them, are `beta` times those of a clamped one, to first order:
-    they are divided by it, so that precision is that of the data and not of the nudge. With centred nudging errors
-    are the mean of both sides, the problem and where it settled those of the negative side.
-    """
-    rule, weights = RULES[hp.inference], mlp.MLPState(state.network, state.optimiser)
+def _learn(problem: Problem, z: Activities, weight: Array, state: PCNState, hp: HParams, rate: Traced) -> Step:
+    """A step by the rule that `hp` names; a batch in which no row teaches leaves the weights untouched."""
+    meanwhile = RULES[hp.inference].learns == "meanwhile"
+    optimiser = mlp.optimiser(hp, hp.inference_steps) if meanwhile else mlp.optimiser(hp)
+    gate_L = mlp.open_gates(mlp.MLPState(state.network, state.optimiser), weight.any())
     numbers = steps.numbers(hp, rate, precision.largest_gain(problem.precision))
-    if rule.learns == "meanwhile":
-        optimiser, gate_L = mlp.optimiser(hp, hp.inference_steps), mlp.open_gates(weights, weight.any())
-        numbers = numbers._replace(learning=Learning(optimiser, state.optimiser, weight, gate_L))
-        settled = rule.settle(problem, z, steps.budget(hp), numbers)
-        learned = mlp.MLPState(*(settled.learned or weights))
-        return dataclasses.replace(problem, network=learned.network), settled, settled.errors.raw, learned
-
-    def inferred(problem: Problem, weight: Array) -> tuple[Settled, Network]:
-        settled = rule.settle(problem, z, steps.budget(hp), numbers)
-        at = z if rule.learns == "feedforward" else settled.z
-        return settled, hebbian_update(problem, at, settled.errors, weight)
-
-    if hp.nudge == "none":
-        settled, direction = inferred(problem, weight)
-        return problem, settled, settled.errors.raw, mlp.ascend(weights, direction, hp, weight.any())
-    sides = []
-    for sign in NUDGES[hp.nudge]:
-        beta = sign * hp.beta
-        nearer = dataclasses.replace(problem, top=nudged(hp.output, problem.top, logits, beta))
-        settled, direction = inferred(nearer, weight / beta)
-        sides.append((direction, tuple(e / beta for e in settled.errors.raw)))
-    direction, raw = jax.tree.map(lambda *side: sum(side) / len(side), *sides)
-    return nearer, settled, raw, mlp.ascend(weights, direction, hp, weight.any())
+    numbers = numbers._replace(learning=Learning(optimiser, state.optimiser, weight, gate_L))
+    return train_step(problem, z, hp.inference, steps.budget(hp), numbers, hp.nudge, hp.beta)
 
 
 ENTRY = LearnerEntry(

@@ -174,14 +174,27 @@ def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
     Raises:
       UsageError: activities or a top that do not fit the layers, or a last layer that is not linear.
     """
+    *below, total = layer_energies(problem, z)
+    if problem.bottom is None:  # the order of a sum decides its last bits
+        below = [*below[1:], below[0]]
+    for energy_B in below:
+        total += energy_B
+    return total
+
+
+def layer_energies(problem: Problem, z: Activities) -> tuple[Float[Array, " B"], ...]:
+    """The parts of `energy`: of each layer, lowest first, before them that of a free bottom.
+
+    Raises:
+      UsageError: as `energy`.
+    """
     a = preactivations(problem, z)
-    total = output_cost(problem.output, problem.top, a[-1], problem.gain(-1), problem.observed)
+    parts = [] if problem.bottom is not None else [0.5 * problem.prior * jnp.sum(z[0] ** 2, units(z[0]))]
     for i, (layer, a_l, z_l) in enumerate(zip(problem.network[:-1], a[:-1], problem.below(z)[1:], strict=True)):
         e = z_l - activity(layer, a_l)
-        total += 0.5 * (jnp.sum(e * weigh(problem.gain(i), e), units(e)) - log_determinant(problem.gain(i), e))
-    if problem.bottom is None:
-        total += 0.5 * problem.prior * jnp.sum(z[0] ** 2, units(z[0]))
-    return total
+        parts.append(0.5 * (jnp.sum(e * weigh(problem.gain(i), e), units(e)) - log_determinant(problem.gain(i), e)))
+    cost = output_cost(problem.output, problem.top, a[-1], problem.gain(-1), problem.observed)
+    return (*parts, cost)
 
 
 def feedforward_energy(problem: Problem, z: Activities, a: Float[Array, "B ..."]) -> Float[Array, " B"]:

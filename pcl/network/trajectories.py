@@ -1,0 +1,88 @@
+"""Looking inside: where activities, energies of layers and residuals are after every step of settling."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from pcl.errors import UsageError
+from pcl.network.energy import Problem, feedforward, layer_energies
+from pcl.network.halting import Budget, Halt
+from pcl.network.inference import Numbers, Settled
+from pcl.network.rules import RULES
+from pcl.network.samples import Activities
+
+
+class Trajectory(NamedTuple):
+    """Settling step by step, K - 1 steps from the start on: all arrays are led by the K points.
+
+    z: the free activities, lowest first. energies: free energy of each layer (see `energy.layer_energies`). residual:
+    relative norm of dF/dz (see `inference.Settled`). settled: where it ended.
+    """
+
+    z: tuple[Float[Array, "K B ..."], ...]
+    energies: Float[Array, "K L B"]
+    residual: Float[Array, "K B"]
+    settled: Settled
+
+    @property
+    def energy(self) -> Float[Array, "K B"]:
+        """Free energy of each sample."""
+        return self.energies.sum(1)
+
+
+def settle(
+    problem: Problem,
+    start: Activities | None = None,
+    rule: str = "gd",
+    steps: int = 20,
+    numbers: Numbers = Numbers(0.1),  # noqa: B008 - it is immutable
+    halt: Halt | None = None,
+) -> Settled:
+    """Where `steps` steps of `rule` lead from `start` (None: the feed-forward pass).
+
+    Raises:
+      UsageError: an unknown rule, a free bottom without a start, and what the rule refuses.
+    """
+    start = feedforward(problem) if start is None else start
+    return RULES[rule].settle(problem, start, Budget(steps, halt), numbers)
+
+
+def trajectory(
+    problem: Problem,
+    start: Activities | None = None,
+    rule: str = "gd",
+    steps: int = 20,
+    numbers: Numbers = Numbers(0.1),  # noqa: B008 - it is immutable
+    halt: Halt | None = None,
+) -> Trajectory:
+    """As `settle`, and what is on the way; the end is that of `settle`. Energies are those of the weights of each step.
+
+    Raises:
+      UsageError: less than one step, nothing that is free to move, and what `settle` refuses.
+    """
+    begun = settle(problem, start, rule, 0, numbers, halt)
+    if steps < 1 or not begun.z:
+        raise UsageError(f"steps={steps}, {len(begun.z)} free activities: a trajectory needs at least one of each")
+    run = RULES[rule].settle
+
+    def seen(settled: Settled) -> tuple[Activities, Array, Array]:
+        network = settled.learned[0] if settled.learned else problem.network
+        return (
+            settled.z,
+            jnp.stack(layer_energies(dataclasses.replace(problem, network=network), settled.z)),
+            (settled.residual),
+        )
+
+    def step(settled: Settled, _: None) -> tuple[Settled, tuple]:
+        moved = run(problem, settled, Budget(1, halt), numbers)
+        return moved._replace(steps=settled.steps + moved.steps), seen(moved)
+
+    first = run(problem, feedforward(problem) if start is None else start, Budget(1, halt), numbers)
+    settled, later = jax.lax.scan(step, first, None, steps - 1)
+    points = seen(begun), seen(first), later
+    z, energies, residual = jax.tree.map(lambda a, b, c: jnp.concatenate([a[None], b[None], c]), *points)
+    return Trajectory(z, energies, residual, settled)
