@@ -24,8 +24,8 @@ def form(latents: int, inputs: int) -> ModuleType:
 
 
 def faded(
-    states: density.Density | shared.Shared, slot: Int[Array, ""], gate: Float[Array, ""]
+    states: density.Density | shared.Shared, slot: Int[Array, ""], gate: Float[Array, ""], retention: float
 ) -> density.Density | shared.Shared:
     """Densities whose sums count for a little less in the bank of a sample, as in constant forgetting."""
-    share = jnp.where(gate > 0, numbers.FADING, 1.0)
+    share = jnp.where(gate > 0, retention, 1.0)
     return states._replace(size=states.size.at[slot].multiply(share), scatter=states.scatter.at[slot].multiply(share))

@@ -10,14 +10,27 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.code import code as sensory
 from pcl.learners.features import developing
 from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax import bank, code, maps, numbers, sleep, succession, surprise, window, workspace
+from pcl.learners.parallax import (
+    ablations,
+    bank,
+    code,
+    evidence,
+    maps,
+    numbers,
+    sleep,
+    succession,
+    verdict,
+    window,
+    workspace,
+)
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.numbers import Numbers
 from pcl.learners.parallax.protocol import Message, Specialist, Vote, silence
 from pcl.learners.parallax.settling import Settlement
 from pcl.learners.parallax.succession import Succession
-from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import discriminators
+from pcl.learners.parallax.verdict import Verdict
 from pcl.learners.parallax.workspace import Opinion, Workspace
 from pcl.types import Batch, Info, Learner, Logged, Prediction, Spec
 
@@ -65,18 +78,20 @@ def living(spec: Spec) -> Learner:
         code_key, bank_key = jax.random.split(key)
         inputs = code.size(spec, hp)
         keys = jax.random.split(bank_key, hp.specialists)
-        generative, discriminative = _kinds(latents, inputs, hp)
+        of_life = ablations.of(hp)
+        generative, discriminative = _kinds(latents, inputs, of_life)
         synapses = jax.vmap(discriminative.init)(keys) if discriminative else None
         banks = Bank(jax.vmap(generative.init)(keys), synapses)
         held = window.empty(hp.specialists, hp.lag, latents, labels, inputs)
-        space = workspace.init(hp, latents, labels, held)
+        space = workspace.init(of_life, latents, labels, held)
         return State(code.init(code_key, spec, hp), banks, space, sleep.eve(banks, space), succession.init(labels))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         phi_BD, chunks = code.encode(state.code, x, hp), -(-len(x) // numbers.QUERIES)
+        of_life = ablations.of(hp)
 
         def expected(phi: Array) -> Array:
-            return jax.nn.logsumexp(_expect(state, phi, state.workspace.current, hp)[1].log_q, axis=0)
+            return jax.nn.logsumexp(_expect(state, phi, state.workspace.current, of_life)[1].log_q, axis=0)
 
         # Many queries go through in chunks, for each may take S L D numbers on the way; all of one size, so that they
         # are compiled once.
@@ -85,6 +100,7 @@ def living(spec: Spec) -> Learner:
         return _answer(log_p.reshape(len(padded_BD), -1)[: len(x)])
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
+        of_life = ablations.of(hp)
         phi_BD = jnp.where(batch.valid[:, None], code.encode(state.code, batch.x, hp), 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
         # What comes while a code develops arrives when it is read out.
@@ -92,21 +108,19 @@ def living(spec: Spec) -> Learner:
         rows = Sample(phi_BD, batch.y, told_B, arrives_B, teaching_rows(batch) & arrives_B)
         before_it = state.workspace
         if len(phi_BD) == 1:
-            state, log, first = _live(state, jax.tree.map(lambda leaf: leaf[0], rows), hp)
+            state, log, first = _live(state, jax.tree.map(lambda leaf: leaf[0], rows), of_life)
             before = jax.tree.map(lambda leaf: leaf[None], first)
         else:  # what is expected of a whole batch is said before any of it is learned
-            before = jax.vmap(lambda phi, told: _expect(state, phi, told, hp)[1])(phi_BD, told_B)
-            state, log = jax.lax.scan(lambda s, row: _live(s, row, hp)[:2], state, rows)
+            before = jax.vmap(lambda phi, told: _expect(state, phi, told, of_life)[1])(phi_BD, told_B)
+            state, log = jax.lax.scan(lambda s, row: _live(s, row, of_life)[:2], state, rows)
         space = state.workspace
         count = jnp.maximum(rows.teaches.sum(), 1)
         expected = log.input_surprise.sum() / jnp.maximum(arrives_B.sum(), 1)
         log_p_BC, past = jax.nn.logsumexp(before.log_q, axis=1), state.succession
-        if hp.without != "past":
-            foretold = succession.foretell(past, log_p_BC, rows.arrives)
-            past = succession.learn(past, foretold, rows.label, rows.arrives, rows.teaches, hp.bound)
-            log_p_BC = foretold.log_p
+        foretold = succession.foretell(past, log_p_BC, rows.arrives)
+        past = succession.learn(past, foretold, rows.label, rows.arrives, rows.teaches, of_life)
         return state._replace(succession=past), Info(
-            prediction=_answer(log_p_BC),
+            prediction=_answer(foretold.log_p),
             log={
                 "surprise": Logged(log.surprise.sum() / count, "taught"),
                 "inference_steps": Logged(log.steps.sum() / count, "taught"),
@@ -117,7 +131,7 @@ def living(spec: Spec) -> Learner:
                 "split": Logged(space.split - before_it.split, "count"),
             }
             # An oracle meets a context with a bank that has seen nothing, and expects nothing of its inputs.
-            | ({} if hp.context == "told" else {"input_surprise": Logged(expected, "seen")}),
+            | ({} if of_life.told else {"input_surprise": Logged(expected, "seen")}),
         )
 
     return Learner(init, predict, update)
@@ -128,19 +142,19 @@ def _answer(log_p_BC: Float[Array, "B C"]) -> Prediction:
     return Prediction(logits=log_p_BC, query=-jnp.sum(jnp.exp(log_p_BC) * log_p_BC, axis=1))
 
 
-def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: HParams) -> tuple[Opinion, Settlement]:
+def _expect(state: State, phi: Float[Array, " D"], told: Int[Array, ""], hp: Numbers) -> tuple[Opinion, Settlement]:
     """Votes of all banks on one code, and the belief before the label. An oracle is told the context."""
     space = state.workspace
     densities_said, synapses_said = _votes(state, phi, hp)
-    said = workspace.opinion(space, densities_said, None if hp.without == "synapses" else synapses_said)
-    if hp.context == "told":
+    said = workspace.opinion(space, densities_said, synapses_said)
+    if hp.told:
         log_context_S = jnp.where(jnp.arange(len(space.belief)) == told, 0.0, numbers.NEVER)
         log_q_SC = log_context_S[:, None] + jnp.log(said.label)
         return said, Settlement(log_q_SC - jax.nn.logsumexp(log_q_SC), jnp.ones((), jnp.int32))
     return said, workspace.expect(space, said, hp)
 
 
-def _votes(state: State, phi: Float[Array, " D"], hp: HParams) -> Votes:
+def _votes(state: State, phi: Float[Array, " D"], hp: Numbers) -> Votes:
     """What the specialists of both kinds say (leaves lead with S); banks that no context looks through are silent."""
     space, (latents, inputs) = state.workspace, _bank_shape(state.banks)
     generative, discriminative = _kinds(latents, inputs, hp)
@@ -159,7 +173,7 @@ def _votes(state: State, phi: Float[Array, " D"], hp: HParams) -> Votes:
     return jax.lax.fori_loop(0, space.slots, of_slot, (silent, silent if discriminative else None))
 
 
-def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlement]:
+def _live(state: State, row: Sample, hp: Numbers) -> tuple[State, Log, Settlement]:
     """The state after one row, and what was expected: believe the input, then the label, then resolve the window."""
     said, expected = _expect(state, row.code, row.task, hp)
     space = state.workspace
@@ -174,27 +188,24 @@ def _live(state: State, row: Sample, hp: HParams) -> tuple[State, Log, Settlemen
         input_surprise=jnp.where(row.arrives, strange, 0.0),
     )
     space = workspace.surprised(space, log.surprise, row.teaches)
-    if hp.context == "told":
+    if hp.told:
         return _obey(state._replace(workspace=space), row, hp), log, expected
 
-    evidence = surprise.weigh(space, said, doubt_S, row.code, row.label, hp)
-    held = window.hold(space.window, row.code, row.label, said.share[space.current], evidence)
-    verdict = surprise.judge(space, held, hp)
+    weighed = evidence.weigh(space, said, doubt_S, row.code, row.label, hp)
+    held = window.hold(space.window, row.code, row.label, said.share[space.current], weighed)
+    judged = verdict.judge(space, held, hp)
     belief_S = workspace.believe(space, jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), settled, expected))
     unlabelled = space._replace(belief=jnp.where(row.arrives, belief_S, space.belief))
-    rested, unlabelled, eve, verdict = sleep.rest(state.banks, unlabelled, state.eve, verdict, row.teaches, hp)
-    resolved = _resolve(unlabelled, held, verdict)
+    rested, unlabelled, eve, judged = sleep.rest(state.banks, unlabelled, state.eve, judged, row.teaches, hp)
+    resolved = _resolve(unlabelled, held, judged)
     space = jax.tree.map(lambda a, b: jnp.where(row.teaches, a, b), resolved, unlabelled)
-    # Without a lag memory every sample is learned at once, by whoever is current by then.
-    at_once = hp.without == "lag"
-    first = held.size - 1 if at_once or hp.without == "replay" else 0
-    last = jnp.where(row.teaches & (verdict.resolved | at_once), held.size, 0)
+    first, last = hp.learned_rows(held.size, judged.resolved)
     banks, names, wrong = _absorb(state._replace(banks=rested), space, held, first, last, hp)
     fresh = window.empty(len(space.belief), *_sizes(space, row.code))
     space = space._replace(
         names=names,
         wrong=wrong,
-        window=window.cleared(space.window, fresh, row.teaches & verdict.resolved),
+        window=window.cleared(space.window, fresh, row.teaches & judged.resolved),
     )
     return state._replace(banks=banks, workspace=space, eve=sleep.unless_moved(eve, rested, banks)), log, expected
 
@@ -223,7 +234,7 @@ def _resolve(space: Workspace, held: window.Window, verdict: Verdict) -> Workspa
     )
 
 
-def _obey(state: State, row: Sample, hp: HParams) -> State:
+def _obey(state: State, row: Sample, hp: Numbers) -> State:
     """The oracle: the told context learns with a bank of its own."""
     space = state.workspace
     slot = jnp.minimum(row.task, len(space.belief) - 1)
@@ -246,16 +257,15 @@ Learned = tuple[Bank, maps.Map, Float[Array, "S L"]]
 
 
 def _absorb(
-    state: State, space: Workspace, held: window.Window, first: Any, last: Int[Array, ""], hp: HParams
+    state: State, space: Workspace, held: window.Window, first: Any, last: Int[Array, ""], hp: Numbers
 ) -> Learned:
     """Rows `first` .. `last` - 1 of the window are learned in turn, by the current context or, ungated, by all."""
-    everyone = hp.without == "gating"
 
     def of_row(i: Int[Array, ""], learned: Learned) -> Learned:
         def of_slot(slot: Int[Array, ""], learned: Learned) -> Learned:
             return _learn(learned, state.code, space.owner[slot], slot, held.code[i], held.label[i], hp)
 
-        return jax.lax.fori_loop(0, space.slots, of_slot, learned) if everyone else of_slot(space.current, learned)
+        return hp.taught(of_slot, space.current, space.slots, learned)
 
     return jax.lax.fori_loop(first, last, of_row, (state.banks, space.names, space.wrong))
 
@@ -267,7 +277,7 @@ def _learn(
     slot: Int[Array, ""],
     phi: Float[Array, " D"],
     label: Int[Array, ""],
-    hp: HParams,
+    hp: Numbers,
 ) -> Learned:
     """One sample, learned by one context: its map names a latent, and the label teaches that one."""
     banks, names, wrong_SL = learned
@@ -275,15 +285,16 @@ def _learn(
     features_H = code.features(eye, phi)
     vote = generative.vote(banks.density, owner, phi)
     told_apart = discriminative.vote(banks.synapses, owner, features_H) if discriminative else None
-    share_L = workspace.share(vote, None if hp.without == "synapses" else told_apart)
+    share_L = workspace.share(vote, told_apart)
     size_L = banks.density.size[owner]
     naming = maps.name(names, slot, label, share_L, vote.score, vote.novel, size_L)
-    moves = (vote.moved[naming.latent] > hp.allocation) & (hp.without != "drift")
+    moves = vote.moved[naming.latent] > hp.moves_at
     keep = jnp.where(moves, vote.fresh[naming.latent], 1.0)
     message = Message(phi, naming.latent, naming.sure.astype(jnp.float32), keep)
     density = generative.learn(banks.density, owner, message)
-    if hp.without == "retention":
-        density, message = bank.faded(density, owner, message.gate), message._replace(keep=numbers.FADING * keep)
+    if hp.retention < 1:
+        density = bank.faded(density, owner, message.gate, hp.retention)
+        message = message._replace(keep=hp.retention * keep)
     taught = Bank(
         density, discriminative and discriminative.learn(banks.synapses, owner, message._replace(code=features_H))
     )
@@ -298,9 +309,9 @@ def _learn(
     )
 
 
-def _kinds(latents: int, inputs: int, hp: HParams) -> tuple[Specialist, Specialist | None]:
+def _kinds(latents: int, inputs: int, hp: Numbers) -> tuple[Specialist, Specialist | None]:
     """The generative and the discriminative specialist of a bank."""
-    discriminative = None if hp.features == "code" else discriminators(latents, hp.width, hp.ridge, hp.sharpness)
+    discriminative = discriminators(latents, hp.width, hp.ridge, hp.sharpness) if hp.width else None
     return bank.form(latents, inputs).densities(latents, inputs), discriminative
 
 

@@ -4,8 +4,16 @@ Above each: its unit or what it counts, what it decides, and what it was tried a
 the code nor its history names another value; "form" says that another form of the rule was, not another value.
 Thresholds were tried on digits and MNIST with seeds below 10 (`experiments.contexts`), and which other values these
 were is not on record. What stays where it is used: the 2 of a square, guards of a division or a logarithm, multiples of
-the rounding of float32, counts of operations, and a 0.5 that stands between no sample and one.
+the rounding of float32, counts of operations, and a 0.5 that stands between no sample and one. An ablation is another
+value of some of them (`WITHOUT`); `Numbers` are all that a life is set to.
 """
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jax import Array
+
+from pcl.fields import Traced
 
 # ---- protocol, learner, bank
 
@@ -15,8 +23,6 @@ UNSEEN = -1e30
 QUERIES = 256
 # Numbers in the class covariances of one bank, above which all its latents share one. Not varied.
 LARGEST = 2**20
-# Share of what was learned that is left after one more sample, where `without=retention`. Not varied.
-FADING = 0.999
 
 # ---- learner: how often a bank gets the samples of a latent wrong
 
@@ -96,8 +102,6 @@ SMOOTHING = 0.2
 DOUBT = 2.0
 # Least probability that a label says nothing of its context: bounds what one label can say. Not varied.
 LEAST_ERROR = 0.02
-# The same where `without=bound`. Not varied.
-LEAST_UNBOUNDED = 1e-6
 # A latent has no name in a context with fewer votes than these, and this share of the mean votes of a latent on top.
 # Not varied.
 NAMELESS_VOTES, NAMELESS_SHARE = 0.5, 0.05
@@ -186,3 +190,50 @@ SURE = 10.0
 # Samples a label that the prior of each row of transitions is worth. Form: one sample of the shares of labels, with
 # which shuffled labels cost something; chosen as `SURE`.
 ROW_PRIOR = 10.0
+
+# ---- ablations
+
+# What `without=` sets instead, by the names of `Numbers`; four more choose another function there. Sums that
+# fade (`retention`) keep this share at each sample. Not varied.
+WITHOUT: dict[str, dict[str, Any]] = {
+    "persistence": {"least_hazard": 1.0},
+    "bound": {"bound": float("inf"), "least_error": 1e-6},
+    "settling": {"tolerance": -1.0},
+    "maturity": {"maturity": 0},
+    "synapses": {"sharpness": 0.0},
+    "drift": {"moves_at": float("inf")},
+    "sleep": {"sleeps": False},
+    "retention": {"retention": 0.999},
+    "past": {"trusting": 0.0},
+}
+
+
+class Numbers(NamedTuple):
+    """The numbers of one life that are set or taken away (`ablations.of`); evidence is in nats."""
+
+    slots: int  # for contexts
+    told: bool  # the context of each sample
+    inference_steps: int
+    rate: Traced
+    momentum: Traced
+    leap: Traced
+    tolerance: Traced
+    hazard: Traced
+    least_hazard: float  # 1: the next sample may be of any context
+    bound: Traced  # of what one input says about contexts
+    voice_bound: Traced  # of what it says about labels, for what these teach of the trust in it
+    least_error: float
+    recall: Traced
+    allocation: Traced
+    moves_at: Traced  # evidence at which a latent moves
+    lag: int
+    maturity: int  # of the labels that speak for a new context: 1, or 0 for all labels
+    sleeps: bool
+    width: int  # features that the synapses see; 0: there are none
+    ridge: Traced
+    sharpness: Traced
+    retention: float  # share of what was learned that is left after one more sample
+    trusting: float  # how fast the trust in the past is learned
+    taught: Callable[..., Any]
+    learned_rows: Callable[..., tuple[Any, Array]]
+    read: Callable[..., Any]

@@ -33,9 +33,9 @@ from jaxtyping import Bool, Float, Int
 from pcl.learners.parallax import bank, maps, merging, numbers, workspace
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.density import degrees_of_freedom
-from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.maps import Map
-from pcl.learners.parallax.surprise import Verdict
+from pcl.learners.parallax.numbers import Numbers
+from pcl.learners.parallax.verdict import Verdict
 from pcl.learners.parallax.workspace import Workspace
 from pcl.loops import when
 
@@ -80,11 +80,11 @@ def unless_moved(before: Eve, banks: Bank, taught: Bank) -> Eve:
 
 
 def rest(
-    banks: Bank, space: Workspace, before: Eve, verdict: Verdict, teaches: Bool[Array, ""], hp: HParams
+    banks: Bank, space: Workspace, before: Eve, verdict: Verdict, teaches: Bool[Array, ""], hp: Numbers
 ) -> tuple[Bank, Workspace, Eve, Verdict]:
     """Banks and contexts after a sleep, where one is due or a slot is wanted, and the verdict in terms of them."""
     slots = len(space.belief)
-    if slots == 1 or hp.without == "sleep":
+    if slots == 1 or not hp.sleeps:
         return banks, space, before, verdict
     least = -jnp.where(verdict.refused, verdict.gain, hp.recall)
     tired = teaches & verdict.resolved & (verdict.refused | due(space, hp))
@@ -96,12 +96,12 @@ def rest(
     return night.banks, night.space, night.eve, verdict._replace(slot=slot.astype(jnp.int32), refused=refused)
 
 
-def due(space: Workspace, hp: HParams) -> Bool[Array, ""]:
+def due(space: Workspace, hp: Numbers) -> Bool[Array, ""]:
     """Whether enough was learned since contexts were compared last."""
     return space.taught >= (1 + numbers.OFTEN) * space.slept + hp.lag
 
 
-def sleep(night: Night, least: ArrayLike, splits: ArrayLike, hp: HParams) -> Night:
+def sleep(night: Night, least: ArrayLike, splits: ArrayLike, hp: Numbers) -> Night:
     """The two closest contexts are one afterwards, if the evidence for it is above `least`; slots stay contiguous.
 
     Else the context that is awake splits, if it may and has changed. The window is left as it is: whoever sleeps has
@@ -139,7 +139,7 @@ def unchanged(night: Night) -> Float[Array, ""]:
     return jnp.where(told, merging.sensors_alike(day, known, freedom), jnp.inf)
 
 
-def closest(banks: Bank, space: Workspace, hp: HParams) -> Pair:
+def closest(banks: Bank, space: Workspace, hp: Numbers) -> Pair:
     """The two contexts with the most evidence that they are one; minus infinity where there are no two."""
     latents = banks.density.size.shape[1]
     none = jnp.zeros((), jnp.int32)
@@ -157,7 +157,7 @@ def closest(banks: Bank, space: Workspace, hp: HParams) -> Pair:
     return jax.lax.fori_loop(0, space.slots, of_first, nobody)
 
 
-def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Array, ""], hp: HParams) -> Pair:
+def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Array, ""], hp: Numbers) -> Pair:
     """Evidence that two contexts are one. The second is none that owns the first's bank."""
     swaps = space.owner[one] == other
     first, second = jnp.where(swaps, other, one), jnp.where(swaps, one, other)
@@ -178,7 +178,7 @@ def compared(banks: Bank, space: Workspace, one: Int[Array, ""], other: Int[Arra
     return Pair(first, second, jnp.where(shared >= 1, evidence, jnp.minimum(evidence, -hp.recall)), place)
 
 
-def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
+def _merged(night: Night, pair: Pair, hp: Numbers) -> Night:
     """The second context is part of the first, a second bank of the first's, and the last slot fills the hole."""
     (banks, space, before, moved, _), (first, second, _, place) = night, pair
     ours, theirs = space.owner[first], space.owner[second]
@@ -225,7 +225,7 @@ def _merged(night: Night, pair: Pair, hp: HParams) -> Night:
     return Night(jax.tree.map(lambda leaf: leaf[swap_S], banks), space, before, went_S[moved], stale)
 
 
-def _split(night: Night, hp: HParams) -> Night:
+def _split(night: Night, hp: Numbers) -> Night:
     """The present context is what it was before the day, and another one, now present, what the day has shown."""
     banks, space, (slot, before, names), moved, _ = night
     new, (latents, inputs) = space.slots, before.density.mean.shape

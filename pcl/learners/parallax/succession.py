@@ -22,10 +22,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax import numbers
+from pcl.learners.parallax.numbers import Numbers
 from pcl.learners.parallax.rows import once_seen
 from pcl.synapses import horizon
 
@@ -93,16 +93,16 @@ def learn(
     label_B: Int[Array, " B"],
     arrives_B: Bool[Array, " B"],
     teaches_B: Bool[Array, " B"],
-    bound: ArrayLike,
+    hp: Numbers,
 ) -> Succession:
     """The state after a batch; a row without a label is believed to have the one that was foretold.
 
-    For what it teaches of the trust no voice speaks with more than `bound` nats against a label.
+    For what it teaches of the trust no voice speaks with more than `voice_bound` nats against a label.
     """
 
     def of_row(state: Succession, row: tuple[Foretold, Array, Array, Array]) -> tuple[Succession, None]:
         (voices_2C, log_p_C), label, arrives, teaches = row
-        voices_2C = jnp.maximum(voices_2C - voices_2C.max(1, keepdims=True), -jnp.asarray(bound))
+        voices_2C = jnp.maximum(voices_2C - voices_2C.max(1, keepdims=True), -jnp.asarray(hp.voice_bound))
         heard = teaches.astype(jnp.float32)
         p_C, known_C = jnp.exp(log_p_C), jax.nn.one_hot(label, len(state.met))
         off_2C = voices_2C - (voices_2C @ p_C)[:, None]
@@ -116,7 +116,7 @@ def learn(
             met=state.met.at[label].add(teaches.astype(jnp.int32)),
             stays=horizon.left(heard * state.stays[0]) * state.stays + heard * pair,
             latest=jnp.where(arrives, jnp.where(teaches, known_C, p_C), state.latest),
-            trust=state.trust + heard * change,
+            trust=state.trust + hp.trusting * heard * change,
             precision=precision,
         ), None
 

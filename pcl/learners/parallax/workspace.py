@@ -15,8 +15,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax import maps, numbers
-from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax.numbers import Numbers
 from pcl.learners.parallax.protocol import Vote
 from pcl.learners.parallax.settling import Settlement, settle
 from pcl.learners.parallax.window import Window
@@ -52,9 +52,9 @@ class Opinion(NamedTuple):
     known: Bool[Array, "S L"]  # latents that may speak of a change of context
 
 
-def init(hp: HParams, latents: int, labels: int, window: Window) -> Workspace:
+def init(hp: Numbers, latents: int, labels: int, window: Window) -> Workspace:
     """One context that looks through bank 0 and knows no name."""
-    slots, none = hp.specialists, jnp.zeros((), jnp.int32)
+    slots, none = hp.slots, jnp.zeros((), jnp.int32)
     return Workspace(
         belief=jnp.zeros(slots).at[0].set(1.0),
         slots=jnp.ones((), jnp.int32),
@@ -103,37 +103,34 @@ def opinion(state: Workspace, votes: Vote, discriminating: Vote | None) -> Opini
     return jax.tree.map(lambda leaf: leaf[state.owner], of_bank)._replace(label=label_SC)
 
 
-def prior(state: Workspace, hp: HParams) -> Float[Array, " S"]:
+def prior(state: Workspace, hp: Numbers) -> Float[Array, " S"]:
     """Probability of each context for the next sample: sticky, with the rate of switches that the stream has had."""
     there_S = alive(state).astype(jnp.float32)
     base_S = there_S / state.slots
-    if hp.without == "persistence":
-        return base_S
-    hazard = (1 + state.switches) / (1 / hp.hazard + state.taught)
+    hazard = jnp.maximum((1 + state.switches) / (1 / hp.hazard + state.taught), hp.least_hazard)
     return (1 - hazard) * state.belief + hazard * base_S
 
 
-def input_surprise(state: Workspace, said: Opinion, hp: HParams) -> Float[Array, ""]:
+def input_surprise(state: Workspace, said: Opinion, hp: Numbers) -> Float[Array, ""]:
     """-log p(code) by what the moment before expected, whatever the context and the class, in nats."""
     log_prior_S = jnp.where(alive(state), jnp.log(jnp.maximum(prior(state, hp), jnp.exp(numbers.NEVER))), -jnp.inf)
     return -jax.nn.logsumexp(log_prior_S + said.input)
 
 
-def expect(state: Workspace, said: Opinion, hp: HParams) -> Settlement:
+def expect(state: Workspace, said: Opinion, hp: Numbers) -> Settlement:
     """The belief once the input is there and the label is not."""
     there_S = alive(state)
     log_prior_S = jnp.log(jnp.maximum(prior(state, hp), jnp.exp(numbers.NEVER)))
     # Bounded are the odds that one input may reach: however sure the belief was, a clear input can overturn it.
     certainty = jnp.max(log_prior_S) - jnp.min(jnp.where(there_S, log_prior_S, jnp.inf))
     evidence_S = numbers.TEMPER * (said.input - jnp.max(jnp.where(there_S, said.input, -jnp.inf)))
-    if hp.without != "bound":
-        evidence_S = jnp.maximum(evidence_S, -hp.bound - certainty)
+    evidence_S = jnp.maximum(evidence_S, -hp.bound - certainty)
     start_SC = log_prior_S[:, None] + jnp.log(said.label)
     return _settle(state, start_SC, start_SC + jnp.where(there_S, evidence_S, 0.0)[:, None], hp)
 
 
 def witness(
-    state: Workspace, expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array, ""], hp: HParams
+    state: Workspace, expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array, ""], hp: Numbers
 ) -> Settlement:
     """The belief once the label is there too, which every context takes for the class.
 
@@ -148,15 +145,15 @@ def witness(
     return _settle(state, expected.log_q, (context_S + jnp.log(heard_S))[:, None] + seen_SC, hp)
 
 
-def doubts(state: Workspace, label: Int[Array, ""], hp: HParams) -> Float[Array, " S"]:
+def doubts(state: Workspace, label: Int[Array, ""], hp: Numbers) -> Float[Array, " S"]:
     """In each context, the probability that this label says nothing about it."""
-    least = numbers.LEAST_UNBOUNDED if hp.without == "bound" else numbers.LEAST_ERROR
-    return jax.vmap(maps.error_rates, (0, 0, None))(state.names, state.wrong[state.owner], least)[:, label]
+    wrong_SL = state.wrong[state.owner]
+    return jax.vmap(maps.error_rates, (0, 0, None))(state.names, wrong_SL, hp.least_error)[:, label]
 
 
-def bounded(log_density: Array, best: ArrayLike, hp: HParams) -> Array:
+def bounded(log_density: Array, best: ArrayLike, hp: Numbers) -> Array:
     """No input says more than `bound` nats against a context."""
-    return log_density - best if hp.without == "bound" else jnp.maximum(log_density - best, -hp.bound)
+    return jnp.maximum(log_density - best, -hp.bound)
 
 
 def believe(state: Workspace, settled: Settlement) -> Float[Array, " S"]:
@@ -171,7 +168,6 @@ def surprised(state: Workspace, nats: Float[Array, ""], teaches: Bool[Array, ""]
     return state._replace(usual=state.usual + jnp.where(teaches, share * (nats - state.usual), 0.0))
 
 
-def _settle(state: Workspace, start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: HParams) -> Settlement:
+def _settle(state: Workspace, start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: Numbers) -> Settlement:
     slack = jnp.minimum(numbers.SLACK * state.usual, numbers.MOST_SLACK)
-    tolerance = -1.0 if hp.without == "settling" else hp.tolerance
-    return settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, tolerance, slack, hp.inference_steps)
+    return settle(start_SC, target_SC, hp.rate, hp.momentum, hp.leap, hp.tolerance, slack, hp.inference_steps)

@@ -7,7 +7,8 @@ import pytest
 from scipy.linalg import eigh
 from scipy.stats import multivariate_t
 
-from pcl.learners.parallax import bank, density, numbers, shared
+from pcl.learners.parallax import ablations, bank, density, numbers, shared
+from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.protocol import Message
 from tests.learners.parallax.test_density import ask, taught
 
@@ -108,10 +109,11 @@ def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with
 
 def test_sums_fade_in_the_bank_of_a_sample_that_teaches_and_only_there():
     states = jax.tree.map(lambda leaf: jnp.stack([leaf + 1] * 2), shared.densities(L, D).init(jax.random.key(0)))
-    faded = bank.faded(states, jnp.asarray(1), jnp.ones(()))
-    np.testing.assert_allclose(faded.size, [[1] * L, [numbers.FADING] * L])
-    np.testing.assert_allclose(faded.scatter[:, 0, 0], [1, numbers.FADING])
-    jax.tree.map(np.testing.assert_array_equal, bank.faded(states, jnp.asarray(1), jnp.zeros(())), states)
+    retention = ablations.of(HParams(without="retention")).retention
+    faded = bank.faded(states, jnp.asarray(1), jnp.ones(()), retention)
+    np.testing.assert_allclose(faded.size, [[1] * L, [0.999] * L])
+    np.testing.assert_allclose(faded.scatter[:, 0, 0], [1, 0.999])
+    jax.tree.map(np.testing.assert_array_equal, bank.faded(states, jnp.asarray(1), jnp.zeros(()), retention), states)
 
 
 def test_many_latents_or_a_wide_code_share_one_covariance():

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_t
 
-from pcl.learners.parallax import density, maps, merging, sleep, window, workspace
+from pcl.learners.parallax import ablations, density, maps, merging, sleep, window, workspace
 from pcl.learners.parallax.bank import Bank
 from pcl.learners.parallax.density import densities
 from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.surprise import Verdict
 from pcl.learners.parallax.synapses import Discriminator, discriminators
+from pcl.learners.parallax.verdict import Verdict
 from pcl.synapses.covariance import Deferred
 
 S, L, D, H, N = 4, 3, 4, 6, 40
-HP = HParams(specialists=S, width=H)
+HP = ablations.of(HParams(specialists=S, width=H))
 RIDGE = HP.ridge
 renew = jax.jit(density.renew)
 PLACE = [2, 0, 1]  # of the latents of another bank: its 0 is 2 here
