@@ -34,31 +34,26 @@ never seen before is taken for new classes of the current one until a label conf
 
 from typing import Any
 
-from pcl.learners.parallax import code, synapses
-from pcl.learners.parallax.bank import form
+from pcl.learners.parallax import ablations, code
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.learner import living, make
+from pcl.learners.parallax.sensors.bank import sensor
 from pcl.types import LearnerEntry, Spec
 
 __all__ = ["ENTRY", "HParams", "flops", "living", "make"]
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, votes before and after, settling, one bank that learns.
+    """Floating-point operations a learned sample: its code, votes before and after, settling, one sensor that learns.
 
-    The most there can be: as if every slot held a context with a bank of its own.
+    The most there can be: as if every slot held a context with a sensor of its own.
     """
-    inputs, latents = code.size(spec, hp), spec.num_labels
-    densities = form(latents, inputs)
-    votes = 2 * hp.specialists * densities.vote_flops(latents, inputs)
-    learning = densities.learn_flops(latents, inputs)
-    if hp.features != "code":
-        votes += 2 * hp.specialists * synapses.vote_flops(latents, hp.width)
-        learning += synapses.learn_flops(latents, hp.width)
-    beliefs = 2 * hp.specialists * latents
+    of_sensor = sensor(spec.num_labels, code.size(spec, hp), ablations.of(hp)).flops
+    votes = 2 * hp.specialists * of_sensor.vote
+    beliefs = 2 * hp.specialists * spec.num_labels
     settling = (inference_steps + 2) * 8 * beliefs
-    reading = 8 * hp.specialists * latents
-    return code.flops(spec, hp) + votes + reading + settling + learning
+    reading = 8 * hp.specialists * spec.num_labels
+    return code.flops(spec, hp) + votes + reading + settling + of_sensor.learn
 
 
 ENTRY = LearnerEntry(

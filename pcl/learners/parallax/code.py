@@ -25,6 +25,7 @@ from pcl.learners.features import FeatureHParams, normalised
 from pcl.learners.inputs import vectors
 from pcl.learners.parallax import numbers
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.sensors.interface import Seen
 from pcl.types import Spec
 
 
@@ -62,6 +63,11 @@ def encode(eye: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Fl
         return phi_BD * math.sqrt(phi_BD.shape[1])
     freed_BI = vectors(normalised(x, FeatureHParams()))
     return freed_BI @ eye.directions * math.sqrt(freed_BI.shape[1])
+
+
+def seen(eye: Eye | sensory.Code, code: Float[Array, " D"]) -> Seen:
+    """What sensors see of an input."""
+    return Seen(code, features(eye, code))
 
 
 def features(eye: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Array, "... H"]:

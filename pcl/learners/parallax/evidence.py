@@ -10,14 +10,17 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import maps, numbers, window, workspace
+from pcl.learners.parallax import numbers, window
+from pcl.learners.parallax.contexts import belief
+from pcl.learners.parallax.contexts import names as maps
+from pcl.learners.parallax.contexts.belief import Opinion
 from pcl.learners.parallax.numbers import Numbers
+from pcl.learners.parallax.state import State, alive
 from pcl.learners.parallax.window import Evidence
-from pcl.learners.parallax.workspace import Opinion, Workspace
 
 
 def weigh(
-    state: Workspace,
+    state: State,
     said: Opinion,
     doubt_S: Float[Array, " S"],
     code: Float[Array, " D"],
@@ -25,13 +28,13 @@ def weigh(
     hp: Numbers,
 ) -> Evidence:
     """Evidence of one labelled sample, relative to the current context."""
-    there_S, now = workspace.alive(state), state.current
-    seen = jnp.maximum((state.names.met[now] > 0).sum(), 1)
+    there_S, now = alive(state.contexts), state.contexts.current
+    seen = jnp.maximum((state.contexts.names.met[now] > 0).sum(), 1)
     as_sensor = window.shadow_density(state.window, code, label) - jnp.log(seen)
     best = jnp.maximum(jnp.max(jnp.where(there_S, said.input, -jnp.inf)), as_sensor)
     of_label_S = jnp.log((1 - doubt_S) * said.label[:, label] + doubt_S * _unknown(state, said, label))
-    explains_S = workspace.bounded(said.input, best, hp) + of_label_S
-    as_sensor = workspace.bounded(as_sensor, best, hp)
+    explains_S = belief.bounded(said.input, best, hp) + of_label_S
+    as_sensor = belief.bounded(as_sensor, best, hp)
     as_map = _renamed(state, said, doubt_S[now], label)
     mixture_T, share_T = _mixture(state, explains_S, as_map - of_label_S[now])
     ripe_S, clear = _ripe(state, said, label), _clear(state, label)
@@ -53,53 +56,53 @@ def weigh(
     )
 
 
-def _renamed(state: Workspace, said: Opinion, doubt: Float[Array, ""], label: Int[Array, ""]) -> Float[Array, ""]:
+def _renamed(state: State, said: Opinion, doubt: Float[Array, ""], label: Int[Array, ""]) -> Float[Array, ""]:
     """Log probability of the label under the new map of the window, over the present sensor."""
-    share_L, labels = said.share[state.current], said.label.shape[1]
+    share_L, labels = said.share[state.contexts.current], said.label.shape[1]
     # Under other names the same latents are no easier to tell, and the label is no surer.
-    doubt = jnp.maximum(doubt, share_L @ state.wrong[state.owner[state.current]])
+    doubt = jnp.maximum(doubt, share_L @ state.sensors.wrong[state.contexts.sensor[state.contexts.current]])
     named = maps.read_out(state.window.names, share_L, labels)[window.place(state.window, label)]
     return jnp.log((1 - doubt) * named + doubt / labels)
 
 
-def _mixture(state: Workspace, explains_S: Array, as_map: Array) -> tuple[Float[Array, " T"], Float[Array, " T"]]:
+def _mixture(state: State, explains_S: Array, as_map: Array) -> tuple[Float[Array, " T"], Float[Array, " T"]]:
     """What contexts say of a sample, and then the new map too, each weighed with its share of the window."""
-    there_S, now = workspace.alive(state), state.current
+    there_S, now = alive(state.contexts), state.contexts.current
     apart_T = jnp.append(jnp.where(there_S, explains_S - explains_S[now], -jnp.inf), as_map)
-    first_T = jnp.append(there_S / jnp.maximum(state.slots - 1, 1), 1.0).at[now].set(1.0)
+    first_T = jnp.append(there_S / jnp.maximum(state.contexts.number - 1, 1), 1.0).at[now].set(1.0)
     share_T = state.window.shares + numbers.MIXES * first_T
     return jnp.log(share_T) + apart_T, share_T
 
 
-def _guessed(state: Workspace, label: Int[Array, ""], seen: Int[Array, ""]) -> Float[Array, ""]:
+def _guessed(state: State, label: Int[Array, ""], seen: Int[Array, ""]) -> Float[Array, ""]:
     """Probability of the label for a guess: in part all labels are alike, else as frequent as in the window."""
     shown_C = state.window.shadow.size
     frequent = (shown_C[label] + numbers.JEFFREYS) / (shown_C.sum() + numbers.JEFFREYS * len(shown_C))
     return numbers.UNIFORM / seen + (1 - numbers.UNIFORM) * frequent
 
 
-def _ripe(state: Workspace, said: Opinion, label: Int[Array, ""]) -> Bool[Array, " S"]:
+def _ripe(state: State, said: Opinion, label: Int[Array, ""]) -> Bool[Array, " S"]:
     """Contexts that know the label well enough for it to speak of a change."""
-    tied_S = state.names.tied[:, label]
-    return (state.names.met[:, label] >= numbers.MATURE) & said.known[jnp.arange(len(tied_S)), tied_S]
+    tied_S = state.contexts.names.tied[:, label]
+    return (state.contexts.names.met[:, label] >= numbers.MATURE) & said.speaks[jnp.arange(len(tied_S)), tied_S]
 
 
-def _clear(state: Workspace, label: Int[Array, ""]) -> Bool[Array, ""]:
+def _clear(state: State, label: Int[Array, ""]) -> Bool[Array, ""]:
     """Whether the present sensor gets few samples of the label's latent wrong, or no more than of all others."""
-    now = state.current
-    wrong_L, tied_C = state.wrong[state.owner[now]], state.names.tied[now]
-    ripe_C = state.names.met[now] >= numbers.MATURE
+    now = state.contexts.current
+    wrong_L, tied_C = state.sensors.wrong[state.contexts.sensor[now]], state.contexts.names.tied[now]
+    ripe_C = state.contexts.names.met[now] >= numbers.MATURE
     all_wrong = jnp.sum(ripe_C * wrong_L[tied_C]) / jnp.maximum(ripe_C.sum(), 1)
     return wrong_L[tied_C[label]] < jnp.maximum(numbers.CONFUSED, numbers.ALIKE * all_wrong)
 
 
-def _unknown(state: Workspace, said: Opinion, label: Int[Array, ""]) -> Float[Array, " S"]:
+def _unknown(state: State, said: Opinion, label: Int[Array, ""]) -> Float[Array, " S"]:
     """Probability of the label in each context where its own samples say nothing of it.
 
     A label never met belongs to a latent without a name, and such a latent to one of these labels: the fewer are left,
     the surer. Else it might be any.
     """
-    names = state.names
+    names = state.contexts.names
     labels, unmet_SC = names.met.shape[1], names.met < 0.5
     left_S = jnp.sum(said.share * maps.nameless(names.voted, names.met), axis=1) / jnp.maximum(unmet_SC.sum(1), 1)
     return jnp.where(unmet_SC[:, label], jnp.maximum(left_S, 1 / labels), 1 / labels)

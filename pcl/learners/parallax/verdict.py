@@ -24,10 +24,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import numbers, workspace
+from pcl.learners.parallax import numbers
 from pcl.learners.parallax.numbers import Numbers
+from pcl.learners.parallax.state import Contexts, alive
 from pcl.learners.parallax.window import Window
-from pcl.learners.parallax.workspace import Workspace
 
 PRESENT, KNOWN, NAMES, SENSOR, HOLD = range(5)
 
@@ -66,15 +66,15 @@ class Verdict(NamedTuple):
         return (self.new_map | self.new_sensor) & ~self.refused
 
 
-def judge(state: Workspace, held: Window, hp: Numbers) -> Verdict:
+def judge(contexts: Contexts, held: Window, hp: Numbers) -> Verdict:
     """What becomes of the window with the last sample in it."""
     if hp.slots == 1:  # a single learner has no choice
         no = jnp.zeros((), bool)
-        return Verdict(~no, state.current, no, no, jnp.zeros(()), no)
-    seen, known_S, turns = hp.read(state, held), known_contexts(state, held), jnp.maximum(held.mixed, 0.0)
-    seen_S = jnp.where(_others(state) & (_same_sensor(state) | (seen.own & seen.doubtful)), known_S, -jnp.inf)
+        return Verdict(~no, contexts.current, no, no, jnp.zeros(()), no)
+    seen, known_S, turns = hp.read(contexts, held), known_contexts(contexts, held), jnp.maximum(held.mixed, 0.0)
+    seen_S = jnp.where(_others(contexts) & (_same_sensor(contexts) | (seen.own & seen.doubtful)), known_S, -jnp.inf)
     best = jnp.argmax(seen_S)
-    rows = explanations(state, held, seen, seen_S[best], hp)
+    rows = explanations(contexts, held, seen, seen_S[best], hp)
     shadow = jnp.maximum(held.new_map, held.new_sensor)
     # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
     waits = seen.strange & (held.new_sensor > -hp.recall)
@@ -86,9 +86,9 @@ def judge(state: Workspace, held: Window, hp: Numbers) -> Verdict:
     suspected &= numbers.OF_WINDOW * held.mature >= held.size
     full = held.size >= jnp.where(suspected, len(held.label), hp.lag)
     new = (choice == NAMES) | (choice == SENSOR)
-    refused = new & (state.slots >= hp.slots)
-    slot = jnp.where((choice == KNOWN) | (~new & full & (seen_S[best] > 0)), best, state.current)
-    slot = jnp.where(new, jnp.where(refused, jnp.argmax(known_S), state.slots), slot)
+    refused = new & (contexts.number >= hp.slots)
+    slot = jnp.where((choice == KNOWN) | (~new & full & (seen_S[best] > 0)), best, contexts.current)
+    slot = jnp.where(new, jnp.where(refused, jnp.argmax(known_S), contexts.number), slot)
     return Verdict(
         resolved=(choice != HOLD) | full,
         slot=slot.astype(jnp.int32),
@@ -99,12 +99,12 @@ def judge(state: Workspace, held: Window, hp: Numbers) -> Verdict:
     )
 
 
-def explanations(state: Workspace, held: Window, seen: Inputs, known: Float[Array, ""], hp: Numbers) -> Explanations:
+def explanations(contexts: Contexts, held: Window, seen: Inputs, known: Float[Array, ""], hp: Numbers) -> Explanations:
     """The three rows; `known` is the evidence for the best other context that the inputs allow."""
-    known_S, turns = known_contexts(state, held), jnp.maximum(held.mixed, 0.0)
+    known_S, turns = known_contexts(contexts, held), jnp.maximum(held.mixed, 0.0)
     # The best known context, the present one counted, or several by turns; a new one must explain more.
     rival = jnp.maximum(jnp.max(known_S), turns)
-    renamed = jnp.maximum(jnp.max(jnp.where(_same_sensor(state), known_S, -jnp.inf)), 0.0)
+    renamed = jnp.maximum(jnp.max(jnp.where(_same_sensor(contexts), known_S, -jnp.inf)), 0.0)
     enough = held.mature >= numbers.SPEAK
     sensor = jnp.maximum(held.new_sensor - rival, seen.stranger - renamed)
     ceded = jnp.maximum(held.new_map, held.new_sensor) - numbers.CEDED
@@ -121,13 +121,13 @@ def explanations(state: Workspace, held: Window, seen: Inputs, known: Float[Arra
     )
 
 
-def decomposed(state: Workspace, held: Window) -> Inputs:
+def decomposed(contexts: Contexts, held: Window) -> Inputs:
     """What the inputs say, apart from what the labels do."""
-    now, there_S = state.current, workspace.alive(state)
+    now, there_S = contexts.current, alive(contexts)
     mean_S, unlike_S = held.strange / jnp.maximum(held.judged, 1), unlikeness(held.strange, held.judged)
     told_S, judged = there_S & (held.judged >= numbers.JUDGED), held.judged[now] > 0
     enough_S = (held.judged >= numbers.JUDGED) & (numbers.OF_WINDOW * held.judged >= held.size)
-    stranger = unknown_sensor(state, held)
+    stranger = unknown_sensor(contexts, held)
     strange = judged & ((mean_S[now] > numbers.STRANGE) | (unlike_S[now] > numbers.UNLIKE))
     # Where few classes are about, another sensor passes for other names; but these tell labels no better than a guess.
     strange |= told_S[now] & (unlike_S[now] > 0) & (stranger > held.new_map)
@@ -136,20 +136,20 @@ def decomposed(state: Workspace, held: Window) -> Inputs:
         strange=strange,
         doubtful=judged & (mean_S[now] > numbers.DOUBTFUL),
         own=enough_S & (unlike_S < 0),
-        familiar=_others(state) & ~_same_sensor(state) & alike_S,
+        familiar=_others(contexts) & ~_same_sensor(contexts) & alike_S,
         stranger=stranger,
     )
 
 
-def undecomposed(state: Workspace, held: Window) -> Inputs:
+def undecomposed(contexts: Contexts, held: Window) -> Inputs:
     """One sum of evidence: inputs are as strange as a new sensor explains them and their labels better."""
     strange, any_S = held.new_sensor > held.new_map, jnp.ones(len(held.known), bool)
-    return Inputs(strange, strange, any_S, ~any_S, unknown_sensor(state, held))
+    return Inputs(strange, strange, any_S, ~any_S, unknown_sensor(contexts, held))
 
 
-def unknown_sensor(state: Workspace, held: Window) -> Float[Array, ""]:
+def unknown_sensor(contexts: Contexts, held: Window) -> Float[Array, ""]:
     """Evidence for a sensor of which nothing is known: its labels are guessed, its inputs unlike all known ones."""
-    told_S = workspace.alive(state) & (held.judged >= numbers.JUDGED)
+    told_S = alive(contexts) & (held.judged >= numbers.JUDGED)
     unlike_S = unlikeness(held.strange, held.judged)
     return held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
 
@@ -164,14 +164,14 @@ def unlikeness(strange: Float[Array, "..."], judged: Float[Array, "..."]) -> Flo
     return above**2 / (2 * (judged + 1)) - 0.5 * jnp.log1p(judged)
 
 
-def known_contexts(state: Workspace, held: Window) -> Float[Array, " S"]:
+def known_contexts(contexts: Contexts, held: Window) -> Float[Array, " S"]:
     """Evidence for each context that there is, relative to the present one."""
-    return jnp.where(workspace.alive(state), held.known, -jnp.inf)
+    return jnp.where(alive(contexts), held.known, -jnp.inf)
 
 
-def _others(state: Workspace) -> Bool[Array, " S"]:
-    return workspace.alive(state) & (jnp.arange(len(state.belief)) != state.current)
+def _others(contexts: Contexts) -> Bool[Array, " S"]:
+    return alive(contexts) & (jnp.arange(len(contexts.belief)) != contexts.current)
 
 
-def _same_sensor(state: Workspace) -> Bool[Array, " S"]:
-    return state.owner == state.owner[state.current]
+def _same_sensor(contexts: Contexts) -> Bool[Array, " S"]:
+    return contexts.sensor == contexts.sensor[contexts.current]

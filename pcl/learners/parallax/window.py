@@ -24,8 +24,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import maps, numbers
-from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax import numbers
+from pcl.learners.parallax.contexts import names as maps
+from pcl.learners.parallax.contexts.names import Map
 from pcl.learners.parallax.rows import once_seen, read
 from pcl.learners.parallax.student import student
 
@@ -174,11 +175,13 @@ def _spread(shadow: Shadow, held: Int[Array, ""], off: Float[Array, " D"]) -> Fl
     return off / (numbers.PRIOR_SAMPLES * numbers.WITHIN) - along_R @ shadow.steps
 
 
-def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""]) -> Window:
+def cleared(window: Window, emptied: Bool[Array, ""]) -> Window:
     """The window without samples and evidence, where it is emptied.
 
     What it held is left in place, for sizes of 0 say that it is not there.
     """
+    (rows, inputs), latents = window.code.shape, window.names.votes.shape[1]
+    fresh = empty(len(window.known), rows // numbers.LONGEST, latents, len(window.shadow.size), inputs)
     names = fresh.names._replace(votes=window.names.votes)
     shadow = fresh.shadow._replace(mean=window.shadow.mean, steps=window.shadow.steps)
     blank = fresh._replace(code=window.code, label=window.label, names=names, shadow=shadow)

@@ -8,20 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcl.learners.parallax import (
-    ablations,
-    density,
-    learner,
-    maps,
-    shared,
-    sleep,
-    succession,
-    verdict,
-    window,
-    workspace,
-)
+from pcl.learners.parallax import ablations, life, sleep, succession, verdict
+from pcl.learners.parallax.contexts import belief
+from pcl.learners.parallax.contexts import names as maps
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.sensors import density, shared
 from pcl.synapses import horizon
+from tests.learners.parallax.streams import fresh
 
 MOST = horizon.MOST
 NEVER = 2.0**24  # where float32 stops counting
@@ -64,19 +57,23 @@ def test_names_are_read_out_by_their_shares_whatever_was_counted():
 
 def test_the_rate_of_switches_is_that_of_the_stream_after_thirty_million_samples():
     hp, million = ablations.of(HParams(specialists=2)), 1_000_000
-    space = workspace.init(hp, 2, 2, window.empty(2, 4, 2, 2, 3))
-    space = space._replace(
-        slots=jnp.asarray(2, jnp.int32), taught=space.taught + 30 * million, switches=space.switches + 3 * million
+    state = fresh(hp, 2)
+    state = state._replace(
+        contexts=state.contexts._replace(number=jnp.asarray(2, jnp.int32)),
+        course=state.course._replace(
+            taught=state.course.taught + 30 * million, switches=state.course.switches + 3 * million
+        ),
     )
     yes, no, zero = jnp.asarray(True), jnp.asarray(False), jnp.zeros(())
-    after = space
+    after = state
     for slot in (1, 1, 0):
         found = verdict.Verdict(yes, jnp.asarray(slot, jnp.int32), no, no, zero, no)
-        after = learner._resolve(after, after.window, found)
-    assert (int(after.taught), int(after.switches)) == (30 * million + 3, 3 * million + 2)
-    np.testing.assert_allclose(workspace.prior(space, hp)[1], 0.1 / 2, rtol=1e-4)
+        contexts, course = life.carried_out(after, found)
+        after = after._replace(contexts=contexts, course=course)
+    assert (int(after.course.taught), int(after.course.switches)) == (30 * million + 3, 3 * million + 2)
+    np.testing.assert_allclose(belief.prior(state, hp)[1], 0.1 / 2, rtol=1e-4)
     # Sleep comes an eighth of a life after the last one, and not before.
-    rested = after._replace(slept=after.taught)
+    rested = after.course._replace(rested=after.course.taught)
     assert not sleep.due(rested, hp)
     assert sleep.due(rested._replace(taught=rested.taught + 4 * million), hp)
 

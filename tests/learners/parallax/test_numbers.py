@@ -11,7 +11,8 @@ from pcl.learners.parallax import ablations, numbers
 from pcl.learners.parallax.hparams import WITHOUT, HParams
 
 PACKAGE = Path(numbers.__file__).parent
-FILES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem not in ("numbers", "hparams"))
+FILES = {str(path.relative_to(PACKAGE)): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
+FILES = {name: text for name, text in FILES.items() if name not in ("numbers.py", "hparams.py")}
 LINES = Path(numbers.__file__).read_text().splitlines()
 TREE = ast.parse("\n".join(LINES))
 VALUES = {name: value for name, value in vars(numbers).items() if name.isupper()}
@@ -25,7 +26,7 @@ def constants(tree: ast.AST) -> list[float]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_other_file_has_a_number_that_decides(name):
-    tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+    tree = ast.parse(FILES[name])
     assert {value for value in constants(tree) if isinstance(value, float)} <= MATHEMATICAL
     assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and node.value]
     assert not [ast.unparse(node) for node in assigned if not isinstance(node.value, ast.Call) and constants(node)]
@@ -35,7 +36,7 @@ def test_no_other_file_has_a_number_that_decides(name):
 
 
 def test_every_number_is_read():
-    text = "".join((PACKAGE / f"{name}.py").read_text() for name in FILES)
+    text = "".join(FILES.values())
     own = {n.id for n in ast.walk(TREE) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id.isupper()}
     assert set(re.findall(r"\bnumbers\.([A-Z_]+)\b", text)) | own == set(VALUES)
 
@@ -55,5 +56,5 @@ def test_every_ablation_is_another_value_or_function_and_of_nothing_but_the_numb
     for name in set(WITHOUT) - {"nothing"}:
         taken_away = ablations.of(HParams(without=name))
         assert taken_away != as_set
-    found = {path.name for path in PACKAGE.rglob("*.py") if re.search(r"\.without\b", path.read_text())}
+    found = {name for name, text in FILES.items() if re.search(r"\.without\b", text)}
     assert found == {"ablations.py"}

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcl.learners.parallax import ablations, verdict, window, workspace
-from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax import verdict
+from tests.learners.parallax.streams import fresh, set_to
 
 S, LAG, RECALL, ALLOCATION = 4, 10, 10.0, 20.0
 EVIDENCE = ("size", "mature", "judged", "strange", "known", "mixed", "new_map", "new_sensor", "guess")
@@ -33,8 +33,8 @@ def windows(n):
         "new_map": nats(n) + 6,
         "new_sensor": nats(n) + 4,
         "guess": nats(n) + 4,
-        "slots": slots,
-        "owner": np.minimum(rng.integers(0, S, (n, S)), np.arange(S)),
+        "number": slots,
+        "sensor": np.minimum(rng.integers(0, S, (n, S)), np.arange(S)),
         "current": current,
     }
     return {name: np.asarray(x, np.float32 if x.dtype == float else np.int32) for name, x in drawn.items()}
@@ -42,8 +42,8 @@ def windows(n):
 
 def by_rules(w, decomposes):
     """(resolved, slot, new map, new sensor, gain, refused) of one window."""
-    now, there = w["current"], np.arange(S) < w["slots"]
-    mean, same = w["strange"] / np.maximum(w["judged"], 1), w["owner"] == w["owner"][now]
+    now, there = w["current"], np.arange(S) < w["number"]
+    mean, same = w["strange"] / np.maximum(w["judged"], 1), w["sensor"] == w["sensor"][now]
     unlike = np.maximum(w["strange"], 0) ** 2 / (2 * (w["judged"] + 1)) - 0.5 * np.log1p(w["judged"])
     asked = there & (w["judged"] >= 3)
     stranger = w["guess"] + (unlike[asked].min() if asked.any() else 0)
@@ -71,22 +71,22 @@ def by_rules(w, decomposes):
     chosen = next((name for name, holds in wanted.items() if holds), "holds")
     new = chosen in ("names", "sensor")
     suspected = strange and sensor > 0.5 * ALLOCATION and 2 * w["mature"] >= w["size"]
-    full, refused = w["size"] >= (4 * LAG if suspected else LAG), new and w["slots"] >= S
+    full, refused = w["size"] >= (4 * LAG if suspected else LAG), new and w["number"] >= S
     slot = best if chosen == "recalls" or (not new and full and known[best] > 0) else now
-    slot = (int(np.argmax(explains)) if refused else w["slots"]) if new else slot
+    slot = (int(np.argmax(explains)) if refused else w["number"]) if new else slot
     gain = w["new_map"] - rival if chosen == "names" else sensor
     return (chosen != "holds" or full, slot, chosen == "names", chosen == "sensor", gain, refused), chosen
 
 
 @pytest.mark.parametrize("without", ["nothing", "decomposition"])
 def test_one_choice_among_rows_of_gain_and_price_is_that_of_the_rules_in_turn(without):
-    hp, some = ablations.of(HParams(specialists=S, lag=LAG, without=without)), windows(4000)
-    state = workspace.init(hp, 2, 2, window.empty(S, LAG, 2, 2, 3))
+    hp, some = set_to(specialists=S, lag=LAG, without=without), windows(4000)
+    state = fresh(hp)
 
     def judged(w):
         held = state.window._replace(**{name: w[name] for name in EVIDENCE})
-        there = {name: w[name] for name in ("slots", "owner", "current")}
-        return verdict.judge(state._replace(**there), held, hp)
+        there = {name: w[name] for name in ("number", "sensor", "current")}
+        return verdict.judge(state.contexts._replace(**there), held, hp)
 
     got = jax.jit(jax.vmap(judged))(jax.tree.map(jnp.asarray, some))
     rows = [by_rules({name: x[i] for name, x in some.items()}, without == "nothing") for i in range(len(some["size"]))]

@@ -1,4 +1,4 @@
-"""Generative specialists: Student-t densities of latent classes, with a covariance of each class.
+"""Student-t densities of latent classes, with a covariance of each class.
 
 Of every latent k are kept count n, mean and scatter, sums over samples whose order does not matter; of the covariance
 
@@ -23,20 +23,22 @@ nothing is to move, Lorden (1971), doi:10.1214/aoms/1177693055.
 """
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl import linalg
 from pcl.learners.parallax import numbers
-from pcl.learners.parallax.protocol import Message, Specialist, Vote, in_slot, of_slot
-from pcl.learners.parallax.student import rank_one, student
+from pcl.learners.parallax.sensors.interface import Flops, Message, Seen, Sensor, Vote, in_slot, of_slot
+from pcl.learners.parallax.sensors.inverse import inverted, rank_one
+from pcl.learners.parallax.sensors.sums import Sums, fading
+from pcl.learners.parallax.sensors.tails import degrees_of_freedom, gated, nearer, remember, typical
+from pcl.learners.parallax.student import student
 from pcl.synapses.horizon import share_kept
 
+KEPT = ("size", "mean", "scatter", "recent", "square", "log_square")
 RENEWED = ("inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet", "renewed")
 
 
@@ -58,8 +60,11 @@ class Density(NamedTuple):
     moved: Float[Array, " L"]  # evidence that these lie elsewhere than all its samples do, in nats
 
 
-def densities(latents: int, inputs: int) -> Specialist:
-    """A bank of L latent classes over a code of D inputs whose entries have about unit variance."""
+def densities(latents: int, inputs: int, retention: float = 1.0) -> Sensor:
+    """A sensor of L latent classes over a code of D inputs whose entries have about unit variance.
+
+    `retention` is the share of its sums that is left after one more sample.
+    """
 
     def init(key: PRNGKeyArray) -> Density:
         # What `renew` makes of no samples: multiples of the identity.
@@ -82,12 +87,23 @@ def densities(latents: int, inputs: int) -> Specialist:
             moved=jnp.zeros(latents),
         )
 
-    return Specialist(init, of_slot(vote), in_slot(learn))
+    def size(states: Density) -> Float[Array, "B L"]:
+        return states.size
+
+    def of_sums(sums: Sums) -> Density:
+        kept = {name: getattr(sums, name) for name in KEPT}
+        return renew(init(jax.random.key(0))._replace(**kept))
+
+    vote_flops = 2 * latents * inputs**2 + 2 * inputs**2
+    # A renewal takes some 3 D^3 a covariance (factor, inverse and their product), every hundredth sample.
+    renewals = 3 * (latents + 1) * inputs**3 // numbers.RENEWED_MOST
+    flops = Flops(vote_flops, 2 * vote_flops + 8 * inputs**2 + renewals)
+    return Sensor(init, of_slot(vote), fading(in_slot(learn), retention), size, sums, of_sums, flops)
 
 
-def vote(state: Density, code: Float[Array, " D"]) -> Vote:
+def vote(state: Density, seen: Seen) -> Vote:
     """Log densities of the code under every latent and under a class never seen, and how typical it is."""
-    inputs = len(code)
+    code, inputs = seen.code, len(seen.code)
     square_L = distances(state, code)
     freedom = degrees_of_freedom(state.square, inputs)
     seen_L = state.size > 0
@@ -100,17 +116,16 @@ def vote(state: Density, code: Float[Array, " D"]) -> Vote:
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(state.log_square, nearest, inputs)
     fresh_L = jnp.minimum(numbers.RECENT / state.size, 1.0)
-    return Vote(score_L, novel, typicality, calibrated, jnp.ones_like(seen_L), state.moved, fresh_L)
-
-
-def typical(
-    log_square: Float[Array, " 3"], square: Float[Array, ""], inputs: int
-) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-    """How much farther than its own samples a bank has a code at this distance, and whether it can tell."""
-    count, total, total_square = log_square
-    mean = total / jnp.maximum(count, 1)
-    variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + numbers.LEAST_VARIANCE
-    return (_log_distance(square, inputs) - mean) / jnp.sqrt(variance), count >= numbers.CALIBRATED
+    return Vote(
+        share=jax.nn.softmax(numbers.TEMPER * score_L),
+        score=score_L,
+        novel=novel,
+        typicality=typicality,
+        calibrated=calibrated,
+        speaks=jnp.ones_like(seen_L),
+        moved=state.moved,
+        fresh=fresh_L,
+    )
 
 
 def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
@@ -120,33 +135,38 @@ def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
     return _samples(state) * jnp.sum(off_LD * spread_LD, axis=1)
 
 
-def degrees_of_freedom(square: Float[Array, " 3"], inputs: int) -> Float[Array, ""]:
-    """Those of a t whose squared distances are as heavy-tailed as the ones met, once there are enough."""
-    count, total, total_square = square
-    ratio = total_square * count / jnp.maximum(total, 1e-6) ** 2 * (inputs / (inputs + 2))
-    fitted = (4 * ratio - 2) / jnp.maximum(ratio - 1, 1e-3)
-    fitted = jnp.clip(fitted, numbers.FREEDOM_LEAST, numbers.FREEDOM_MOST)
-    return jnp.where(count > numbers.FREEDOM_FROM, fitted, numbers.FREEDOM)
-
-
 def learn(state: Density, message: Message) -> Density:
-    """The bank after a sample of one latent; delta rule for the mean, Hebbian scatter of what was not predicted."""
-    code, k, mass, keep = message
-    inputs = len(code)
-    before, off = state.size[k], code - state.mean[k]
+    """The densities after a sample of one latent, which moves where little of its past still holds."""
+    learned = _with_sample(state, message.seen.code, message.latent, message.gate)
+    age, taught = learned.size.sum(), message.gate > 0
+    moves = taught & (message.keep < 1)
+    waits = jnp.clip(age / numbers.RENEWED_PART, 1, numbers.RENEWED_MOST)
+    due = moves | (taught & (age - state.renewed >= waits))
+    changing = ("size", "mean", "scatter", "moved", "square", *RENEWED)
+    renewed = jax.lax.cond(
+        due,
+        lambda s: tuple(
+            getattr(renew(_move(s, message.latent, jnp.where(moves, message.keep, 1.0))), name) for name in changing
+        ),
+        lambda s: tuple(getattr(s, name) for name in changing),
+        learned,
+    )
+    return learned._replace(**dict(zip(changing, renewed, strict=True)))
+
+
+def _with_sample(state: Density, code: Float[Array, " D"], k: Int[Array, ""], mass: Float[Array, ""]) -> Density:
+    """One more sample of latent k; delta rule for the mean, Hebbian scatter of what was not predicted."""
+    inputs, if_taught = len(code), gated(mass)
+    before, off, samples = state.size[k], code - state.mean[k], _samples(state)[k]
     spread = state.inverse[k] @ off
     share = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
     outer_DD, shrink_DD, growth = rank_one(share * off, share * spread)
-    samples = _samples(state)[k]
-    met = samples * (off @ spread)
+    met, size = samples * (off @ spread), state.size.at[k].add(mass)
     square, log_square = remember(state.square, state.log_square, met, before, mass, inputs)
-    size = state.size.at[k].add(mass)
     off_recent, lately = code - state.recent[k], jnp.minimum(before, numbers.RECENT)
     near = samples * (off_recent @ state.inverse[k] @ off_recent)
     moved = state.moved[k] + mass * nearer(near, lately, met, before, degrees_of_freedom(state.square, inputs), inputs)
-
-    if_taught = gated(mass)
-    learned = state._replace(
+    return state._replace(
         size=size,
         mean=state.mean.at[k].add(if_taught(off * mass / jnp.maximum(size[k], 1e-30))),
         scatter=state.scatter.at[k].add(if_taught(outer_DD)),
@@ -157,51 +177,11 @@ def learn(state: Density, message: Message) -> Density:
         recent=state.recent.at[k].add(if_taught(off_recent * mass / (lately + 1))),
         moved=state.moved.at[k].set(jnp.where(before >= numbers.MOVES_FROM, jnp.maximum(moved, 0.0), state.moved[k])),
     )
-    age = size.sum()
-    moves = (mass > 0) & (keep < 1)
-    due = moves | ((mass > 0) & (age - state.renewed >= jnp.clip(age / numbers.RENEWED_PART, 1, numbers.RENEWED_MOST)))
-    changing = ("size", "mean", "scatter", "moved", "square", *RENEWED)
-    renewed = jax.lax.cond(
-        due,
-        lambda s: tuple(getattr(renew(_move(s, k, jnp.where(moves, keep, 1.0))), name) for name in changing),
-        lambda s: tuple(getattr(s, name) for name in changing),
-        learned,
-    )
-    return learned._replace(**dict(zip(changing, renewed, strict=True)))
 
 
-def gated(mass: Float[Array, ""]) -> Callable[[Array], Array]:
-    """Changes as they are to be added: those by a sample without mass change no bit."""
-    return lambda change: jnp.where(mass > 0, change, -0.0)
-
-
-def remember(
-    square: Float[Array, " 3"],
-    log_square: Float[Array, " 3"],
-    met: Float[Array, ""],
-    before: Float[Array, ""],
-    mass: Float[Array, ""],
-    inputs: int,
-) -> tuple[Float[Array, " 3"], Float[Array, " 3"]]:
-    """The sums of distances after one more, `met` by a sample of a class that had `before` samples."""
-    # Distances of young classes say more about the class than about the sample.
-    remembered = jnp.where(before >= numbers.YOUNG, mass, 0.0)
-    log_met, bounded = _log_distance(met, inputs), jnp.minimum(met / inputs, numbers.FARTHEST)
-    faded, if_taught = jnp.where(remembered > 0, numbers.FADE, 1.0), gated(mass)
-    return (
-        square + if_taught(remembered * jnp.stack([jnp.ones(()), bounded, bounded**2])),
-        faded * log_square + if_taught(remembered * jnp.stack([jnp.ones(()), log_met, log_met**2])),
-    )
-
-
-def nearer(
-    recent_square: Array, lately: Array, square: Array, size: Array, freedom: Array, inputs: Array | int
-) -> Float[Array, ""]:
-    """Nats by which a sample lies nearer to where its latent was lately than to where it was all along, bounded."""
-    zero = jnp.zeros(())
-    near = student(recent_square, zero, 1 + 1 / jnp.maximum(lately, 1), freedom, inputs)
-    far = student(square, zero, 1 + 1 / jnp.maximum(size, 1), freedom, inputs)
-    return jnp.clip(near - far, -numbers.TELLS, numbers.TELLS)
+def sums(state: Density) -> Sums:
+    """Sufficient statistics of one sensor."""
+    return Sums(**{name: getattr(state, name) for name in KEPT})
 
 
 def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
@@ -253,48 +233,3 @@ def _pooled(state: Density) -> Float[Array, "D D"]:
 def _samples(state: Density) -> Float[Array, " L"]:
     """Samples that each covariance rests on, the shrinkage counting for D of them."""
     return jnp.maximum(state.size - 1, 0) + state.mean.shape[1]
-
-
-def inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Float[Array, ""]]:
-    """Inverse and log determinant; jittered by the rounding of the largest entry."""
-    inputs = len(positive_DD)
-    jitter = 4 * inputs * jnp.finfo(positive_DD.dtype).eps * jnp.max(jnp.diagonal(positive_DD))
-    factor = linalg.cholesky(0.5 * (positive_DD + positive_DD.T) + jitter * jnp.eye(inputs))
-    root = _lower_inverse(factor)
-    return root.T @ root, 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
-
-
-def _lower_inverse(lower_DD: Float[Array, "D D"]) -> Float[Array, "D D"]:
-    """Inverse of a lower triangle: those of its diagonal blocks, in blocks of twice the size until one is left.
-
-    All products, for XLA's triangular solve on CPU takes a hundred times as long as the factorisation does.
-    """
-    inputs = len(lower_DD)
-    size, padding = 1, 2 ** math.ceil(math.log2(inputs)) - inputs
-    lower_DD = jnp.pad(lower_DD, (0, padding)) + jnp.diag(jnp.pad(jnp.zeros(inputs), (0, padding), constant_values=1))
-    blocks = 1 / jnp.diagonal(lower_DD)[:, None, None]
-    while size < len(lower_DD):
-        index = jnp.arange(len(lower_DD) // (2 * size))
-        pairs = lower_DD.reshape(len(index), 2 * size, len(index), 2 * size)[index, :, index]
-        upper, corner, under = blocks[0::2], pairs[:, size:, :size], blocks[1::2]
-        filled = jnp.concatenate([-under @ corner @ upper, under], axis=2)
-        blocks = jnp.concatenate([jnp.pad(upper, ((0, 0), (0, 0), (0, size))), filled], axis=1)
-        size *= 2
-    return blocks[0, :inputs, :inputs]
-
-
-def _log_distance(square: Float[Array, ""], inputs: int) -> Float[Array, ""]:
-    return jnp.log(jnp.maximum(square / inputs, 1e-9))
-
-
-def vote_flops(latents: int, inputs: int) -> int:
-    """Floating-point operations of a vote."""
-    return 2 * latents * inputs**2 + 2 * inputs**2
-
-
-def learn_flops(latents: int, inputs: int) -> int:
-    """Floating-point operations of a learned sample with the vote that names it.
-
-    A renewal takes some 3 D^3 a covariance (factor, inverse and their product), every hundredth sample.
-    """
-    return 2 * vote_flops(latents, inputs) + 8 * inputs**2 + 3 * (latents + 1) * inputs**3 // numbers.RENEWED_MOST

@@ -1,7 +1,4 @@
-"""Facts of settling, of the filter over contexts, of maps, and of the one path between specialists and workspace."""
-
-import ast
-from pathlib import Path
+"""Facts of settling, of the filter over contexts, of maps, of the past, and of the evidence for explanations."""
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pcl.learners.parallax import ablations, evidence, maps, numbers, succession, verdict, window, workspace
-from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.settling import Settlement, free_energy, settle
-from pcl.learners.parallax.workspace import Opinion
-
-PACKAGE = Path(maps.__file__).parent
-
-
-def set_to(**settings):
-    """The numbers of a life with these settings."""
-    return ablations.of(HParams(**settings))
+from pcl.learners.parallax import evidence, numbers, succession, verdict, window
+from pcl.learners.parallax.contexts import belief
+from pcl.learners.parallax.contexts import names as maps
+from pcl.learners.parallax.contexts.belief import Opinion
+from pcl.learners.parallax.contexts.settling import Settlement, free_energy, settle
+from tests.learners.parallax.streams import fresh, set_to
 
 
 def test_settling_ends_at_the_posterior_and_the_free_energy_is_then_minus_the_log_evidence():
@@ -59,18 +51,19 @@ def test_contexts_settle_to_the_tolerance_and_classes_to_the_slack():
     assert divergence(halted.log_q, class_C[:, None]) <= 0.01
 
 
-def space_of(slots, hp, labels=2):
-    state = workspace.init(hp, labels, labels, window.empty(hp.slots, 4, labels, labels, 3))
-    belief = jnp.where(jnp.arange(hp.slots) < slots, 1 / slots, 0.0)
-    return state._replace(slots=jnp.asarray(slots, jnp.int32), belief=belief)
+def believing(number, hp, labels=2):
+    """A life with so many contexts, which are as likely."""
+    state = fresh(hp, labels)
+    belief_S = jnp.where(jnp.arange(hp.slots) < number, 1 / number, 0.0)
+    return state._replace(contexts=state.contexts._replace(number=jnp.asarray(number, jnp.int32), belief=belief_S))
 
 
 def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     expected_SC = jnp.log(jnp.asarray([[0.35, 0.15, 0.1], [0.06, 0.3, 0.04]]))
     doubt_S, label = jnp.asarray([0.05, 0.6]), 1
     hp = set_to(specialists=2, without="settling", inference_steps=100)
-    state, expected = space_of(2, hp, labels=3), Settlement(expected_SC, jnp.asarray(1))
-    settled = workspace.witness(state, expected, doubt_S, jnp.asarray(label), hp)
+    state, expected = believing(2, hp, labels=3), Settlement(expected_SC, jnp.asarray(1))
+    settled = belief.hear(state, expected, doubt_S, jnp.asarray(label), hp)
     weight_S = (1 - doubt_S) * jnp.exp(expected_SC[:, label]) + doubt_S / 3 * jnp.exp(expected_SC).sum(1)
     np.testing.assert_allclose(settled.contexts, weight_S / weight_S.sum(), rtol=1e-4)
     given_SC = jnp.exp(settled.log_q) / settled.contexts[:, None]
@@ -82,17 +75,20 @@ def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
 
 def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps():
     hp = set_to(specialists=2)
-    state, nats = space_of(1, hp), np.random.default_rng(0).exponential(0.4, 300)
+    state, nats = believing(1, hp), np.random.default_rng(0).exponential(0.4, 300)
     for i, each in enumerate(nats):
-        state = workspace.surprised(state, jnp.asarray(each), jnp.asarray(True))._replace(taught=jnp.asarray(i + 1))
+        course = belief.surprised(state.course, jnp.asarray(each), jnp.asarray(True))
+        state = state._replace(course=course._replace(taught=jnp.asarray(i + 1)))
         if i == 50:
-            np.testing.assert_allclose(state.usual, (1 + nats[:51].sum()) / 52, rtol=1e-5)
-    np.testing.assert_allclose(state.usual, 0.4, atol=0.1)
-    assert workspace.surprised(state, jnp.asarray(9.0), jnp.asarray(False)).usual == state.usual
+            np.testing.assert_allclose(state.course.usual, (1 + nats[:51].sum()) / 52, rtol=1e-5)
+    np.testing.assert_allclose(state.course.usual, 0.4, atol=0.1)
+    assert belief.surprised(state.course, jnp.asarray(9.0), jnp.asarray(False)).usual == state.course.usual
     expected = Settlement(jnp.log(jnp.asarray([[0.3, 0.7], [1e-20, 1e-20]])), jnp.asarray(1))
     label, doubt_S = jnp.asarray(0), jnp.full(2, 0.02)
     calm, stirred = (
-        workspace.witness(state._replace(usual=jnp.asarray(usual)), expected, doubt_S, label, hp)
+        belief.hear(
+            state._replace(course=state.course._replace(usual=jnp.asarray(usual))), expected, doubt_S, label, hp
+        )
         for usual in (0.1, 1.0)
     )
     assert calm.steps > stirred.steps == 1
@@ -101,7 +97,7 @@ def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps(
 @pytest.mark.slow
 def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
     hp = set_to(specialists=4, without="settling", inference_steps=300, leap=1e6, bound=1e6)
-    state, rng = space_of(3, hp), np.random.default_rng(0)
+    state, rng = believing(3, hp), np.random.default_rng(0)
     logs = rng.normal(size=(12, 3))
     for log_density in logs:
         said = Opinion(
@@ -110,16 +106,17 @@ def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
             label=jnp.full((4, 2), 0.5),
             typicality=jnp.zeros(4),
             calibrated=jnp.zeros(4, bool),
-            known=jnp.ones((4, 2), bool),
+            speaks=jnp.ones((4, 2), bool),
         )
-        state = state._replace(belief=workspace.believe(state, workspace.expect(state, said, hp)))
+        belief_S = belief.believe(state.contexts, belief.expect(state, said, hp))
+        state = state._replace(contexts=state.contexts._replace(belief=belief_S))
     hazard, weight = 1 / (1 / hp.hazard), np.full(3, 1 / 3)
     stays = (1 - hazard) * np.eye(3) + hazard / 3
     for log_density in logs:
         weight = (weight @ stays) * np.exp(numbers.TEMPER * log_density)
         weight /= weight.sum()
-    np.testing.assert_allclose(state.belief[:3], weight, atol=2e-4)
-    assert state.belief[3] == 0
+    np.testing.assert_allclose(state.contexts.belief[:3], weight, atol=2e-4)
+    assert state.contexts.belief[3] == 0
 
 
 def maps_of(votes):
@@ -226,7 +223,7 @@ def test_unlikeness_is_the_odds_of_a_mean_of_their_own_and_of_nothing_below_zero
 def judged(size=10, mature=10.0, strange=0.0, **evidence):
     """The verdict of one context of a possible four on a window that is full with ten."""
     hp = set_to(specialists=4, lag=10)
-    state = workspace.init(hp, 2, 2, window.empty(4, 10, 2, 2, 3))
+    state = fresh(hp)
     held = state.window._replace(
         size=jnp.asarray(size),
         mature=jnp.asarray(mature),
@@ -234,7 +231,7 @@ def judged(size=10, mature=10.0, strange=0.0, **evidence):
         judged=jnp.zeros(4).at[0].set(size),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
-    found = verdict.judge(state, held, hp)
+    found = verdict.judge(state.contexts, held, hp)
     return {name: bool(value) for name, value in found._asdict().items() if name != "slot"}
 
 
@@ -260,21 +257,21 @@ def test_a_full_window_is_emptied_but_for_one_in_which_another_sensor_is_suspect
     assert judged(size=40, strange=26.0, guess=8.0, mature=40.0)["resolved"]  # nor for ever
     lag = window.empty(4, 10, 2, 2, 3)
     held = lag._replace(size=jnp.asarray(10), new_map=jnp.asarray(12.0))
-    assert [window.cleared(held, lag, jnp.asarray(emptied)).size for emptied in (True, False)] == [0, 10]
+    assert [window.cleared(held, jnp.asarray(emptied)).size for emptied in (True, False)] == [0, 10]
 
 
 def of_two_sensors(size, strange, **evidence):
     """The verdict of two contexts with a sensor each on a window whose inputs are so strange to the two, in sum."""
     hp = set_to(specialists=4)
-    state = workspace.init(hp, 2, 2, window.empty(4, 40, 2, 2, 3))
-    state = state._replace(slots=jnp.asarray(2), owner=jnp.arange(4))
+    state = fresh(hp)
+    contexts = state.contexts._replace(number=jnp.asarray(2), sensor=jnp.arange(4))
     held = state.window._replace(
         size=jnp.asarray(size),
         strange=jnp.asarray([*strange, 0, 0]),
         judged=jnp.asarray([size, size, 0, 0], jnp.float32),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
-    return verdict.judge(state, held, hp)
+    return verdict.judge(contexts, held, hp)
 
 
 def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_from_being_found():
@@ -300,13 +297,13 @@ def knowing(shifts, wrong=(0.05,) * 4):
     Labels are those of latents, shifted by a number for each context; the bank gets a share of samples of each `wrong`.
     """
     hp, labels = set_to(specialists=4), 4
-    state = workspace.init(hp, labels, labels, window.empty(4, 40, labels, labels, 3))
+    state = fresh(hp, labels)
     tables = [200.0 * np.roll(np.eye(labels), shift, axis=0) for shift in shifts] + [np.zeros((labels, labels))] * 3
     votes_SCL, none_C = jnp.asarray(np.stack(tables[:4]), jnp.float32), jnp.full(labels, -1, jnp.int32)
     names = jax.vmap(lambda votes_CL: maps.of(votes_CL, none_C, votes_CL.sum(1).astype(jnp.int32)))(votes_SCL)
-    slots = jnp.asarray(len(shifts), jnp.int32)
     state = state._replace(
-        slots=slots, owner=jnp.zeros(4, jnp.int32), names=names, wrong=jnp.tile(jnp.asarray(wrong), (4, 1))
+        contexts=state.contexts._replace(number=jnp.asarray(len(shifts), jnp.int32), names=names),
+        sensors=state.sensors._replace(wrong=jnp.tile(jnp.asarray(wrong), (4, 1))),
     )
 
     def weighed(state, latent, label):
@@ -314,7 +311,7 @@ def knowing(shifts, wrong=(0.05,) * 4):
         label_SC = jax.vmap(maps.read_out, (0, None, None))(names, share_L, labels)
         zero_S = jnp.zeros(4)
         said = Opinion(jnp.tile(share_L, (4, 1)), zero_S, label_SC, zero_S, zero_S > 0, jnp.ones((4, labels), bool))
-        return share_L, evidence.weigh(state, said, workspace.doubts(state, label, hp), jnp.zeros(3), label, hp)
+        return share_L, evidence.weigh(state, said, belief.doubts(state, label, hp), jnp.zeros(3), label, hp)
 
     return state, weighed, hp
 
@@ -332,7 +329,7 @@ def by_turns(shifts, known=(0, 1), samples=32, wrong=(0.05,) * 4):
     for i, latent in enumerate(rng.integers(0, 4, samples)):
         label = (latent + shifts[i % len(shifts)]) % 4
         state = held(state, jnp.asarray(latent), jnp.asarray(label))
-    return state.window, verdict.judge(state, state.window, hp)
+    return state.window, verdict.judge(state.contexts, state.window, hp)
 
 
 def test_a_guess_is_that_labels_are_alike_or_as_frequent_as_they_were():
@@ -385,11 +382,11 @@ def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
             start = window.hold(start, codes[i], labels[i], shares[i], nothing)
         return start
 
-    fresh, yes = window.empty(4, 10, 2, 2, 3), jnp.asarray(True)
-    before = held(fresh, range(5))
-    again = window.cleared(before, fresh, yes)
+    empty, yes = window.empty(4, 10, 2, 2, 3), jnp.asarray(True)
+    before = held(empty, range(5))
+    again = window.cleared(before, yes)
     np.testing.assert_array_equal(again.shadow.steps, before.shadow.steps)
-    for late, new in ((again, fresh), (held(again, range(5, 8)), held(fresh, range(5, 8)))):
+    for late, new in ((again, empty), (held(again, range(5, 8)), held(empty, range(5, 8)))):
         for label in (0, 1):
             late_p, new_p = (window.shadow_density(w, codes[8], jnp.asarray(label)) for w in (late, new))
             np.testing.assert_allclose(late_p, new_p, rtol=1e-6)
@@ -398,26 +395,3 @@ def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
             read_out = [maps.read_out(w.names, shares[8], 2)[new_row] for w in (late, new)]
             np.testing.assert_allclose(*read_out, rtol=1e-6)
             assert late.names.tied[late_row] == new.names.tied[new_row]
-
-
-SPECIALISTS = ("density", "shared", "synapses")
-
-
-@pytest.mark.parametrize("kind", SPECIALISTS)
-def test_specialists_know_the_protocol_and_neither_each_other_nor_the_workspace(kind):
-    tree = ast.parse((PACKAGE / f"{kind}.py").read_text())
-    from_ = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-    of_package = {a.name for n in from_ if n.module == "pcl.learners.parallax" for a in n.names}
-    found = {n.module for n in from_ if n.module != "pcl.learners.parallax"}
-    found |= {f"pcl.learners.parallax.{name}" for name in of_package}
-    found |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-    own = {name.rpartition(".")[2] for name in found if name.startswith("pcl.learners")}
-    assert own <= {"numbers", "protocol", "student", "rows"} | (
-        {"density"} if kind == "shared" else set()
-    )  # another form of it
-
-
-@pytest.mark.parametrize("place", ["workspace", "window", "evidence", "verdict", "maps", "settling"])
-def test_the_workspace_does_not_look_into_specialists(place):
-    text = (PACKAGE / f"{place}.py").read_text()
-    assert not any(f"parallax.{kind}" in text or f"import {kind}" in text for kind in SPECIALISTS)
