@@ -14,7 +14,7 @@ from pcl.errors import UsageError
 from pcl.fields import replace
 from pcl.learners import generative
 from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax.code import encode
+from pcl.learners.parallax.eye import encode
 from pcl.learners.reopening import HParams, Past, around, remember
 from pcl.types import Batch, Info, Learner, Spec
 

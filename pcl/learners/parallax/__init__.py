@@ -34,7 +34,7 @@ never seen before is taken for new classes of the current one until a label conf
 
 from typing import Any
 
-from pcl.learners.parallax import ablations, code
+from pcl.learners.parallax import ablations, eye
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.learner import living, make
 from pcl.learners.parallax.sensors.bank import sensor
@@ -48,12 +48,12 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 
     The most there can be: as if every slot held a context with a sensor of its own.
     """
-    of_sensor = sensor(spec.num_labels, code.size(spec, hp), ablations.of(hp)).flops
+    of_sensor = sensor(spec.num_labels, eye.size(spec, hp), ablations.of(hp)).flops
     votes = 2 * hp.specialists * of_sensor.vote
     beliefs = 2 * hp.specialists * spec.num_labels
     settling = (inference_steps + 2) * 8 * beliefs
     reading = 8 * hp.specialists * spec.num_labels
-    return code.flops(spec, hp) + votes + reading + settling + of_sensor.learn
+    return eye.flops(spec, hp) + votes + reading + settling + of_sensor.learn
 
 
 ENTRY = LearnerEntry(

@@ -33,7 +33,7 @@ def of(hp: HParams) -> numbers.Numbers:
         least_error=numbers.LEAST_ERROR,
         recall=hp.recall,
         allocation=hp.allocation,
-        moves_at=hp.allocation,
+        drift_at=hp.allocation,
         lag=hp.lag,
         maturity=1,
         sleeps=True,

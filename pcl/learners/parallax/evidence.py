@@ -36,7 +36,7 @@ def weigh(
     explains_S = belief.bounded(said.input, best, hp) + of_label_S
     as_sensor = belief.bounded(as_sensor, best, hp)
     as_map = _renamed(state, said, doubt_S[now], label)
-    mixture_T, share_T = _mixture(state, explains_S, as_map - of_label_S[now])
+    mixture_T, weight_T = _mixture(state, explains_S, as_map - of_label_S[now])
     ripe_S, clear = _ripe(state, said, label), _clear(state, label)
     mature = (ripe_S[now] & clear) >= hp.maturity
 
@@ -45,12 +45,12 @@ def weigh(
 
     return Evidence(
         known=jnp.where(there_S, explains_S - explains_S[now], 0.0),
-        mixed=jax.nn.logsumexp(mixture_T[:-1]) - jnp.log(share_T[:-1].sum()),
-        new_map=for_new(jax.nn.logsumexp(mixture_T) - jnp.log(share_T.sum())),
+        mixed=jax.nn.logsumexp(mixture_T[:-1]) - jnp.log(weight_T[:-1].sum()),
+        new_map=for_new(jax.nn.logsumexp(mixture_T) - jnp.log(weight_T.sum())),
         best=jnp.argmax(mixture_T).astype(jnp.int32),
         new_sensor=for_new(as_sensor - explains_S[now]),
         guess=for_new(jnp.log(_guessed(state, label, seen)) - of_label_S[now]),
-        strange=said.typicality,
+        typicality=said.typicality,
         judged=said.calibrated & ripe_S,
         mature=mature,
     )
@@ -58,20 +58,20 @@ def weigh(
 
 def _renamed(state: State, said: Opinion, doubt: Float[Array, ""], label: Int[Array, ""]) -> Float[Array, ""]:
     """Log probability of the label under the new map of the window, over the present sensor."""
-    share_L, labels = said.share[state.contexts.current], said.label.shape[1]
+    posterior_L, labels = said.posterior[state.contexts.current], said.label.shape[1]
     # Under other names the same latents are no easier to tell, and the label is no surer.
-    doubt = jnp.maximum(doubt, share_L @ state.sensors.wrong[state.contexts.sensor[state.contexts.current]])
-    named = maps.read_out(state.window.names, share_L, labels)[window.place(state.window, label)]
+    doubt = jnp.maximum(doubt, posterior_L @ state.sensors.wrong[state.contexts.sensor[state.contexts.current]])
+    named = maps.read_out(state.window.names, posterior_L, labels)[window.place(state.window, label)]
     return jnp.log((1 - doubt) * named + doubt / labels)
 
 
 def _mixture(state: State, explains_S: Array, as_map: Array) -> tuple[Float[Array, " T"], Float[Array, " T"]]:
-    """What contexts say of a sample, and then the new map too, each weighed with its share of the window."""
+    """What each context, and last the new map, says of a sample, plus the log of its weight; and the weights."""
     there_S, now = alive(state.contexts), state.contexts.current
     apart_T = jnp.append(jnp.where(there_S, explains_S - explains_S[now], -jnp.inf), as_map)
     first_T = jnp.append(there_S / jnp.maximum(state.contexts.number - 1, 1), 1.0).at[now].set(1.0)
-    share_T = state.window.shares + numbers.MIXES * first_T
-    return jnp.log(share_T) + apart_T, share_T
+    weight_T = state.window.explained + numbers.MIXES * first_T
+    return jnp.log(weight_T) + apart_T, weight_T
 
 
 def _guessed(state: State, label: Int[Array, ""], seen: Int[Array, ""]) -> Float[Array, ""]:
@@ -104,5 +104,5 @@ def _unknown(state: State, said: Opinion, label: Int[Array, ""]) -> Float[Array,
     """
     names = state.contexts.names
     labels, unmet_SC = names.met.shape[1], names.met < 0.5
-    left_S = jnp.sum(said.share * maps.nameless(names.voted, names.met), axis=1) / jnp.maximum(unmet_SC.sum(1), 1)
+    left_S = jnp.sum(said.posterior * maps.nameless(names.voted, names.met), axis=1) / jnp.maximum(unmet_SC.sum(1), 1)
     return jnp.where(unmet_SC[:, label], jnp.maximum(left_S, 1 / labels), 1 / labels)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from pcl.code import code as sensory
 from pcl.learners.features import developing
 from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax import ablations, code, life, numbers, succession
+from pcl.learners.parallax import ablations, eye, life, numbers, succession
 from pcl.learners.parallax import state as states
 from pcl.learners.parallax.contexts.settling import Settlement
 from pcl.learners.parallax.hparams import HParams
@@ -30,17 +30,17 @@ def living(spec: Spec) -> Learner:
 
     def of(hp: HParams) -> tuple[Numbers, Sensor]:
         set_to = ablations.of(hp)
-        return set_to, sensor(spec.num_labels, code.size(spec, hp), set_to)
+        return set_to, sensor(spec.num_labels, eye.size(spec, hp), set_to)
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         code_key, bank_key = jax.random.split(key)
         set_to, kind = of(hp)
-        eye = code.init(code_key, spec, hp)
-        return states.init(bank_key, eye, spec.num_labels, code.size(spec, hp), kind, set_to)
+        sees = eye.init(code_key, spec, hp)
+        return states.init(bank_key, sees, spec.num_labels, eye.size(spec, hp), kind, set_to)
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         set_to, kind = of(hp)
-        phi_BD, chunks = code.encode(state.code, x, hp), -(-len(x) // numbers.QUERIES)
+        phi_BD, chunks = eye.encode(state.code, x, hp), -(-len(x) // numbers.QUERIES)
 
         def expected(phi: Array) -> Array:
             said = life.look(state, phi, kind)
@@ -54,7 +54,7 @@ def living(spec: Spec) -> Learner:
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         set_to, kind = of(hp)
-        phi_BD = jnp.where(batch.valid[:, None], code.encode(state.code, batch.x, hp), 0.0)
+        phi_BD = jnp.where(batch.valid[:, None], eye.encode(state.code, batch.x, hp), 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
         # What comes while a code develops arrives when it is read out.
         arrives_B = batch.valid & (state.code.closed if isinstance(state.code, sensory.Code) else True)

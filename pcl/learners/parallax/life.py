@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import code, evidence, numbers, sleep, verdict, window
+from pcl.learners.parallax import evidence, eye, numbers, sleep, verdict, window
 from pcl.learners.parallax.contexts import belief, names
 from pcl.learners.parallax.contexts.belief import Opinion
 from pcl.learners.parallax.contexts.settling import Settlement
@@ -56,7 +56,7 @@ def live(state: State, sample: Sample, sensor: Sensor, hp: Numbers) -> tuple[Sta
 
 def look(state: State, phi: Float[Array, " D"], sensor: Sensor) -> Opinion:
     """What every context makes of an input, by the votes of the sensors that any of them looks through."""
-    seen, (slots, latents) = code.seen(state.code, phi), state.sensors.wrong.shape
+    seen, (slots, latents) = eye.seen(state.code, phi), state.sensors.wrong.shape
 
     def of_sensor(slot: Int[Array, ""], votes: Vote) -> Vote:
         said = sensor.vote(state.sensors.banks, slot, seen)
@@ -99,7 +99,7 @@ def hear(
 def explain(state: State, said: Opinion, doubt_S: Float[Array, " S"], sample: Sample, hp: Numbers) -> Window:
     """The window with the sample in it, and the evidence for each explanation."""
     weighed = evidence.weigh(state, said, doubt_S, sample.code, sample.label, hp)
-    return window.hold(state.window, sample.code, sample.label, said.share[state.contexts.current], weighed)
+    return window.hold(state.window, sample.code, sample.label, said.posterior[state.contexts.current], weighed)
 
 
 def believe(state: State, expected: Settlement, heard: Settlement, sample: Sample) -> State:
@@ -175,7 +175,7 @@ def absorb(state: State, held: Window, first: Any, last: Int[Array, ""], sensor:
 
     def of_row(i: Int[Array, ""], learned: Learned) -> Learned:
         def of_context(context: Int[Array, ""], learned: Learned) -> Learned:
-            seen = code.seen(state.code, held.code[i])
+            seen = eye.seen(state.code, held.code[i])
             return lesson(learned, context, contexts.sensor[context], seen, held.label[i], sensor, hp)
 
         return hp.taught(of_context, contexts.current, contexts.number, learned)
@@ -195,11 +195,11 @@ def lesson(
     """One sample, learned by one context: its map names a latent, and the label teaches that one to its sensor."""
     (banks, wrong_BL), called = learned
     vote, size_L = sensor.vote(banks, slot, seen), sensor.size(banks)[slot]
-    naming = names.name(called, context, label, vote.share, vote.score, vote.novel, size_L)
+    naming = names.name(called, context, label, vote.posterior, vote.score, vote.novel, size_L)
     latent = naming.latent
-    keep = jnp.where(vote.moved[latent] > hp.moves_at, vote.fresh[latent], 1.0)
+    keep = jnp.where(vote.drift[latent] > hp.drift_at, vote.fresh[latent], 1.0)
     banks = sensor.learn(banks, slot, Message(seen, latent, naming.sure.astype(jnp.float32), keep))
-    size, wrong, missed = size_L[latent], wrong_BL[slot, latent], jnp.argmax(vote.share) != latent
+    size, wrong, missed = size_L[latent], wrong_BL[slot, latent], jnp.argmax(vote.posterior) != latent
     rate = jnp.maximum(numbers.WRONG_STEP, 1 / jnp.maximum(size - numbers.WRONG_SKIPPED, 1))
     step = jnp.where(naming.sure & (size >= numbers.WRONG_FROM), rate, 0.0)
     return Sensors(banks, wrong_BL.at[slot, latent].add(step * (missed - wrong))), naming.names

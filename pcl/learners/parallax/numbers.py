@@ -201,7 +201,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "settling": {"tolerance": -1.0},
     "maturity": {"maturity": 0},
     "synapses": {"sharpness": 0.0},
-    "drift": {"moves_at": float("inf")},
+    "drift": {"drift_at": float("inf")},
     "sleep": {"sleeps": False},
     "retention": {"retention": 0.999},
     "past": {"trusting": 0.0},
@@ -225,7 +225,7 @@ class Numbers(NamedTuple):
     least_error: float
     recall: Traced
     allocation: Traced
-    moves_at: Traced  # evidence at which a latent moves
+    drift_at: Traced  # evidence at which a latent moves
     lag: int
     maturity: int  # of the labels that speak for a new context: 1, or 0 for all labels
     sleeps: bool

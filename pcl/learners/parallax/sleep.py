@@ -90,8 +90,8 @@ def rest(
 
 def unless_moved(before: Evening, size_BL: Float[Array, "B L"], learned_BL: Float[Array, "B L"]) -> Evening:
     """The evening as long as no latent has left a part of its samples behind, with which days can no longer be told."""
-    moved = (learned_BL < size_BL).any()
-    return before._replace(context=jnp.where(moved, -1, before.context))
+    left = (learned_BL < size_BL).any()
+    return before._replace(context=jnp.where(left, -1, before.context))
 
 
 def due(course: Course, hp: Numbers) -> Bool[Array, ""]:
@@ -127,10 +127,10 @@ def unchanged(night: Night, sensor: Sensor) -> Float[Array, ""]:
     """
     contexts, before = night.contexts, night.evening
     here = at(night.sensors.banks, contexts.sensor[before.context])
-    now, known = (sensor.sums(bank)._replace(weights=None) for bank in (here, before.bank))
+    now, then = (sensor.sums(bank)._replace(weights=None) for bank in (here, before.bank))
     alone = ((contexts.sensor == contexts.sensor[before.context]) & alive(contexts)).sum() == 1
     told = (before.context == contexts.current) & alone & (contexts.number < len(contexts.belief))
-    alike = sums.sensors_alike(sums.parted(now, known), known, sums.freedom(now))
+    alike = sums.sensors_alike(sums.parted(now, then), then, sums.freedom(now))
     return jnp.where(told, alike, jnp.inf)
 
 
@@ -189,8 +189,8 @@ def _merger(night: Night, pair: Pair, sensor: Sensor) -> Change:
     (banks, wrong_BL), contexts = night.sensors, night.contexts
     ours, theirs = contexts.sensor[pair.first], contexts.sensor[pair.second]
     here, there = sensor.sums(at(banks, ours)), sums.placed(sensor.sums(at(banks, theirs)), pair.place)
-    share_L = there.size / jnp.maximum(here.size + there.size, 1e-30)
-    mixed_L = (1 - share_L) * wrong_BL[ours] + share_L * sums.by_place(wrong_BL[theirs], pair.place)
+    part_L = there.size / jnp.maximum(here.size + there.size, 1e-30)
+    mixed_L = (1 - part_L) * wrong_BL[ours] + part_L * sums.by_place(wrong_BL[theirs], pair.place)
     joined, gone, last = jnp.minimum(ours, theirs), jnp.maximum(ours, theirs), sensors_of(contexts) - 1
     none, index_B = len(wrong_BL), jnp.arange(len(wrong_BL))
     places = jnp.where(ours != theirs, jnp.stack([joined, jnp.where(gone == last, none, gone), last]), none)

@@ -2,7 +2,7 @@
 
 Labels of neighbouring samples may agree. How often each label came after each is counted: a Dirichlet posterior over
 the rows of a transition matrix, whose prior is that a label stays, as often as labels have done beyond chance, or else
-is any, by its share so far. Before a sample is learned two voices speak of its label, the input (what the workspace
+is any, by its frequency so far. Before a sample is learned two voices speak of its label, the input (what the workspace
 expects) and the past,
 
     log p(y_t | x_t, y_<t) = a log p(y_t | x_t) + b log [T(y_t | y_t-1) / p(y_t)] + constant
@@ -60,7 +60,7 @@ def init(labels: int) -> Succession:
     )
 
 
-def shares(state: Succession) -> Float[Array, " C"]:
+def frequencies(state: Succession) -> Float[Array, " C"]:
     """Probability of each label out of time: of samples so far, with one more that may have any label."""
     return (state.met + 1 / len(state.met)) / (state.met.sum() + 1)
 
@@ -72,7 +72,7 @@ def after(state: Succession, latest_C: Float[Array, " C"]) -> Float[Array, " C"]
     prior = numbers.ROW_PRIOR * len(latest_C)
     weight_C = latest_C / (state.follows.sum(1) + prior)
     anew = (1 - stays) * prior * weight_C.sum() + 1 - latest_C.sum()
-    return weight_C @ state.follows + stays * prior * weight_C + anew * shares(state)
+    return weight_C @ state.follows + stays * prior * weight_C + anew * frequencies(state)
 
 
 def foretell(state: Succession, of_input_BC: Float[Array, "B C"], arrives_B: Bool[Array, " B"]) -> Foretold:
@@ -82,7 +82,7 @@ def foretell(state: Succession, of_input_BC: Float[Array, "B C"], arrives_B: Boo
         next_C = after(state, latest_C)
         return jnp.where(arrives, next_C, latest_C), jnp.log(next_C)
 
-    of_past_BC = jax.lax.scan(of_row, state.latest, arrives_B)[1] - jnp.log(shares(state))
+    of_past_BC = jax.lax.scan(of_row, state.latest, arrives_B)[1] - jnp.log(frequencies(state))
     voices_B2C = jnp.stack([of_input_BC, of_past_BC], axis=1)
     return Foretold(voices_B2C, jax.nn.log_softmax(jnp.einsum("v,bvc->bc", state.trust, voices_B2C)))
 
@@ -104,18 +104,18 @@ def learn(
         (voices_2C, log_p_C), label, arrives, teaches = row
         voices_2C = jnp.maximum(voices_2C - voices_2C.max(1, keepdims=True), -jnp.asarray(hp.voice_bound))
         heard = teaches.astype(jnp.float32)
-        p_C, known_C = jnp.exp(log_p_C), jax.nn.one_hot(label, len(state.met))
+        p_C, label_C = jnp.exp(log_p_C), jax.nn.one_hot(label, len(state.met))
         off_2C = voices_2C - (voices_2C @ p_C)[:, None]
         precision = state.precision + heard * (off_2C * p_C) @ off_2C.T
         change = _solve(precision, off_2C[:, label])
-        pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ shares(state)])
+        pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ frequencies(state)])
         before = jnp.argmax(state.latest)
         follows = state.follows.at[before].multiply(horizon.left(heard * state.follows[before].sum()))
         return Succession(
-            follows=follows.at[:, once_seen(label, len(known_C), log_p_C)].add(heard * state.latest),
+            follows=follows.at[:, once_seen(label, len(label_C), log_p_C)].add(heard * state.latest),
             met=state.met.at[label].add(teaches.astype(jnp.int32)),
             stays=horizon.left(heard * state.stays[0]) * state.stays + heard * pair,
-            latest=jnp.where(arrives, jnp.where(teaches, known_C, p_C), state.latest),
+            latest=jnp.where(arrives, jnp.where(teaches, label_C, p_C), state.latest),
             trust=state.trust + hp.trusting * heard * change,
             precision=precision,
         ), None

@@ -124,7 +124,7 @@ def explanations(contexts: Contexts, held: Window, seen: Inputs, known: Float[Ar
 def decomposed(contexts: Contexts, held: Window) -> Inputs:
     """What the inputs say, apart from what the labels do."""
     now, there_S = contexts.current, alive(contexts)
-    mean_S, unlike_S = held.strange / jnp.maximum(held.judged, 1), unlikeness(held.strange, held.judged)
+    mean_S, unlike_S = held.typicality / jnp.maximum(held.judged, 1), unlikeness(held.typicality, held.judged)
     told_S, judged = there_S & (held.judged >= numbers.JUDGED), held.judged[now] > 0
     enough_S = (held.judged >= numbers.JUDGED) & (numbers.OF_WINDOW * held.judged >= held.size)
     stranger = unknown_sensor(contexts, held)
@@ -150,17 +150,17 @@ def undecomposed(contexts: Contexts, held: Window) -> Inputs:
 def unknown_sensor(contexts: Contexts, held: Window) -> Float[Array, ""]:
     """Evidence for a sensor of which nothing is known: its labels are guessed, its inputs unlike all known ones."""
     told_S = alive(contexts) & (held.judged >= numbers.JUDGED)
-    unlike_S = unlikeness(held.strange, held.judged)
+    unlike_S = unlikeness(held.typicality, held.judged)
     return held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
 
 
-def unlikeness(strange: Float[Array, "..."], judged: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Evidence of n typicalities with the sum `strange` that their sensor is another one, in nats.
+def unlikeness(total: Float[Array, "..."], judged: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Evidence of n typicalities with the sum `total` that their sensor is another one, in nats.
 
     Those of the own sensor are standard normal; those of another one have a mean of their own, itself of unit variance
     before anything was seen, and above 0: log of the ratio of both densities.
     """
-    above = jnp.maximum(strange, 0.0)
+    above = jnp.maximum(total, 0.0)
     return above**2 / (2 * (judged + 1)) - 0.5 * jnp.log1p(judged)
 
 

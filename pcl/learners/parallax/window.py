@@ -50,10 +50,10 @@ class Window(NamedTuple):
     known: Float[Array, " S"]  # evidence for each context
     mixed: Float[Array, ""]  # for a mixture of them
     new_map: Float[Array, ""]  # and for one that a new map is part of
-    shares: Float[Array, " T"]  # samples that each context, or the new map (the last of T = S + 1), explains best
+    explained: Float[Array, " T"]  # samples that each context, or the new map (the last of T = S + 1), explains best
     new_sensor: Float[Array, ""]
     guess: Float[Array, ""]  # for a sensor of which nothing is known: its labels are guessed, its inputs not counted
-    strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
+    typicality: Float[Array, " S"]  # of the inputs with mature labels, summed
     judged: Float[Array, " S"]  # number of these
     mature: Float[Array, ""]  # samples whose label is mature in the current context
     shadow: Shadow
@@ -69,7 +69,7 @@ class Evidence(NamedTuple):
     best: Int[Array, ""]  # which context, or S for the new map, explains the sample best
     new_sensor: Float[Array, ""]
     guess: Float[Array, ""]
-    strange: Float[Array, " S"]
+    typicality: Float[Array, " S"]
     judged: Bool[Array, " S"]
     mature: Bool[Array, ""]
 
@@ -92,10 +92,10 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
         known=zero_S,
         mixed=zero,
         new_map=zero,
-        shares=jnp.zeros(slots + 1),
+        explained=jnp.zeros(slots + 1),
         new_sensor=zero,
         guess=zero,
-        strange=zero_S,
+        typicality=zero_S,
         judged=zero_S,
         mature=zero,
         shadow=shadow,
@@ -107,14 +107,14 @@ def hold(
     window: Window,
     code: Float[Array, " D"],
     label: Int[Array, ""],
-    share_L: Float[Array, " L"],
+    posterior_L: Float[Array, " L"],
     evidence: Evidence,
 ) -> Window:
-    """The window with one more sample, which its shadows have learned; `share` is the current bank's."""
+    """The window with one more sample, learned by its shadows; `posterior` is of latents of the present sensor."""
     row, none = place(window, label), jnp.full((), -1, jnp.int32)
     left_L = jnp.where(window.names.met[row] > 0, window.names.votes[row], 0.0)  # by an earlier window
     names = window.names._replace(votes=window.names.votes.at[row].set(left_L))
-    names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, share_L)
+    names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, posterior_L)
     renamed = evidence.best == len(window.known)
     label_seen = once_seen(label, len(window.shadow.size), evidence.known, evidence.new_sensor)
     return Window(
@@ -124,10 +124,10 @@ def hold(
         known=window.known + evidence.known,
         mixed=window.mixed + evidence.mixed,
         new_map=window.new_map + evidence.new_map,
-        shares=window.shares.at[evidence.best].add(1.0),
+        explained=window.explained.at[evidence.best].add(1.0),
         new_sensor=window.new_sensor + evidence.new_sensor,
         guess=window.guess + evidence.guess,
-        strange=window.strange + evidence.strange * evidence.judged,
+        typicality=window.typicality + evidence.typicality * evidence.judged,
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
         shadow=_learn(window.shadow, window.size, code, label_seen),

@@ -101,7 +101,7 @@ def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
     logs = rng.normal(size=(12, 3))
     for log_density in logs:
         said = Opinion(
-            share=jnp.full((4, 2), 0.5),
+            posterior=jnp.full((4, 2), 0.5),
             input=jnp.asarray([*log_density, -50.0]),
             label=jnp.full((4, 2), 0.5),
             typicality=jnp.zeros(4),
@@ -204,7 +204,7 @@ def test_labels_that_stay_are_foretold_and_shuffled_ones_leave_the_input_alone()
     state, log_p = foretold(shuffled, said, 3)
     assert (log_p.argmax(1) == said.argmax(1)).mean() > 0.99
     assert (state.follows.sum(), state.met.sum(), state.stays[0]) == (599, 600, 599)
-    np.testing.assert_allclose(succession.after(state, jnp.eye(3)[0]), succession.shares(state), atol=0.05)
+    np.testing.assert_allclose(succession.after(state, jnp.eye(3)[0]), succession.frequencies(state), atol=0.05)
     state, log_p = foretold(sticky, np.zeros((600, 3)), 3)
     assert (log_p.argmax(1) == sticky)[100:].mean() > 0.88  # nine of ten stay
     np.testing.assert_allclose(succession.after(state, jnp.asarray([0.5, 0.2, 0.0])).sum(), 1, rtol=1e-5)
@@ -227,7 +227,7 @@ def judged(size=10, mature=10.0, strange=0.0, **evidence):
     held = state.window._replace(
         size=jnp.asarray(size),
         mature=jnp.asarray(mature),
-        strange=jnp.zeros(4).at[0].set(strange),
+        typicality=jnp.zeros(4).at[0].set(strange),
         judged=jnp.zeros(4).at[0].set(size),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
@@ -267,7 +267,7 @@ def of_two_sensors(size, strange, **evidence):
     contexts = state.contexts._replace(number=jnp.asarray(2), sensor=jnp.arange(4))
     held = state.window._replace(
         size=jnp.asarray(size),
-        strange=jnp.asarray([*strange, 0, 0]),
+        typicality=jnp.asarray([*strange, 0, 0]),
         judged=jnp.asarray([size, size, 0, 0], jnp.float32),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
@@ -351,10 +351,10 @@ def test_contexts_that_are_known_may_mix_in_a_window_and_what_they_leave_is_anot
     assert held.mixed > held.known.max() + 20
     assert held.new_map < held.mixed
     assert not found.new
-    assert (held.shares[0], held.shares[1]) == (16, 16)
+    assert (held.explained[0], held.explained[1]) == (16, 16)
     held, found = by_turns((0, 2), known=(0,))
     assert found.new_map
-    assert (held.shares[0], held.shares[-1]) == (16, 16)
+    assert (held.explained[0], held.explained[-1]) == (16, 16)
     assert held.names.met.sum() == 16  # it has learned its own samples alone
     rows = held.names.met > 0
     np.testing.assert_array_equal(held.names.tied[rows], (held.label[rows] + 2) % 4)

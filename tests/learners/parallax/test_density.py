@@ -125,7 +125,7 @@ def test_whether_a_latent_moves_is_asked_from_the_two_hundredth_sample_on(kind):
         # The mean of all is 0, that of lately where the sample is; coordinates and inverses were found a moment ago.
         renewed = sizes if known.renewed.ndim == 2 else sizes.sum(1)
         states = known._replace(size=sizes, recent=known.recent.at[0, 0].set(lately), renewed=renewed)
-        assert (teach(states, message).moved[0, 0] > 0) == asked
+        assert (teach(states, message).drift[0, 0] > 0) == asked
 
 
 @pytest.mark.slow
@@ -134,15 +134,15 @@ def test_a_latent_that_moves_is_found_and_goes_on_from_there_while_one_that_stay
     rng = np.random.default_rng(0)
     x, k = rng.normal(size=(800, D)), np.zeros(800, int)
     still, gone = taught(kind, x, k), taught(kind, x + 2 * (np.arange(800)[:, None] >= 700), k)
-    assert still.moved[0] < 10
-    assert gone.moved[0] > 20
+    assert still.drift[0] < 10
+    assert gone.drift[0] > 20
     vote = ask(kind, gone, jnp.zeros(D))
     np.testing.assert_allclose(vote.fresh[0], 100 / 800)
     message = Message(seen(jnp.full(D, 2.0)), jnp.asarray(0), jnp.ones(()), vote.fresh[0])
     after = alone(learn(kind, jax.tree.map(lambda leaf: leaf[None], gone), message))
     np.testing.assert_allclose(after.size[0], 801 / 8)
     assert jnp.abs(after.mean[0] - 2).max() < 1 < jnp.abs(gone.mean[0] - 2).max()
-    assert after.moved[0] == 0
+    assert after.drift[0] == 0
 
 
 def test_a_bank_of_nothing_is_what_its_sums_say():

@@ -94,7 +94,7 @@ def test_labels_are_as_frequent_and_as_sticky_as_they_were():
         state = learn(state, jnp.asarray([label]))
     assert state.met.tolist() == [27_000_003, 3_000_000]
     assert state.stays[0] == state.follows[0].sum() == MOST / 2 + 2
-    np.testing.assert_allclose(succession.shares(state), succession.shares(before), atol=1e-5)
+    np.testing.assert_allclose(succession.frequencies(state), succession.frequencies(before), atol=1e-5)
     for latest in jnp.eye(2):
         np.testing.assert_allclose(succession.after(state, latest), succession.after(before, latest), atol=1e-4)
     # What has no label is no sample.

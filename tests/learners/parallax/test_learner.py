@@ -134,7 +134,7 @@ def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_
     assert state.contexts.number == 2
     assert state.course.refused == info.log["refused"].value.sum() > 0
     assert state.sensors.banks.density.size[0].sum() - before.sensors.banks.density.size[0].sum() > 100 or (
-        state.sensors.banks.density.moved.max() > 0
+        state.sensors.banks.density.drift.max() > 0
     )
     jax.tree.map(
         np.testing.assert_array_equal, *(jax.tree.map(lambda a: a[1], s.sensors.banks) for s in (state, before))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pcl.learners import parallax
-from pcl.learners.parallax import code, state, succession, window
+from pcl.learners.parallax import eye, state, succession, window
 from pcl.learners.parallax.contexts.names import Map
 from pcl.learners.parallax.sensors import density, interface, shared, sums, synapses
 from pcl.learners.parallax.sensors.bank import Bank
@@ -16,7 +16,7 @@ INSIDE = {path.stem: path for path in (PACKAGE / "sensors").glob("*.py")}
 OUTSIDE = {str(p.relative_to(PACKAGE)): p for p in PACKAGE.rglob("*.py") if p.parent.name != "sensors"}
 # What others may know of: votes and sums that a sensor gives away, and parts of a life that are none.
 OPEN = {*sums.Sums._fields, *interface.Vote._fields, *interface.Sensor._fields, *window.Window._fields}
-PARTS = (state.State, state.Contexts, state.Course, succession.Succession, window.Shadow, code.Eye, Map)
+PARTS = (state.State, state.Contexts, state.Course, succession.Succession, window.Shadow, eye.Eye, Map)
 OPEN |= {name for part in PARTS for name in part._fields}
 HIDDEN = {*density.Density._fields, *shared.Shared._fields, *synapses.Discriminator._fields, *Bank._fields} - OPEN
 

@@ -9,7 +9,7 @@ from pcl.learners.parallax import verdict
 from tests.learners.parallax.streams import fresh, set_to
 
 S, LAG, RECALL, ALLOCATION = 4, 10, 10.0, 20.0
-EVIDENCE = ("size", "mature", "judged", "strange", "known", "mixed", "new_map", "new_sensor", "guess")
+EVIDENCE = ("size", "mature", "judged", "typicality", "known", "mixed", "new_map", "new_sensor", "guess")
 
 
 def windows(n):
@@ -27,7 +27,7 @@ def windows(n):
         "size": size,
         "mature": np.where(rng.random(n) < 0.3, rng.integers(0, 5, n), (size * rng.random(n)).round()),
         "judged": judged,
-        "strange": judged * rng.normal(0.3, 1, (n, S)) * rng.choice([0.3, 1.0, 1.6, 3.0], (n, 1)),
+        "typicality": judged * rng.normal(0.3, 1, (n, S)) * rng.choice([0.3, 1.0, 1.6, 3.0], (n, 1)),
         "known": known,
         "mixed": nats(n),
         "new_map": nats(n) + 6,
@@ -43,8 +43,8 @@ def windows(n):
 def by_rules(w, decomposes):
     """(resolved, slot, new map, new sensor, gain, refused) of one window."""
     now, there = w["current"], np.arange(S) < w["number"]
-    mean, same = w["strange"] / np.maximum(w["judged"], 1), w["sensor"] == w["sensor"][now]
-    unlike = np.maximum(w["strange"], 0) ** 2 / (2 * (w["judged"] + 1)) - 0.5 * np.log1p(w["judged"])
+    mean, same = w["typicality"] / np.maximum(w["judged"], 1), w["sensor"] == w["sensor"][now]
+    unlike = np.maximum(w["typicality"], 0) ** 2 / (2 * (w["judged"] + 1)) - 0.5 * np.log1p(w["judged"])
     asked = there & (w["judged"] >= 3)
     stranger = w["guess"] + (unlike[asked].min() if asked.any() else 0)
     strange = w["judged"][now] > 0 and (mean[now] > 1 or unlike[now] > 6)

@@ -24,7 +24,7 @@ from pcl.learners.parallax.state import Contexts, Course, State, alive
 class Opinion(NamedTuple):
     """What each context makes of one input, before any label."""
 
-    share: Float[Array, "S L"]  # of the latents of its bank; sums to one
+    posterior: Float[Array, "S L"]  # of the latents of its sensor
     input: Float[Array, " S"]  # log p(code | context)
     label: Float[Array, "S C"]  # p(label | code, context)
     typicality: Float[Array, " S"]  # of the input, in standard deviations; 0 where it cannot be told
@@ -36,17 +36,17 @@ def opinion(contexts: Contexts, votes: Vote) -> Opinion:
     """From the votes of all sensors (leading axis B) to what each context makes of the input."""
     seen_BL = votes.score > 0.5 * numbers.UNSEEN
     count_B = jnp.maximum(seen_BL.sum(1), 1)
-    known_B = jax.nn.logsumexp(votes.score, axis=1) - jnp.log(count_B) + jnp.log1p(-numbers.NOVELTY)
+    seen_B = jax.nn.logsumexp(votes.score, axis=1) - jnp.log(count_B) + jnp.log1p(-numbers.NOVELTY)
     novel_B = votes.novel + jnp.log(numbers.NOVELTY)
-    input_B = jnp.logaddexp(known_B, novel_B)
+    input_B = jnp.logaddexp(seen_B, novel_B)
     # A class never seen may have any label.
     novelty_S = jnp.exp(novel_B - input_B)[contexts.sensor, None]
     labels = contexts.names.met.shape[1]
-    named_SC = jax.vmap(names.read_out, (0, 0, None))(contexts.names, votes.share[contexts.sensor], labels)
+    named_SC = jax.vmap(names.read_out, (0, 0, None))(contexts.names, votes.posterior[contexts.sensor], labels)
     label_SC = (1 - novelty_S) * named_SC + novelty_S / labels
     bounded_B = jnp.clip(votes.typicality, -numbers.MOST_TYPICALITY, numbers.MOST_TYPICALITY)
     typicality_B = jnp.where(votes.calibrated, bounded_B, 0.0)
-    of_sensor = Opinion(votes.share, input_B, label_SC, typicality_B, votes.calibrated, votes.speaks)
+    of_sensor = Opinion(votes.posterior, input_B, label_SC, typicality_B, votes.calibrated, votes.speaks)
     return jax.tree.map(lambda leaf: leaf[contexts.sensor], of_sensor)._replace(label=label_SC)
 
 
@@ -113,8 +113,8 @@ def believe(contexts: Contexts, settled: Settlement) -> Float[Array, " S"]:
 
 def surprised(course: Course, nats: Float[Array, ""], teaches: Bool[Array, ""]) -> Course:
     """After a label that was expected with probability exp(-nats), or none."""
-    share = 1 / jnp.minimum(course.taught + 2, numbers.LATELY)  # before there was any, 1 nat counts for one
-    return course._replace(usual=course.usual + jnp.where(teaches, share * (nats - course.usual), 0.0))
+    rate = 1 / jnp.minimum(course.taught + 2, numbers.LATELY)  # before there was any, 1 nat counts for one
+    return course._replace(usual=course.usual + jnp.where(teaches, rate * (nats - course.usual), 0.0))
 
 
 def _settle(state: State, start_SC: Float[Array, "S C"], target_SC: Float[Array, "S C"], hp: Numbers) -> Settlement:

@@ -51,8 +51,8 @@ def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Floa
     met_C = jnp.minimum(one.met, other.met)
     here_C, there_C = one.tied, other.tied
 
-    def of_label(_: Int[Array, ""], known: tuple[Array, Array]) -> tuple[Array, Array]:
-        place, met_C = known
+    def of_label(_: Int[Array, ""], so_far: tuple[Array, Array]) -> tuple[Array, Array]:
+        place, met_C = so_far
         label = jnp.argmax(met_C)
         here, there = here_C[label], there_C[label]
         free = (met_C[label] > 0) & (place[there] < 0) & (place != here).all()

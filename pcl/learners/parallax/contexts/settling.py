@@ -60,11 +60,11 @@ def settle(
     def step(carry: tuple) -> tuple:
         log_q, velocity, _, steps = carry
         velocity = jnp.clip(momentum * velocity + rate * (target_SC - log_q), -jnp.asarray(leap), leap)
-        moved = normalised(log_q + velocity)
-        left = free_energy(moved, target_SC)
-        of_contexts = free_energy(jax.nn.logsumexp(moved, axis=1), contexts_S)
+        log_q_next = normalised(log_q + velocity)
+        left = free_energy(log_q_next, target_SC)
+        of_contexts = free_energy(jax.nn.logsumexp(log_q_next, axis=1), contexts_S)
         settled = (of_contexts <= tolerance) & (left - of_contexts <= slack)
-        return moved, velocity, settled, steps + 1
+        return log_q_next, velocity, settled, steps + 1
 
     begin = (start_SC, jnp.zeros_like(start_SC), jnp.zeros((), bool), jnp.zeros((), jnp.int32))
     log_q, _, _, steps = jax.lax.while_loop(running, step, begin)

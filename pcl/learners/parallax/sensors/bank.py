@@ -37,7 +37,7 @@ def sensor(latents: int, inputs: int, hp: Numbers) -> Sensor:
         if layer is None:
             return said
         told_apart_L = layer.score(states.synapses, slot, seen.features)
-        return said._replace(share=jax.nn.softmax(numbers.TEMPER * said.score + told_apart_L))
+        return said._replace(posterior=jax.nn.softmax(numbers.TEMPER * said.score + told_apart_L))
 
     def learn(states: Bank, slot: Int[Array, ""], message: Message) -> Bank:
         taught = layer and layer.learn(states.synapses, slot, message)

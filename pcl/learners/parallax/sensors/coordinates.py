@@ -73,8 +73,8 @@ def well_known(renewed_L: Float[Array, " L"]) -> Bool[Array, " L"]:
 
 def predictive(between_D: Float[Array, " D"], size: Float[Array, "..."]) -> tuple[Array, Array]:
     """s and v: how far a mean of that many samples is trusted, and the variance of the next sample around it."""
-    known = jnp.maximum(size, 1e-6) * between_D
-    return known / (1 + known), 1 + between_D / (1 + known)
+    ratio = jnp.maximum(size, 1e-6) * between_D
+    return ratio / (1 + ratio), 1 + between_D / (1 + ratio)
 
 
 def placed(u: Float[Array, "... D"], between_D: Float[Array, " D"], size: Float[Array, "..."]) -> dict[str, Array]:

@@ -57,7 +57,7 @@ class Density(NamedTuple):
     log_square: Float[Array, " 3"]  # fading sums of 1, log q, (log q)^2
     renewed: Float[Array, ""]  # samples when Sigma was renewed
     recent: Float[Array, "L D"]  # means over the last samples of each latent
-    moved: Float[Array, " L"]  # evidence that these lie elsewhere than all its samples do, in nats
+    drift: Float[Array, " L"]  # evidence that these lie elsewhere than all its samples do, in nats
 
 
 def densities(latents: int, inputs: int, retention: float = 1.0) -> Sensor:
@@ -84,7 +84,7 @@ def densities(latents: int, inputs: int, retention: float = 1.0) -> Sensor:
             log_square=jnp.zeros(3),
             renewed=jnp.zeros(()),
             recent=zero_LD,
-            moved=jnp.zeros(latents),
+            drift=jnp.zeros(latents),
         )
 
     def size(states: Density) -> Float[Array, "B L"]:
@@ -117,13 +117,13 @@ def vote(state: Density, seen: Seen) -> Vote:
     typicality, calibrated = typical(state.log_square, nearest, inputs)
     fresh_L = jnp.minimum(numbers.RECENT / state.size, 1.0)
     return Vote(
-        share=jax.nn.softmax(numbers.TEMPER * score_L),
+        posterior=jax.nn.softmax(numbers.TEMPER * score_L),
         score=score_L,
         novel=novel,
         typicality=typicality,
         calibrated=calibrated,
         speaks=jnp.ones_like(seen_L),
-        moved=state.moved,
+        drift=state.drift,
         fresh=fresh_L,
     )
 
@@ -142,7 +142,7 @@ def learn(state: Density, message: Message) -> Density:
     moves = taught & (message.keep < 1)
     waits = jnp.clip(age / numbers.RENEWED_PART, 1, numbers.RENEWED_MOST)
     due = moves | (taught & (age - state.renewed >= waits))
-    changing = ("size", "mean", "scatter", "moved", "square", *RENEWED)
+    changing = ("size", "mean", "scatter", "drift", "square", *RENEWED)
     renewed = jax.lax.cond(
         due,
         lambda s: tuple(
@@ -159,13 +159,13 @@ def _with_sample(state: Density, code: Float[Array, " D"], k: Int[Array, ""], ma
     inputs, if_taught = len(code), gated(mass)
     before, off, samples = state.size[k], code - state.mean[k], _samples(state)[k]
     spread = state.inverse[k] @ off
-    share = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
-    outer_DD, shrink_DD, growth = rank_one(share * off, share * spread)
+    part = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
+    outer_DD, shrink_DD, growth = rank_one(part * off, part * spread)
     met, size = samples * (off @ spread), state.size.at[k].add(mass)
     square, log_square = remember(state.square, state.log_square, met, before, mass, inputs)
     off_recent, lately = code - state.recent[k], jnp.minimum(before, numbers.RECENT)
     near = samples * (off_recent @ state.inverse[k] @ off_recent)
-    moved = state.moved[k] + mass * nearer(near, lately, met, before, degrees_of_freedom(state.square, inputs), inputs)
+    drift = state.drift[k] + mass * nearer(near, lately, met, before, degrees_of_freedom(state.square, inputs), inputs)
     return state._replace(
         size=size,
         mean=state.mean.at[k].add(if_taught(off * mass / jnp.maximum(size[k], 1e-30))),
@@ -175,7 +175,7 @@ def _with_sample(state: Density, code: Float[Array, " D"], k: Int[Array, ""], ma
         square=square,
         log_square=log_square,
         recent=state.recent.at[k].add(if_taught(off_recent * mass / (lately + 1))),
-        moved=state.moved.at[k].set(jnp.where(before >= numbers.MOVES_FROM, jnp.maximum(moved, 0.0), state.moved[k])),
+        drift=state.drift.at[k].set(jnp.where(before >= numbers.MOVES_FROM, jnp.maximum(drift, 0.0), state.drift[k])),
     )
 
 
@@ -191,7 +191,7 @@ def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
         size=state.size.at[k].set(keep * size),
         mean=state.mean.at[k].set(jnp.where(goes, state.recent[k], state.mean[k])),
         scatter=state.scatter.at[k].multiply(keep),
-        moved=state.moved.at[k].set(jnp.where(goes, 0.0, state.moved[k])),
+        drift=state.drift.at[k].set(jnp.where(goes, 0.0, state.drift[k])),
     )
 
 

@@ -36,31 +36,31 @@ class Message(NamedTuple):
 class Vote(NamedTuple):
     """What one sensor says of one input.
 
-    share: posterior probability of each latent, given that the input is of one of them.
+    posterior: probability of each latent, given that the input is of one of them.
     score: log p(code | latent) up to a constant of the sample, `numbers.UNSEEN` where a latent has no samples.
     novel: log p(code | a class never seen), on the scale of `score`.
     typicality: how much farther the code is from the nearest latent than this sensor's samples were, in their standard
       deviations; `calibrated` says whether there were enough of them.
     speaks: latents of which enough is known for their samples to speak of a change of context.
-    moved, fresh: log Bayes factor in nats that the latest samples of a latent lie elsewhere than all of them do, and
+    drift, fresh: log Bayes factor in nats that the latest samples of a latent lie elsewhere than all of them do, and
       the share that these are of all.
     """
 
-    share: Float[Array, " L"]
+    posterior: Float[Array, " L"]
     score: Float[Array, " L"]
     novel: Float[Array, ""]
     typicality: Float[Array, ""]
     calibrated: Bool[Array, ""]
     speaks: Bool[Array, " L"]
-    moved: Float[Array, " L"]
+    drift: Float[Array, " L"]
     fresh: Float[Array, " L"]
 
 
 def silence(latents: int) -> Vote:
     """The vote of a sensor that is not there."""
     unseen, nowhere_L = jnp.full((), numbers.UNSEEN), jnp.zeros(latents)
-    share_L, unseen_L, speaks_L = jnp.full(latents, 1 / latents), jnp.full(latents, unseen), jnp.ones(latents, bool)
-    return Vote(share_L, unseen_L, unseen, jnp.zeros(()), jnp.zeros((), bool), speaks_L, nowhere_L, nowhere_L + 1)
+    posterior_L, unseen_L, speaks_L = jnp.full(latents, 1 / latents), jnp.full(latents, unseen), jnp.ones(latents, bool)
+    return Vote(posterior_L, unseen_L, unseen, jnp.zeros(()), jnp.zeros((), bool), speaks_L, nowhere_L, nowhere_L + 1)
 
 
 class Flops(NamedTuple):

@@ -65,7 +65,7 @@ class Shared(NamedTuple):
     log_square: Float[Array, " 3"]
     renewed: Float[Array, " L"]  # sizes when the coordinates were found
     recent: Float[Array, "L D"]
-    moved: Float[Array, " L"]
+    drift: Float[Array, " L"]
     latest: Float[Array, " D"]  # deviation of the last sample
     alike: Float[Array, " 2"]  # fading sums of 1 and of the squared cosine between two deviations in a row
 
@@ -97,7 +97,7 @@ def densities(latents: int, inputs: int, retention: float = 1.0) -> Sensor:
             log_square=jnp.zeros(3),
             renewed=zero_L,
             recent=zero_LD,
-            moved=zero_L,
+            drift=zero_L,
             latest=zero_D,
             alike=jnp.ones(2),
         )
@@ -132,13 +132,13 @@ def vote(states: Shared, slot: Int[Array, ""], seen: Seen) -> Vote:
     typicality, calibrated = typical(states.log_square[slot], nearest, inputs)
     fresh_L = jnp.minimum(numbers.RECENT / size_L, 1.0)
     return Vote(
-        share=jax.nn.softmax(numbers.TEMPER * score_L),
+        posterior=jax.nn.softmax(numbers.TEMPER * score_L),
         score=score_L,
         novel=novel,
         typicality=typicality,
         calibrated=calibrated,
         speaks=well_known(states.renewed[slot]),
-        moved=states.moved[slot],
+        drift=states.drift[slot],
         fresh=fresh_L,
     )
 
@@ -160,11 +160,11 @@ def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
     k, mass, keep = message.latent, message.gate, message.keep
     learned = _with_sample(states, slot, k, mass, _sample(states, slot, message.seen.code, k))
     learned = when(learned.waits[slot] >= numbers.WAITING, _taken_in, learned, slot)
-    size_L, known_L, moves = learned.size[slot], learned.renewed[slot], (mass > 0) & (keep < 1)
+    size_L, renewed_L, moves = learned.size[slot], learned.renewed[slot], (mass > 0) & (keep < 1)
     age = size_L.sum()
-    grown = age - known_L.sum() >= jnp.clip(age / numbers.SHARED_PART, 1, numbers.SELDOM)
+    grown = age - renewed_L.sum() >= jnp.clip(age / numbers.SHARED_PART, 1, numbers.SELDOM)
     # A class of which the coordinates know little needs them sooner, once it is more than a few of all samples.
-    unknown = size_L[k] - known_L[k] >= jnp.maximum(known_L[k], numbers.FEW * age)
+    unknown = size_L[k] - renewed_L[k] >= jnp.maximum(renewed_L[k], numbers.FEW * age)
     due = moves | ((mass > 0) & (grown | unknown))
     return when(due, _renewed, learned, slot, k, jnp.where(moves, keep, 1.0))
 
@@ -186,7 +186,7 @@ def _with_sample(
     square, log_square = remember(states.square[slot], states.log_square[slot], met, before, mass, len(t_D))
     shift = mass / jnp.maximum(before + mass, 1e-30)
     there = placed(u_D + shift * (t_D - u_D), states.between[slot], before + mass)
-    share = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
+    part = jnp.sqrt(mass * before / (before + mass + 1e-30))  # of the deviation that is new to the scatter
     lately = jnp.minimum(before, numbers.RECENT)
 
     def put(all_SL: Array, new: Array) -> Array:
@@ -195,7 +195,7 @@ def _with_sample(
     return states._replace(
         size=states.size.at[slot, k].add(mass),
         mean=states.mean.at[slot, k].add(if_taught(shift * sample.off)),
-        waiting=states.waiting.at[slot, states.waits[slot]].add(if_taught(share * sample.off)),
+        waiting=states.waiting.at[slot, states.waits[slot]].add(if_taught(part * sample.off)),
         waits=states.waits.at[slot].set(states.waits[slot] + (mass > 0)),
         **{name: put(getattr(states, name), new) for name, new in there.items()},
         square=states.square.at[slot].set(square),
@@ -203,11 +203,11 @@ def _with_sample(
         recent=states.recent.at[slot, k].add(if_taught(sample.off_recent * mass / (lately + 1))),
         latest=states.latest.at[slot].set(jnp.where(mass > 0, sample.off, states.latest[slot])),
         alike=states.alike.at[slot].set(alike(states.alike[slot], t_D - u_D, sample.latest, mass)),
-        moved=put(states.moved, _moved(states, slot, k, mass, sample)),
+        drift=put(states.drift, _drift(states, slot, k, mass, sample)),
     )
 
 
-def _moved(
+def _drift(
     states: Shared, slot: Int[Array, ""], k: Int[Array, ""], mass: Float[Array, ""], sample: Sample
 ) -> Float[Array, ""]:
     """Evidence that latent k lies elsewhere lately, with one more sample."""
@@ -216,8 +216,8 @@ def _moved(
     near, far = jnp.sum(sample.recently**2), jnp.sum((sample.t - sample.u) ** 2)
     scale = number / inputs
     nats = nearer(scale * near, lately, scale * far, sample.size, freedom, number)
-    moved = states.moved[slot, k] + mass * nats
-    return jnp.where(sample.size >= numbers.MOVES_FROM, jnp.maximum(moved, 0.0), states.moved[slot, k])
+    drift = states.drift[slot, k] + mass * nats
+    return jnp.where(sample.size >= numbers.MOVES_FROM, jnp.maximum(drift, 0.0), states.drift[slot, k])
 
 
 def sums(state: Shared) -> Sums:
@@ -266,6 +266,6 @@ def _renewed(states: Shared, slot: Int[Array, ""], k: Int[Array, ""], keep: Floa
     changed["square"] = share_kept(square[:1]) * square
     return states._replace(
         mean=states.mean.at[slot, k].set(moved_D),
-        moved=states.moved.at[slot, k].set(jnp.where(goes, 0.0, states.moved[slot, k])),
+        drift=states.drift.at[slot, k].set(jnp.where(goes, 0.0, states.drift[slot, k])),
         **{name: getattr(states, name).at[slot].set(new) for name, new in changed.items()},
     )

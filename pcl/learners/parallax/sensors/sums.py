@@ -72,14 +72,14 @@ def placed(sums: Sums, place: Int[Array, " L"]) -> Sums:
 def joined(one: Sums, other: Sums) -> Sums:
     """The sums of the samples of both, whose latents are in the same places."""
     size_L = one.size + other.size
-    share_L = other.size / jnp.maximum(size_L, 1e-30)
+    part_L = other.size / jnp.maximum(size_L, 1e-30)
     off_LD = other.mean - one.mean
-    apart_LD = jnp.sqrt(one.size * share_L)[:, None] * off_LD
+    apart_LD = jnp.sqrt(one.size * part_L)[:, None] * off_LD
     lately_L, other_lately_L = (jnp.minimum(sums.size, numbers.RECENT) for sums in (one, other))
     newer_L = other_lately_L / jnp.maximum(lately_L + other_lately_L, 1e-30)
     return one._replace(
         size=size_L,
-        mean=one.mean + share_L[:, None] * off_LD,
+        mean=one.mean + part_L[:, None] * off_LD,
         scatter=one.scatter + other.scatter + _between(one, apart_LD),
         recent=one.recent + newer_L[:, None] * (other.recent - one.recent),
         square=one.square + other.square,
@@ -135,15 +135,15 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
     sigma_DD = sigma_DD + numbers.RIDGE * jnp.trace(sigma_DD) / inputs * jnp.eye(inputs)
     # The inverse of a covariance of few samples is too large by this (the mean of an inverse Wishart density).
     unbiased = jnp.maximum(samples - inputs - 1, 0) / jnp.maximum(samples, 1)
-    share_L = ours.size * theirs.size / jnp.maximum(ours.size + theirs.size, 1e-30)
+    weight_L = ours.size * theirs.size / jnp.maximum(ours.size + theirs.size, 1e-30)
     off_LD = ours.mean - theirs.mean
-    square_L = unbiased * share_L * jnp.sum(off_LD * linalg.solve(sigma_DD, off_LD.T).T, axis=1)
-    freedom_L, same = 4 + (freedom - 4) * jnp.maximum(share_L, 1.0), jnp.zeros(())  # excess kurtosis goes with 1 / n
+    square_L = unbiased * weight_L * jnp.sum(off_LD * linalg.solve(sigma_DD, off_LD.T).T, axis=1)
+    freedom_L, same = 4 + (freedom - 4) * jnp.maximum(weight_L, 1.0), jnp.zeros(())  # excess kurtosis goes with 1 / n
 
     def apart(variance: float) -> Float[Array, ""]:
         one_L = student(square_L, same, 1.0, freedom_L, inputs)
-        two_L = student(square_L, same, 1 + variance * share_L, freedom_L, inputs)
-        gain_L = jnp.where(share_L > 0, two_L - one_L, 0.0)
+        two_L = student(square_L, same, 1 + variance * weight_L, freedom_L, inputs)
+        gain_L = jnp.where(weight_L > 0, two_L - one_L, 0.0)
         return gain_L.sum() - jnp.maximum(gain_L.max(), 0.0)
 
     two = jnp.stack([apart(variance) for variance in numbers.MEANS_APART])

@@ -1,7 +1,7 @@
 """Synapses beside the densities: ridge regression that tells the latent classes of a sensor apart.
 
 Densities say how likely the code is under each latent; synapses say which latent it is, and need no model of the code
-for that. They see rectified random features of the code (`code.features`), learn by the local rule of
+for that. They see rectified random features of the code (`eye.features`), learn by the local rule of
 `pcl.synapses.synapse`, and have no opinion on whether the input is of their sensor at all.
 
 SYNAPSES_WORTH

@@ -56,26 +56,26 @@ def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
     return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-numbers.THRESHOLD, maxval=numbers.THRESHOLD))
 
 
-def encode(eye: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
+def encode(sees: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
     """Codes; a row that is not finite stays so."""
-    if isinstance(eye, sensory.Code):
-        phi_BD = sensory.encode(eye, x, hp)
+    if isinstance(sees, sensory.Code):
+        phi_BD = sensory.encode(sees, x, hp)
         return phi_BD * math.sqrt(phi_BD.shape[1])
     freed_BI = vectors(normalised(x, FeatureHParams()))
-    return freed_BI @ eye.directions * math.sqrt(freed_BI.shape[1])
+    return freed_BI @ sees.directions * math.sqrt(freed_BI.shape[1])
 
 
-def seen(eye: Eye | sensory.Code, code: Float[Array, " D"]) -> Seen:
+def seen(sees: Eye | sensory.Code, code: Float[Array, " D"]) -> Seen:
     """What sensors see of an input."""
-    return Seen(code, features(eye, code))
+    return Seen(code, features(sees, code))
 
 
-def features(eye: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Array, "... H"]:
+def features(sees: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Array, "... H"]:
     """Rectified random features, with a norm of about one; nothing for synapses on a sensory code."""
-    if isinstance(eye, sensory.Code):
+    if isinstance(sees, sensory.Code):
         return code[..., :0]
     # Half of a normal's variance is left by the rectifier.
-    return jax.nn.relu(code @ eye.w + eye.b) * math.sqrt(2 / len(eye.b))
+    return jax.nn.relu(code @ sees.w + sees.b) * math.sqrt(2 / len(sees.b))
 
 
 def flops(spec: Spec, hp: HParams) -> int:
