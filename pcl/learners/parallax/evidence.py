@@ -1,8 +1,8 @@
 """What one labelled sample says for and against contexts: log Bayes factors against the present one, in nats.
 
-Three things may be surprising about a sample: its input is strange to the sensor, its label contradicts the names of
-the context, or little is known yet of either (epistemic). What each can say is bounded. The window sums the evidence,
-and the verdict compares the sums (`verdict`).
+A sample can speak by its input (is it typical of the sensor?) and by its label (is it what the context calls such
+inputs?). What either can say is bounded, and where little is known yet of a label it speaks for no new context. The
+window sums the evidence; the verdict compares the sums.
 """
 
 import jax

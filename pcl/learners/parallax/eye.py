@@ -1,14 +1,14 @@
-"""What specialists see: a few numbers of the input, the same for a sample whenever it arrives.
+"""What sensors see: a code of the input, the same for a sample whenever it comes.
 
 Of an input with many entries they see fixed random orthogonal directions (`features=random`), which keep distances
-(Johnson and Lindenstrauss (1984)) whatever the sensor does to its pixels, and which no order of samples can change, or
-as many as there are, so that nothing is lost (`raw`). Images are freed of their mean and norm first
-(`pcl.learners.features`), and with them of the stream's running moments. Or they see the sensory code of the first
-samples, which then stays (`code`, `pcl.code.code`). Entries have about unit variance.
+(Johnson and Lindenstrauss (1984)) whatever happens to the pixels, and which no order of samples can change; or as many
+as there are, so that nothing is lost (`raw`). Images are first freed of their mean and norm (`pcl.learners.features`),
+and with them of the stream's running moments. Or they see the sensory code of the first samples, which then stays
+(`code`, `pcl.code.code`). Entries have about unit variance.
 
-Synapses see H rectified random features of the code, of which the code itself is a function: they are fixed too, the
-same for all banks, and computed once a sample. A sensory code is made to be read by densities alone: synapses beside
-them said nothing new (MNIST, 12,000 images learned, 10,000 asked: 98.8 with and without, whatever their weight).
+Synapses see H rectified random features of the code, which are fixed, the same for all sensors, and computed once a
+sample. A sensory code is made to be read by densities alone: synapses beside them said nothing new (MNIST, 12,000
+images learned, 10,000 asked: 98.8 with and without, whatever their weight).
 """
 
 import math

@@ -1,6 +1,6 @@
 """One sample of a life: look, expect, hear, explain, decide, rest, learn.
 
-Sleep comes before the window is learned, for a new context may want a slot that a merger frees.
+Rest comes before the window is learned, because a new context may want a slot that a merger frees.
 """
 
 from typing import Any, NamedTuple
@@ -10,14 +10,15 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import evidence, eye, numbers, sleep, verdict, window
+from pcl.learners.parallax import evidence, eye, numbers, window
 from pcl.learners.parallax.contexts import belief, names
 from pcl.learners.parallax.contexts.belief import Opinion
 from pcl.learners.parallax.contexts.settling import Settlement
 from pcl.learners.parallax.numbers import Numbers
 from pcl.learners.parallax.sensors.interface import Message, Seen, Sensor, Vote, silence
+from pcl.learners.parallax.sleep import rest, unless_moved
 from pcl.learners.parallax.state import Contexts, Course, Sensors, State, sensors_of
-from pcl.learners.parallax.verdict import Verdict
+from pcl.learners.parallax.verdict import Verdict, decide
 from pcl.learners.parallax.window import Window
 
 
@@ -43,14 +44,12 @@ def live(state: State, sample: Sample, sensor: Sensor, hp: Numbers) -> tuple[Sta
     """The state after one sample, and what was expected of it."""
     said = look(state, sample.code, sensor)
     expected = expect(state, said, sample.task, hp)
-    doubt_S, heard, log = hear(state, said, expected, sample, hp)
-    state = state._replace(course=belief.surprised(state.course, log.surprise, sample.teaches))
+    state, log = hear(state, said, expected, sample, hp)
     if hp.told:
         return obey(state, sample, sensor, hp), log, expected
-    held = explain(state, said, doubt_S, sample, hp)
-    decided = verdict.judge(state.contexts, held, hp)
-    state = believe(state, expected, heard, sample)
-    state, decided = sleep.rest(state, decided, sample.teaches, sensor, hp)
+    held = explain(state, said, sample, hp)
+    decided = decide(state.contexts, held, hp)
+    state, decided = rest(state, decided, sample.teaches, sensor, hp)
     return learn(state, held, decided, sample, sensor, hp), log, expected
 
 
@@ -76,38 +75,29 @@ def expect(state: State, said: Opinion, told: Int[Array, ""], hp: Numbers) -> Se
     return Settlement(log_q_SC - jax.nn.logsumexp(log_q_SC), jnp.ones((), jnp.int32))
 
 
-def hear(
-    state: State, said: Opinion, expected: Settlement, sample: Sample, hp: Numbers
-) -> tuple[Float[Array, " S"], Settlement, Log]:
-    """How far the label may be doubted in each context, the belief once it is there, and how surprising all was."""
-    doubt_S = belief.doubts(state, sample.label, hp)
-    heard = belief.hear(state, expected, doubt_S, sample.label, hp)
+def hear(state: State, said: Opinion, expected: Settlement, sample: Sample, hp: Numbers) -> tuple[State, Log]:
+    """The state that believes the label, where there is one, and how surprising the sample was."""
+    heard = belief.hear(state, expected, belief.doubts(state, sample.label, hp), sample.label, hp)
     surprise = -jax.nn.logsumexp(expected.log_q[:, sample.label])
     steps = expected.steps + heard.steps - 1
     input_surprise = belief.input_surprise(state, said, hp) / len(sample.code)
-    return (
-        doubt_S,
-        heard,
-        Log(
-            surprise=jnp.where(sample.teaches, surprise, 0.0),
-            steps=jnp.where(sample.teaches, steps.astype(jnp.float32), 0.0),
-            input_surprise=jnp.where(sample.arrives, input_surprise, 0.0),
-        ),
+    log = Log(
+        surprise=jnp.where(sample.teaches, surprise, 0.0),
+        steps=jnp.where(sample.teaches, steps.astype(jnp.float32), 0.0),
+        input_surprise=jnp.where(sample.arrives, input_surprise, 0.0),
     )
-
-
-def explain(state: State, said: Opinion, doubt_S: Float[Array, " S"], sample: Sample, hp: Numbers) -> Window:
-    """The window with the sample in it, and the evidence for each explanation."""
-    weighed = evidence.weigh(state, said, doubt_S, sample.code, sample.label, hp)
-    return window.hold(state.window, sample.code, sample.label, said.posterior[state.contexts.current], weighed)
-
-
-def believe(state: State, expected: Settlement, heard: Settlement, sample: Sample) -> State:
-    """The state with the belief that lasts: with the label where there is one."""
     settled = jax.tree.map(lambda a, b: jnp.where(sample.teaches, a, b), heard, expected)
-    contexts = state.contexts
-    belief_S = jnp.where(sample.arrives, belief.believe(contexts, settled), contexts.belief)
-    return state._replace(contexts=contexts._replace(belief=belief_S))
+    contexts, course = state.contexts, belief.surprised(state.course, log.surprise, sample.teaches)
+    if not hp.told:
+        belief_S = jnp.where(sample.arrives, belief.believe(contexts, settled), contexts.belief)
+        contexts = contexts._replace(belief=belief_S)
+    return state._replace(contexts=contexts, course=course), log
+
+
+def explain(state: State, said: Opinion, sample: Sample, hp: Numbers) -> Window:
+    """The window with the sample in it, and the evidence for each explanation."""
+    weighed = evidence.weigh(state, said, belief.doubts(state, sample.label, hp), sample.code, sample.label, hp)
+    return window.hold(state.window, sample.code, sample.label, said.posterior[state.contexts.current], weighed)
 
 
 def learn(state: State, held: Window, decided: Verdict, sample: Sample, sensor: Sensor, hp: Numbers) -> State:
@@ -125,7 +115,7 @@ def learn(state: State, held: Window, decided: Verdict, sample: Sample, sensor: 
         contexts=contexts._replace(names=called),
         window=window.cleared(if_taught(held, state.window), sample.teaches & decided.resolved),
         course=course,
-        evening=sleep.unless_moved(state.evening, before, sensor.size(sensors.banks)),
+        evening=unless_moved(state.evening, before, sensor.size(sensors.banks)),
     )
 
 

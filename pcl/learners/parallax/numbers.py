@@ -15,16 +15,16 @@ from jax import Array
 
 from pcl.fields import Traced
 
-# ---- protocol, learner, bank
+# ---- sensors
 
 # Log density of a latent without samples: below any other, yet finite. Not varied.
 UNSEEN = -1e30
 # Queries that are answered at once: memory of a probe. Not varied.
 QUERIES = 256
-# Numbers in the class covariances of one bank, above which all its latents share one. Not varied.
+# Numbers in the class covariances of one sensor, above which all its latents share one. Not varied.
 LARGEST = 2**20
 
-# ---- learner: how often a bank gets the samples of a latent wrong
+# ---- life: how often a sensor gets the samples of a latent wrong
 
 # Samples of a latent before its errors are counted. Not varied.
 WRONG_FROM = 5
@@ -33,7 +33,7 @@ WRONG_SKIPPED = WRONG_FROM - 2
 # Least step of the running error, so that it follows some fourteen samples. Not varied.
 WRONG_STEP = 0.07
 
-# ---- code
+# ---- eye
 
 # Thresholds of the random features that synapses see are uniform from minus to plus this, in deviations of the code.
 # Not varied.
@@ -58,7 +58,7 @@ FREEDOM_LEAST, FREEDOM_MOST = 4.5, 60.0
 RIDGE = 0.02
 # Classes that are imagined to lie as far from each other as samples of one class do: where a new one is. Not varied.
 IMAGINED = 3.0
-# Sigma is renewed once new samples are one in so many of the bank's, or so many at most. Not varied.
+# Sigma is renewed once new samples are one in so many of the sensor's, or so many at most. Not varied.
 RENEWED_PART, RENEWED_MOST = 8, 100
 # Samples of a class below which its distances are not remembered. Not varied.
 YOUNG = 10
@@ -66,7 +66,7 @@ YOUNG = 10
 FADE = 0.99
 # Largest squared distance an entry of the code that one sample counts for in the tails. Not varied.
 FARTHEST = 10.0
-# Remembered distances (they fade: 100 at most) from which on a bank tells typical inputs from others. Not varied.
+# Remembered distances (they fade: 100 at most) from which on a sensor tells typical inputs from others. Not varied.
 CALIBRATED = 15
 # Variance of log distances that is added to the one met, so that few alike do not make all others strange. Not varied.
 LEAST_VARIANCE = 0.01
@@ -84,7 +84,7 @@ TELLS = 3.0
 WAITING = 16
 # Rows of a matrix that are read at once, so that they stay in a cache: time. Not varied.
 PIECE = 128
-# Coordinates are renewed once new samples are one in so many of the bank's, or so many at most. Not varied.
+# Coordinates are renewed once new samples are one in so many of the sensor's, or so many at most. Not varied.
 SHARED_PART, SELDOM = 4, 2000.0
 # Share of all samples that is enough for coordinates to know a class, so that it may speak for a new context. Forms:
 # all classes spoke, with which one life of three on Split-MNIST found a second context; then those with one sample.
@@ -94,7 +94,7 @@ OF_MEAN = 0.5
 # Most nats by which a class never seen may be likelier than all others. Form: no bound. Not varied.
 STRANGEST = 10.0
 
-# ---- maps: what latents are called
+# ---- names: what latents are called in a context
 
 # Samples that a latent without a name counts for, spread over all labels. Not varied.
 SMOOTHING = 0.2
@@ -112,7 +112,7 @@ UNSURE = 3
 # Share of its votes above which the latent of such a label is the one that it teaches. Not varied.
 MAJORITY = 0.5
 
-# ---- workspace: opinions and beliefs
+# ---- belief: opinions, and how far they settle
 
 # Prior probability that a sample is of a class never seen. Not varied.
 NOVELTY = 0.02
@@ -134,12 +134,12 @@ LATELY = 100.0
 # Fashion-MNIST with seeds below 10 and 20 to 26. Not varied.
 LONGEST = 4
 
-# ---- surprise: what a sample says for a new context
+# ---- evidence: what a sample says for a new context
 
 # Samples of a label in a context from which on it speaks for a new one. Form: from the first (`without=maturity`). Not
 # varied.
 MATURE = 15
-# Share of its latent's samples that the bank gets wrong from which on a label does not speak for a new context. Form:
+# Share of its latent's samples that the sensor gets wrong from which on a label does not speak for a new context. Form:
 # none, with which two of two lives on Split-Fashion-MNIST had a second context. Not varied.
 CONFUSED = 0.3
 # Unless it is below so many times the share of all mature labels: where all go wrong it is not the latent. Form: none.
@@ -154,7 +154,7 @@ UNIFORM = 0.5
 # Samples that each label counts for before the window has shown any: Jeffreys' prior. Not varied.
 JEFFREYS = 0.5
 
-# ---- surprise: the verdict
+# ---- verdict
 
 # Mean typicality, in deviations, above which a window is not of a sensor. Not varied.
 STRANGE = 1.0
@@ -173,13 +173,13 @@ CEDED = 3
 # Share of what allocates a new sensor from which on one is suspected, and a window held on to. Not varied.
 SUSPECTED = 0.5
 
-# ---- sleep and merging
+# ---- sleep, mergers and sums
 
-# Share of its age after which the workspace sleeps again. Not varied.
+# Part of all samples so far after which contexts are compared again. Not varied.
 OFTEN = 1 / 8
 # Variances between two means of a latent in two sensors, in those of its samples; as likely each. Not varied.
 MEANS_APART = (1.0, 0.1, 0.01)
-# Most that a bank is taken to get wrong of a latent when two maps are compared. Not varied.
+# Most that a sensor is taken to get wrong of a latent when two maps are compared. Not varied.
 MOST_ERROR = 0.5
 
 # ---- succession: labels in time

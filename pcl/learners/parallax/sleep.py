@@ -1,22 +1,21 @@
-"""Sleep: contexts that one explains as well as two become one, and one that has changed unnoticed becomes two.
+"""Sleep: two contexts that one explains as well become one, and one that has changed unnoticed becomes two.
 
-Awake, the workspace decides by a few dozen samples. Asleep it compares all that contexts have learned (`merging`), of
-any two, and of the present one what it has learned since it last slept with what it knew then.
+A verdict rests on a few dozen samples. Sleep compares all that contexts have learned: of any two contexts, and of the
+current one what it has learned since the last sleep with what it knew then (its evening).
 
-Mergers are priced as allocations are. A context that was worth `allocation` nats to the window that asked for it has
-to stay worth some: two that all they have learned tells apart by less than `recall`, what one window needs to change
-between them, become one, unless they have named nothing in common and so cannot disagree. When a new context is wanted
-and no slot is free, the two closest become one if that loses less than the window gains by having the new one.
-Otherwise the request is refused and counted, as without sleep: nothing is ever overwritten.
+A merger has the price of a new context, reversed. Two contexts become one if all that they have learned favours two
+contexts over one by less than `recall` nats. Contexts that name no latent in common cannot disagree and never merge.
+When a new context is wanted and no slot is free, the two closest merge if that loses fewer nats than the window gains
+by the new one. Otherwise the request is refused and counted: nothing is ever overwritten.
 
-The present context splits where its day differs from the days before by `allocation` nats. The bank of the evening
-before stays as it was then, bit for bit, and what the day has added is a context of its own, to which the present
-moment belongs: sums that add can be taken off again, those of synapses too. A switch that no window has noticed, for
-the inputs of both contexts lie in the same region and many labels agree, is so undone the night after. (Synapses may
-learn instead from samples that densities dream; that helped a third as much right after a split, and no more later.)
+The current context splits if its day differs from the days before by `allocation` nats. Then it is what it was in the
+evening, bit for bit, and the day is a context of its own, which is current: sums that add can be taken off again, those
+of synapses too. This undoes a switch that no window has noticed because the inputs of both contexts lie in the same
+region and many labels agree. (Synapses may learn instead from samples drawn from the densities; that helped a third as
+much right after a split, and no more later.)
 
-Where windows find all contexts, as on digits, sleep changes nothing; what it finds where they do not says
-`experiments.contexts`.
+Where windows find all contexts, as on digits, sleep changes nothing; where they do not, `experiments.contexts` says
+what it finds.
 
 Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5. That a change is
 told by what lies before and after a moment is as in ADWIN, Bifet and Gavalda (2007), SIAM Conference on Data Mining.

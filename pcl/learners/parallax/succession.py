@@ -1,16 +1,15 @@
-"""What follows what: the next observation has a place in time, a query has none.
+"""Which labels follow each other: the next sample of a stream has a place in time, a query has none.
 
 Labels of neighbouring samples may agree. How often each label came after each is counted: a Dirichlet posterior over
-the rows of a transition matrix, whose prior is that a label stays, as often as labels have done beyond chance, or else
-is any, by its frequency so far. Before a sample is learned two voices speak of its label, the input (what the workspace
-expects) and the past,
+the rows of a transition matrix. Its prior is that a label stays, as often as labels have done beyond chance, or else is
+drawn by the frequencies so far. Before a sample is learned two voices speak of its label, the input and the past:
 
     log p(y_t | x_t, y_<t) = a log p(y_t | x_t) + b log [T(y_t | y_t-1) / p(y_t)] + constant
 
-With a = b = 1 this is the filter of a hidden Markov model whose states are seen afterwards; but an input may say more
-than it should, and may repeat what the past says. The trust (a, b) has a Gaussian posterior itself, of mean (1, 0) at
-first, and learns from how well the labels were foretold: where samples come shuffled the input is left alone. Neither
-the evidence for contexts nor the answer to a query feels any of it.
+With a = b = 1 this is the filter of a hidden Markov model whose states are seen afterwards. But the probabilities by
+the input may be too sure, and may repeat what the past says. The trust (a, b) therefore has a Gaussian posterior, of
+mean (1, 0) at first, which learns from how well labels were foretold: where samples come shuffled the input is left
+alone. Neither the evidence for contexts nor the answer to a query depends on any of it.
 
 Sources: Rabiner (1989), doi:10.1109/5.18626 (the filter); Fox, Sudderth, Jordan and Willsky (2011),
 doi:10.1214/10-AOAS395 (rows that share a sticky prior); Genest and Zidek (1986), doi:10.1214/ss/1177013825

@@ -1,21 +1,20 @@
-"""What is done about the window: explanations compete for it, each with its evidence, its price and what forbids it.
+"""What becomes of the window: explanations as rows of gain, price and permission, and one choice among them.
 
-The present context is the null hypothesis. Three rows may replace it, in this order,
+The present context is the null hypothesis. Three rows may replace it, in this order:
 
-  row     explains the window by                   gain: evidence in nats beyond                price
+  row     explains the window by                   gain: nats beyond                            price
   KNOWN   another known context                    the present one                              `recall`
-  NAMES   a new map over the present sensor        every context and every mixture of them      `allocation`
-  SENSOR  a new sensor, with a map of its own      the same; or see below                       `allocation`
+  NAMES   a new map over the present sensor        every context, and the mixture of them       `allocation`
+  SENSOR  a new sensor, with a map of its own      the same, or as below                        `allocation`
 
-and the first one that is allowed and gains more than its price has the window. If none of them has, the present context
-learns it where nothing speaks against it (PRESENT). Else it is held (HOLD) until it is full, and then goes to the best
-known context, but for one whose inputs are strange and which has shown half of what a new sensor costs: that one is
-held on to, as long as there is room.
+If nothing speaks against the present context it learns the window (PRESENT). Else the first row that is allowed and
+gains more than its price has the window. If there is none the window is held (HOLD) until it is full, and then goes to
+the best known context. A window with strange inputs that has shown half of what a new sensor costs is held longer.
 
-A sensor whose density is not learned yet is credited with guessing the labels, and with how unlike its inputs are to
-those of every sensor known: that tells contexts whose inputs differ little long before a density could, and that two
-classes have another sensor and not other names. A new context for which there is no slot, not even after a sleep, is
-refused and counted; the known context that explains the window best learns it, and moves if it must.
+A new sensor has no density yet. Its evidence may therefore be the log probability of guessing the labels plus how
+untypical the inputs are of every known sensor. This finds small changes of the inputs early, and tells a new sensor
+from new names where few classes are seen. A new context for which there is no slot, not even after a sleep, is refused
+and counted; then the known context that explains the window best learns it.
 """
 
 from typing import NamedTuple
@@ -66,7 +65,7 @@ class Verdict(NamedTuple):
         return (self.new_map | self.new_sensor) & ~self.refused
 
 
-def judge(contexts: Contexts, held: Window, hp: Numbers) -> Verdict:
+def decide(contexts: Contexts, held: Window, hp: Numbers) -> Verdict:
     """What becomes of the window with the last sample in it."""
     if hp.slots == 1:  # a single learner has no choice
         no = jnp.zeros((), bool)

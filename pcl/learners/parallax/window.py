@@ -1,19 +1,20 @@
-"""The lag window: samples that nobody has learned yet, and what speaks for each explanation of them.
+"""The window: samples that nobody has learned yet, and the evidence for each explanation of them.
 
-Evidence is counted from the first doubtful sample on, relative to the current context, for each known context and
-for two shadows that begin with the window: a new map over the current bank, and a new sensor, a density that learns
-from the window alone. Where contexts fade into each other a window holds samples of several: one more explanation is
-that known contexts mix in it, each with the share of the samples that it has explained best so far, and a new map is
-one more of those, which learns only the samples that it explains better than they do. A shadow is scored on each
-sample before it learns it, so that what it gains is a prequential marginal likelihood, with the price of learning in
-it (Dawid (1984), doi:10.2307/2981683). The ratio of two of them exceeds e^h by chance with a probability of at most
-e^-h (Ville's inequality), which is what thresholds mean.
+Evidence is summed from the first doubtful sample on, relative to the current context. It is counted for each known
+context, and for two shadows that begin with the window: a new map over the current sensor, and a new sensor, a density
+that learns from the window alone. Where contexts fade into each other a window holds samples of several. Therefore one
+more explanation is a mixture of the known contexts, each weighted by the number of samples that it has explained best.
+The new map is a further component of that mixture: it learns only the samples that it explains better than they do.
 
-Only labels that are mature in the current context speak for a shadow: an unseen or young label is a new class, and a
-stream without conflicts cannot allocate.
+A shadow is scored on each sample before it learns it. Its sum is thus a prequential marginal likelihood, in which the
+price of learning is included (Dawid (1984), doi:10.2307/2981683). The ratio of two of them exceeds e^h by chance with a
+probability of at most e^-h (Ville's inequality): that is what a threshold of h nats means.
 
-A window of `lag` samples is full, and is learned by somebody, but for one that makes another sensor suspected: that one
-is held on to for some times as long (`numbers.LONGEST`), for a bank that learns what is not its own gets used to it.
+Only labels that are mature in the current context speak for a shadow. An unseen or young label is a new class, so that
+a stream without conflicts never gets a second context.
+
+A window of `lag` samples is full, and some context learns it. The exception is a window that makes a new sensor likely:
+it is held for up to `numbers.LONGEST` times as long, because a sensor that learns what is not its own adapts to it.
 """
 
 import math

@@ -231,7 +231,7 @@ def judged(size=10, mature=10.0, strange=0.0, **evidence):
         judged=jnp.zeros(4).at[0].set(size),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
-    found = verdict.judge(state.contexts, held, hp)
+    found = verdict.decide(state.contexts, held, hp)
     return {name: bool(value) for name, value in found._asdict().items() if name != "slot"}
 
 
@@ -271,7 +271,7 @@ def of_two_sensors(size, strange, **evidence):
         judged=jnp.asarray([size, size, 0, 0], jnp.float32),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
-    return verdict.judge(contexts, held, hp)
+    return verdict.decide(contexts, held, hp)
 
 
 def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_from_being_found():
@@ -329,7 +329,7 @@ def by_turns(shifts, known=(0, 1), samples=32, wrong=(0.05,) * 4):
     for i, latent in enumerate(rng.integers(0, 4, samples)):
         label = (latent + shifts[i % len(shifts)]) % 4
         state = held(state, jnp.asarray(latent), jnp.asarray(label))
-    return state.window, verdict.judge(state.contexts, state.window, hp)
+    return state.window, verdict.decide(state.contexts, state.window, hp)
 
 
 def test_a_guess_is_that_labels_are_alike_or_as_frequent_as_they_were():

@@ -86,7 +86,7 @@ def test_one_choice_among_rows_of_gain_and_price_is_that_of_the_rules_in_turn(wi
     def judged(w):
         held = state.window._replace(**{name: w[name] for name in EVIDENCE})
         there = {name: w[name] for name in ("number", "sensor", "current")}
-        return verdict.judge(state.contexts._replace(**there), held, hp)
+        return verdict.decide(state.contexts._replace(**there), held, hp)
 
     got = jax.jit(jax.vmap(judged))(jax.tree.map(jnp.asarray, some))
     rows = [by_rules({name: x[i] for name, x in some.items()}, without == "nothing") for i in range(len(some["size"]))]

@@ -22,11 +22,11 @@ from pcl.learners.parallax.sensors.sums import by_place
 
 
 def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Samples on latents that both name, and the evidence that two maps over one bank are one.
+    """Samples on latents that both name, and the evidence that two maps over one sensor are one.
 
-    A map draws the name of each latent, any label alike; a sample on it bears that name, or, as often as the bank gets
-    samples of the latent wrong, any other. Samples count where their label is tied: votes beside it are errors too, and
-    differ by the classes that were about.
+    The model: a map draws a label for each latent, all alike likely. A sample on the latent has that label, or another
+    one as often as the sensor gets samples of the latent wrong. Samples count where their label is tied. (Votes beside
+    it are errors too, but differ by the classes that were about.)
     """
     labels, latents = one.votes.shape
     wrong_L1 = jnp.clip(wrong_L, numbers.LEAST_ERROR, numbers.MOST_ERROR)[:, None]
@@ -43,7 +43,7 @@ def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float
 
 
 def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Float[Array, " L"]) -> Int[Array, " L"]:
-    """Where among the latents of one bank those of another belong: where their labels are, the others elsewhere.
+    """Where among the latents of one sensor those of another belong: where their labels are, the others elsewhere.
 
     Labels that both have met often come first; latents that none of them names are placed by size, large ones where
     there is most room. A permutation: every latent has one place.

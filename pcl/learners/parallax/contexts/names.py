@@ -1,12 +1,12 @@
-"""What the latent classes of a bank are called in one context: a small table of votes, label by label.
+"""Maps: what the latents of a sensor are called in one context, a small table of votes, label by label.
 
-Contexts that share a sensor share its bank, and differ in what its latents are called. A label belongs to one latent:
-to the one that it opened, or else to the one that its samples fell on most often. Votes are what the densities say of
-a sample, never what the context believes, or a wrong tie would confirm itself.
+Contexts that share a sensor differ in what its latents are called. A label is tied to one latent: the one that it
+opened, or else the one on which its samples fell most often. Votes are what the sensor says of a sample, never what the
+context believes: otherwise a wrong tie would confirm itself.
 
-How far a label can be trusted is a rate: the share of samples of its latent that the bank itself gets wrong, and, as
-long as the label is young in its context, a doubt that fades with its samples. It bounds what a label can say for or
-against a context: a label not met before says nothing.
+How far a label can be trusted is an error rate: the share of samples of its latent that the sensor gets wrong, and a
+doubt that fades with the label's samples in its context. It bounds what the label can say for or against a context; a
+label not met before says nothing.
 """
 
 from typing import NamedTuple

@@ -5,16 +5,15 @@ Of every latent k are kept count n, mean and scatter, sums over samples whose or
     Sigma_k = (scatter_k + D Sigma) / (n_k - 1 + D),   Sigma = (prior + sum_k scatter_k) / samples
 
 is carried the inverse of the numerator, by a rank-one step a sample. Sigma, towards which all are shrunk, moves with
-every sample of every class: it is renewed, and the inverses with it, at a share of the specialist's age, so that the
-cost of a sample stays O(D^2). The predictive density of a class is a Student t, whose degrees of freedom follow from
-the kurtosis of the distances that were met; a class never seen has the mean of the class means and the covariance
-within plus between classes. The distance of each sample is remembered (before the sample is learned), so that a new
-one can be told typical or not on the specialist's own scale.
+every sample of every class. It is renewed, and the inverses with it, once new samples are a certain part of all, so
+that the cost of a sample stays O(D^2). The predictive density of a class is a Student t, whose degrees of freedom
+follow from the kurtosis of the distances that were met. A class never seen has the mean of the class means and the
+covariance within plus between classes.
 
-A latent may move. Beside the mean over all its samples stands one over the last hundred or so; by how much the second
-foretells samples better than the first is summed, from 0 up. Once a sum is as large as evidence for a new context must
-be, the workspace tells the specialists how much of the past still holds, and the latent goes on from where it was
-lately, with that share of its samples: where nothing moves nothing is forgotten, and sums stay free of order.
+A latent may move. Beside the mean over all its samples a second one follows the last hundred or so. By how many nats
+the second predicts samples better than the first is summed, from 0 up (its drift). Once the sum is as large as evidence
+for a new context must be, the latent goes on from its recent mean, with as many samples as that stands for. Where
+nothing moves nothing is forgotten, and sums do not depend on the order.
 
 Where L covariances would need more than `numbers.LARGEST` numbers all latents share one (`shared`).
 Sources: Murphy (2012), Machine Learning, sections 4.2 and 4.6 (predictive densities and shrinkage of Gaussians);
@@ -43,7 +42,7 @@ RENEWED = ("inverse", "logdet", "novel_mean", "novel_inverse", "novel_logdet", "
 
 
 class Density(NamedTuple):
-    """One bank."""
+    """One sensor, or all of them (leaves lead with B)."""
 
     size: Float[Array, " L"]
     mean: Float[Array, "L D"]

@@ -7,10 +7,10 @@ mean c with a covariance B. Of each latent are kept its count n and mean mu, of 
     V^T W V = I,   V^T B V = diag(b),   t = V^T (phi - c),   u = V^T (mu - c)
     p(phi | latent) = t-density of  t ~ N(s u, diag(v)),   s = n b / (1 + n b),   v = 1 + b / (1 + n b)
 
-What few samples say of a mean is trusted as far as means differ in that direction at all, and a class never seen
-(n = 0) is N(c, W + B). Where all means are well known this is linear discriminant analysis. A vote takes one product
+The mean of few samples is shrunk towards c, more so in directions in which means differ little; a class never seen
+(n = 0) is N(c, W + B). With many samples of each class this is linear discriminant analysis. A vote takes one product
 with V and two with numbers of the latents; a sample that is learned moves its own latent in these coordinates. They are
-found anew from the sums at a share of the specialist's age, since they take O(D^3).
+found anew from the sums (O(D^3)) once new samples are a certain part of all.
 
 Distances, their tails and latents that move are those of `tails`. Sources: Ioffe (2006), doi:10.1007/11744085_41, and
 Prince and Elder (2007), doi:10.1109/ICCV.2007.4409052 (probabilistic linear discriminant analysis); Hayes and Kanan
@@ -46,7 +46,7 @@ KEPT = ("size", "mean", "recent", "square", "log_square", "alike", "latest")
 
 
 class Shared(NamedTuple):
-    """One bank, or all of them (leaves lead with S)."""
+    """One sensor, or all of them (leaves lead with B)."""
 
     size: Float[Array, " L"]
     mean: Float[Array, "L D"]
@@ -227,7 +227,7 @@ def sums(state: Shared) -> Sums:
 
 
 def renew(state: Shared) -> Shared:
-    """One bank of the same sums with all that follows from them."""
+    """One sensor of the same sums with all that follows from them."""
     first = jnp.zeros((), int)
     renewed = _renewed(jax.tree.map(lambda leaf: leaf[None], state), first, first, jnp.ones(()))
     return jax.tree.map(lambda leaf: leaf[0], renewed)

@@ -118,15 +118,14 @@ def freedom(*some: Sums) -> Float[Array, ""]:
 
 
 def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[Array, ""]:
-    """Evidence that two banks, whose latents are in the same places, are one.
+    """Evidence that two sensors, whose latents are in the same places, are one.
 
-    What tells them apart is where the means of latents lie that both have met, in units of one covariance that all
-    latents have in common either way. (With covariances of their own hundreds of samples leave so much open that two
-    sensors pass for one, and even one for each bank says more of which classes were about than of sensors.) In two
-    banks means differ like two samples of a latent do, or by a tenth or a hundredth of that variance, which are as
-    likely (`numbers.MEANS_APART`). Means of few samples have tails as samples have, those of a t-density with so much
-    `freedom`; means of many are normal. The latent that differs most is left out: a sensor moves all of them, strays
-    lie in one.
+    It compares the means of latents that both have met, in units of one covariance that all latents share under both
+    hypotheses. (With a covariance of each latent two sensors pass for one even after hundreds of samples; with one of
+    each sensor the evidence says more of which classes were about than of sensors.) Under two sensors the two means of
+    a latent differ by the variance of its samples, or by a tenth or a hundredth of it, as likely each
+    (`numbers.MEANS_APART`). Means of few samples have the tails of a t-density with `freedom`, as samples have; means
+    of many are normal. The latent that differs most is left out: another sensor moves all latents, outliers lie in one.
     """
     inputs = ours.mean.shape[1]
     samples = jnp.maximum(ours.size - 1, 0).sum() + jnp.maximum(theirs.size - 1, 0).sum()

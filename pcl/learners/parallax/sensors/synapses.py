@@ -4,7 +4,10 @@ Densities say how likely the code is under each latent; synapses say which laten
 for that. They see rectified random features of the code (`eye.features`), learn by the local rule of
 `pcl.synapses.synapse`, and have no opinion on whether the input is of their sensor at all.
 
-SYNAPSES_WORTH
+They are worth (`without=synapses`, five lives each) 1.1 points on Electricity: 87.4 % with them, 86.3 without. When
+contexts come back, with and without: exchanged coordinates of MNIST 89.1 and 88.1, of Fashion-MNIST 82.3 and 79.6 (one
+life of five has a context too many then); permuted labels of MNIST 90.9 and 90.1, of Fashion-MNIST 80.0 and 80.3. On
+digits they are worth nothing (`experiments.ablations`).
 """
 
 from collections.abc import Callable

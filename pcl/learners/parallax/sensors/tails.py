@@ -17,7 +17,7 @@ from pcl.learners.parallax.student import student
 def typical(
     log_square: Float[Array, " 3"], square: Float[Array, ""], inputs: int
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-    """How much farther than its own samples a bank has a code at this distance, and whether it can tell."""
+    """How much farther than its own samples a sensor has a code at this distance, and whether it can tell."""
     count, total, total_square = log_square
     mean = total / jnp.maximum(count, 1)
     variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + numbers.LEAST_VARIANCE
