@@ -69,6 +69,7 @@ MORE = (
     "digits_five_invisible", "digits_five_both", "mnist_five_invisible", "mnist_five_both", "fashion_five_both",
     "fashion_gradual_invisible", "fashion_classes_weak",
 )  # fmt: skip
+SYNAPSES = ("mnist_invisible", "mnist_weak", "fashion_invisible", "fashion_weak")
 TEN = ("digits_ten_visible", "digits_ten_invisible", "digits_ten_both", "mnist_ten_invisible", "mnist_ten_both")
 
 EXPERIMENT = Experiment(
@@ -128,6 +129,7 @@ EXPERIMENT = Experiment(
         Arm(TOLD, MORE, seeds=5, first_seed=10),
         Arm(TOLD, TEN, ("specialists=12",), seeds=5, first_seed=10),
         Arm(("parallax",), ("mnist_weak", "fashion_weak"), ("without=sleep",), seeds=5, first_seed=10),
+        Arm(("parallax",), SYNAPSES, ("without=synapses",), seeds=5, first_seed=10),
     ),
     evaluation={"probe_every": 1000, "probe_size": 100, "end_every": 0, "log_bins": 720, "revisit_steps": 60},
     # All streams of a kind shrink to one, which runs once.

@@ -69,7 +69,7 @@ EXPERIMENT = Experiment(
         Arm(streams=("electricity",), seeds=5),
         Arm(("backprop", "pcn", "ncm"), ("weather", "outdoor"), seeds=5),
         Arm(("parallax",), seeds=5),
-        Arm(("parallax",), ("electricity",), ("without=past,drift,sleep,retention",), seeds=5),
+        Arm(("parallax",), ("electricity",), ("without=past,drift,sleep,retention,synapses",), seeds=5),
     ),
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
     tables=(

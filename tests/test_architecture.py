@@ -191,7 +191,6 @@ def bound(function):
 
 
 SHORT = [path for place in ("pcl", "experiments", "scripts") for path in files(place)]
-SHORT = [path for path in SHORT if path.parent.name != "parallax"]
 
 
 @pytest.mark.parametrize("path", SHORT, ids=lambda p: f"{p.parent.name}/{p.name}")

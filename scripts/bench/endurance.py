@@ -21,7 +21,7 @@ from jax import Array
 from pcl import learners
 from pcl.command import launch
 from pcl.fields import replace
-from pcl.learners.parallax import density
+from pcl.learners.parallax.sensors import density
 from pcl.runner import devices
 from pcl.types import Batch, Spec, State
 
@@ -73,13 +73,13 @@ def main() -> None:
 
 def _health(state: State) -> dict[str, float]:
     """Contexts found and asked for in vain, samples counted, and how the numbers stand."""
-    bank = jax.tree.map(lambda leaf: leaf[0], state.banks.density)
+    bank = jax.tree.map(lambda leaf: leaf[0], state.sensors.banks.density)
     return {
-        "contexts": int(state.workspace.slots),
-        "refused": int(state.workspace.refused),
+        "contexts": int(state.contexts.number),
+        "refused": int(state.course.refused),
         "counted": float(bank.size.sum()),
         "inverse_error": _inverse_error(bank),
-        "largest": max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state.banks)),
+        "largest": max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state.sensors.banks)),
     }
 
 

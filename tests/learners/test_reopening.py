@@ -14,7 +14,7 @@ from pcl.errors import UsageError
 from pcl.fields import replace
 from pcl.learners import generative
 from pcl.learners.inputs import teaching_rows
-from pcl.learners.parallax.code import encode
+from pcl.learners.parallax.eye import encode
 from pcl.learners.reopening import HParams, Past, around, remember
 from pcl.types import Batch, Info, Learner, Spec
 
@@ -109,12 +109,12 @@ def test_parallax_tells_contexts_apart_again_and_is_in_the_one_that_it_was_in():
     lived = [some._replace(x=some.x + worlds[at][some.y]) for some, at in ((home, 0), (away, 1), (again, 0))]
     some = joined(*lived)
     state, _ = live("reopening_parallax")(learner.init(jax.random.key(0), hp), some)
-    space = state.rule.workspace
-    assert state.openings == space.slots == 2
-    assert space.current == 0
+    known_by = state.rule
+    assert state.openings == known_by.contexts.number == 2
+    assert known_by.contexts.current == 0
     # All that a bank knows is sums of the new code of its samples; of the last ones nobody has learned yet.
-    held = space.window.code[: space.window.size]
-    known = state.rule.banks.density
+    held = known_by.window.code[: known_by.window.size]
+    known = known_by.sensors.banks.density
     for bank, (samples, waiting) in enumerate(((joined(home, again), held), (away, held[:0]))):
         x = (samples.x + worlds[bank][samples.y]).reshape(-1, 8, 8)
         assert known.size[bank].sum() + len(waiting) == len(x)

@@ -1,64 +1,77 @@
-"""Parallax: a persistent workspace that infers which of its specialists explains the stream, before anyone learns.
+"""Parallax: a learner that infers, without being told, which of several contexts a sample comes from.
 
-One learner that is free of order must fail where the same input means different things at different times. Here
-contexts are inferred, without being announced, from two kinds of evidence that meet in one workspace: inputs that no
-known sensor produces (another sensor: a new bank of specialists), and labels that contradict what is known of inputs
-that look as always (other names for the same things: a new map over the same bank).
+A learner whose result does not depend on the order of samples must fail where the same input means different things
+at different times. Here a life is a hidden Markov chain over contexts. A context is a sensor (how inputs look) and a
+map of names (what the latent classes of that sensor are called). A window holds samples that nobody has learned yet.
+Explanations compete for it: the present context, another known one, several by turns, new names over the same sensor,
+a new sensor. Each has a log Bayes factor, in nats, and a price. Asleep, two contexts that one explains as well become
+one, and one that has changed becomes two.
 
-  protocol    what specialists and the workspace say to each other; no other path exists
-  code        what all of them see: directions of the input, or a sensory code that is frozen after its critical period
-  density     generative specialists: Student-t densities of latent classes        `student` the density itself
-  shared      the same of many latents, or on a wide code: one covariance for all, a prior over class means
-  synapses    discriminative specialists: conjugate synapses on features of the code
-  maps        what latents are called in a context
-  settling    iterative inference on one free energy, as many steps as surprise takes
-  workspace   belief over contexts and classes, sticky prior, opinions read from votes
-  window      samples that nobody has learned yet, and two shadows that compete for them
-  surprise    evidence and verdict: learn, recall, allocate, hold, refuse
-  sleep       contexts that turn out to be one become one, and one that is two, two    `merging` evidence and sums
-  numbers     every number that decides something and is no setting
-  succession  what labels follow each other: the place in time that the next observation has and a query has not
-  counts      how many samples sums stand for: float32 counts to 2^24, and a life has no end
-  learner     init, predict and update; a batch is lived through row by row
+One row of a life is seven calls (`life.live`):
 
-With one context it is a mixture of class densities, whose sums over samples do not depend on their order as long as
-none of them is found to move, held back by at most four times the lag. Contexts follow each other like states of a
-hidden Markov model, Heald, Lengyel and Wolpert (2021), doi:10.1038/s41586-021-04129-3 (COIN); specialists that only
-meet in a workspace as in Goyal et al. (2021), arXiv:2103.01197.
+  look      sensors vote on the input; every context has an opinion      `sensors`, `contexts.belief`
+  expect    prior and opinions settle into a posterior: the answer       `contexts.belief`, `contexts.settling`
+  hear      the label settles it again                                   the same
+  explain   the window takes the sample, with what it is evidence for    `evidence`, `window`
+  decide    one explanation has the window, or it is held                `verdict`
+  rest      contexts merge or split, where a sleep is due                `sleep`, `contexts.mergers`
+  learn     whoever has the window learns it                             `contexts.names`, `sensors`
 
-Costs: a vote takes L D^2 + H L of each bank that a context looks through, and D H for the features that all see. Where
-L covariances are more than 2^20 numbers (a thousand characters; a sensory code) all latents share one, and a vote takes
-D^2 + 2 L D. What a map says of a vote takes L + C, whatever the table it stands for. A context that begins with classes
-never seen before is taken for new classes of the current one until a label conflicts.
+Around them: `learner` (init, predict, update), `eye` (what sensors see of an input), `state` (what lasts), `succession`
+(what labels follow each other), `numbers` (every number that decides something), `hparams` (settings), `ablations`.
+
+Glossary; each word has this meaning in the package and no other:
+
+  posterior, belief   probability of each context given all samples so far; the belief is what lasts of it
+  prior, hazard       probability before a sample; the hazard is that of a change of context (a sticky Markov chain)
+  context             hidden state: an index of a sensor and a map. `known`: there is one. `current`: it learns
+  sensor              mixture of class-conditional densities, of which its latents are the components
+  latent              component of a sensor, which labels name; `size` samples have taught it
+  map, names          contingency table of labels and latents in one context
+  vote, opinion       likelihoods by a sensor, and by a context; neither depends on the belief (the cavity)
+  evidence            log Bayes factor against the present context, in nats, prequential
+  window              samples that are held back; a shadow is a candidate (new map, new sensor) that learns it alone
+  mature, ripe        of a label: its context has seen enough of it for it to speak of a change
+  typicality          log distance of an input, in standard deviations of its sensor's own; strange: too large to be its
+  drift               log Bayes factor that the recent samples of a latent lie elsewhere than all of its samples
+  sums                sufficient statistics of a sensor: they add, whatever the order, and can be taken off again
+  surprise            -log probability of what came: of a label, or of an input
+
+With a single context it is a mixture of class-conditional densities. Their sufficient statistics are sums, so the
+result does not depend on the order of samples unless a latent is found to drift. A sample is learned at most four times
+`lag` samples after it came. A context that begins with classes never seen before is taken for new classes of the
+current one until a label conflicts.
+
+Costs: a vote takes L D^2 + H L of each sensor that a context looks through, and D H for the features that all see.
+Where L covariances are more than 2^20 numbers (a thousand characters; a sensory code) all latents share one, and a vote
+takes D^2 + 2 L D. What a map says of a vote takes L + C, whatever the table it stands for.
+
+Sources: Heald, Lengyel and Wolpert (2021), doi:10.1038/s41586-021-04129-3 (COIN: contexts as hidden states); Goyal et
+al. (2021), arXiv:2103.01197 (specialists that meet in a workspace alone).
 """
 
 from typing import Any
 
-from pcl.learners.parallax import code, synapses
-from pcl.learners.parallax.bank import form
+from pcl.learners.parallax import ablations, eye
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.learner import living, make
+from pcl.learners.parallax.sensors.bank import sensor
 from pcl.types import LearnerEntry, Spec
 
 __all__ = ["ENTRY", "HParams", "flops", "living", "make"]
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, votes before and after, settling, one bank that learns.
+    """Floating-point operations a learned sample: its code, votes before and after, settling, one sensor that learns.
 
-    The most there can be: as if every slot held a context with a bank of its own.
+    The most there can be: as if every slot held a context with a sensor of its own.
     """
-    inputs, latents = code.size(spec, hp), spec.num_labels
-    densities = form(latents, inputs)
-    votes = 2 * hp.specialists * densities.vote_flops(latents, inputs)
-    learning = densities.learn_flops(latents, inputs)
-    if hp.features != "code":
-        votes += 2 * hp.specialists * synapses.vote_flops(latents, hp.width)
-        learning += synapses.learn_flops(latents, hp.width)
-    beliefs = 2 * hp.specialists * latents
+    of_sensor = sensor(spec.num_labels, eye.size(spec, hp), ablations.of(hp)).flops
+    votes = 2 * hp.specialists * of_sensor.vote
+    beliefs = 2 * hp.specialists * spec.num_labels
     settling = (inference_steps + 2) * 8 * beliefs
-    reading = 8 * hp.specialists * latents
-    return code.flops(spec, hp) + votes + reading + settling + learning
+    reading = 8 * hp.specialists * spec.num_labels
+    return eye.flops(spec, hp) + votes + reading + settling + of_sensor.learn
 
 
 ENTRY = LearnerEntry(

@@ -18,5 +18,5 @@ def read(stack: Float[Array, "..."], *at: Int[Array, ""]) -> Float[Array, "..."]
 
 def once_seen(index: Int[Array, ""], rows: int, *seen: Float[Array, "..."]) -> Int[Array, ""]:
     """`index`, one of so many rows, which nothing can know before `seen`: what changes there changes after it."""
-    strange = jnp.any(jnp.stack([jnp.isnan(x).any() for x in seen]))
-    return jnp.minimum(index, jnp.where(strange, rows - 1, rows))
+    spoilt = jnp.any(jnp.stack([jnp.isnan(x).any() for x in seen]))
+    return jnp.minimum(index, jnp.where(spoilt, rows - 1, rows))

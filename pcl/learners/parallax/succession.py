@@ -1,16 +1,15 @@
-"""What follows what: the next observation has a place in time, a query has none.
+"""Which labels follow each other: the next sample of a stream has a place in time, a query has none.
 
 Labels of neighbouring samples may agree. How often each label came after each is counted: a Dirichlet posterior over
-the rows of a transition matrix, whose prior is that a label stays, as often as labels have done beyond chance, or else
-is any, by its share so far. Before a sample is learned two voices speak of its label, the input (what the workspace
-expects) and the past,
+the rows of a transition matrix. Its prior is that a label stays, as often as labels have done beyond chance, or else is
+drawn by the frequencies so far. Before a sample is learned two voices speak of its label, the input and the past:
 
     log p(y_t | x_t, y_<t) = a log p(y_t | x_t) + b log [T(y_t | y_t-1) / p(y_t)] + constant
 
-With a = b = 1 this is the filter of a hidden Markov model whose states are seen afterwards; but an input may say more
-than it should, and may repeat what the past says. The trust (a, b) has a Gaussian posterior itself, of mean (1, 0) at
-first, and learns from how well the labels were foretold: where samples come shuffled the input is left alone. Neither
-the evidence for contexts nor the answer to a query feels any of it.
+With a = b = 1 this is the filter of a hidden Markov model whose states are seen afterwards. But the probabilities by
+the input may be too sure, and may repeat what the past says. The trust (a, b) therefore has a Gaussian posterior, of
+mean (1, 0) at first, which learns from how well labels were foretold: where samples come shuffled the input is left
+alone. Neither the evidence for contexts nor the answer to a query depends on any of it.
 
 Sources: Rabiner (1989), doi:10.1109/5.18626 (the filter); Fox, Sudderth, Jordan and Willsky (2011),
 doi:10.1214/10-AOAS395 (rows that share a sticky prior); Genest and Zidek (1986), doi:10.1214/ss/1177013825
@@ -22,10 +21,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int
 
 from pcl.learners.parallax import numbers
+from pcl.learners.parallax.numbers import Numbers
 from pcl.learners.parallax.rows import once_seen
 from pcl.synapses import horizon
 
@@ -60,7 +59,7 @@ def init(labels: int) -> Succession:
     )
 
 
-def shares(state: Succession) -> Float[Array, " C"]:
+def frequencies(state: Succession) -> Float[Array, " C"]:
     """Probability of each label out of time: of samples so far, with one more that may have any label."""
     return (state.met + 1 / len(state.met)) / (state.met.sum() + 1)
 
@@ -72,7 +71,7 @@ def after(state: Succession, latest_C: Float[Array, " C"]) -> Float[Array, " C"]
     prior = numbers.ROW_PRIOR * len(latest_C)
     weight_C = latest_C / (state.follows.sum(1) + prior)
     anew = (1 - stays) * prior * weight_C.sum() + 1 - latest_C.sum()
-    return weight_C @ state.follows + stays * prior * weight_C + anew * shares(state)
+    return weight_C @ state.follows + stays * prior * weight_C + anew * frequencies(state)
 
 
 def foretell(state: Succession, of_input_BC: Float[Array, "B C"], arrives_B: Bool[Array, " B"]) -> Foretold:
@@ -82,7 +81,7 @@ def foretell(state: Succession, of_input_BC: Float[Array, "B C"], arrives_B: Boo
         next_C = after(state, latest_C)
         return jnp.where(arrives, next_C, latest_C), jnp.log(next_C)
 
-    of_past_BC = jax.lax.scan(of_row, state.latest, arrives_B)[1] - jnp.log(shares(state))
+    of_past_BC = jax.lax.scan(of_row, state.latest, arrives_B)[1] - jnp.log(frequencies(state))
     voices_B2C = jnp.stack([of_input_BC, of_past_BC], axis=1)
     return Foretold(voices_B2C, jax.nn.log_softmax(jnp.einsum("v,bvc->bc", state.trust, voices_B2C)))
 
@@ -93,30 +92,30 @@ def learn(
     label_B: Int[Array, " B"],
     arrives_B: Bool[Array, " B"],
     teaches_B: Bool[Array, " B"],
-    bound: ArrayLike,
+    hp: Numbers,
 ) -> Succession:
     """The state after a batch; a row without a label is believed to have the one that was foretold.
 
-    For what it teaches of the trust no voice speaks with more than `bound` nats against a label.
+    For what it teaches of the trust no voice speaks with more than `voice_bound` nats against a label.
     """
 
     def of_row(state: Succession, row: tuple[Foretold, Array, Array, Array]) -> tuple[Succession, None]:
         (voices_2C, log_p_C), label, arrives, teaches = row
-        voices_2C = jnp.maximum(voices_2C - voices_2C.max(1, keepdims=True), -jnp.asarray(bound))
+        voices_2C = jnp.maximum(voices_2C - voices_2C.max(1, keepdims=True), -jnp.asarray(hp.voice_bound))
         heard = teaches.astype(jnp.float32)
-        p_C, known_C = jnp.exp(log_p_C), jax.nn.one_hot(label, len(state.met))
+        p_C, label_C = jnp.exp(log_p_C), jax.nn.one_hot(label, len(state.met))
         off_2C = voices_2C - (voices_2C @ p_C)[:, None]
         precision = state.precision + heard * (off_2C * p_C) @ off_2C.T
         change = _solve(precision, off_2C[:, label])
-        pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ shares(state)])
+        pair = jnp.stack([state.latest.sum(), state.latest[label], state.latest @ frequencies(state)])
         before = jnp.argmax(state.latest)
         follows = state.follows.at[before].multiply(horizon.left(heard * state.follows[before].sum()))
         return Succession(
-            follows=follows.at[:, once_seen(label, len(known_C), log_p_C)].add(heard * state.latest),
+            follows=follows.at[:, once_seen(label, len(label_C), log_p_C)].add(heard * state.latest),
             met=state.met.at[label].add(teaches.astype(jnp.int32)),
             stays=horizon.left(heard * state.stays[0]) * state.stays + heard * pair,
-            latest=jnp.where(arrives, jnp.where(teaches, known_C, p_C), state.latest),
-            trust=state.trust + heard * change,
+            latest=jnp.where(arrives, jnp.where(teaches, label_C, p_C), state.latest),
+            trust=state.trust + hp.trusting * heard * change,
             precision=precision,
         ), None
 

@@ -1,19 +1,20 @@
-"""The lag window: samples that nobody has learned yet, and what speaks for each explanation of them.
+"""The window: samples that nobody has learned yet, and the evidence for each explanation of them.
 
-Evidence is counted from the first doubtful sample on, relative to the current context, for each known context and
-for two shadows that begin with the window: a new map over the current bank, and a new sensor, a density that learns
-from the window alone. Where contexts fade into each other a window holds samples of several: one more explanation is
-that known contexts mix in it, each with the share of the samples that it has explained best so far, and a new map is
-one more of those, which learns only the samples that it explains better than they do. A shadow is scored on each
-sample before it learns it, so that what it gains is a prequential marginal likelihood, with the price of learning in
-it (Dawid (1984), doi:10.2307/2981683). The ratio of two of them exceeds e^h by chance with a probability of at most
-e^-h (Ville's inequality), which is what thresholds mean.
+Evidence is summed from the first doubtful sample on, relative to the current context. It is counted for each known
+context, and for two shadows that begin with the window: a new map over the current sensor, and a new sensor, a density
+that learns from the window alone. Where contexts fade into each other a window holds samples of several. Therefore one
+more explanation is a mixture of the known contexts, each weighted by the number of samples that it has explained best.
+The new map is a further component of that mixture: it learns only the samples that it explains better than they do.
 
-Only labels that are mature in the current context speak for a shadow: an unseen or young label is a new class, and a
-stream without conflicts cannot allocate.
+A shadow is scored on each sample before it learns it. Its sum is thus a prequential marginal likelihood, in which the
+price of learning is included (Dawid (1984), doi:10.2307/2981683). The ratio of two of them exceeds e^h by chance with a
+probability of at most e^-h (Ville's inequality): that is what a threshold of h nats means.
 
-A window of `lag` samples is full, and is learned by somebody, but for one that makes another sensor suspected: that one
-is held on to for some times as long (`numbers.LONGEST`), for a bank that learns what is not its own gets used to it.
+Only labels that are mature in the current context speak for a shadow. An unseen or young label is a new class, so that
+a stream without conflicts never gets a second context.
+
+A window of `lag` samples is full, and some context learns it. The exception is a window that makes a new sensor likely:
+it is held for up to `numbers.LONGEST` times as long, because a sensor that learns what is not its own adapts to it.
 """
 
 import math
@@ -24,8 +25,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from pcl.learners.parallax import maps, numbers
-from pcl.learners.parallax.maps import Map
+from pcl.learners.parallax import numbers
+from pcl.learners.parallax.contexts import names as maps
+from pcl.learners.parallax.contexts.names import Map
 from pcl.learners.parallax.rows import once_seen, read
 from pcl.learners.parallax.student import student
 
@@ -49,10 +51,10 @@ class Window(NamedTuple):
     known: Float[Array, " S"]  # evidence for each context
     mixed: Float[Array, ""]  # for a mixture of them
     new_map: Float[Array, ""]  # and for one that a new map is part of
-    shares: Float[Array, " T"]  # samples that each context, or the new map (the last of T = S + 1), explains best
+    explained: Float[Array, " T"]  # samples that each context, or the new map (the last of T = S + 1), explains best
     new_sensor: Float[Array, ""]
     guess: Float[Array, ""]  # for a sensor of which nothing is known: its labels are guessed, its inputs not counted
-    strange: Float[Array, " S"]  # typicality of the inputs with mature labels, summed
+    typicality: Float[Array, " S"]  # of the inputs with mature labels, summed
     judged: Float[Array, " S"]  # number of these
     mature: Float[Array, ""]  # samples whose label is mature in the current context
     shadow: Shadow
@@ -68,7 +70,7 @@ class Evidence(NamedTuple):
     best: Int[Array, ""]  # which context, or S for the new map, explains the sample best
     new_sensor: Float[Array, ""]
     guess: Float[Array, ""]
-    strange: Float[Array, " S"]
+    typicality: Float[Array, " S"]
     judged: Bool[Array, " S"]
     mature: Bool[Array, ""]
 
@@ -91,10 +93,10 @@ def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Wind
         known=zero_S,
         mixed=zero,
         new_map=zero,
-        shares=jnp.zeros(slots + 1),
+        explained=jnp.zeros(slots + 1),
         new_sensor=zero,
         guess=zero,
-        strange=zero_S,
+        typicality=zero_S,
         judged=zero_S,
         mature=zero,
         shadow=shadow,
@@ -106,14 +108,14 @@ def hold(
     window: Window,
     code: Float[Array, " D"],
     label: Int[Array, ""],
-    share_L: Float[Array, " L"],
+    posterior_L: Float[Array, " L"],
     evidence: Evidence,
 ) -> Window:
-    """The window with one more sample, which its shadows have learned; `share` is the current bank's."""
+    """The window with one more sample, learned by its shadows; `posterior` is of latents of the present sensor."""
     row, none = place(window, label), jnp.full((), -1, jnp.int32)
     left_L = jnp.where(window.names.met[row] > 0, window.names.votes[row], 0.0)  # by an earlier window
     names = window.names._replace(votes=window.names.votes.at[row].set(left_L))
-    names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, share_L)
+    names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, posterior_L)
     renamed = evidence.best == len(window.known)
     label_seen = once_seen(label, len(window.shadow.size), evidence.known, evidence.new_sensor)
     return Window(
@@ -123,10 +125,10 @@ def hold(
         known=window.known + evidence.known,
         mixed=window.mixed + evidence.mixed,
         new_map=window.new_map + evidence.new_map,
-        shares=window.shares.at[evidence.best].add(1.0),
+        explained=window.explained.at[evidence.best].add(1.0),
         new_sensor=window.new_sensor + evidence.new_sensor,
         guess=window.guess + evidence.guess,
-        strange=window.strange + evidence.strange * evidence.judged,
+        typicality=window.typicality + evidence.typicality * evidence.judged,
         judged=window.judged + evidence.judged,
         mature=window.mature + evidence.mature,
         shadow=_learn(window.shadow, window.size, code, label_seen),
@@ -174,11 +176,13 @@ def _spread(shadow: Shadow, held: Int[Array, ""], off: Float[Array, " D"]) -> Fl
     return off / (numbers.PRIOR_SAMPLES * numbers.WITHIN) - along_R @ shadow.steps
 
 
-def cleared(window: Window, fresh: Window, emptied: Bool[Array, ""]) -> Window:
+def cleared(window: Window, emptied: Bool[Array, ""]) -> Window:
     """The window without samples and evidence, where it is emptied.
 
     What it held is left in place, for sizes of 0 say that it is not there.
     """
+    (rows, inputs), latents = window.code.shape, window.names.votes.shape[1]
+    fresh = empty(len(window.known), rows // numbers.LONGEST, latents, len(window.shadow.size), inputs)
     names = fresh.names._replace(votes=window.names.votes)
     shadow = fresh.shadow._replace(mean=window.shadow.mean, steps=window.shadow.steps)
     blank = fresh._replace(code=window.code, label=window.label, names=names, shadow=shadow)

@@ -8,9 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcl.learners.parallax import density, learner, maps, shared, sleep, succession, surprise, window, workspace
+from pcl.learners.parallax import ablations, life, sleep, succession, verdict
+from pcl.learners.parallax.contexts import belief
+from pcl.learners.parallax.contexts import names as maps
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.sensors import density, shared
 from pcl.synapses import horizon
+from tests.learners.parallax.streams import fresh
 
 MOST = horizon.MOST
 NEVER = 2.0**24  # where float32 stops counting
@@ -52,20 +56,24 @@ def test_names_are_read_out_by_their_shares_whatever_was_counted():
 
 
 def test_the_rate_of_switches_is_that_of_the_stream_after_thirty_million_samples():
-    hp, million = HParams(specialists=2), 1_000_000
-    space = workspace.init(hp, 2, 2, window.empty(2, 4, 2, 2, 3))
-    space = space._replace(
-        slots=jnp.asarray(2, jnp.int32), taught=space.taught + 30 * million, switches=space.switches + 3 * million
+    hp, million = ablations.of(HParams(specialists=2)), 1_000_000
+    state = fresh(hp, 2)
+    state = state._replace(
+        contexts=state.contexts._replace(number=jnp.asarray(2, jnp.int32)),
+        course=state.course._replace(
+            taught=state.course.taught + 30 * million, switches=state.course.switches + 3 * million
+        ),
     )
     yes, no, zero = jnp.asarray(True), jnp.asarray(False), jnp.zeros(())
-    after = space
+    after = state
     for slot in (1, 1, 0):
-        verdict = surprise.Verdict(yes, jnp.asarray(slot, jnp.int32), no, no, zero, no)
-        after = learner._resolve(after, after.window, verdict)
-    assert (int(after.taught), int(after.switches)) == (30 * million + 3, 3 * million + 2)
-    np.testing.assert_allclose(workspace.prior(space, hp)[1], 0.1 / 2, rtol=1e-4)
+        found = verdict.Verdict(yes, jnp.asarray(slot, jnp.int32), no, no, zero, no)
+        contexts, course = life.carried_out(after, found)
+        after = after._replace(contexts=contexts, course=course)
+    assert (int(after.course.taught), int(after.course.switches)) == (30 * million + 3, 3 * million + 2)
+    np.testing.assert_allclose(belief.prior(state, hp)[1], 0.1 / 2, rtol=1e-4)
     # Sleep comes an eighth of a life after the last one, and not before.
-    rested = after._replace(slept=after.taught)
+    rested = after.course._replace(rested=after.course.taught)
     assert not sleep.due(rested, hp)
     assert sleep.due(rested._replace(taught=rested.taught + 4 * million), hp)
 
@@ -81,17 +89,17 @@ def test_labels_are_as_frequent_and_as_sticky_as_they_were():
     )
     before, yes = state, jnp.ones(1, bool)
     told = succession.Foretold(jnp.zeros((1, 2, 2)), jnp.full((1, 2), np.log(0.5), jnp.float32))
-    learn = jax.jit(lambda state, label: succession.learn(state, told, label, yes, yes, 6.0))
+    learn = jax.jit(lambda state, label: succession.learn(state, told, label, yes, yes, ablations.of(HParams())))
     for label in (0, 0, 0):
         state = learn(state, jnp.asarray([label]))
     assert state.met.tolist() == [27_000_003, 3_000_000]
     assert state.stays[0] == state.follows[0].sum() == MOST / 2 + 2
-    np.testing.assert_allclose(succession.shares(state), succession.shares(before), atol=1e-5)
+    np.testing.assert_allclose(succession.frequencies(state), succession.frequencies(before), atol=1e-5)
     for latest in jnp.eye(2):
         np.testing.assert_allclose(succession.after(state, latest), succession.after(before, latest), atol=1e-4)
     # What has no label is no sample.
     full = before._replace(stays=before.stays.at[0].set(MOST))
-    unheard = succession.learn(full, told, jnp.asarray([0]), yes, ~yes, 6.0)
+    unheard = succession.learn(full, told, jnp.asarray([0]), yes, ~yes, ablations.of(HParams()))
     for name in ("met", "follows", "stays"):
         np.testing.assert_array_equal(getattr(unheard, name), getattr(full, name))
 

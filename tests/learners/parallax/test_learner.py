@@ -37,7 +37,7 @@ def compiled(specialists):
 
     def step(state, batch):
         state, info = learner.update(state, batch, hp)
-        return state, (info, state.workspace.current, state.workspace.slots)
+        return state, (info, state.contexts.current, state.contexts.number)
 
     live = jax.jit(lambda state, batches: jax.lax.scan(step, state, batches))
     return live, learner.init(jax.random.key(0), hp)
@@ -67,16 +67,16 @@ def test_other_names_are_another_map_and_another_sensor_is_another_bank_and_both
     live, state = made()
     home, renamed, moved = rows(150), rows(150, 1, (1, 2, 0)), rows(150, 2, sensor=[3, 4, 5, 0, 1, 2])
     state, _ = live(state, home)
-    assert state.workspace.slots == 1
+    assert state.contexts.number == 1
     state, _ = live(state, renamed)
-    assert state.workspace.owner[: state.workspace.slots].tolist() == [0, 0]
+    assert state.contexts.sensor[: state.contexts.number].tolist() == [0, 0]
     state, _ = live(state, moved)
-    assert state.workspace.owner[: state.workspace.slots].tolist() == [0, 0, 2]
+    assert state.contexts.sensor[: state.contexts.number].tolist() == [0, 0, 1]
     for part, slot in ((renamed, 1), (home, 0), (moved, 2)):
         state, (_, current, slots) = live(state, part)
         assert current[20] == current[-1] == slot
         assert slots[-1] == 3
-    assert state.workspace.refused == 0
+    assert state.course.refused == 0
 
 
 def test_names_that_fade_into_others_are_another_map_over_the_same_bank():
@@ -89,7 +89,7 @@ def test_names_that_fade_into_others_are_another_map_over_the_same_bank():
         state, _ = live(state, before._replace(x=x, y=y))
         state, (_, current, slots) = live(state, rows(150, seed + 30, (1, 2, 0)))
         assert slots[-1] == 2
-        assert state.workspace.owner[:2].tolist() == [0, 0]
+        assert state.contexts.sensor[:2].tolist() == [0, 0]
         assert current[-1] == 1
 
 
@@ -103,7 +103,7 @@ def test_a_sensor_that_changed_unnoticed_is_another_one_after_a_night():
         night = int(jnp.argmax(info.log["split"].value))
         assert info.log["split"].value.sum() == 1
         assert (slots[night - 1], slots[night]) == (1, 2)
-        assert state.workspace.owner[:2].tolist() == [0, 1]
+        assert state.contexts.sensor[:2].tolist() == [0, 1]
         for part, slot in ((rows(150, seed + 1), 0), (moved, 1)):
             state, (_, current, slots) = live(state, part)
             assert (current[-1], slots[-1]) == (slot, 2)
@@ -131,26 +131,28 @@ def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_
     state, _ = live(state, rows(150, 1, (1, 2, 0)))
     before = state
     state, (info, *_) = live(state, rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
-    assert state.workspace.slots == 2
-    assert state.workspace.refused == info.log["refused"].value.sum() > 0
-    assert state.banks.density.size[0].sum() - before.banks.density.size[0].sum() > 100 or (
-        state.banks.density.moved.max() > 0
+    assert state.contexts.number == 2
+    assert state.course.refused == info.log["refused"].value.sum() > 0
+    assert state.sensors.banks.density.size[0].sum() - before.sensors.banks.density.size[0].sum() > 100 or (
+        state.sensors.banks.density.drift.max() > 0
     )
-    jax.tree.map(np.testing.assert_array_equal, *(jax.tree.map(lambda a: a[1], s.banks) for s in (state, before)))
+    jax.tree.map(
+        np.testing.assert_array_equal, *(jax.tree.map(lambda a: a[1], s.sensors.banks) for s in (state, before))
+    )
 
 
 def test_a_full_bank_with_two_contexts_that_are_one_merges_them_and_has_room_for_another():
     live, state = made(specialists=2)
     state, _ = live(state, rows(150))
-    space = state.workspace
-    halves = jax.tree.map(lambda leaf: jnp.stack([leaf[0]] * 2), space.names)
+    contexts = state.contexts
+    halves = jax.tree.map(lambda leaf: jnp.stack([leaf[0]] * 2), contexts.names)
     halves = halves._replace(votes=halves.votes / 2)
-    twice = space._replace(names=halves, slots=jnp.asarray(2, jnp.int32), current=jnp.asarray(1, jnp.int32))
-    state, (_, current, slots) = live(state._replace(workspace=twice), rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
-    assert state.workspace.merged == 1
-    assert state.workspace.refused == 0
+    twice = contexts._replace(names=halves, number=jnp.asarray(2, jnp.int32), current=jnp.asarray(1, jnp.int32))
+    state, (_, current, slots) = live(state._replace(contexts=twice), rows(150, 2, sensor=[3, 4, 5, 0, 1, 2]))
+    assert state.course.merged == 1
+    assert state.course.refused == 0
     assert slots.tolist() == [2] * 150  # two became one in the moment in which the third was new
-    assert state.workspace.owner.tolist() == [0, 1]
+    assert state.contexts.sensor.tolist() == [0, 1]
     assert current[0] == current[-1] == 1
     _, (_, home, _) = live(state, rows(150, 5))
     assert home[-1] == 0
@@ -174,10 +176,10 @@ def test_unlabelled_rows_of_a_known_sensor_move_the_belief_and_teach_nothing():
     state, _ = live(state, moved)
     home = rows(2, 5)
     after, _ = live(state, home._replace(labelled=jnp.zeros((2, 1), bool)))
-    assert state.workspace.belief[1] > 0.9
-    assert after.workspace.belief[0] > 0.9
-    assert after.workspace.usual == state.workspace.usual
-    jax.tree.map(np.testing.assert_array_equal, after.banks, state.banks)
+    assert state.contexts.belief[1] > 0.9
+    assert after.contexts.belief[0] > 0.9
+    assert after.course.usual == state.course.usual
+    jax.tree.map(np.testing.assert_array_equal, after.sensors.banks, state.sensors.banks)
 
 
 def test_the_usual_surprise_is_that_of_the_labels_that_came():
@@ -186,10 +188,10 @@ def test_the_usual_surprise_is_that_of_the_labels_that_came():
     usual = 1.0
     for before, nats in enumerate(info.log["surprise"].value):
         usual += (nats - usual) / min(before + 2, numbers.LATELY)
-    np.testing.assert_allclose(state.workspace.usual, usual, rtol=1e-4)
+    np.testing.assert_allclose(state.course.usual, usual, rtol=1e-4)
 
 
-def test_the_workspace_settles_in_one_step_when_all_is_as_expected():
+def test_it_settles_in_one_step_when_all_is_as_expected():
     live, state = made()
     state, _ = live(state, rows(300))
     _, (info, *_) = live(state, rows(100, 7))
@@ -203,7 +205,7 @@ def test_a_fifth_of_the_labels_wrong_invents_no_context():
     batch, rng = rows(600), np.random.default_rng(3)
     noisy = jnp.where(jnp.asarray(rng.random((600, 1)) < 0.3), jnp.asarray(rng.integers(0, 3, (600, 1))), batch.y)
     state, _ = live(state, batch._replace(y=noisy.astype(jnp.int32)))
-    assert state.workspace.slots == 1
+    assert state.contexts.number == 1
 
 
 def test_constant_inputs_and_one_class_for_long_leave_finite_numbers_and_one_context():
@@ -212,7 +214,7 @@ def test_constant_inputs_and_one_class_for_long_leave_finite_numbers_and_one_con
     constant = batch._replace(x=jnp.ones_like(batch.x))
     for batches in (constant, batch._replace(y=jnp.zeros_like(batch.y))):
         after, (info, *_) = live(state, batches)
-        assert after.workspace.slots == 1
+        assert after.contexts.number == 1
         assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((after, info)))
 
 
@@ -233,14 +235,14 @@ def test_rows_that_come_as_one_batch_teach_what_they_teach_one_by_one():
 def test_a_plain_split_stream_of_digits_never_has_a_second_context():
     for seed in range(5):
         state, (hits, seen, *_) = lived("split", frozen(source="digits"), seed=seed)
-        assert state.workspace.slots == 1
+        assert state.contexts.number == 1
         assert hits.sum() / seen.sum() > 0.9
 
 
-@pytest.mark.parametrize(("transform", "owner"), [("permutation", [0, 1, 2]), ("labels", [0, 0, 0])])
-def test_recurring_contexts_of_digits_are_found_and_found_again(transform, owner):
+@pytest.mark.parametrize(("transform", "sensor"), [("permutation", [0, 1, 2]), ("labels", [0, 0, 0])])
+def test_recurring_contexts_of_digits_are_found_and_found_again(transform, sensor):
     state, (hits, seen, _, _, current, truth) = lived("contexts", frozen(**RECURRING, transform=transform))
-    assert state.workspace.slots == 3
-    assert state.workspace.owner[:3].tolist() == owner
+    assert state.contexts.number == 3
+    assert state.contexts.sensor[:3].tolist() == sensor
     assert (current == truth).mean() > 0.97
     assert hits[900:].sum() / seen[900:].sum() > 0.96

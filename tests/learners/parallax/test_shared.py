@@ -7,9 +7,12 @@ import pytest
 from scipy.linalg import eigh
 from scipy.stats import multivariate_t
 
-from pcl.learners.parallax import bank, density, numbers, shared
-from pcl.learners.parallax.protocol import Message
-from tests.learners.parallax.test_density import ask, taught
+from pcl.learners.parallax import ablations, numbers
+from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.sensors import bank, coordinates, density, shared
+from pcl.learners.parallax.sensors.interface import Message
+from pcl.learners.parallax.sensors.tails import degrees_of_freedom
+from tests.learners.parallax.test_density import ask, empty, learn, seen, taught
 
 D, L = 6, 8
 
@@ -42,7 +45,7 @@ def test_votes_are_those_of_float64_sums_after_hundreds_of_steps_and_moves():
     # As if all directions were independent, which makes it a plain multivariate t.
     state = jax.jit(shared.renew)(state)._replace(alike=jnp.asarray([1, 1 / D]))
     code = x[7] + 1
-    vote, freedom = ask(kind, state, code), float(density.degrees_of_freedom(state.square, D))
+    vote, freedom = ask(kind, state, code), float(degrees_of_freedom(state.square, D))
 
     prior, seen = 20, size > 0
     samples = np.maximum(size - 1, 0).sum() + prior
@@ -69,7 +72,7 @@ def test_between_renewals_a_latent_moves_in_the_same_coordinates():
     x, k, _, mean, _ = lived(150)
     state = taught(shared.densities(L, D), x, k)
     assert 0 < state.size.sum() - state.renewed.sum() < 40
-    s, v = shared._predictive(state.between, state.size[:, None])
+    s, v = coordinates.predictive(state.between, state.size[:, None])
     u = (mean - np.asarray(state.centre)) @ np.asarray(state.turn).T
     np.testing.assert_allclose(state.precision[:-1], 1 / v[:-1], rtol=1e-4)
     np.testing.assert_allclose(state.linear[:-1], (s * u / v)[:-1], rtol=1e-3, atol=1e-3)
@@ -79,14 +82,14 @@ def test_deviations_that_lie_along_few_directions_count_for_as_many():
     rng = np.random.default_rng(0)
     sums = jnp.ones(2)
     for off, latest in jnp.asarray(rng.normal(size=(300, 2, 40)) * (np.arange(40) < 10)):
-        sums = shared._alike(sums, off, latest, jnp.ones(()))
-    np.testing.assert_allclose(shared._directions(sums), 10, rtol=0.3)
+        sums = coordinates.alike(sums, off, latest, jnp.ones(()))
+    np.testing.assert_allclose(coordinates.directions(sums), 10, rtol=0.3)
 
 
 def test_a_class_that_the_coordinates_do_not_know_has_them_found_anew_once_it_is_a_fiftieth_of_all():
     kind, sizes = shared.densities(L, D), jnp.zeros((1, L)).at[0, :2].set(200.0)
     states = jax.vmap(kind.init)(jax.random.split(jax.random.key(0), 1))._replace(size=sizes, renewed=sizes)
-    message = Message(jnp.ones(D), jnp.asarray(2), jnp.ones(()), jnp.ones(()))
+    message = Message(seen(jnp.ones(D)), jnp.asarray(2), jnp.ones(()), jnp.ones(()))
     teach = jax.jit(lambda states: kind.learn(states, jnp.asarray(0), message))
     for _ in range(8):
         states = teach(states)
@@ -102,19 +105,28 @@ def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with
     kind = shared.densities(L, D)
     state = taught(kind, [*x, *x[:samples]], [*k, *[L - 1] * samples])
     renewed = jax.jit(shared.renew)(state)
-    np.testing.assert_array_equal(ask(kind, renewed, x[0]).known, [True] * (L - 1) + [known])
-    assert not ask(kind, renewed._replace(renewed=jnp.zeros(L)), x[0]).known.any()
+    np.testing.assert_array_equal(ask(kind, renewed, x[0]).speaks, [True] * (L - 1) + [known])
+    assert not ask(kind, renewed._replace(renewed=jnp.zeros(L)), x[0]).speaks.any()
 
 
-def test_sums_fade_in_the_bank_of_a_sample_that_teaches_and_only_there():
-    states = jax.tree.map(lambda leaf: jnp.stack([leaf + 1] * 2), shared.densities(L, D).init(jax.random.key(0)))
-    faded = bank.faded(states, jnp.asarray(1), jnp.ones(()))
-    np.testing.assert_allclose(faded.size, [[1] * L, [numbers.FADING] * L])
-    np.testing.assert_allclose(faded.scatter[:, 0, 0], [1, numbers.FADING])
-    jax.tree.map(np.testing.assert_array_equal, bank.faded(states, jnp.asarray(1), jnp.zeros(())), states)
+@pytest.mark.parametrize("of", [density, shared], ids=["density", "shared"])
+def test_sums_fade_in_the_sensor_of_a_sample_that_teaches_and_only_there(of):
+    retention = ablations.of(HParams(without="retention")).retention
+    kinds = [of.densities(L, D, share) for share in (1.0, retention)]
+    states = empty(kinds[0], 2)
+    states = states._replace(size=states.size + 1, scatter=states.scatter + 1)
+    message = Message(seen(jnp.ones(D)), jnp.asarray(0), jnp.ones(()), jnp.ones(()))
+    lasting, faded = (jax.jit(lambda m, kind=kind: learn(kind, states, m, slot=1))(message) for kind in kinds)
+    for name in ("size", "scatter"):
+        got, want = getattr(faded, name), getattr(lasting, name)
+        np.testing.assert_array_equal(got[0], want[0])
+        np.testing.assert_allclose(got[1], 0.999 * want[1], rtol=1e-6)
+    jax.tree.map(
+        np.testing.assert_array_equal, learn(kinds[1], states, message._replace(gate=jnp.zeros(())), 1), states
+    )
 
 
 def test_many_latents_or_a_wide_code_share_one_covariance():
-    assert bank.form(10, 64) is density
-    assert bank.form(10, 1280) is shared
-    assert bank.form(1623, 64) is shared
+    assert bank.apart(10, 64)
+    assert not bank.apart(10, 1280)
+    assert not bank.apart(1623, 64)

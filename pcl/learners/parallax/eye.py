@@ -1,14 +1,14 @@
-"""What specialists see: a few numbers of the input, the same for a sample whenever it arrives.
+"""What sensors see: a code of the input, the same for a sample whenever it comes.
 
 Of an input with many entries they see fixed random orthogonal directions (`features=random`), which keep distances
-(Johnson and Lindenstrauss (1984)) whatever the sensor does to its pixels, and which no order of samples can change, or
-as many as there are, so that nothing is lost (`raw`). Images are freed of their mean and norm first
-(`pcl.learners.features`), and with them of the stream's running moments. Or they see the sensory code of the first
-samples, which then stays (`code`, `pcl.code.code`). Entries have about unit variance.
+(Johnson and Lindenstrauss (1984)) whatever happens to the pixels, and which no order of samples can change; or as many
+as there are, so that nothing is lost (`raw`). Images are first freed of their mean and norm (`pcl.learners.features`),
+and with them of the stream's running moments. Or they see the sensory code of the first samples, which then stays
+(`code`, `pcl.code.code`). Entries have about unit variance.
 
-Synapses see H rectified random features of the code, of which the code itself is a function: they are fixed too, the
-same for all banks, and computed once a sample. A sensory code is made to be read by densities alone: synapses beside
-them said nothing new (MNIST, 12,000 images learned, 10,000 asked: 98.8 with and without, whatever their weight).
+Synapses see H rectified random features of the code, which are fixed, the same for all sensors, and computed once a
+sample. A sensory code is made to be read by densities alone: synapses beside them said nothing new (MNIST, 12,000
+images learned, 10,000 asked: 98.8 with and without, whatever their weight).
 """
 
 import math
@@ -25,6 +25,7 @@ from pcl.learners.features import FeatureHParams, normalised
 from pcl.learners.inputs import vectors
 from pcl.learners.parallax import numbers
 from pcl.learners.parallax.hparams import HParams
+from pcl.learners.parallax.sensors.interface import Seen
 from pcl.types import Spec
 
 
@@ -55,21 +56,26 @@ def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
     return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-numbers.THRESHOLD, maxval=numbers.THRESHOLD))
 
 
-def encode(eye: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
+def encode(sees: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
     """Codes; a row that is not finite stays so."""
-    if isinstance(eye, sensory.Code):
-        phi_BD = sensory.encode(eye, x, hp)
+    if isinstance(sees, sensory.Code):
+        phi_BD = sensory.encode(sees, x, hp)
         return phi_BD * math.sqrt(phi_BD.shape[1])
     freed_BI = vectors(normalised(x, FeatureHParams()))
-    return freed_BI @ eye.directions * math.sqrt(freed_BI.shape[1])
+    return freed_BI @ sees.directions * math.sqrt(freed_BI.shape[1])
 
 
-def features(eye: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Array, "... H"]:
+def seen(sees: Eye | sensory.Code, code: Float[Array, " D"]) -> Seen:
+    """What sensors see of an input."""
+    return Seen(code, features(sees, code))
+
+
+def features(sees: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Array, "... H"]:
     """Rectified random features, with a norm of about one; nothing for synapses on a sensory code."""
-    if isinstance(eye, sensory.Code):
+    if isinstance(sees, sensory.Code):
         return code[..., :0]
     # Half of a normal's variance is left by the rectifier.
-    return jax.nn.relu(code @ eye.w + eye.b) * math.sqrt(2 / len(eye.b))
+    return jax.nn.relu(code @ sees.w + sees.b) * math.sqrt(2 / len(sees.b))
 
 
 def flops(spec: Spec, hp: HParams) -> int:

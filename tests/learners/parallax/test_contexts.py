@@ -1,7 +1,4 @@
-"""Facts of settling, of the filter over contexts, of maps, and of the one path between specialists and workspace."""
-
-import ast
-from pathlib import Path
+"""Facts of settling, of the filter over contexts, of maps, of the past, and of the evidence for explanations."""
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pcl.learners.parallax import maps, numbers, succession, surprise, window, workspace
-from pcl.learners.parallax.hparams import HParams
-from pcl.learners.parallax.settling import Settlement, free_energy, settle
-from pcl.learners.parallax.workspace import Opinion
-
-PACKAGE = Path(maps.__file__).parent
+from pcl.learners.parallax import evidence, numbers, succession, verdict, window
+from pcl.learners.parallax.contexts import belief
+from pcl.learners.parallax.contexts import names as maps
+from pcl.learners.parallax.contexts.belief import Opinion
+from pcl.learners.parallax.contexts.settling import Settlement, free_energy, settle
+from tests.learners.parallax.streams import fresh, set_to
 
 
 def test_settling_ends_at_the_posterior_and_the_free_energy_is_then_minus_the_log_evidence():
@@ -54,18 +51,19 @@ def test_contexts_settle_to_the_tolerance_and_classes_to_the_slack():
     assert divergence(halted.log_q, class_C[:, None]) <= 0.01
 
 
-def space_of(slots, hp, labels=2):
-    state = workspace.init(hp, labels, labels, window.empty(hp.specialists, 4, labels, labels, 3))
-    belief = jnp.where(jnp.arange(hp.specialists) < slots, 1 / slots, 0.0)
-    return state._replace(slots=jnp.asarray(slots, jnp.int32), belief=belief)
+def believing(number, hp, labels=2):
+    """A life with so many contexts, which are as likely."""
+    state = fresh(hp, labels)
+    belief_S = jnp.where(jnp.arange(hp.slots) < number, 1 / number, 0.0)
+    return state._replace(contexts=state.contexts._replace(number=jnp.asarray(number, jnp.int32), belief=belief_S))
 
 
 def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     expected_SC = jnp.log(jnp.asarray([[0.35, 0.15, 0.1], [0.06, 0.3, 0.04]]))
     doubt_S, label = jnp.asarray([0.05, 0.6]), 1
-    hp = HParams(specialists=2, without="settling", inference_steps=100)
-    state, expected = space_of(2, hp, labels=3), Settlement(expected_SC, jnp.asarray(1))
-    settled = workspace.witness(state, expected, doubt_S, jnp.asarray(label), hp)
+    hp = set_to(specialists=2, without="settling", inference_steps=100)
+    state, expected = believing(2, hp, labels=3), Settlement(expected_SC, jnp.asarray(1))
+    settled = belief.hear(state, expected, doubt_S, jnp.asarray(label), hp)
     weight_S = (1 - doubt_S) * jnp.exp(expected_SC[:, label]) + doubt_S / 3 * jnp.exp(expected_SC).sum(1)
     np.testing.assert_allclose(settled.contexts, weight_S / weight_S.sum(), rtol=1e-4)
     given_SC = jnp.exp(settled.log_q) / settled.contexts[:, None]
@@ -76,18 +74,21 @@ def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
 
 
 def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps():
-    hp = HParams(specialists=2)
-    state, nats = space_of(1, hp), np.random.default_rng(0).exponential(0.4, 300)
+    hp = set_to(specialists=2)
+    state, nats = believing(1, hp), np.random.default_rng(0).exponential(0.4, 300)
     for i, each in enumerate(nats):
-        state = workspace.surprised(state, jnp.asarray(each), jnp.asarray(True))._replace(taught=jnp.asarray(i + 1))
+        course = belief.surprised(state.course, jnp.asarray(each), jnp.asarray(True))
+        state = state._replace(course=course._replace(taught=jnp.asarray(i + 1)))
         if i == 50:
-            np.testing.assert_allclose(state.usual, (1 + nats[:51].sum()) / 52, rtol=1e-5)
-    np.testing.assert_allclose(state.usual, 0.4, atol=0.1)
-    assert workspace.surprised(state, jnp.asarray(9.0), jnp.asarray(False)).usual == state.usual
+            np.testing.assert_allclose(state.course.usual, (1 + nats[:51].sum()) / 52, rtol=1e-5)
+    np.testing.assert_allclose(state.course.usual, 0.4, atol=0.1)
+    assert belief.surprised(state.course, jnp.asarray(9.0), jnp.asarray(False)).usual == state.course.usual
     expected = Settlement(jnp.log(jnp.asarray([[0.3, 0.7], [1e-20, 1e-20]])), jnp.asarray(1))
     label, doubt_S = jnp.asarray(0), jnp.full(2, 0.02)
     calm, stirred = (
-        workspace.witness(state._replace(usual=jnp.asarray(usual)), expected, doubt_S, label, hp)
+        belief.hear(
+            state._replace(course=state.course._replace(usual=jnp.asarray(usual))), expected, doubt_S, label, hp
+        )
         for usual in (0.1, 1.0)
     )
     assert calm.steps > stirred.steps == 1
@@ -95,26 +96,27 @@ def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps(
 
 @pytest.mark.slow
 def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
-    hp = HParams(specialists=4, without="settling", inference_steps=300, leap=1e6, bound=1e6)
-    state, rng = space_of(3, hp), np.random.default_rng(0)
+    hp = set_to(specialists=4, without="settling", inference_steps=300, leap=1e6, bound=1e6)
+    state, rng = believing(3, hp), np.random.default_rng(0)
     logs = rng.normal(size=(12, 3))
     for log_density in logs:
         said = Opinion(
-            share=jnp.full((4, 2), 0.5),
+            posterior=jnp.full((4, 2), 0.5),
             input=jnp.asarray([*log_density, -50.0]),
             label=jnp.full((4, 2), 0.5),
             typicality=jnp.zeros(4),
             calibrated=jnp.zeros(4, bool),
-            known=jnp.ones((4, 2), bool),
+            speaks=jnp.ones((4, 2), bool),
         )
-        state = state._replace(belief=workspace.believe(state, workspace.expect(state, said, hp)))
+        belief_S = belief.believe(state.contexts, belief.expect(state, said, hp))
+        state = state._replace(contexts=state.contexts._replace(belief=belief_S))
     hazard, weight = 1 / (1 / hp.hazard), np.full(3, 1 / 3)
     stays = (1 - hazard) * np.eye(3) + hazard / 3
     for log_density in logs:
         weight = (weight @ stays) * np.exp(numbers.TEMPER * log_density)
         weight /= weight.sum()
-    np.testing.assert_allclose(state.belief[:3], weight, atol=2e-4)
-    assert state.belief[3] == 0
+    np.testing.assert_allclose(state.contexts.belief[:3], weight, atol=2e-4)
+    assert state.contexts.belief[3] == 0
 
 
 def maps_of(votes):
@@ -174,7 +176,7 @@ def test_no_voice_teaches_the_trust_more_than_its_bound():
     voices = np.array([[-100.0, 0.0, -1.0], [-2.0, -0.5, 0.0]])
     log_p = np.log([0.2, 0.5, 0.3])
     told = succession.Foretold(jnp.asarray(voices[None], jnp.float32), jnp.asarray(log_p[None], jnp.float32))
-    after = succession.learn(state, told, jnp.asarray([0]), true, true, 6.0)
+    after = succession.learn(state, told, jnp.asarray([0]), true, true, set_to())
     bounded, p = np.array([[-6.0, 0.0, -1.0], voices[1]]), np.exp(log_p)
     off = bounded - (bounded @ p)[:, None]
     precision = 10 * np.eye(2) + (off * p) @ off.T
@@ -189,7 +191,7 @@ def foretold(labels, of_input, classes):
     def step(state, row):
         label, said = row
         told = succession.foretell(state, jax.nn.log_softmax(said)[None], true)
-        return succession.learn(state, told, label, true, true, 6.0), told.log_p[0]
+        return succession.learn(state, told, label, true, true, set_to()), told.log_p[0]
 
     return jax.jit(lambda: jax.lax.scan(step, succession.init(classes), (rows, jnp.asarray(of_input))))()
 
@@ -202,7 +204,7 @@ def test_labels_that_stay_are_foretold_and_shuffled_ones_leave_the_input_alone()
     state, log_p = foretold(shuffled, said, 3)
     assert (log_p.argmax(1) == said.argmax(1)).mean() > 0.99
     assert (state.follows.sum(), state.met.sum(), state.stays[0]) == (599, 600, 599)
-    np.testing.assert_allclose(succession.after(state, jnp.eye(3)[0]), succession.shares(state), atol=0.05)
+    np.testing.assert_allclose(succession.after(state, jnp.eye(3)[0]), succession.frequencies(state), atol=0.05)
     state, log_p = foretold(sticky, np.zeros((600, 3)), 3)
     assert (log_p.argmax(1) == sticky)[100:].mean() > 0.88  # nine of ten stay
     np.testing.assert_allclose(succession.after(state, jnp.asarray([0.5, 0.2, 0.0])).sum(), 1, rtol=1e-5)
@@ -212,25 +214,25 @@ def test_labels_that_stay_are_foretold_and_shuffled_ones_leave_the_input_alone()
 def test_unlikeness_is_the_odds_of_a_mean_of_their_own_and_of_nothing_below_zero():
     z = np.array([1.5, 0.4, 2.2, 0.9])
     odds = stats.multivariate_normal.logpdf(z, cov=np.eye(4) + 1) - stats.norm.logpdf(z).sum()
-    np.testing.assert_allclose(surprise.unlikeness(jnp.asarray(z.sum()), jnp.asarray(4.0)), odds, rtol=1e-5)
-    assert surprise.unlikeness(jnp.asarray(-9.0), jnp.asarray(4.0)) == surprise.unlikeness(
+    np.testing.assert_allclose(verdict.unlikeness(jnp.asarray(z.sum()), jnp.asarray(4.0)), odds, rtol=1e-5)
+    assert verdict.unlikeness(jnp.asarray(-9.0), jnp.asarray(4.0)) == verdict.unlikeness(
         jnp.zeros(()), jnp.asarray(4.0)
     )
 
 
 def judged(size=10, mature=10.0, strange=0.0, **evidence):
     """The verdict of one context of a possible four on a window that is full with ten."""
-    hp = HParams(specialists=4, lag=10)
-    state = workspace.init(hp, 2, 2, window.empty(4, 10, 2, 2, 3))
+    hp = set_to(specialists=4, lag=10)
+    state = fresh(hp)
     held = state.window._replace(
         size=jnp.asarray(size),
         mature=jnp.asarray(mature),
-        strange=jnp.zeros(4).at[0].set(strange),
+        typicality=jnp.zeros(4).at[0].set(strange),
         judged=jnp.zeros(4).at[0].set(size),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
-    verdict = surprise.judge(state, held, hp)
-    return {name: bool(value) for name, value in verdict._asdict().items() if name != "slot"}
+    found = verdict.decide(state.contexts, held, hp)
+    return {name: bool(value) for name, value in found._asdict().items() if name != "slot"}
 
 
 def test_labels_that_conflict_are_other_names_where_inputs_are_alike_and_another_sensor_where_not():
@@ -255,21 +257,21 @@ def test_a_full_window_is_emptied_but_for_one_in_which_another_sensor_is_suspect
     assert judged(size=40, strange=26.0, guess=8.0, mature=40.0)["resolved"]  # nor for ever
     lag = window.empty(4, 10, 2, 2, 3)
     held = lag._replace(size=jnp.asarray(10), new_map=jnp.asarray(12.0))
-    assert [window.cleared(held, lag, jnp.asarray(emptied)).size for emptied in (True, False)] == [0, 10]
+    assert [window.cleared(held, jnp.asarray(emptied)).size for emptied in (True, False)] == [0, 10]
 
 
 def of_two_sensors(size, strange, **evidence):
     """The verdict of two contexts with a sensor each on a window whose inputs are so strange to the two, in sum."""
-    hp = HParams(specialists=4)
-    state = workspace.init(hp, 2, 2, window.empty(4, 40, 2, 2, 3))
-    state = state._replace(slots=jnp.asarray(2), owner=jnp.arange(4))
+    hp = set_to(specialists=4)
+    state = fresh(hp)
+    contexts = state.contexts._replace(number=jnp.asarray(2), sensor=jnp.arange(4))
     held = state.window._replace(
         size=jnp.asarray(size),
-        strange=jnp.asarray([*strange, 0, 0]),
+        typicality=jnp.asarray([*strange, 0, 0]),
         judged=jnp.asarray([size, size, 0, 0], jnp.float32),
         **{name: jnp.asarray(nats) for name, nats in evidence.items()},
     )
-    return surprise.judge(state, held, hp)
+    return verdict.decide(contexts, held, hp)
 
 
 def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_from_being_found():
@@ -282,8 +284,8 @@ def test_inputs_that_another_sensor_would_find_as_strange_do_not_keep_a_new_one_
 
 def test_a_known_sensor_takes_over_only_where_nothing_speaks_for_another_one():
     def recalls(strange):
-        verdict = of_two_sensors(8, (9.0, strange), known=[0.0, 15.0, 0, 0])
-        return bool(verdict.resolved) and int(verdict.slot) == 1
+        found = of_two_sensors(8, (9.0, strange), known=[0.0, 15.0, 0, 0])
+        return bool(found.resolved) and int(found.slot) == 1
 
     assert recalls(4.0)
     assert not recalls(7.0)  # a mean below 1, yet 1.6 nats for another sensor: to be waited for
@@ -294,49 +296,49 @@ def knowing(shifts, wrong=(0.05,) * 4):
 
     Labels are those of latents, shifted by a number for each context; the bank gets a share of samples of each `wrong`.
     """
-    hp, labels = HParams(specialists=4), 4
-    state = workspace.init(hp, labels, labels, window.empty(4, 40, labels, labels, 3))
+    hp, labels = set_to(specialists=4), 4
+    state = fresh(hp, labels)
     tables = [200.0 * np.roll(np.eye(labels), shift, axis=0) for shift in shifts] + [np.zeros((labels, labels))] * 3
     votes_SCL, none_C = jnp.asarray(np.stack(tables[:4]), jnp.float32), jnp.full(labels, -1, jnp.int32)
     names = jax.vmap(lambda votes_CL: maps.of(votes_CL, none_C, votes_CL.sum(1).astype(jnp.int32)))(votes_SCL)
-    slots = jnp.asarray(len(shifts), jnp.int32)
     state = state._replace(
-        slots=slots, owner=jnp.zeros(4, jnp.int32), names=names, wrong=jnp.tile(jnp.asarray(wrong), (4, 1))
+        contexts=state.contexts._replace(number=jnp.asarray(len(shifts), jnp.int32), names=names),
+        sensors=state.sensors._replace(wrong=jnp.tile(jnp.asarray(wrong), (4, 1))),
     )
 
-    def evidence(state, latent, label):
+    def weighed(state, latent, label):
         share_L = jnp.where(jnp.arange(labels) == latent, 0.97, 0.01)
         label_SC = jax.vmap(maps.read_out, (0, None, None))(names, share_L, labels)
         zero_S = jnp.zeros(4)
         said = Opinion(jnp.tile(share_L, (4, 1)), zero_S, label_SC, zero_S, zero_S > 0, jnp.ones((4, labels), bool))
-        return share_L, surprise.weigh(state, said, workspace.doubts(state, label, hp), jnp.zeros(3), label, hp)
+        return share_L, evidence.weigh(state, said, belief.doubts(state, label, hp), jnp.zeros(3), label, hp)
 
-    return state, evidence, hp
+    return state, weighed, hp
 
 
 def by_turns(shifts, known=(0, 1), samples=32, wrong=(0.05,) * 4):
     """The window after samples whose labels are those of their latents, shifted by each of some numbers in turn."""
-    state, evidence, hp = knowing(known, wrong)
+    state, weighed, hp = knowing(known, wrong)
 
     @jax.jit
     def held(state, latent, label):
-        share_L, of_sample = evidence(state, latent, label)
+        share_L, of_sample = weighed(state, latent, label)
         return state._replace(window=window.hold(state.window, jnp.zeros(3), label, share_L, of_sample))
 
     rng = np.random.default_rng(0)
     for i, latent in enumerate(rng.integers(0, 4, samples)):
         label = (latent + shifts[i % len(shifts)]) % 4
         state = held(state, jnp.asarray(latent), jnp.asarray(label))
-    return state.window, surprise.judge(state, state.window, hp)
+    return state.window, verdict.decide(state.contexts, state.window, hp)
 
 
 def test_a_guess_is_that_labels_are_alike_or_as_frequent_as_they_were():
-    state, evidence, _ = knowing((0,))
+    state, weighed, _ = knowing((0,))
 
     def guess(shown):
         shadow = state.window.shadow._replace(size=jnp.asarray(shown))
         held = state._replace(window=state.window._replace(shadow=shadow))
-        return evidence(held, jnp.asarray(0), jnp.asarray(1))[1].guess
+        return weighed(held, jnp.asarray(0), jnp.asarray(1))[1].guess
 
     often = guess([3.0, 5.0, 0.0, 0.0]) - guess([0.0, 0.0, 0.0, 0.0])
     np.testing.assert_allclose(often, np.log((1 / 4 + 5.5 / 10) / (1 / 4 + 1 / 4)), rtol=1e-5)
@@ -345,23 +347,23 @@ def test_a_guess_is_that_labels_are_alike_or_as_frequent_as_they_were():
 
 
 def test_contexts_that_are_known_may_mix_in_a_window_and_what_they_leave_is_another_map():
-    held, verdict = by_turns((0, 1))
+    held, found = by_turns((0, 1))
     assert held.mixed > held.known.max() + 20
     assert held.new_map < held.mixed
-    assert not verdict.new
-    assert (held.shares[0], held.shares[1]) == (16, 16)
-    held, verdict = by_turns((0, 2), known=(0,))
-    assert verdict.new_map
-    assert (held.shares[0], held.shares[-1]) == (16, 16)
+    assert not found.new
+    assert (held.explained[0], held.explained[1]) == (16, 16)
+    held, found = by_turns((0, 2), known=(0,))
+    assert found.new_map
+    assert (held.explained[0], held.explained[-1]) == (16, 16)
     assert held.names.met.sum() == 16  # it has learned its own samples alone
     rows = held.names.met > 0
     np.testing.assert_array_equal(held.names.tied[rows], (held.label[rows] + 2) % 4)
 
 
 def test_a_latent_that_the_bank_confuses_speaks_for_no_other_names_unless_all_go_wrong_alike():
-    held, verdict = by_turns((2,), known=(0,), wrong=(0.4, 0.4, 0.4, 0.4))
+    held, found = by_turns((2,), known=(0,), wrong=(0.4, 0.4, 0.4, 0.4))
     assert held.mature == held.size
-    assert verdict.new_map
+    assert found.new_map
     held, _ = by_turns((2,), known=(0,), wrong=(0.4, 0.0, 0.0, 0.0))
     assert held.mature == (held.label[:32] != 0).sum() < held.size
 
@@ -380,11 +382,11 @@ def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
             start = window.hold(start, codes[i], labels[i], shares[i], nothing)
         return start
 
-    fresh, yes = window.empty(4, 10, 2, 2, 3), jnp.asarray(True)
-    before = held(fresh, range(5))
-    again = window.cleared(before, fresh, yes)
+    empty, yes = window.empty(4, 10, 2, 2, 3), jnp.asarray(True)
+    before = held(empty, range(5))
+    again = window.cleared(before, yes)
     np.testing.assert_array_equal(again.shadow.steps, before.shadow.steps)
-    for late, new in ((again, fresh), (held(again, range(5, 8)), held(fresh, range(5, 8)))):
+    for late, new in ((again, empty), (held(again, range(5, 8)), held(empty, range(5, 8)))):
         for label in (0, 1):
             late_p, new_p = (window.shadow_density(w, codes[8], jnp.asarray(label)) for w in (late, new))
             np.testing.assert_allclose(late_p, new_p, rtol=1e-6)
@@ -393,26 +395,3 @@ def test_what_an_earlier_window_held_is_left_in_place_and_not_seen():
             read_out = [maps.read_out(w.names, shares[8], 2)[new_row] for w in (late, new)]
             np.testing.assert_allclose(*read_out, rtol=1e-6)
             assert late.names.tied[late_row] == new.names.tied[new_row]
-
-
-SPECIALISTS = ("density", "shared", "synapses")
-
-
-@pytest.mark.parametrize("kind", SPECIALISTS)
-def test_specialists_know_the_protocol_and_neither_each_other_nor_the_workspace(kind):
-    tree = ast.parse((PACKAGE / f"{kind}.py").read_text())
-    from_ = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-    of_package = {a.name for n in from_ if n.module == "pcl.learners.parallax" for a in n.names}
-    found = {n.module for n in from_ if n.module != "pcl.learners.parallax"}
-    found |= {f"pcl.learners.parallax.{name}" for name in of_package}
-    found |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-    own = {name.rpartition(".")[2] for name in found if name.startswith("pcl.learners")}
-    assert own <= {"numbers", "protocol", "student", "rows"} | (
-        {"density"} if kind == "shared" else set()
-    )  # another form of it
-
-
-@pytest.mark.parametrize("place", ["workspace", "window", "surprise", "maps", "settling"])
-def test_the_workspace_does_not_look_into_specialists(place):
-    text = (PACKAGE / f"{place}.py").read_text()
-    assert not any(f"parallax.{kind}" in text or f"import {kind}" in text for kind in SPECIALISTS)

@@ -1,18 +1,16 @@
-"""How the workspace settles: damped steps with momentum down one free energy, until little is left to lose.
+"""Inference of contexts and classes: damped steps with momentum down a free energy, until little is left to lose.
 
 The belief q over contexts and classes has the free energy F(q) = sum q (log q - log p), p the product of prior and
 evidence. Its natural gradient is log q - log p, so that a step is
 
     v <- momentum v + rate (log p - log q), of at most `leap` nats,   log q <- log q + v, normalised
 
-Settling begins from what was expected and halts once little free energy is left to lose, F(q) - min F = KL(q | p) in
-nats: for contexts, which last, no more than a tolerance; for classes given the context, which the next sample asks
-anew, no more than a slack that follows the usual surprise (`workspace`). (The change of the belief is no measure: a
-belief that is sure of the wrong thing hardly moves at first.) What was expected needs one step; the number of steps
-grows with the surprise.
-Evidence arrives without the belief in it (the cavity): it is computed from the sample alone, so that a persistent
-belief cannot confirm itself.
-Sources: natural gradient as mirror descent, Khan and Rue (2023), The Bayesian learning rule, JMLR 24(281).
+Iteration begins from what was expected. It stops when F(q) - min F = KL(q | p) is below `tolerance` nats for the
+marginal of contexts, which is carried on to the next sample, and below a looser slack for classes given the context,
+which are not carried on; the slack follows the mean surprise at labels lately. (The change of the belief is no
+criterion: a belief that is sure of the wrong context hardly moves at first.) A sample that was expected takes one step;
+the number of steps grows with the surprise. Source: natural gradient as mirror descent, Khan and Rue (2023), The
+Bayesian learning rule, JMLR 24(281).
 """
 
 from typing import NamedTuple
@@ -60,11 +58,11 @@ def settle(
     def step(carry: tuple) -> tuple:
         log_q, velocity, _, steps = carry
         velocity = jnp.clip(momentum * velocity + rate * (target_SC - log_q), -jnp.asarray(leap), leap)
-        moved = normalised(log_q + velocity)
-        left = free_energy(moved, target_SC)
-        of_contexts = free_energy(jax.nn.logsumexp(moved, axis=1), contexts_S)
+        log_q_next = normalised(log_q + velocity)
+        left = free_energy(log_q_next, target_SC)
+        of_contexts = free_energy(jax.nn.logsumexp(log_q_next, axis=1), contexts_S)
         settled = (of_contexts <= tolerance) & (left - of_contexts <= slack)
-        return moved, velocity, settled, steps + 1
+        return log_q_next, velocity, settled, steps + 1
 
     begin = (start_SC, jnp.zeros_like(start_SC), jnp.zeros((), bool), jnp.zeros((), jnp.int32))
     log_q, _, _, steps = jax.lax.while_loop(running, step, begin)

@@ -1,12 +1,12 @@
-"""What the latent classes of a bank are called in one context: a small table of votes, label by label.
+"""Maps: what the latents of a sensor are called in one context, a small table of votes, label by label.
 
-Contexts that share a sensor share its bank, and differ in what its latents are called. A label belongs to one latent:
-to the one that it opened, or else to the one that its samples fell on most often. Votes are what the densities say of
-a sample, never what the context believes, or a wrong tie would confirm itself.
+Contexts that share a sensor differ in what its latents are called. A label is tied to one latent: the one that it
+opened, or else the one on which its samples fell most often. Votes are what the sensor says of a sample, never what the
+context believes: otherwise a wrong tie would confirm itself.
 
-How far a label can be trusted is a rate: the share of samples of its latent that the bank itself gets wrong, and, as
-long as the label is young in its context, a doubt that fades with its samples. It bounds what a label can say for or
-against a context: a label not met before says nothing.
+How far a label can be trusted is an error rate: the share of samples of its latent that the sensor gets wrong, and a
+doubt that fades with the label's samples in its context. It bounds what the label can say for or against a context; a
+label not met before says nothing.
 """
 
 from typing import NamedTuple
@@ -46,13 +46,13 @@ def of(votes_CL: Float[Array, "C L"], opened_C: Int[Array, " C"], met_C: Int[Arr
     return Map(votes_CL, opened_C, tied_C, met_C, votes_CL.sum(0), named_L)
 
 
-def read_out(names: Map, share_L: Float[Array, " L"], labels: int) -> Float[Array, " C"]:
-    """p(label | share of each latent), one number a row; `labels` is how many labels there are in all.
+def read_out(names: Map, posterior_L: Float[Array, " L"], labels: int) -> Float[Array, " C"]:
+    """p(label | probability of each latent), one number a row; `labels` is how many labels there are in all.
 
     p(label | latent) is the label's part of the samples of all labels that are tied to the latent; a latent without a
     name has all labels alike.
     """
-    weight_L = share_L / (names.named + numbers.SMOOTHING)
+    weight_L = posterior_L / (names.named + numbers.SMOOTHING)
     return names.met * weight_L[names.tied] + numbers.SMOOTHING / labels * weight_L.sum()
 
 
@@ -94,7 +94,7 @@ def name(
     names: Map,
     slot: Int[Array, ""],
     label: Int[Array, ""],
-    share_L: Float[Array, " L"],
+    posterior_L: Float[Array, " L"],
     score_L: Float[Array, " L"],
     novel: Float[Array, ""],
     size_L: Float[Array, " L"],
@@ -110,7 +110,7 @@ def name(
     opened = names.opened[slot, label]
     opens = (met < 0.5) & (opened < 0) & ~fits & (size_L == 0).any()
     own = jnp.where(opens, jnp.argmax(size_L == 0).astype(jnp.int32), opened)
-    names = count(names, slot, label, own, jnp.where(own >= 0, jax.nn.one_hot(own, len(share_L)), share_L))
+    names = count(names, slot, label, own, jnp.where(own >= 0, jax.nn.one_hot(own, len(posterior_L)), posterior_L))
     latent = names.tied[slot, label]
     votes_L = names.votes[slot, label]
     number = jnp.where(met < horizon.MOST, met + 1, votes_L.sum())

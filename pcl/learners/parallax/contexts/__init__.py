@@ -1,0 +1,1 @@
+"""Contexts: what a label means at present, and which of them is present."""

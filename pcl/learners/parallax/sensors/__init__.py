@@ -1,0 +1,1 @@
+"""Sensors: how inputs look. `interface` is all that others know of one."""

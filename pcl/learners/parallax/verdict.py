@@ -1,0 +1,176 @@
+"""What becomes of the window: explanations as rows of gain, price and permission, and one choice among them.
+
+The present context is the null hypothesis. Three rows may replace it, in this order:
+
+  row     explains the window by                   gain: nats beyond                            price
+  KNOWN   another known context                    the present one                              `recall`
+  NAMES   a new map over the present sensor        every context, and the mixture of them       `allocation`
+  SENSOR  a new sensor, with a map of its own      the same, or as below                        `allocation`
+
+If nothing speaks against the present context it learns the window (PRESENT). Else the first row that is allowed and
+gains more than its price has the window. If there is none the window is held (HOLD) until it is full, and then goes to
+the best known context. A window with strange inputs that has shown half of what a new sensor costs is held longer.
+
+A new sensor has no density yet. Its evidence may therefore be the log probability of guessing the labels plus how
+untypical the inputs are of every known sensor. This finds small changes of the inputs early, and tells a new sensor
+from new names where few classes are seen. A new context for which there is no slot, not even after a sleep, is refused
+and counted; then the known context that explains the window best learns it.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+from pcl.learners.parallax import numbers
+from pcl.learners.parallax.numbers import Numbers
+from pcl.learners.parallax.state import Contexts, alive
+from pcl.learners.parallax.window import Window
+
+PRESENT, KNOWN, NAMES, SENSOR, HOLD = range(5)
+
+
+class Inputs(NamedTuple):
+    """What the inputs of a window, labels aside, say of sensors."""
+
+    strange: Bool[Array, ""]  # they are not of the present one
+    doubtful: Bool[Array, ""]  # perhaps they are not
+    own: Bool[Array, " S"]  # nothing speaks for another one than that of this context
+    familiar: Bool[Array, " S"]  # nor are they strange to it, and it is not the present one
+    stranger: Float[Array, ""]  # evidence for a sensor of which nothing is known, in nats
+
+
+class Explanations(NamedTuple):
+    """Rows KNOWN, NAMES, SENSOR."""
+
+    gain: Float[Array, " 3"]
+    price: Float[Array, " 3"]
+    allowed: Bool[Array, " 3"]
+
+
+class Verdict(NamedTuple):
+    """What becomes of the window."""
+
+    resolved: Bool[Array, ""]  # the window is emptied
+    slot: Int[Array, ""]  # into this context
+    new_map: Bool[Array, ""]  # wanted: one that looks through the present sensor and has names of its own
+    new_sensor: Bool[Array, ""]  # wanted: one that has a sensor of its own
+    gain: Float[Array, ""]  # nats by which it explains the window better than any context does
+    refused: Bool[Array, ""]  # there is no slot for it
+
+    @property
+    def new(self) -> Bool[Array, ""]:
+        """Whether a new context is wanted, and has a slot."""
+        return (self.new_map | self.new_sensor) & ~self.refused
+
+
+def decide(contexts: Contexts, held: Window, hp: Numbers) -> Verdict:
+    """What becomes of the window with the last sample in it."""
+    if hp.slots == 1:  # a single learner has no choice
+        no = jnp.zeros((), bool)
+        return Verdict(~no, contexts.current, no, no, jnp.zeros(()), no)
+    seen, known_S, turns = hp.read(contexts, held), known_contexts(contexts, held), jnp.maximum(held.mixed, 0.0)
+    seen_S = jnp.where(_others(contexts) & (_same_sensor(contexts) | (seen.own & seen.doubtful)), known_S, -jnp.inf)
+    best = jnp.argmax(seen_S)
+    rows = explanations(contexts, held, seen, seen_S[best], hp)
+    shadow = jnp.maximum(held.new_map, held.new_sensor)
+    # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
+    waits = seen.strange & (held.new_sensor > -hp.recall)
+    quiet = (seen_S[best] <= 0) & (jnp.maximum(shadow - turns, seen.stranger) <= 0) & ~waits
+    convinced = rows.allowed & (rows.gain > rows.price)
+    choice = jnp.where(quiet, PRESENT, jnp.where(convinced.any(), KNOWN + jnp.argmax(convinced), HOLD))
+
+    suspected = seen.strange & (rows.gain[SENSOR - KNOWN] > numbers.SUSPECTED * hp.allocation)
+    suspected &= numbers.OF_WINDOW * held.mature >= held.size
+    full = held.size >= jnp.where(suspected, len(held.label), hp.lag)
+    new = (choice == NAMES) | (choice == SENSOR)
+    refused = new & (contexts.number >= hp.slots)
+    slot = jnp.where((choice == KNOWN) | (~new & full & (seen_S[best] > 0)), best, contexts.current)
+    slot = jnp.where(new, jnp.where(refused, jnp.argmax(known_S), contexts.number), slot)
+    return Verdict(
+        resolved=(choice != HOLD) | full,
+        slot=slot.astype(jnp.int32),
+        new_map=choice == NAMES,
+        new_sensor=choice == SENSOR,
+        gain=jnp.where(choice == NAMES, rows.gain[NAMES - KNOWN], rows.gain[SENSOR - KNOWN]),
+        refused=refused,
+    )
+
+
+def explanations(contexts: Contexts, held: Window, seen: Inputs, known: Float[Array, ""], hp: Numbers) -> Explanations:
+    """The three rows; `known` is the evidence for the best other context that the inputs allow."""
+    known_S, turns = known_contexts(contexts, held), jnp.maximum(held.mixed, 0.0)
+    # The best known context, the present one counted, or several by turns; a new one must explain more.
+    rival = jnp.maximum(jnp.max(known_S), turns)
+    renamed = jnp.maximum(jnp.max(jnp.where(_same_sensor(contexts), known_S, -jnp.inf)), 0.0)
+    enough = held.mature >= numbers.SPEAK
+    sensor = jnp.maximum(held.new_sensor - rival, seen.stranger - renamed)
+    ceded = jnp.maximum(held.new_map, held.new_sensor) - numbers.CEDED
+    return Explanations(
+        gain=jnp.stack([known, held.new_map - rival, sensor]),
+        price=jnp.stack([hp.recall, hp.allocation, hp.allocation]),
+        allowed=jnp.stack(
+            [
+                jnp.maximum(known, turns) >= ceded,
+                enough & ~seen.strange & (held.new_map >= seen.stranger),
+                enough & seen.strange & ~seen.familiar.any(),
+            ]
+        ),
+    )
+
+
+def decomposed(contexts: Contexts, held: Window) -> Inputs:
+    """What the inputs say, apart from what the labels do."""
+    now, there_S = contexts.current, alive(contexts)
+    mean_S, unlike_S = held.typicality / jnp.maximum(held.judged, 1), unlikeness(held.typicality, held.judged)
+    told_S, judged = there_S & (held.judged >= numbers.JUDGED), held.judged[now] > 0
+    enough_S = (held.judged >= numbers.JUDGED) & (numbers.OF_WINDOW * held.judged >= held.size)
+    stranger = unknown_sensor(contexts, held)
+    strange = judged & ((mean_S[now] > numbers.STRANGE) | (unlike_S[now] > numbers.UNLIKE))
+    # Where few classes are about, another sensor passes for other names; but these tell labels no better than a guess.
+    strange |= told_S[now] & (unlike_S[now] > 0) & (stranger > held.new_map)
+    alike_S = enough_S & (mean_S < numbers.STRANGE) & (unlike_S < numbers.UNLIKE)
+    return Inputs(
+        strange=strange,
+        doubtful=judged & (mean_S[now] > numbers.DOUBTFUL),
+        own=enough_S & (unlike_S < 0),
+        familiar=_others(contexts) & ~_same_sensor(contexts) & alike_S,
+        stranger=stranger,
+    )
+
+
+def undecomposed(contexts: Contexts, held: Window) -> Inputs:
+    """One sum of evidence: inputs are as strange as a new sensor explains them and their labels better."""
+    strange, any_S = held.new_sensor > held.new_map, jnp.ones(len(held.known), bool)
+    return Inputs(strange, strange, any_S, ~any_S, unknown_sensor(contexts, held))
+
+
+def unknown_sensor(contexts: Contexts, held: Window) -> Float[Array, ""]:
+    """Evidence for a sensor of which nothing is known: its labels are guessed, its inputs unlike all known ones."""
+    told_S = alive(contexts) & (held.judged >= numbers.JUDGED)
+    unlike_S = unlikeness(held.typicality, held.judged)
+    return held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
+
+
+def unlikeness(total: Float[Array, "..."], judged: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Evidence of n typicalities with the sum `total` that their sensor is another one, in nats.
+
+    Those of the own sensor are standard normal; those of another one have a mean of their own, itself of unit variance
+    before anything was seen, and above 0: log of the ratio of both densities.
+    """
+    above = jnp.maximum(total, 0.0)
+    return above**2 / (2 * (judged + 1)) - 0.5 * jnp.log1p(judged)
+
+
+def known_contexts(contexts: Contexts, held: Window) -> Float[Array, " S"]:
+    """Evidence for each context that there is, relative to the present one."""
+    return jnp.where(alive(contexts), held.known, -jnp.inf)
+
+
+def _others(contexts: Contexts) -> Bool[Array, " S"]:
+    return alive(contexts) & (jnp.arange(len(contexts.belief)) != contexts.current)
+
+
+def _same_sensor(contexts: Contexts) -> Bool[Array, " S"]:
+    return contexts.sensor == contexts.sensor[contexts.current]
