@@ -1,6 +1,39 @@
 """pcl: predictive-coding learners that never stop learning.
 
-Importing this package imports no JAX, so that figures and tables can be drawn without it.
+    pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default numbers
+    pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
+    pcl.make_run    a run: run(key, hp, data) -> its record; may be jitted, vmapped over keys and numbers, or mapped
+    pcl.network     the engine alone: build, settle, look inside, train
+    pcl.results     records as one table: results.load("results")
+
+Importing this package imports no JAX, so that figures and tables can be drawn without it: each name is imported when it
+is first used.
 """
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+# Where each public name is; an empty attribute is the module itself.
+_NAMES = {
+    "learners": ("pcl.learners", ""),
+    "streams": ("pcl.streams", ""),
+    "network": ("pcl.network", ""),
+    "results": ("pcl.results", ""),
+    "make_run": ("pcl.runner.run", "make_run"),
+    "Evaluation": ("pcl.runner.evaluation", "Evaluation"),
+}
+__all__ = sorted([*_NAMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module 'pcl' has no attribute '{name}'; it has {', '.join(sorted(_NAMES))}")
+    module, attribute = _NAMES[name]
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_NAMES]

@@ -42,7 +42,7 @@ def test_others_know_a_sensor_by_its_functions_and_its_sums(name):
     assert all("sensory.Code" in call for call in asked)
 
 
-@pytest.mark.parametrize("name", set(INSIDE) - {"__init__"})
+@pytest.mark.parametrize("name", sorted(set(INSIDE) - {"__init__"}))
 def test_sensors_know_neither_contexts_nor_what_is_made_of_their_votes(name):
     of_package = {n for n in imported(INSIDE[name]) if not n.startswith("sensors.")}
     assert {n.split(".")[0] for n in of_package} <= {"numbers", "student", "rows"}
