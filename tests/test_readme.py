@@ -49,3 +49,41 @@ def test_figures_in_the_findings_stand_in_the_tables_that_their_section_links_to
         prose = re.sub(r"\(\.\..*?\)|arXiv:\S+|doi:\S+", "", section)
         numbers = re.findall(r"(?<![\d.,])[1-9]\d*\.\d+(?!\d| points| MB)", prose)
         assert [number for number in numbers if number not in shown] == []
+
+
+# What README says of results before its first section and in its table of results: text, table, stream, learner,
+# settings of the row, metric.
+SAID = [
+    ("backpropagation (final accuracy 20.2 %)", "split_digits", "split_digits", "backprop", "", "acc"),
+    ("predictive coding (20.4 %)", "split_digits", "split_digits", "pcn", "", "acc"),
+    ("nearest class mean keeps 90.0 %", "split_digits", "split_digits", "ncm", "", "acc"),
+    ("keeps 98.9 %, with fifteen times", "split_digits", "split_digits", "parallax", "", "acc"),
+    ("(4.6 MB and 0.3 MB)", "split_digits", "split_digits", "parallax", "", "state_bytes"),
+    ("4.6 MB and 0.3 MB", "split_digits", "split_digits", "pcn", "", "state_bytes"),
+    ("98.9 | the same shuffled 98.9", "split_digits", "split_digits_iid", "parallax", "", "acc"),
+    ("on a code | 99.1 |", "split_images", "split_mnist", "parallax", "atoms=16+24 features=code", "acc"),
+    ("| 99 MB |", "split_images", "split_mnist", "parallax", "atoms=16+24 features=code", "state_bytes"),
+    ("replay of 1,000 images 91.7", "split_mnist", "split_mnist", "er", "memory=1000", "acc"),
+    ("on a code | 84.4 |", "thousand", "omniglot", "parallax", "", "acc_1623"),
+    ("`generative` 81.5 | 358 MB", "thousand", "omniglot", "generative", "features=code", "acc_1623"),
+    ("| 358 MB |", "thousand", "omniglot", "parallax", "", "state_bytes"),
+    ("| 94.2 | replay 80.0", "permuted_mnist", "permuted_mnist", "parallax", "", "acc"),
+    ("replay 80.0", "permuted_mnist", "permuted_mnist", "er", "", "acc"),
+    ("backpropagation 34.0", "permuted_mnist", "permuted_mnist", "backprop", "", "acc"),
+    ("| 93.1 | replay 43.2", "recurring_contexts", "contexts_invisible", "parallax", "", "revisit_acc"),
+    ("replay 43.2", "recurring_contexts", "contexts_invisible", "er", "", "revisit_acc"),
+    ("| 87.4 | adaptive", "electricity", "electricity", "parallax", "", "prequential_acc"),
+    ("random forest 85.7", "electricity", "electricity", "adaptive random forest", "", "prequential_acc"),
+    ("last label 85.3", "electricity", "electricity", "no change", "", "prequential_acc"),
+]
+
+
+@pytest.mark.parametrize(("text", "table", "stream", "learner", "variant", "metric"), SAID, ids=[s[0] for s in SAID])
+def test_numbers_of_the_first_screen_are_those_of_the_records(text, table, stream, learner, variant, metric):
+    assert text in " ".join(README.split())
+    rows = list(csv.DictReader((ROOT / f"results/tables/tab_{table}.csv").open()))
+    found = [r for r in rows if (r["stream"], r["metric"]) == (stream, metric) and r["learner"].startswith(learner)]
+    exact = [r for r in found if r["learner"] == learner and r["variant"] == variant] or found
+    (value,) = {float(row["mean"]) for row in exact}
+    said = f"{value / 1e6:.1f} MB" if value < 1e7 and metric == "state_bytes" else f"{value:.1f}"
+    assert (f"{value / 1e6:.0f} MB" if metric == "state_bytes" and value >= 1e7 else said) in text
