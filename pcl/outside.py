@@ -24,6 +24,7 @@ from pcl.command import NAMES
 from pcl.errors import UsageError, shown
 from pcl.registry import OUTSIDE, Registry, checked_name
 
+flags.disclaim_key_flags()  # --import belongs to the command that asks for it
 FLAG = "import"
 GROUP = "pcl"  # of entry points
 IMPORTED: dict[str, str] = {}  # the modules that were brought in, and what named them: a file without its folder
