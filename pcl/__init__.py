@@ -2,9 +2,12 @@
 
     pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default numbers
     pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
+    pcl.sources     samples by name: sources.source("digits") -> training and test arrays
     pcl.make_run    a run: run(key, hp, data) -> its record; may be jitted, vmapped over keys and numbers, or mapped
     pcl.network     the engine alone: build, settle, look inside, train
     pcl.results     records as one table: results.load("results")
+
+`register` of learners, streams, sources and network.rules lists one of your own beside these (docs/extending.md).
 
 Importing this package imports no JAX, so that figures and tables can be drawn without it: each name is imported when it
 is first used.
@@ -19,6 +22,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "learners": ("pcl.learners", ""),
     "streams": ("pcl.streams", ""),
+    "sources": ("pcl.streams.sources", ""),
     "network": ("pcl.network", ""),
     "results": ("pcl.results", ""),
     "make_run": ("pcl.runner.run", "make_run"),

@@ -1,6 +1,7 @@
 """The registry of learners: one file a learner, under its name, which ends in `ENTRY`.
 
-A file in this package is all that it takes. Files without an `ENTRY` are parts of learners.
+A file in this package is all that it takes; one from outside is listed by `register`, or on a command line by --import.
+Files without an `ENTRY` are parts of learners.
 """
 
 from typing import Any
@@ -14,6 +15,7 @@ from pcl.registry import Registry
 from pcl.types import HParams, Learner, LearnerEntry, Spec
 
 REGISTRY = Registry("learner", LearnerEntry, __name__)
+register = REGISTRY.register
 
 
 def make(name: str, spec: Spec) -> tuple[Learner, HParams]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from pcl import learners
+from pcl import learners, outside
 from pcl.evaluation.record import log_every
 from pcl.fields import as_dict, canonical
 from pcl.interrupts import Interrupts
@@ -133,7 +133,7 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "mode": program.mode,
         "width": program.width,
-        "versions": json.dumps(about["versions"]),
+        "versions": json.dumps(about["versions"] | outside.brought()),
     }
     rows = []
     for i, run in enumerate(runs):
