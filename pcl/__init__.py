@@ -3,6 +3,7 @@
     pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default numbers
     pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
     pcl.make_run    a run: run(key, hp, data) -> its record; may be jitted, vmapped over keys and numbers, or mapped
+    pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
     pcl.network     the engine alone: build, settle, look inside, train
     pcl.results     records as one table: results.load("results")
 
@@ -21,6 +22,8 @@ _NAMES = {
     "streams": ("pcl.streams", ""),
     "network": ("pcl.network", ""),
     "results": ("pcl.results", ""),
+    "save": ("pcl.saved", "save"),
+    "load": ("pcl.saved", "load"),
     "make_run": ("pcl.runner.run", "make_run"),
     "Evaluation": ("pcl.runner.evaluation", "Evaluation"),
 }

@@ -29,6 +29,7 @@ ALLOWED = {
     "pcl/experiments": set(),
     "pcl/scripts": set(),
     "pcl/cli": BASE | {"cli", "command", "interrupts", "experiment", "learners", "streams", "evaluation", "runner"},
+    "pcl/saved.py": BASE | {"learners"},
     "pcl/network": BASE | {"network"},
     "pcl/synapses": BASE | {"synapses"},
     "pcl/code": BASE | {"code"},
