@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from pcl.errors import UsageError
@@ -30,6 +31,20 @@ def cached(name: str) -> Path:
       UsageError: no folder is named, and this user has no home.
     """
     return user_folder(CACHE, ".cache", "pcl") / name
+
+
+def require_writable(folder: Path, flag: str) -> None:
+    """Make a folder, and fail now rather than after the computation where it cannot be written; `flag` names it.
+
+    Raises:
+      UsageError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot write to {folder} ({reason}): name another folder with --{flag}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -90,7 +90,8 @@ def packed(learner: Learner, state: State, hp: HParams, notes: Mapping[str, Any]
     arrays: dict[str, np.ndarray] = {}
     types: dict[str, str] = {}
     for path, leaf in leaves.items():
-        arrays[path], kind = _plain(_fitting(leaf, wanted[path], f"state of {learner.name}: {path}"))
+        _require_fit(leaf, wanted[path], f"state of {learner.name}: {path}")
+        arrays[path], kind = _plain(leaf)
         types |= {path: kind} if kind else {}
     about = {
         "schema": SCHEMA,
@@ -128,11 +129,11 @@ def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
         structure = _structure(learner, hp)
         wanted = _by_path(structure)
         _require_names({member[len("state") : -len(".npy")] for member in members}, set(wanted), "the state")
-        leaves = [
-            _fitting(_typed(members[f"state{path}.npy"], about["types"].get(path, "")), leaf, f"state{path}")
-            for path, leaf in wanted.items()
-        ]
-        return Saved(learner, jax.tree.unflatten(jax.tree.structure(structure), leaves), hp), about["notes"]
+        leaves = {path: _typed(members[f"state{path}.npy"], about["types"].get(path, "")) for path in wanted}
+        for path, leaf in leaves.items():
+            _require_fit(leaf, wanted[path], f"state{path}")
+        state = jax.tree.unflatten(jax.tree.structure(structure), map(jnp.asarray, leaves.values()))
+        return Saved(learner, state, hp), about["notes"]
     except UsageError as error:
         raise UsageError(f"{name} does not fit pcl {pcl.__version__} ({_by(about)}): {error}") from error
     except Exception as error:  # bytes that nobody vouches for may raise whatever a decoder has
@@ -189,15 +190,13 @@ def _require_names(given: set[str], wanted: set[str], where: str) -> None:
             raise UsageError(f"{where} {said} {shown(some)}{' …' if len(names) > 3 else ''}")
 
 
-def _fitting(leaf: Any, wanted: jax.ShapeDtypeStruct, where: str) -> Any:
-    given = jnp.asarray(leaf)
-    if given.shape != wanted.shape or given.dtype != wanted.dtype:
-        what, right = (f"{array.dtype}{list(array.shape)}" for array in (given, wanted))
+def _require_fit(leaf: Any, wanted: jax.ShapeDtypeStruct, where: str) -> None:
+    if leaf.shape != wanted.shape or leaf.dtype != wanted.dtype:
+        what, right = (f"{array.dtype}{list(array.shape)}" for array in (leaf, wanted))
         raise UsageError(f"{where} is {what}; expected {right}")
-    return given
 
 
-def _plain(leaf: jax.Array) -> tuple[np.ndarray, str]:
+def _plain(leaf: Any) -> tuple[np.ndarray, str]:
     """An array that npy can hold, and the name of its type where npy has none."""
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return np.asarray(jax.random.key_data(leaf)), f"{KEY}{jax.random.key_impl(leaf)}"

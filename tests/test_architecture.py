@@ -36,7 +36,7 @@ ALLOWED = {
     "pcl/learners": BASE | {"network", "synapses", "code", "learners"},
     "pcl/streams": BASE | {"streams"},
     "pcl/evaluation": BASE | {"evaluation"},
-    "pcl/runner": BASE | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts"},
+    "pcl/runner": BASE | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "saved"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
     "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams"},
     "pcl/compare.py": {"errors", "runner", "results", "figures", "evaluation", "command"},
