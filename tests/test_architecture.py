@@ -30,6 +30,7 @@ ALLOWED = {
     "pcl/scripts": set(),
     "pcl/cli": BASE | {"cli", "command", "interrupts", "experiment", "learners", "streams", "evaluation", "runner"},
     "pcl/saved.py": BASE | {"learners"},
+    "pcl/life": BASE | {"life", "saved", "learners", "runner"},
     "pcl/network": BASE | {"network"},
     "pcl/synapses": BASE | {"synapses"},
     "pcl/code": BASE | {"code"},
