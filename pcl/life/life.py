@@ -27,7 +27,8 @@ class Life:
     """A learner that lives on: it answers, learns, is saved, and comes back exactly as it was.
 
     Samples are learned from one after the other, each once. One whose label is missing (None, nan) is observed. Each
-    program is compiled when it is first needed, and the memory of the state is used again.
+    program is compiled when it is first needed, and the memory of the state is used again. What `learn_one` is given is
+    learned with the next call, so that to learn and then to predict are one call of a program.
 
     learner, hp: the learner and its numbers, as `pcl.learners.make` returns them.
     """
@@ -36,10 +37,13 @@ class Life:
         self.learner = learner
         self.hp = with_numbers(hp)
         self._numbers = programs.numbers(self.hp)
-        self._leaves, self._structure = jax.tree.flatten(state)
-        self._program = functools.cache(lambda program, rows: program(self.learner, self.hp, rows))
         self._features = features
         self._labels = labels
+        self._leaves, self._structure = jax.tree.flatten(state)
+        self._program = functools.cache(functools.partial(programs.lived, learner, self.hp))
+        self._no_rows = np.zeros((0, *learner.spec.input_shape), np.float32)
+        self._nothing = self._given([None])
+        self._waiting: tuple[np.ndarray, np.ndarray] | None = None  # the sample that `learn_one` was given last
 
     @classmethod
     def born(
@@ -62,6 +66,7 @@ class Life:
     @property
     def state(self) -> State:
         """A copy of the state, as `pcl.save` and the learner's functions take it."""
+        self._settle()
         return jax.tree.unflatten(self._structure, map(jnp.copy, self._leaves))
 
     @property
@@ -77,12 +82,12 @@ class Life:
         Raises:
           UsageError: it does not fit; nothing is learned.
         """
-        y_1 = self._given([y])
-        self._learn(self._features.row(x, learn=True), y_1, 1)
+        self._settle()
+        self._waiting = self._features.row(x, learn=True), self._given([y])
 
     def predict_one(self, x: Any) -> Any:
         """The most probable label (None before any is known), or the mean of the real targets."""
-        output = self._answer(self._features.row(x))[0]
+        output = self._one(self._features.row(x))
         if self._labels is None:
             return float(output[0]) if len(output) == 1 else output
         known = self._labels.known
@@ -93,7 +98,7 @@ class Life:
         known = self._chosen().known
         if not known:
             return {}
-        output = self._answer(self._features.row(x))[0, : len(known)]
+        output = self._one(self._features.row(x))[: len(known)]
         return dict(zip(known, softmax(output.astype(np.float64)).tolist(), strict=True))
 
     def partial_fit(self, X: Any, y: Any, classes: Sequence[Hashable] | None = None) -> "Life":
@@ -108,9 +113,10 @@ class Life:
         if classes is not None:
             self._chosen().places(classes)
         given = self._given(y)
+        self._settle()
         for start in range(0, len(x), CHUNK):
             rows = slice(start, start + CHUNK)
-            self._learn(_padded(x[rows]), _padded(given[rows]), len(x[rows]))
+            self._live(_padded(x[rows]), _padded(given[rows]), len(x[rows]), self._no_rows)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -150,6 +156,7 @@ class Life:
         """The content of its file."""
         labels = None if self._labels is None else {"known": self._labels.known, "bound": self._labels.bound}
         notes = {"features": self._features.names, "labels": labels}
+        self._settle()
         state = jax.tree.unflatten(self._structure, self._leaves)
         return saved.packed(self.learner, state, self.hp, {"live": notes})
 
@@ -176,12 +183,24 @@ class Life:
     def __repr__(self) -> str:
         return f"pcl.live({self.learner.name!r}, {self.learner.spec})"
 
-    def _learn(self, x: np.ndarray, y: np.ndarray, n: int) -> None:
-        learn = self._program(programs.learned, len(x))
-        self._leaves = learn(self._leaves, self._numbers, x, y, np.int32(n))
+    def _live(self, x: np.ndarray, y: np.ndarray, n: int, query: np.ndarray, ask: bool = True) -> jax.Array:
+        live = self._program(len(x), len(query))
+        self._leaves, output = live(self._leaves, self._numbers, x, y, np.int32(n), query, np.bool_(ask))
+        return output
 
-    def _answer(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(self._program(programs.answered, len(x))(self._leaves, self._numbers, x))
+    def _one(self, query: np.ndarray) -> np.ndarray:
+        """The output [C] of one sample, after the one that waits has been learned."""
+        x, y = self._waiting or (query, self._nothing)
+        output = self._live(x, y, int(self._waiting is not None), query)
+        self._waiting = None
+        return np.asarray(output)[0]
+
+    def _settle(self) -> None:
+        """Learn from the sample that waits: by the same program, so that it means the same bits when that happens."""
+        if self._waiting is not None:
+            x, y = self._waiting
+            self._live(x, y, 1, x, ask=False)
+            self._waiting = None
 
     def _answers(self, X: Any) -> np.ndarray:
         """Outputs [N, C] of the labels that are known, or means [N, T]."""
@@ -189,7 +208,9 @@ class Life:
         if self._labels is not None and not self._labels.known:
             raise UsageError("no label is known yet: learn first, or give classes")
         chunks = (x[start : start + CHUNK] for start in range(0, len(x), CHUNK))
-        outputs = [self._answer(_padded(chunk))[: len(chunk)] for chunk in chunks]
+        self._settle()
+        nothing = self._no_rows, self._nothing[:0], 0
+        outputs = [np.asarray(self._live(*nothing, _padded(chunk)))[: len(chunk)] for chunk in chunks]
         output = np.concatenate([np.zeros((0, self.learner.spec.outputs), np.float32), *outputs])
         return output if self._labels is None else output[:, : len(self._labels.known)]
 
