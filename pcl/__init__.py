@@ -4,6 +4,9 @@
     pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
     pcl.sources     samples by name: sources.source("digits") -> training and test arrays
     pcl.make_run    a run: run(key, hp, data) -> its record; may be jitted, vmapped over keys and numbers, or mapped
+    pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
+    pcl.live        a learner that answers and learns sample by sample, by River's and scikit-learn's conventions;
+                    pcl.load_live reads what life.save wrote, pcl.life has for_river and for_sklearn
     pcl.network     the engine alone: build, settle, look inside, train
     pcl.results     records as one table: results.load("results")
 
@@ -25,6 +28,11 @@ _NAMES = {
     "sources": ("pcl.streams.sources", ""),
     "network": ("pcl.network", ""),
     "results": ("pcl.results", ""),
+    "save": ("pcl.saved", "save"),
+    "load": ("pcl.saved", "load"),
+    "life": ("pcl.life", ""),
+    "live": ("pcl.life", "live"),
+    "load_live": ("pcl.life", "load_live"),
     "make_run": ("pcl.runner.run", "make_run"),
     "Evaluation": ("pcl.runner.evaluation", "Evaluation"),
 }

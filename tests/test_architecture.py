@@ -33,13 +33,16 @@ ALLOWED = {
     "pcl/cli": BASE
     | {"cli", "command", "interrupts", "experiment", "outside", "conformance"}
     | {"learners", "streams", "network", "evaluation", "runner"},
+    "pcl/saved.py": BASE | {"learners"},
+    "pcl/life": BASE | {"life", "saved", "learners", "runner"},
     "pcl/network": BASE | {"network"},
     "pcl/synapses": BASE | {"synapses"},
     "pcl/code": BASE | {"code"},
     "pcl/learners": BASE | {"network", "synapses", "code", "learners"},
     "pcl/streams": BASE | {"streams"},
     "pcl/evaluation": BASE | {"evaluation"},
-    "pcl/runner": BASE | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "outside"},
+    "pcl/runner": BASE
+    | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "outside", "saved"},
     "pcl/conformance": BASE | {"conformance", "network", "learners", "streams"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
     "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams", "outside"},

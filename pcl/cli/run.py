@@ -19,6 +19,7 @@ from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
 from pcl.experiment import Experiment, experiment_names
 from pcl.fields import canonical, fields, is_static
+from pcl.folders import require_writable
 from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
@@ -40,6 +41,7 @@ flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several 
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
+folder_flag("save_state", None, "Folder for the final state of each run, <run id>.npz; pcl.load reads it.")
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
@@ -81,7 +83,9 @@ def _work(interrupts: Interrupts) -> None:
         print(_describe(groups, mode, store))
         return
     store.require_writable()
-    executed = execute(groups, store, mode, experiment.name, interrupts)
+    if FLAGS.save_state is not None:
+        require_writable(FLAGS.save_state, "save_state")
+    executed = execute(groups, store, mode, experiment.name, interrupts, FLAGS.save_state)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):

@@ -94,7 +94,7 @@ def settles_to_its_closed_form_on_a_linear_network(name: str) -> None:
     """
     p, ends = closed_form()
     got, want = settle(name, p, feedforward(p), 5000, rate=0.01), ends[RULES[name].learns]
-    assert_close(got.z, want, rtol=0, atol=1e-3)
+    assert_close(got.z, want, rtol=0.0, atol=1e-3)
     assert (got.residual < 0.05).all()
 
 
@@ -194,7 +194,7 @@ def is_as_local_as_it_says(name: str) -> None:
     before, after = (settle(name, p, start, 2, lr=0.01) for start in (z, moved))
     if not RULES[name].local:
         raise DoesNotApply("it does not say that it is local")
-    assert_close(before.z[:2], after.z[:2], rtol=0, atol=1e-12)
+    assert_close(before.z[:2], after.z[:2], rtol=0.0, atol=1e-12)
     assert jnp.abs(before.z[-2] - after.z[-2]).max() > 1e-3
 
 

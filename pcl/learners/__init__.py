@@ -18,7 +18,14 @@ REGISTRY = Registry("learner", LearnerEntry, __name__)
 register = REGISTRY.register
 
 
-def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
+class Made(Learner):
+    """A learner as `make` returns it: it knows its name and what was announced to it, so that it can be saved."""
+
+    name: str
+    spec: Spec
+
+
+def make(name: str, spec: Spec) -> tuple[Made, HParams]:
     """The learner called `name` for a stream that announces `spec`, and its default numbers.
 
     It is guarded (`pcl.learners.guard`), and sees tasks only if its entry says that it is told. Rows that are not
@@ -37,7 +44,9 @@ def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
             f" learners that can: {able}"
         )
     learner = skipping(entry.make(spec))
-    return guarded(learner if entry.told else untold(learner), spec, entry.hparams), entry.hparams
+    made = Made(*guarded(learner if entry.told else untold(learner), spec, entry.hparams))
+    made.name, made.spec = name, spec
+    return made, entry.hparams
 
 
 def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:

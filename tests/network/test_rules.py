@@ -16,9 +16,11 @@ from pcl.network.rules import RULES
 from pcl.network.samples import norm
 from pcl.types import Batch, Spec
 
+QUICK = ("gd", "gauss_newton")  # a gradient and a solve stand for the others in the inner loop
+
 
 @pytest.mark.parametrize("held", PROPERTIES, ids=lambda held: held.__name__)
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in RULES])
 def test_every_rule(name, held):
     try:
         held(name)
@@ -55,6 +57,7 @@ def updated(name, **settings):
     return update(state, batch, hp)
 
 
+@pytest.mark.slow
 def test_a_rule_is_one_file(tmp_path):
     """Listed, chosen by its setting and run by every learner that settles (see also `tests/test_one_file.py`)."""
     end = 'RULE = Rule(settle, predictive_coding, True, ("fixed", "gradient"), None)'
@@ -80,6 +83,7 @@ def test_half_a_rule_is_refused(tmp_path, end, message):
         RULES.register(of_file(tmp_path / "half.py", end))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", ["bpc", "tpc"])
 def test_learners_take_any_rule_that_fits_them(name, rule):
