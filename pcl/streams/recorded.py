@@ -29,9 +29,7 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Recorded:
     """Settings of a recorded stream; all are static."""
 
-    source: str = static(
-        "electricity", "where the samples come from, meant to be in time order", choices=tuple(SOURCES)
-    )
+    source: str = static("electricity", "where the samples come from", choices=tuple(SOURCES))
     batch: int = static(1, "samples a step", low=1)
 
 

@@ -31,8 +31,8 @@ VARIANTS = [
     ("pcn", {"precision": "full", "halt": "saturation", "init": "mupc", "lr": 0.03, "optimiser": "adamw"}),
     ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("bpc", {"depth": 1, "drift": 0.01}),
-    ("rls", {"precision": "low_rank", "block": 4, "features": "random"}),
-    ("rls", {"precision": "sums", "block": 16}),
+    ("rls", {"covariance": "low_rank", "block": 4, "features": "random"}),
+    ("rls", {"covariance": "sums", "block": 16}),
     *((name, PERIOD) for name in OPENING),
 ]
 
@@ -49,7 +49,7 @@ def made(request):
     name, settings = request.param
     learner, hp = learners.make(name, SPEC)
     learner = Learner(*map(jax.jit, learner))  # compiled once for all tests of a learner
-    shrunk = {k: v for k, v in {"width": 16, "memory": 20}.items() if k in fields(hp)}
+    shrunk = {k: v for k, v in {"width": 16, "random_features": 16, "memory": 20}.items() if k in fields(hp)}
     # A traced number reaches a run as float32, never as a Python float.
     return learner, jax.tree.map(np.float32, replace(hp, shrunk | settings))
 

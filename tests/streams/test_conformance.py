@@ -18,7 +18,17 @@ from pcl.streams.sources import SOURCES, make_source, samples
 CLASSES, EACH = 4, 16
 N = CLASSES * EACH
 # A context of one pass over all samples, or one group of classes over its own: so none comes more often than others.
-SHORT = {"dwell": EACH * 2, "revisit_dwell": N, "revisits": 2, "samples": 400, "groups": 4, "pairs": 8, "repeats": 2}
+SHORT = {
+    "dwell": EACH * 2,
+    "samples_per_task": EACH * 2,
+    "visit_steps": EACH * 2,
+    "revisit_dwell": N,
+    "revisits": 2,
+    "samples": 400,
+    "groups": 4,
+    "pairs": 8,
+    "repeats": 2,
+}
 
 
 def made(name, sourced):
