@@ -11,7 +11,7 @@ With `batch` B rows arrive at a step: B sequences in parallel (of a file, its B 
 its own sequence. Nothing is held out; prequential scores, the share of variance explained, are the measure.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
 from pcl.errors import UsageError
-from pcl.fields import static
+from pcl.fields import Idles, static
 from pcl.streams.contexts import visit_contexts
 from pcl.streams.inputs import Moments, exact, first_finite, standardise
 from pcl.streams.recorded import feature_moments
@@ -35,6 +35,9 @@ FADE = 0.98  # r of the dynamics
 class Sequence:
     """Settings of a sequence stream; all are static. All but `source` and `batch` are those of `dynamics`."""
 
+    IDLE: ClassVar[Idles] = {
+        name: {"source": tuple(SOURCES)} for name in ("observed", "hidden", "contexts", "visits", "visit_steps")
+    }
     source: str = static("dynamics", "where the samples come from", choices=("dynamics", *SOURCES))
     observed: int = static(4, "numbers seen at a time", low=1)
     hidden: int = static(8, "numbers of the hidden state", low=1)

@@ -245,6 +245,12 @@ def test_what_means_nothing_with_the_other_settings(setting, others, why, learne
         resolve(experiment, parse_settings([setting], []), [learner], ["a"], 1)
 
 
+def test_what_a_file_has_no_use_for():
+    of_dynamics = {"observed", "hidden", "contexts", "visits", "visit_steps"}
+    assert idle(replace(streams.REGISTRY["sequence"].config, {"source": "weather"})).keys() == of_dynamics
+    assert idle(streams.REGISTRY["sequence"].config) == {}
+
+
 def test_what_means_something_after_all():
     assert "inference_momentum" not in idle(replace(learners.REGISTRY["pcn"].hparams, {"inference": "momentum"}))
     deep = replace(learners.REGISTRY["bpc"].hparams, {"depth": 1, "halt": "gradient"})
@@ -258,6 +264,7 @@ class Other:
 
     lr: float = traced(0.1, "learning rate of the weights")
     momentum: float = traced(0.5, "speed of a mass")
+    passes: float = traced(1.0, "times over")
 
 
 def test_a_setting_that_means_two_things_to_the_learners_is_refused(monkeypatch):
@@ -268,6 +275,11 @@ def test_a_setting_that_means_two_things_to_the_learners_is_refused(monkeypatch)
         require_one_meaning(["lr", "momentum"], runs)
     require_one_meaning(["lr"], runs)
     require_one_meaning(["momentum"], [run for run in runs if run.learner != "other"])
+    runs = resolve(EXPERIMENT, parse_settings(["passes=2"], []), ["other"], ["a"], 1)
+    with pytest.raises(
+        UsageError, match=r"^passes means several things: other: times over; split: times that each task"
+    ):
+        require_one_meaning(["passes"], runs)
 
 
 def test_where_a_setting_means_nothing_all_its_values_are_one_run():
