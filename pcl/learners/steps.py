@@ -20,7 +20,6 @@ from pcl.network.stability import Directions
 
 NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners that had one rule (see `fields.identity`)
 UNBOUNDED = tuple(name for name, rule in RULES.items() if rule.bound is None)
-NOT_LOCAL = ", ".join(name for name, rule in RULES.items() if not rule.local)
 UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which no share of what is stable is taken
 
 
@@ -29,8 +28,9 @@ class InferenceHParams:
     """Numbers of inference."""
 
     inference: str = static(
-        "gd", f"rule that moves the activities; ipc moves the weights with them; not local: {NOT_LOCAL}", choices=RULES
-    )
+        "gd", "rule that moves the activities; ipc moves the weights with them; --list says which are local",
+        choices=RULES,
+    )  # fmt: skip
     inference_steps: int = static(20, "most steps of inference", low=0)
     inference_lr: Traced = traced(
         0.1, "largest step size of the activities", low=0, idle={"inference": ("conjugate", "gauss_newton")}

@@ -29,7 +29,7 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Recorded:
     """Settings of a recorded stream; all are static."""
 
-    source: str = static("electricity", "where the samples come from", choices=tuple(SOURCES))
+    source: str = static("electricity", "where the samples come from", choices=SOURCES)
     batch: int = static(1, "samples a step", low=1)
 
 

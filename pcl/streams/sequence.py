@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl import linalg
 from pcl.errors import UsageError
 from pcl.fields import Idles, static
+from pcl.registry import Names
 from pcl.streams.contexts import visit_contexts
 from pcl.streams.inputs import Moments, exact, first_finite, standardise
 from pcl.streams.recorded import feature_moments
@@ -36,9 +37,9 @@ class Sequence:
     """Settings of a sequence stream; all are static. All but `source` and `batch` are those of `dynamics`."""
 
     IDLE: ClassVar[Idles] = {
-        name: {"source": tuple(SOURCES)} for name in ("observed", "hidden", "contexts", "visits", "visit_steps")
+        name: {"source": SOURCES} for name in ("observed", "hidden", "contexts", "visits", "visit_steps")
     }
-    source: str = static("dynamics", "where the samples come from", choices=("dynamics", *SOURCES))
+    source: str = static("dynamics", "where the samples come from", choices=Names("dynamics", registry=SOURCES))
     observed: int = static(4, "numbers seen at a time", low=1)
     hidden: int = static(8, "numbers of the hidden state", low=1)
     contexts: int = static(3, "number of contexts", low=1)

@@ -41,7 +41,7 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Split:
     """Settings of a split stream; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=tuple(SOURCES))
+    source: str = static("digits", "where the samples come from", choices=SOURCES)
     scenario: str = static("class", "what is asked", choices=("class", "domain", "task"))
     classes: int = static(0, "classes that take part, the first so many of the source (0: all)", low=0)
     content: str = static("classes", "what a task holds", choices=("classes", "instances"))

@@ -12,11 +12,30 @@ from pcl.streams.sources import datasets
 from pcl.streams.sources.arrays import HELD_OUT, Samples, Source, make_source, samples
 from pcl.streams.sources.files import KNOWN, use_data_dir
 
-__all__ = ["HELD_OUT", "SOURCES", "Samples", "Source", "load", "make_source", "samples", "source", "use_data_dir"]
+__all__ = [
+    "HELD_OUT",
+    "SOURCES",
+    "Samples",
+    "Source",
+    "load",
+    "make_source",
+    "register",
+    "samples",
+    "source",
+    "use_data_dir",
+]
 
-SOURCES = Registry("source", datasets.SourceEntry, __name__)
-for _entry in SOURCES.values():
-    KNOWN.update(_entry.files)
+
+class Sources(Registry[datasets.SourceEntry]):
+    """Sources by name; the published digests of their files are known from when they are listed."""
+
+    def __setitem__(self, name: str, entry: datasets.SourceEntry) -> None:
+        super().__setitem__(name, entry)
+        KNOWN.update(entry.files)
+
+
+SOURCES = Sources("source", datasets.SourceEntry, __name__)
+register = SOURCES.register
 
 
 def load(name: str) -> Source:
@@ -25,7 +44,7 @@ def load(name: str) -> Source:
     Raises:
       UsageError: there is none, its data are missing, or they are damaged.
     """
-    return datasets.load(name, SOURCES[name])
+    return datasets.load(name, SOURCES[name], SOURCES.code.get(name))
 
 
 source = functools.cache(load)  # loaded when it is first asked for
