@@ -51,7 +51,7 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Contexts:
     """Settings of a stream of contexts; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=tuple(SOURCES))
+    source: str = static("digits", "where the samples come from", choices=SOURCES)
     transform: str = static("permutation", "what distinguishes contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(5, "number of contexts", low=1)
     visits: int = static(5, "visits to contexts, the first ones to each in turn", low=1)
@@ -128,7 +128,7 @@ def in_contexts(
     `arrivals` draws who comes when from four keys and the classes of the training samples, for the rows that are
     `valid` [steps, B].
     """
-    x, y, probe_x, probe_y = samples(source, probe_on)
+    x, y, probe_x, probe_y = samples(source, probe_on)[:4]
     x, probe_x = exact(x), exact(probe_x)
     shape, n_contexts = x.shape[1:], config.contexts
     transform = TRANSFORMS[config.transform]

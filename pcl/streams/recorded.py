@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Int, PRNGKeyArray
 
 from pcl.fields import static
-from pcl.streams.inputs import Moments, exact, first_finite, standardise
+from pcl.streams.inputs import Moments, exact, feature_moments, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
@@ -29,9 +29,7 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Recorded:
     """Settings of a recorded stream; all are static."""
 
-    source: str = static(
-        "electricity", "where the samples come from, meant to be in time order", choices=tuple(SOURCES)
-    )
+    source: str = static("electricity", "where the samples come from, meant to be in time order", choices=SOURCES)
     batch: int = static(1, "samples a step", low=1)
 
 
@@ -77,27 +75,6 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
     )
     x = exact(source.x_train, first_finite(source.x_train))
     return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train)}
-
-
-def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"]) -> Moments:
-    """Mean and standard deviation of every feature over the valid samples up to and including each step.
-
-    Sums are taken of differences from the first sample: of values that are large beside their spread (an air
-    pressure) the difference of squares would lose every digit in float32. A standard deviation below a
-    thousandth of the root mean square of these differences is rounding, and is raised to it.
-
-    Samples of which a value is not finite, or its square is not, leave no trace.
-    """
-    rows = x.reshape(-1, *x.shape[2:])
-    finite = valid & jnp.isfinite(jnp.sum(rows**2, axis=range(1, rows.ndim))).reshape(valid.shape)
-    offset = rows[jnp.argmax(finite)]
-    mask = finite.reshape(valid.shape + (1,) * (x.ndim - 2))
-    seen = jnp.maximum(jnp.cumsum(mask.sum(1), axis=0), 1)
-    difference = jnp.where(mask, x - offset, 0)
-    mean = jnp.cumsum(difference.sum(1), axis=0) / seen
-    square = jnp.cumsum((difference**2).sum(1), axis=0) / seen
-    variance = jnp.maximum(square - mean**2, 1e-6 * square)
-    return Moments(offset + mean, jnp.sqrt(jnp.where(square > 0, variance, 1)))
 
 
 ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source once in the order of its file")

@@ -23,8 +23,7 @@ from pcl import linalg
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.contexts import visit_contexts
-from pcl.streams.inputs import Moments, exact, first_finite, standardise
-from pcl.streams.recorded import feature_moments
+from pcl.streams.inputs import Moments, exact, feature_moments, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 

@@ -13,7 +13,7 @@ import pytest
 
 from pcl import streams
 from pcl.fields import fields, replace
-from pcl.streams.sources import SOURCES, make_source, samples
+from pcl.streams.sources import SOURCES, from_arrays, samples
 
 CLASSES, EACH = 4, 16
 N = CLASSES * EACH
@@ -49,7 +49,7 @@ def source_of(change=lambda x, x_test: (x, x_test)):
     """The source, or one of other inputs."""
     x, y, x_test, y_test = arrays()
     x, x_test = change(x.copy(), x_test.copy())
-    return make_source(x, y, x_test, y_test, 1.0)
+    return from_arrays(x, y, x_test, y_test, 1.0)
 
 
 @functools.cache

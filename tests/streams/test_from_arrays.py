@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pcl.errors import UsageError
-from pcl.streams.sources import make_source, samples, source
+from pcl.streams.sources import from_arrays, samples, source
 
 X = np.arange(24, dtype=np.float32).reshape(8, 3)
 Y = np.arange(8) % 2
@@ -14,7 +14,7 @@ NOTHING = X[:0], Y[:0]
 
 
 def made(x=X, y=Y, x_test=X[:4], y_test=Y[:4], scale=1.0):
-    return make_source(x, y, x_test, y_test, scale)
+    return from_arrays(x, y, x_test, y_test, scale)
 
 
 NAMED = [
@@ -113,9 +113,9 @@ def test_what_cannot_be_a_source_is_one_clear_line(wrong, says):
 
 
 def test_in_time_order_a_class_may_come_once():
-    found = make_source(X, [0, 1, 0, 1, 0, 1, 0, 2], *NOTHING, 1.0)
+    found = from_arrays(X, [0, 1, 0, 1, 0, 1, 0, 2], *NOTHING, 1.0)
     assert (found.num_classes, found.x_test.shape) == (3, (0, 3))
-    assert make_source(X.tolist(), Y.tolist(), [], [], 1.0).x_test.shape == (0, 3)
+    assert from_arrays(X.tolist(), Y.tolist(), [], [], 1.0).x_test.shape == (0, 3)
 
 
 def test_what_is_held_out_for_validation_is_finite():
