@@ -1,19 +1,21 @@
 """Shapes and types in annotations are checked at run time in every test; there are two JAX devices on any machine.
 
-Most of a test's time is compilation. Programs are compiled without LLVM's optimisation, and by XLA's older emitters,
-which take six tenths of the time of the newer ones then. Those that take long are compiled once for all test processes,
-the commands they start, and the next test run (every entry of the cache slows all others).
+Most of a test's time is tracing and compilation. Programs are compiled without LLVM's optimisation, and by XLA's older
+emitters, which take six tenths of the time of the newer ones then. They are kept in a cache: what one test compiles is
+not compiled again by another, by the other test processes, or by the next test run. Commands that a test starts keep
+only those that take long: one that is killed leaves no half of a program that way, or hardly ever.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import jaxtyping
 import pytest
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # commands that a test starts have as many
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
-os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
+PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 jaxtyping.install_import_hook("pcl", "beartype.beartype")
@@ -23,6 +25,15 @@ import jax  # noqa: E402
 from pcl.runner import devices  # noqa: E402
 
 devices.configure()
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # here, not in the commands that a test starts
+
+
+def pytest_configure(config):
+    """Begin anew where programs of many changes have gathered; JAX's own limit reads every entry for each new one."""
+    if hasattr(config, "workerinput") or not PROGRAMS.is_dir():
+        return
+    if sum(file.stat().st_size for file in PROGRAMS.iterdir()) > 2**30:
+        shutil.rmtree(PROGRAMS)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -93,6 +93,7 @@ TRACED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "settings"), TRACED, ids=str)
 def test_no_program_of_a_learner_holds_a_batched_factorisation(name, settings):
     spec = IMAGES if learners.REGISTRY[name].labels else LATENT

@@ -61,6 +61,7 @@ def test_numbers_are_those_of_the_metrics(written):
     assert f">{runs[0]['state_bytes']:,}<" in text
 
 
+@pytest.mark.slow
 def test_drawn_numbers_lie_beside_the_page(written):
     _, runs, files = written
     with open(files[-1], newline="") as file:
@@ -140,6 +141,7 @@ def test_an_empty_prefix_and_an_empty_folder_are_refused(tmp_path):
         select(tmp_path, ["a:b:c"])
 
 
+@pytest.mark.slow
 def test_the_command_says_what_was_wrong_in_one_line():
     command = (sys.executable, "-m", "scripts.stream_report", "load:load_noise:ncm", "--out=setup.py/reports")
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

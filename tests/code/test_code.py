@@ -60,6 +60,7 @@ def assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, plain(a), plain(b))
 
 
+@pytest.mark.slow
 def test_the_code_is_bit_identical_after_its_critical_period():
     states = live(7)
     assert [bool(s.closed) for s in states] == [False] * 4 + [True] * 4
@@ -87,6 +88,7 @@ def test_scan_equals_loop():
     )
 
 
+@pytest.mark.slow
 def test_padding_changes_nothing():
     """The rows of a batch arrive the same whatever padding stands between and after them."""
     x, valid = images(10), np.array([True, False] * 5)
@@ -115,6 +117,7 @@ def test_what_is_remembered_is_every_sample_once(critical):
     np.testing.assert_array_equal(x[:40], jnp.concatenate([images(10, seed=i) for i in range(4)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(10, 10), (10, 10, 3)])
 def test_a_code_does_not_see_brightness_and_contrast(shape):
     """A stream's running moments are an affine map of each image; float32 resolves 7 digits of the offset."""
@@ -232,6 +235,7 @@ def test_competition_lowers_the_reconstruction_error():
     assert error(d, held_out) < 0.9 * before
 
 
+@pytest.mark.slow
 def test_whitened_patches_are_white():
     """Without the floor's shrinkage variances would be 1; directions above it come close, none exceeds it."""
     rng = np.random.default_rng(0)

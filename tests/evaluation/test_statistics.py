@@ -94,6 +94,7 @@ def test_interquartile_mean_of_one_stream_or_seed():
     assert np.isnan([low, high]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 5])
 def test_interquartile_means_cover_what_they_state_on_several_streams(n):
     # Symmetric scores around each stream's own mean: the true interquartile mean is the middle stream's.

@@ -245,6 +245,7 @@ def test_rows_of_two_commits_or_versions_say_so():
     assert [cells[2] for cells in cells_of(runs, ["acc"])] == ["1", "3 (3 commits, 2 JAX versions)"]
 
 
+@pytest.mark.slow
 def test_evaluation_of_records_imports_no_jax():
     others = "acquisition, classes, contexts, metrics, offline, reactions, requests, shifts, summary"
     code = f"import sys; from pcl.evaluation import {others}; sys.exit('jax' in sys.modules)"

@@ -31,6 +31,7 @@ def places(tmp_path, monkeypatch):
     sources.use_data_dir(None)
 
 
+@pytest.mark.slow
 def test_no_mutation_of_a_cache_gives_other_numbers(places, monkeypatch):
     files.mnist_like(places / "data/kmnist", each=2)
     whole = load("kmnist")

@@ -89,6 +89,7 @@ def test_what_compiles_is_given_up_at_once(number):
     assert error == text
 
 
+@pytest.mark.slow
 def test_a_signal_that_was_ignored_stays_ignored():
     """As under nohup."""
     process = start(WORK.format(inside="chunk"), preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))

@@ -44,6 +44,7 @@ def flipped(data, bit):
     return bytes(changed)
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_detected(store, record_property):
     part = store.write([stored.row(f"{i:016x}", i) for i in range(5)])
     data = part.read_bytes()

@@ -69,7 +69,8 @@ def killed_and_finished(folder, index, kills, runs):
     ended(start("shard", folder, index, 3, runs))
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [3, 20])
 def test_killed_shards_lose_and_double_nothing(tmp_path, kills, record_property):
     shares = [kills // 3 + (i < kills % 3) for i in range(3)]
     runs = 3 * stored.CHUNK * (3 * max(shares) + 2)  # a life writes at most three parts

@@ -32,6 +32,7 @@ def held(page):
     return json.loads(re.search(r'<script type="application/json" id="numbers">(.*?)</script>', page, re.S).group(1))
 
 
+@pytest.mark.slow
 def test_the_numbers_of_the_page_are_those_of_the_records(page, records):
     found = {
         (cell["stream"], cell["learner"], name): values

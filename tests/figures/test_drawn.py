@@ -39,6 +39,7 @@ def records_of(experiment, wanted, seeds=2):
     return [record for record in found if wanted(record)]
 
 
+@pytest.mark.slow
 def test_the_wall_shows_whatever_learners_there_are(tmp_path, capsys):
     wanted = {("split_digits", "ncm"), ("split_digits_iid", "ncm"), ("split_digits", "pcn")}
     records = records_of("split_digits", lambda r: (r["stream"], r["learner"]) in wanted)

@@ -54,6 +54,7 @@ def test_order_batches_and_the_moments_of_the_stream_do_not_matter(name, code):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9), other, state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rls", "bpc"])
 def test_answers_are_those_of_ridge_regression_on_one_hot_labels(name):
     with jax.enable_x64(True):
@@ -88,6 +89,7 @@ def test_class_gaussians_are_linear_discriminant_analysis_with_the_shrinkage_of_
         np.testing.assert_allclose(centred, want, rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_one_sample_of_nlms_is_the_normalised_step():
     with jax.enable_x64(True):
         x, y = images()
@@ -128,6 +130,7 @@ def test_queries_are_for_what_is_not_known():
         assert gain[1] > 5 * gain[0]
 
 
+@pytest.mark.slow
 def test_drift_lets_bpc_follow_a_world_that_turns():
     spec = Spec((5,), 0, 2)
     x, y = regression()

@@ -48,6 +48,7 @@ def test_what_is_known_is_what_the_code_that_stays_shows(name):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_code_that_develops_teaches_nothing_yet():
     learner, hp = learners.make("rls", SPEC)
     hp = jax.tree.map(np.float32, replace(hp, SETTINGS))
@@ -66,6 +67,7 @@ class Heard(NamedTuple):
     samples: Any
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("critical", [24, 29])
 def test_a_rule_hears_of_every_sample_once_with_the_code_that_stays(critical):
     """Sums of codes are those of the finished code over all samples, whether or not batches fill its memory."""

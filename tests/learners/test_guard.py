@@ -83,6 +83,7 @@ def test_a_learner_that_peeks_gets_nothing_unless_it_is_told(told, monkeypatch):
     assert state.task.tolist() == ([3, 7] if told else [0, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", learners.REGISTRY)
 def test_the_program_of_a_learner_reads_tasks_if_and_only_if_it_is_told(name):
     entry = learners.REGISTRY[name]

@@ -12,6 +12,7 @@ from pcl.types import Batch, Spec
 NEVER = 2.0**24  # where float32 stops counting
 
 
+@pytest.mark.slow
 def test_class_means_follow_the_last_million_samples():
     """Of a class at 3, the other's mean stays; sums in float32 would grow while the count of samples stands still."""
     learner, hp = learners.make("ncm", Spec((1,), 2))
@@ -70,6 +71,7 @@ def test_class_gaussians_follow_the_last_million_samples():
     jax.tree.map(np.testing.assert_array_equal, nothing, many)
 
 
+@pytest.mark.slow
 def test_gathered_sums_follow_the_last_million_samples():
     phi = jnp.asarray(np.random.default_rng(0).normal(size=(500, 3)), jnp.float32).at[:, 2].set(1.0)
     old, new = jnp.asarray([[1.0], [-1.0], [0.5]]), jnp.asarray([[0.0], [2.0], [-0.5]])

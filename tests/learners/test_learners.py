@@ -24,6 +24,7 @@ def random_batch(n, d, c, seed=0):
     return batch_of(rng.normal(size=(n, d)), rng.integers(0, c, n))
 
 
+@pytest.mark.slow
 def test_ncm_agrees_with_scikit_learn_in_any_order_and_batch_size():
     learner, hp = learners.make("ncm", Spec((2, 3), 4))
     batch = random_batch(200, 6, 4)
@@ -60,6 +61,7 @@ def test_an_annealed_rate_starts_as_given_and_ends_at_zero():
     assert (states[4][0].w != states[5][0].w).any()
 
 
+@pytest.mark.slow
 def test_annealing_counts_batches_that_teach_whatever_happens_in_them():
     """Of 4 batches, one teaches nothing and each makes 5 updates: the rate of each batch is that of its number."""
     spec, rate = Spec((6,), 4), optax.cosine_decay_schedule(0.1, 3)
@@ -80,6 +82,7 @@ def test_annealing_counts_batches_that_teach_whatever_happens_in_them():
         state = after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"architecture": "vgg5", "width": 2}], ids=["mlp", "vgg5"])
 def test_weights_decay_and_biases_do_not(settings):
     """Half of each weight in one update without a gradient, as lr x weight_decay says."""

@@ -88,6 +88,7 @@ def test_it_never_opens_again_in_a_world_that_stays():
             assert_known(state, some)
 
 
+@pytest.mark.slow
 def test_it_opens_again_in_another_world_and_knows_all_that_it_remembers():
     """A memory that holds everything: it ends where it would have, had it had its last code from the start."""
     some = joined(batches(20), batches(20, smooth=False, seed=1))
@@ -131,6 +132,7 @@ class Witness(NamedTuple):
     in_order: jax.Array
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_lived_through_in_the_order_in_which_it_came():
     """Of 160 samples of the old world 50 are remembered, and of a new one the 24 of the period; a label is a number."""
 

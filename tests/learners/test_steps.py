@@ -35,6 +35,7 @@ def grown(state):
     return state._replace(network=jax.tree.map(lambda w: 10 * w, state.network))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "settings"), CASES, ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v)))
 def test_weights_ten_times_as_large_let_a_fixed_step_diverge_and_not_a_limited_one(name, settings):
     learner, hp = learners.make(name, SPEC)

@@ -86,6 +86,7 @@ def test_a_life_is_filtering_with_learning():
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_prediction_of_the_update_is_that_of_a_query_and_depends_on_the_past():
     batches = oscillators(10, 30, seed=2)
     state, _ = live(batches)

@@ -193,6 +193,7 @@ def test_a_sample_without_error_neither_moves_nor_counts():
         assert_close(tuple(z_l[-1] for z_l in settled.z), tuple(z_l[-1] for z_l in starts(p)))
 
 
+@pytest.mark.slow
 def test_vmap_is_the_loop():
     with jax.enable_x64(True):
         problems = [sized((6, 8, 7, 4), "tanh", seed=seed) for seed in range(3)]

@@ -140,6 +140,7 @@ def test_langevin_draws_have_the_moments_of_the_posterior():
     assert (np.abs(np.cov(draws.T) - visited) < 5 * np.sqrt(2 * np.outer(spread, spread) / chains)).all()
 
 
+@pytest.mark.slow
 def test_draws_of_the_output_have_the_noise_of_the_output():
     n = 50_000
     root = np.random.default_rng(0).normal(size=(3, 3))

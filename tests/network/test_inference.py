@@ -77,6 +77,7 @@ def test_settling_is_the_plain_loop(optimiser, kind):
         assert (settled.steps == 4).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(seed=seeds)
 def test_the_equilibrium_of_a_linear_network_is_the_closed_form(seed):

@@ -166,6 +166,7 @@ def test_nudging_all_the_way_is_the_target():
         assert_close(nudged("categorical", p.top, logits, 0.0), jax.nn.softmax(logits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free_bottom", [False, True])
 def test_a_recognition_chain_learns_to_guess_the_settled_activities(free_bottom):
     """Each layer's rule descends 1/2 |z* - its guess from the settled layer above|^2; one sample can be learned."""

@@ -155,6 +155,7 @@ def is_as_local_as_it_says(name):
         assert jnp.abs(before.z[-2] - after.z[-2]).max() > 1e-3
 
 
+QUICK = ("gd", "gauss_newton")  # a gradient and a solve stand for the others in the inner loop
 CHECKS = (
     settles_to_its_closed_form_on_a_linear_network,
     lowers_the_energy_and_nears_its_equilibrium,
@@ -169,7 +170,7 @@ CHECKS = (
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in RULES])
 def test_every_rule(name, check):
     with jax.enable_x64(True):
         check(name)
@@ -204,6 +205,7 @@ def updated(name, **settings):
     return update(state, batch, hp)
 
 
+@pytest.mark.slow
 def test_a_rule_is_one_file(tmp_path):
     """Listed, chosen by its setting and run by every learner that settles (see also `tests/test_one_file.py`)."""
     end = 'RULE = Rule(settle, predictive_coding, True, ("fixed", "gradient"), None)'
@@ -229,6 +231,7 @@ def test_half_a_rule_is_refused(tmp_path, end, message):
         RULES.register(of_file(tmp_path / "half.py", end))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", ["bpc", "tpc"])
 def test_learners_take_any_rule_that_fits_them(name, rule):

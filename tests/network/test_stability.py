@@ -64,6 +64,7 @@ def test_no_curvature_exceeds_the_bound(kind, activation, output):
         assert largest <= 1.005 * bound(p.network, INPUTS[kind], output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["max", "average", "skip"])
 def test_no_curvature_of_convolutions_and_skip_connections_exceeds_the_bound(kind):
     p, _ = problem(kind, "relu", batch=1)

@@ -31,6 +31,7 @@ def fit(key=1, **changes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["gaussian", "categorical"])
 def test_a_step_is_the_gradient_of_the_energy_where_activities_settled(output):
     with jax.enable_x64(True):

@@ -142,6 +142,7 @@ def test_a_library_that_is_missing_is_named_and_the_first_that_is_there_is_taken
         frames.library("excel")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_a_frame_of_a_library_holds_the_same(library):
     pytest.importorskip(library)

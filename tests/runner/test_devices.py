@@ -43,6 +43,7 @@ def test_the_environment_changes_no_number_of_a_run(tmp_path):
     assert rows[0] == rows[1]
 
 
+@pytest.mark.slow
 def test_a_python_caller_gets_the_numbers_of_the_command():
     stream, data = streams.make("split", batch=100)
     learner, hp = learners.make("ncm", stream.spec)

@@ -37,6 +37,7 @@ def lives(process, limit=LIMIT):
     return {said["name"]: said for said in map(json.loads, output.splitlines())}
 
 
+@pytest.mark.slow
 def test_there_are_as_many_devices_as_are_asked_for_however_often():
     told = "from pcl.runner import devices; devices.configure(); devices.configure()"
     code = f"{told}; import jax; print(jax.device_count())"
@@ -45,6 +46,7 @@ def test_there_are_as_many_devices_as_are_asked_for_however_often():
     assert done.stdout.strip() == "3", done.stderr
 
 
+@pytest.mark.slow
 def test_parallax_lives_on_two_devices():
     said = lives(start(2, "map", ["parallax"]))["parallax"]
     hits = np.asarray(said["hits"])

@@ -98,6 +98,7 @@ def test_names_of_every_record_and_unknown_sums_are_refused(log, says):
         lived(lambda t: {name: Logged(t, per) for name, per in log.items()})
 
 
+@pytest.mark.slow
 def test_a_new_scalar_and_a_new_array_go_from_the_learner_to_the_table(tmp_path, monkeypatch):
     """Nothing but the learner says that they are there: ncm, which logs the step and the sums of each class."""
     make = learners.make

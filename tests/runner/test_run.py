@@ -160,6 +160,7 @@ def test_learners_that_share_a_key_live_on_the_same_stream():
     np.testing.assert_array_equal(records[0].group_task, records[1].group_task)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_says_at_which_step():
     stream, data, learner, hp = small("backprop")
     run = jax.jit(make_run(learner, stream, Evaluation(probe_every=100)))

@@ -98,7 +98,7 @@ def skipped(record):
     return record.logged["skipped"].value
 
 
-FAST = ("ncm", "rls", "nlms", "backprop", "generative")
+FAST = ("ncm", "rls")
 SLOW = [name for name, entry in learners.REGISTRY.items() if entry.labels and name not in FAST]
 SLOW = [name for name in SLOW if not name.startswith(("reopening", "parallax_"))]  # one parallax compiles long enough
 

@@ -51,6 +51,7 @@ def test_target_is_the_threshold_network_by_hand():
     np.testing.assert_allclose(probe.y[..., 0], want, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_targets_have_about_unit_variance_over_all_bits_and_noise_adds_to_it():
     many = [np.asarray(lived(seed, samples=2000, flip_every=20)[2].y) for seed in range(3)]
     assert 0.5 < np.var(np.concatenate(many)) < 2  # slow bits wander through few of their 2^15 patterns
@@ -58,6 +59,7 @@ def test_targets_have_about_unit_variance_over_all_bits_and_noise_adds_to_it():
     assert abs(np.std(noisy - plain) - 0.5) < 0.03  # 4,000 draws: five standard errors
 
 
+@pytest.mark.slow
 def test_keys_decide_and_wrong_settings_are_refused():
     one, same, other = lived(0)[2], lived(0)[2], lived(1)[2]
     np.testing.assert_array_equal(one.y, same.y)

@@ -44,6 +44,7 @@ def test_emnist_is_turned_upright(places):
     assert pairs(found.x_train, found.y_train) != pairs(x, y)
 
 
+@pytest.mark.slow
 def test_the_version_depends_on_the_samples_and_not_on_where_or_in_which_order_they_were(places, monkeypatch):
     x, y, test_x, test_y = files.mnist_like(places / "data/kmnist")
     from_raw = load("kmnist")
@@ -352,6 +353,7 @@ def test_a_source_in_time_order_has_nothing_to_probe():
             samples(timed, probe_on)
 
 
+@pytest.mark.slow
 def test_names_are_listed_without_loading_or_importing_anything():
     code = (
         "import sys\n"

@@ -77,6 +77,7 @@ def assert_close(got, want, **tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **(tolerance or EXACT)), got, want)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(orders)
 def test_order_and_batches_do_not_matter(problem):
@@ -177,6 +178,7 @@ def test_a_covariance_projects_what_it_stands_for(name, size):
     assert_close(form.project(form.widen(synapses.p, 0.3), jnp.eye(D)), p + 0.3 * jnp.eye(D))
 
 
+@pytest.mark.slow
 def test_blocks_are_exact_where_inputs_of_different_blocks_are_never_active_together():
     phi, y = draw()
     pattern = jnp.repeat(jnp.eye(3), 2, axis=1)[jnp.arange(N) % 3]
@@ -310,6 +312,7 @@ def test_inputs_that_drown_the_noise_stay_finite():
         assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves((synapses, innovation)))
 
 
+@pytest.mark.slow
 def test_float32_stays_near_float64():
     """Twenty thousand updates; `results/bench_rounding.jsonl` has a million."""
     assert max(rounding(20_000).values()) < 1e-4

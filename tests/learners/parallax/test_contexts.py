@@ -58,6 +58,7 @@ def believing(number, hp, labels=2):
     return state._replace(contexts=state.contexts._replace(number=jnp.asarray(number, jnp.int32), belief=belief_S))
 
 
+@pytest.mark.slow
 def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     expected_SC = jnp.log(jnp.asarray([[0.35, 0.15, 0.1], [0.06, 0.3, 0.04]]))
     doubt_S, label = jnp.asarray([0.05, 0.6]), 1
@@ -235,6 +236,7 @@ def judged(size=10, mature=10.0, strange=0.0, **evidence):
     return {name: bool(value) for name, value in found._asdict().items() if name != "slot"}
 
 
+@pytest.mark.slow
 def test_labels_that_conflict_are_other_names_where_inputs_are_alike_and_another_sensor_where_not():
     alike = judged(size=5, new_map=25.0, guess=22.0)
     assert (alike["new_map"], alike["new_sensor"]) == (True, False)
@@ -332,6 +334,7 @@ def by_turns(shifts, known=(0, 1), samples=32, wrong=(0.05,) * 4):
     return state.window, verdict.decide(state.contexts, state.window, hp)
 
 
+@pytest.mark.slow
 def test_a_guess_is_that_labels_are_alike_or_as_frequent_as_they_were():
     state, weighed, _ = knowing((0,))
 
@@ -360,6 +363,7 @@ def test_contexts_that_are_known_may_mix_in_a_window_and_what_they_leave_is_anot
     np.testing.assert_array_equal(held.names.tied[rows], (held.label[rows] + 2) % 4)
 
 
+@pytest.mark.slow
 def test_a_latent_that_the_bank_confuses_speaks_for_no_other_names_unless_all_go_wrong_alike():
     held, found = by_turns((2,), known=(0,), wrong=(0.4, 0.4, 0.4, 0.4))
     assert held.mature == held.size

@@ -115,6 +115,7 @@ def test_a_gate_of_0_leaves_a_specialist_bit_identical_and_no_slot_but_its_own_l
     assert any((a != b).any() for a, b in zip(jax.tree.leaves(changed), jax.tree.leaves(states), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [densities(L, D), shared.densities(L, D)], ids=["density", "shared"])
 def test_whether_a_latent_moves_is_asked_from_the_two_hundredth_sample_on(kind):
     lately, teach = jnp.full(D, 0.9), jax.jit(lambda states, message: learn(kind, states, message))

@@ -55,6 +55,7 @@ def test_names_are_read_out_by_their_shares_whatever_was_counted():
     np.testing.assert_allclose(maps.read_out(names, jnp.asarray([1.0, 0.0]), 2), [0.75, 0.25], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_rate_of_switches_is_that_of_the_stream_after_thirty_million_samples():
     hp, million = ablations.of(HParams(specialists=2)), 1_000_000
     state = fresh(hp, 2)
@@ -78,6 +79,7 @@ def test_the_rate_of_switches_is_that_of_the_stream_after_thirty_million_samples
     assert sleep.due(rested._replace(taught=rested.taught + 4 * million), hp)
 
 
+@pytest.mark.slow
 def test_labels_are_as_frequent_and_as_sticky_as_they_were():
     """Nine of ten are label 0, whose neighbours are of one label as often as chance has it."""
     kind = succession.init(2)

@@ -109,6 +109,7 @@ def test_a_latent_speaks_for_other_contexts_once_the_coordinates_were_found_with
     assert not ask(kind, renewed._replace(renewed=jnp.zeros(L)), x[0]).speaks.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", [density, shared], ids=["density", "shared"])
 def test_sums_fade_in_the_sensor_of_a_sample_that_teaches_and_only_there(of):
     retention = ablations.of(HParams(without="retention")).retention

@@ -171,6 +171,7 @@ def test_evidence_for_one_sensor_is_that_of_means_which_strays_in_one_latent_do_
     assert alike(ours, same._replace(mean=same.mean + 2.0), jnp.asarray(10.0)) < -20
 
 
+@pytest.mark.slow
 def test_names_that_agree_say_nothing_for_one_sensor():
     banks, zero, one = put(put(untaught(), taught(FIRST), 0), taught(SECOND), 1), jnp.asarray(0), jnp.asarray(1)
     table = 13.0 * np.eye(L)
@@ -247,6 +248,7 @@ def test_a_sensor_in_front_of_the_one_that_it_is_alike_takes_what_that_has_learn
     jax.tree.map(np.testing.assert_array_equal, at(night.sensors.banks, 1), at(untaught(), 0))
 
 
+@pytest.mark.slow
 def test_two_maps_over_one_sensor_merge_and_leave_the_sensor_as_it_was():
     bank, table = taught(ALL), 13.0 * np.eye(L)
     votes = [table, np.roll(table, 1, axis=1), table]

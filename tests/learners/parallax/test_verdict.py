@@ -78,6 +78,7 @@ def by_rules(w, decomposes):
     return (chosen != "holds" or full, slot, chosen == "names", chosen == "sensor", gain, refused), chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", ["nothing", "decomposition"])
 def test_one_choice_among_rows_of_gain_and_price_is_that_of_the_rules_in_turn(without):
     hp, some = set_to(specialists=S, lag=LAG, without=without), windows(4000)
