@@ -12,13 +12,14 @@ not know what comes.
 A sample that is not finite teaches nothing: these moments are without it, and learners skip and count it.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
 from jaxtyping import Bool, Int, PRNGKeyArray
 
+from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, exact, feature_moments, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
@@ -31,6 +32,9 @@ class Recorded:
 
     source: str = static("electricity", "where the samples come from, meant to be in time order", choices=SOURCES)
     batch: int = static(1, "samples a step", low=1)
+    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
 
 class Step(NamedTuple):
@@ -42,8 +46,14 @@ class Step(NamedTuple):
 
 
 def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
-    """The stream and its device arrays; without held-out samples `probe_on` makes no difference."""
-    n = len(source.y_train)
+    """The stream and its device arrays; without held-out samples `probe_on` makes no difference.
+
+    Raises:
+      UsageError: the source has not so many samples.
+    """
+    n = config.train_samples or len(source.y_train)
+    if n > len(source.y_train):
+        raise UsageError(f"train_samples={n}: {config.source} has {len(source.y_train)}; name at most as many")
     steps = -(-n // config.batch)
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
@@ -73,8 +83,8 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
         observe=observe,
         probe=None,
     )
-    x = exact(source.x_train, first_finite(source.x_train))
-    return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train)}
+    x = exact(source.x_train[:n], first_finite(source.x_train))
+    return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train[:n])}
 
 
 ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source once in the order of its file")

@@ -22,7 +22,7 @@ Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ from pcl.streams.inputs import (
     standardise,
 )
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
-from pcl.streams.sources import SOURCES, Samples, Source, samples
+from pcl.streams.sources import SOURCES, Samples, Source, fewer, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
 
@@ -73,6 +73,9 @@ class Split:
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
+    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
 
 class World(NamedTuple):
@@ -102,7 +105,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     k = 1 if by_session else config.classes_per_task
     _check(config, n_classes, source)
     n_tasks = len(source.sessions.names) if by_session and source.sessions else n_classes // k
-    of = of_first_classes(samples(source, probe_on), n_classes)
+    of = fewer(of_first_classes(samples(source, probe_on), n_classes), config.train_samples)
     parts = of.session if by_session and of.session is not None else of.y
     segment_steps = _segment_steps(config, np.bincount(parts, minlength=n_tasks * k), k)
     ends = [int(end) for end in _rounds(config) * np.cumsum(segment_steps)]

@@ -13,7 +13,7 @@ import functools
 from pcl.errors import UsageError
 from pcl.registry import Registry
 from pcl.streams.sources import datasets
-from pcl.streams.sources.arrays import HELD_OUT, Samples, Source, from_arrays, samples
+from pcl.streams.sources.arrays import HELD_OUT, Samples, Source, fewer, from_arrays, samples
 from pcl.streams.sources.files import KNOWN, use_data_dir
 from pcl.streams.sources.own import from_dataframe, from_file, from_huggingface, summary
 
@@ -23,6 +23,7 @@ __all__ = [
     "Samples",
     "Source",
     "add",
+    "fewer",
     "from_arrays",
     "from_dataframe",
     "from_file",

@@ -106,6 +106,26 @@ def samples(source: Source, probe_on: str) -> Samples:
     return left if session is None else left._replace(session=session[kept], probe_session=session[held])
 
 
+def fewer(of: Samples, n: int) -> Samples:
+    """The same with `n` training samples alone, of each class (in each session) its share; 0: with all.
+
+    Always the same ones, all of which are among those of a larger `n`.
+
+    Raises:
+      UsageError: there are not so many, or of some class there would be none.
+    """
+    if not n:
+        return of
+    if n > len(of.y):
+        raise UsageError(f"train_samples={n}: there are {len(of.y)}; name at most as many, or 0 for all")
+    kept = np.sort(_class_mix(strata(of.y, of.session))[0][:n])
+    classes = len(np.unique(of.y))
+    if len(np.unique(of.y[kept])) < classes:
+        raise UsageError(f"train_samples={n}: leaves classes without a sample; there are {classes}, name more")
+    session = None if of.session is None else of.session[kept]
+    return of._replace(x=of.x[kept], y=of.y[kept], session=session)
+
+
 def strata(y: np.ndarray, session: np.ndarray | None) -> np.ndarray:
     """A number for each class, or each class in each session: of all of them a part is held out."""
     number = np.unique(y, return_inverse=True)[1]
