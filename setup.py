@@ -1,14 +1,17 @@
 """Installation of pcl-jax; tool settings are in pyproject.toml."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+HERE = Path(__file__).parent
+
 setup(
     name="pcl-jax",
-    version="0.1.0",
+    version=re.search(r'__version__ = "(.+)"', (HERE / "pcl/__init__.py").read_text(encoding="utf-8")).group(1),
     description="Predictive-coding learners that never stop learning: streams, local plasticity, vmapped experiments",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     # Installed, the experiments and the commands beside the run stand in the package, whose name nobody else has.

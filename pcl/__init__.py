@@ -2,9 +2,15 @@
 
     pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default numbers
     pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
+    pcl.sources     samples by name: sources.source("digits") -> training and test arrays
     pcl.make_run    a run: run(key, hp, data) -> its record; may be jitted, vmapped over keys and numbers, or mapped
+    pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
+    pcl.live        a learner that answers and learns sample by sample, by River's and scikit-learn's conventions;
+                    pcl.load_live reads what life.save wrote, pcl.life has for_river and for_sklearn
     pcl.network     the engine alone: build, settle, look inside, train
     pcl.results     records as one table: results.load("results")
+
+`register` of learners, streams, sources and network.rules lists one of your own beside these (docs/extending.md).
 
 Importing this package imports no JAX, so that figures and tables can be drawn without it: each name is imported when it
 is first used.
@@ -19,8 +25,14 @@ __version__ = "0.1.0"
 _NAMES = {
     "learners": ("pcl.learners", ""),
     "streams": ("pcl.streams", ""),
+    "sources": ("pcl.streams.sources", ""),
     "network": ("pcl.network", ""),
     "results": ("pcl.results", ""),
+    "save": ("pcl.saved", "save"),
+    "load": ("pcl.saved", "load"),
+    "life": ("pcl.life", ""),
+    "live": ("pcl.life", "live"),
+    "load_live": ("pcl.life", "load_live"),
     "make_run": ("pcl.runner.run", "make_run"),
     "Evaluation": ("pcl.runner.evaluation", "Evaluation"),
 }

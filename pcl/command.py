@@ -14,6 +14,7 @@ from absl import app, flags, logging
 from pcl.errors import LONGEST, UsageError, shown
 from pcl.interrupts import Interrupted
 
+flags.disclaim_key_flags()  # those that are defined here belong to the command that asks for them
 CLOSED_PIPE = 141  # what a shell reports of a process that writes to a pipe nobody reads any more
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
+from pcl import outside
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError, one_of
 from pcl.evaluation.summary import Record
@@ -20,6 +21,7 @@ from pcl.figures.comparison import document
 from pcl.results.load import records
 
 FLAGS = flags.FLAGS
+outside.import_flag()
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("out", None, "Folder of the page (default: <results_dir>/reports).")
 flags.DEFINE(NAMES, "learners", [], "Learners to show instead of all.", allow_override=True)
@@ -32,6 +34,7 @@ def main(*experiments: str) -> None:
     Raises:
       UsageError: an experiment, stream or learner has no records, or the page cannot be written.
     """
+    outside.show(outside.given())
     names = list(dict.fromkeys(experiments))
     found: Sequence[Record] = records(FLAGS.results_dir, names)
     for kind in ("learner", "stream"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pcl.errors import unknown
+from pcl.errors import UsageError, unknown
 
 Record = Mapping[str, Any]
 Measured = Callable[[Record], Mapping[str, float]]
@@ -130,10 +130,32 @@ def each(measured: Measured) -> Measure:
     return lambda records: measured
 
 
+OUTSIDE: dict[str, Experiment] = {}  # those from outside the package, by name
+
+
 def experiment_names() -> list[str]:
-    """Names of all experiments: the modules of the package `experiments` other than its entry point."""
+    """Names of all experiments: modules of the package `experiments` but its entry point, then those from outside."""
+    return [*_own_names(), *OUTSIDE]
+
+
+def _own_names() -> list[str]:
     package = importlib.import_module("pcl.experiments")
     return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "run")
+
+
+def register(experiment: Any, name: str, where: str) -> None:
+    """List an experiment from outside the package, from a file that is called `name`.
+
+    Raises:
+      UsageError: it is none, has another name than its file, or that of an experiment that there is.
+    """
+    if not isinstance(experiment, Experiment):
+        raise UsageError(f"{where}: EXPERIMENT is {type(experiment).__name__}; expected an Experiment")
+    if experiment.name != name:
+        raise UsageError(f"{where}: the experiment is called '{experiment.name}'; call it '{name}', as its file")
+    if name in experiment_names():
+        raise UsageError(f"{where}: there is an experiment '{name}' already; rename the file and the experiment")
+    OUTSIDE[name] = experiment
 
 
 def load_experiment(name: str) -> Experiment:
@@ -145,6 +167,8 @@ def load_experiment(name: str) -> Experiment:
     names = experiment_names()
     if name not in names:
         raise unknown("experiment", name, names)
+    if name in OUTSIDE:
+        return OUTSIDE[name]
     return importlib.import_module(f"pcl.experiments.{name}").EXPERIMENT
 
 

@@ -203,6 +203,15 @@ def check_all(config: Any, like: Any) -> Any:
     return config
 
 
+def with_numbers(config: Any) -> Any:
+    """`config` with a Python number for each scalar array in it: the decimal number that it was rounded from.
+
+    Raises:
+      UsageError: a number is an array with axes, as where several configurations are batched.
+    """
+    return _replace(config, {name: _number(field, as_dict(config)[name]) for name, field in fields(config).items()})
+
+
 def _number(field: dataclasses.Field, value: Any) -> Any:
     """The number that a scalar array stands for; anything else as it is."""
     if not isinstance(value, np.ndarray | np.generic | jax.Array):

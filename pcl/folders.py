@@ -1,6 +1,8 @@
 """Folders of a user's own, from the environment or below the home. Imports no JAX."""
 
 import os
+import secrets
+import tempfile
 from pathlib import Path
 
 from pcl.errors import UsageError
@@ -29,3 +31,40 @@ def cached(name: str) -> Path:
       UsageError: no folder is named, and this user has no home.
     """
     return user_folder(CACHE, ".cache", "pcl") / name
+
+
+def require_writable(folder: Path, flag: str) -> None:
+    """Make a folder, and fail now rather than after the computation where it cannot be written; `flag` names it.
+
+    Raises:
+      UsageError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot write to {folder} ({reason}): name another folder with --{flag}") from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside its own, then rename it: it is whole or as it was before.
+
+    Raises:
+      UsageError: its folder cannot be made or written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path} ({error.strerror or error}): name a file in a folder of yours"
+        ) from error

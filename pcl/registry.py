@@ -1,74 +1,160 @@
-"""Registries: every module of a package that ends in its entry is listed under its own name. Imports no JAX."""
+"""Registries: every module of a package that ends in its entry is listed under its own name. Imports no JAX.
+
+Entries from outside the package are registered beside them (`Registry.register`, `pcl.outside`).
+"""
 
 import ast
 import functools
+import hashlib
 import importlib
 import importlib.util
 import pkgutil
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from pcl.errors import UsageError, unknown
+from pcl.errors import UsageError, shown, unknown
 
 E = TypeVar("E")
 
+OUTSIDE: dict[str, Path] = {}  # files of modules from outside, by the last part of the module's name (`pcl.outside`)
+
 
 class Registry(dict[str, E], Generic[E]):
-    """Entries of one kind by name, in alphabetical order; an unknown name is a `UsageError`.
+    """Entries of one kind by name, in alphabetical order, those from outside behind them.
 
-    A file in the package is enough to be listed: nothing else names it. Modules without an entry, which is called as
-    `end` says, are parts of others.
+    An unknown name is a `UsageError`. A file in the package is enough to be listed: nothing else names it. Modules
+    without an entry, which is called as `end` says, are parts of others.
+
+    code: of entries from outside, the digest of the file that they are made by; None where there is no file.
     """
 
     def __init__(self, kind: str, of: type[E], package: str, end: str = "ENTRY") -> None:
         super().__init__()
         self.kind, self.of, self.end = kind, of, end
+        self.code: dict[str, str | None] = {}
         for found in sorted(pkgutil.iter_modules(sys.modules[package].__path__), key=lambda found: found.name):
             module = importlib.import_module(f"{package}.{found.name}")
             if hasattr(module, end):
-                self.register(module)
+                self._list(found.name, getattr(module, end), module.__name__)
 
     def __missing__(self, name: str) -> E:
         raise unknown(self.kind, name, self)
 
-    def register(self, module: ModuleType) -> None:
-        """List the entry of a module, from wherever it comes, under the last part of its name.
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        self.code.pop(name, None)
+
+    def register(self, given: ModuleType | E, name: str = "") -> None:
+        """List an entry from outside the package: that of a module, or one that is given with its name.
+
+        A module's entry has the last part of the module's name. The digest of its file is part of the identity of
+        runs, so that an edited learner makes other runs.
 
         Raises:
-          UsageError: the module ends in no entry of this kind, or the name is taken.
+          UsageError: it is no entry of this kind, or the name is missing, taken or no Python name.
         """
-        name = module.__name__.rpartition(".")[2]
-        entry = getattr(module, self.end, None)
+        if isinstance(given, ModuleType):
+            name = name or given.__name__.rpartition(".")[2]
+            self._list(name, getattr(given, self.end, None), given.__name__)
+            file = getattr(given, "__file__", None)
+        elif not name:
+            raise UsageError(f"a {self.kind} without a name: write register(entry, name='…')")
+        else:
+            self._list(name, given, name)
+            file = _file(given)
+        self.code[name] = digest(Path(file)) if file else None
+
+    def digest(self, name: str) -> str:
+        """That of the file of an entry from outside.
+
+        Raises:
+          UsageError: it has no file, so that an edited one could not be told from it.
+        """
+        found = self.code[name]
+        if found is None:
+            raise UsageError(f"{self.kind} {name} is in no file: put it into one, so that records can say which it was")
+        return found
+
+    def _list(self, name: str, entry: Any, where: str) -> None:
         if not isinstance(entry, self.of):
-            raise UsageError(f"{module.__name__}: {self.end} is {type(entry).__name__}; expected that of a {self.kind}")
+            raise UsageError(f"{where}: {self.end} is {type(entry).__name__}; expected that of a {self.kind}")
         if name in self:
-            raise UsageError(f"{module.__name__}: there is a {self.kind} '{name}' already; give the file another name")
-        self[name] = entry
+            raise UsageError(f"{where}: there is a {self.kind} '{name}' already; give the file another name")
+        self[checked_name(name, where)] = entry
+
+
+class Names(Collection[str]):
+    """Names of its own, and behind them those of a registry at the time of asking."""
+
+    def __init__(self, *own: str, registry: Registry[Any]) -> None:
+        self.own, self.registry = own, registry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self.own, *self.registry))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or name in self.registry
+
+    def __len__(self) -> int:
+        return len(self.own) + len(self.registry)
+
+
+def checked_name(name: str, where: str) -> str:
+    """`name`, if it can stand in flags, lists and folders.
+
+    Raises:
+      UsageError: it is not written as Python writes names.
+    """
+    if not name.isidentifier():
+        raise UsageError(f"{where}: '{shown(name)}' is no name: use letters, digits and underscores")
+    return name
+
+
+def digest(file: Path) -> str:
+    """Of the bytes of a source file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def _file(entry: Any) -> str | None:
+    """That of the first function in an entry; None where it was written nowhere."""
+    values = entry if isinstance(entry, tuple) else vars(entry).values()
+    function = next((value for value in values if callable(value)), None)
+    return getattr(sys.modules.get(getattr(function, "__module__", "")), "__file__", None)
+
+
+def declared(package: str, field: str) -> dict[str, Any]:
+    """What entries of a package, and of files from outside, say of one field, by name: read without importing them.
+
+    Figures and analysis need a label, and no JAX. So the value is a literal in the module's last statement. A field
+    belongs to entries of one kind.
+    """
+    found = dict(_inside(package, field))
+    for name, path in OUTSIDE.items():
+        found |= _stated(name, path, field)
+    return found
 
 
 @functools.cache
-def declared(package: str, field: str) -> dict[str, Any]:
-    """What the entries of a package say of one field, by name, where they state it: read without importing them.
-
-    Figures and analysis need a label, and no JAX. So the value is a literal in the module's last statement.
-    """
+def _inside(package: str, field: str) -> dict[str, Any]:
     spec = importlib.util.find_spec(package)
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    found = {}
+    found: dict[str, Any] = {}
     for module in pkgutil.iter_modules(spec.submodule_search_locations):
         assert isinstance(module.module_finder, importlib.machinery.FileFinder)
         path = Path(module.module_finder.path, module.name)
-        text = (path / "__init__.py" if module.ispkg else path.with_suffix(".py")).read_text()
-        last = ast.parse(text).body[-1]
-        if (
-            isinstance(last, ast.Assign)
-            and ast.unparse(last.targets[0]) == "ENTRY"
-            and isinstance(last.value, ast.Call)
-        ):
-            stated = {keyword.arg: keyword.value for keyword in last.value.keywords}
-            if field in stated:
-                found[module.name] = ast.literal_eval(stated[field])
+        path = path / "__init__.py" if module.ispkg else path.with_suffix(".py")
+        found |= _stated(module.name, path, field)
     return dict(sorted(found.items()))
+
+
+def _stated(name: str, path: Path, field: str) -> dict[str, Any]:
+    """The literal that a file's last statement, an ENTRY, gives to a field, by `name`; empty where it gives none."""
+    last = ast.parse(path.read_text(encoding="utf-8")).body[-1]
+    if isinstance(last, ast.Assign) and ast.unparse(last.targets[0]) == "ENTRY" and isinstance(last.value, ast.Call):
+        said = {keyword.arg: keyword.value for keyword in last.value.keywords}
+        return {name: ast.literal_eval(said[field])} if field in said else {}
+    return {}

@@ -18,6 +18,7 @@ from typing import Any
 from absl import flags
 from tabulate import tabulate
 
+from pcl import outside
 from pcl.command import folder_flag, launch
 from pcl.errors import UsageError, unknown
 from pcl.evaluation.catalogue import number
@@ -32,6 +33,7 @@ from pcl.runner.merge import merge
 from pcl.runner.versions import Row
 
 FLAGS = flags.FLAGS
+outside.import_flag()
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
 flags.DEFINE_string("metric", "acc", "Metric that `best` and `difference` compare.", allow_override=True)
@@ -46,6 +48,7 @@ def main(verb: str, *names: str) -> None:
     """
     if verb not in VERBS:
         raise unknown("command of runs", verb, VERBS)
+    (outside.bring if verb == "missing" else outside.show)(outside.given())
     VERBS[verb](Path(FLAGS.results_dir), names)
 
 

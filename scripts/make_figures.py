@@ -10,6 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
+from pcl import outside
 from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import NoResults, UsageError, unknown
 
@@ -17,6 +18,7 @@ from .published import make, published, write_index
 
 FLAGS = flags.FLAGS
 flags.DEFINE(NAMES, "only", [], "Names of figures and tables to make instead of all.")
+outside.import_flag()
 folder_flag("results_dir", "results", "Folder of the records; figures/ and tables/ are written below it.")
 
 
@@ -28,6 +30,7 @@ def main() -> None:
     Raises:
       UsageError: what was chosen, or everything, has no records; records or files are bad.
     """
+    outside.show(outside.given())
     known = published()
     for name in FLAGS.only:
         if name not in known:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
+from pcl import outside
 from pcl.command import folder_flag, launch
 from pcl.commands import called
 from pcl.errors import UsageError
@@ -21,6 +22,7 @@ from pcl.figures.report import write
 from pcl.runner.cells import WAYS, select
 
 FLAGS = flags.FLAGS
+outside.import_flag()
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("out", None, "Folder of the pages (default: <results_dir>/reports).")
 
@@ -29,6 +31,7 @@ ARGUMENTS = WAYS
 
 def main(*names: str) -> None:
     """Write the page of the runs called `names` and print every file written."""
+    outside.show(outside.given())
     results_dir = Path(FLAGS.results_dir)
     runs = select(results_dir, names)
     out = Path(FLAGS.out) if FLAGS.out else results_dir / "reports"

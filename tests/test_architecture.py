@@ -24,25 +24,31 @@ ALLOWED = {
     "pcl/linalg.py": set(),
     "pcl/loops.py": set(),
     "pcl/interrupts.py": set(),
+    "pcl/outside.py": {"command", "errors", "experiment", "registry", "learners", "streams", "network"},
     "pcl/command.py": {"errors", "interrupts"},
     "pcl/__main__.py": {"cli"},
     "pcl/experiments": set(),
     "pcl/scripts": set(),
-    "pcl/cli": BASE | {"cli", "command", "interrupts", "experiment", "learners", "streams", "evaluation", "runner"},
+    "pcl/cli": BASE
+    | {"cli", "command", "interrupts", "experiment", "outside"}
+    | {"learners", "streams", "network", "evaluation", "runner"},
+    "pcl/saved.py": BASE | {"learners"},
+    "pcl/life": BASE | {"life", "saved", "learners", "runner"},
     "pcl/network": BASE | {"network"},
     "pcl/synapses": BASE | {"synapses"},
     "pcl/code": BASE | {"code"},
     "pcl/learners": BASE | {"network", "synapses", "code", "learners"},
     "pcl/streams": BASE | {"streams"},
     "pcl/evaluation": BASE | {"evaluation"},
-    "pcl/runner": BASE | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts"},
+    "pcl/runner": BASE
+    | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "outside", "saved"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
-    "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams"},
-    "pcl/compare.py": {"errors", "runner", "results", "figures", "evaluation", "command"},
+    "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams", "outside"},
+    "pcl/compare.py": {"errors", "runner", "results", "figures", "evaluation", "command", "outside"},
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}
-    | {"experiment"},
+    | {"experiment", "outside"},
 }
 
 

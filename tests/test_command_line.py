@@ -173,6 +173,10 @@ def test_list_names_everything_on_one_line_each():
         ((*RUN, "--experiment=split_digits", "--shard_index=2"), "must be below --num_shards=1"),
         ((*RUN, "--experiment=split_digits", "stray"), "unexpected argument 'stray'"),
         ((*RUN, "--experiment=split_digits", "--results_dir=setup.py"), "cannot write to setup.py"),
+        (
+            (*RUN, "--experiment=split_digits", "--smoke", "--save_state=setup.py"),
+            "name another folder with --save_state",
+        ),
         ((*FIGURES, "--only=fig_nope"), "unknown figure or table 'fig_nope'; known: fig_"),
         ((*FIGURES, "--results_dir=tests"), "no results in tests/"),
     ],

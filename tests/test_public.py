@@ -16,7 +16,7 @@ def test_every_public_name_is_there_and_the_help_names_the_modules():
         assert name in dir(pcl)
     assert pcl.make_run is make_run
     assert pcl.Evaluation is Evaluation
-    for name in ("learners", "streams", "network", "results", "make_run"):
+    for name in ("learners", "streams", "network", "results", "make_run", "save"):
         assert f"pcl.{name}" in pcl.__doc__
     with pytest.raises(AttributeError, match="no attribute 'learner'; it has Evaluation, learners"):
         _ = pcl.learner

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from pcl.errors import UsageError
-from pcl.experiment import Arm, Experiment, StreamSpec, experiment_names
+from pcl.experiment import Arm, Experiment, StreamSpec, experiment_names, load_experiment, register
+from pcl.fields import as_dict
 from pcl.streams import sources
 from pcl.streams.sources import Source, own
 
@@ -13,7 +14,7 @@ BATCH = 10
 
 
 def experiment_of(path: str, options: str) -> Experiment:
-    """The experiment on the file at `path`, whose samples become a source of its name.
+    """The experiment on the file at `path`, of whose name it is, as is the source that its samples become.
 
     Raises:
       UsageError: the file or an option is wrong, or the name is taken.
@@ -23,10 +24,15 @@ def experiment_of(path: str, options: str) -> Experiment:
         name = own.name_of(path, chosen)
     except UsageError as error:
         raise UsageError(f"--source_options: {error}") from None
-    if name in experiment_names() or (name in sources.SOURCES and not sources.SOURCES[name].made):
+    if name in experiment_names() or name in sources.SOURCES:
         raise UsageError(f"--source_file={path}: '{name}' is taken; say --source_options=name={name}_2")
-    source = own.from_file(path, **own.as_settings(chosen))
-    sources.add(name, source)
+    source = own.from_file(path, **as_dict(chosen))
+    sources.register(source, name=name)
+    register(_experiment(path, name, source), name, path)
+    return load_experiment(name)
+
+
+def _experiment(path: str, name: str, source: Source) -> Experiment:
     return Experiment(
         name=name,
         claim=f"{Path(path).name}: {own.summary(source)}",

@@ -1,7 +1,9 @@
 """Run an experiment: resolve, compile once a static group, execute what is missing, print the table.
 
 pcl --list
+pcl --describe=pcn
 pcl --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
+pcl --experiment=split_digits --import=mine.py --learners=mine,ncm
 """
 
 import itertools
@@ -10,13 +12,15 @@ from collections.abc import Sequence
 from absl import flags
 from tabulate import tabulate
 
-from pcl import learners, streams
+from pcl import outside
+from pcl.cli.listing import description, listing
 from pcl.cli.own import experiment_of
 from pcl.command import NAMES, folder_flag
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
-from pcl.experiment import Experiment, experiment_names, load_experiment
+from pcl.experiment import Experiment, experiment_names
 from pcl.fields import canonical, fields, is_static
+from pcl.folders import require_writable
 from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
@@ -24,10 +28,9 @@ from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.streams.sources import SOURCES, use_data_dir
-from pcl.streams.sources.own import Options
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("experiment", None, "Experiment to run: all that it publishes; --list shows all.")
+flags.DEFINE_string("experiment", None, "Experiment, or its file, to run: all that it publishes; --list shows all.")
 flags.DEFINE(NAMES, "learners", [], "Learners to run instead of all of the experiment's.")
 flags.DEFINE(NAMES, "streams", [], "Streams of the experiment to run instead of all.")
 flags.DEFINE_integer("seeds", None, "How many seeds to run, instead of the experiment's number.")
@@ -42,10 +45,13 @@ folder_flag("data_dir", None, "Folder of raw data files (default: the environmen
 flags.DEFINE_string(
     "source_file", None, "Samples of your own, a file or folder: a source of its name, and its streams."
 )
-flags.DEFINE_string("source_options", "", "How to read it, as label=species,test_share=0.3; --list shows all options.")
+flags.DEFINE_string("source_options", "", "How it is read, as label=kind,test_share=0.3: --describe=source_options.")
+folder_flag("save_state", None, "Folder for the final state of each run, <run id>.npz; pcl.load reads it.")
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
-flags.DEFINE_bool("list", False, "List experiments, learners, streams and sources, and exit.")
+outside.import_flag()
+flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources and rules, and exit.")
+flags.DEFINE(NAMES, "describe", [], "Say what these are: settings with default, range and meaning; and exit.")
 flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
 flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
@@ -65,10 +71,12 @@ TERMINAL_METRICS = (
 
 def main() -> None:
     """Parse, plan, execute, report."""
-    if FLAGS.list:
-        print(_listing(_of_own_file()))
+    devices.configure()  # before code of the user's, which may compute when it is imported
+    outside.bring(outside.given())
+    if FLAGS.list or FLAGS.describe:
+        _of_own_file()
+        print(listing() if FLAGS.list else "\n\n".join(map(description, FLAGS.describe)))
         return
-    devices.configure()
     devices.keep_programs()
     listen(_work)
 
@@ -84,7 +92,9 @@ def _work(interrupts: Interrupts) -> None:
         print(_describe(groups, mode, store))
         return
     store.require_writable()
-    executed = execute(groups, store, mode, experiment.name, interrupts)
+    if FLAGS.save_state is not None:
+        require_writable(FLAGS.save_state, "save_state")
+    executed = execute(groups, store, mode, experiment.name, interrupts, FLAGS.save_state)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -111,7 +121,7 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
         )
     use_data_dir(FLAGS.data_dir)
     of_file = _of_own_file()
-    experiment = load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
+    experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
         return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
@@ -156,29 +166,6 @@ def _failures(records: Sequence[Record]) -> list[str]:
             key = record["learner"], record["stream"], setting_text(record["variant"])
             bad.setdefault(key, []).append(f"seed {record['seed']} {record['status']}")
     return [f"{' '.join(key)}: {'; '.join(texts)}" for key, texts in bad.items()]
-
-
-def _listing(own: Experiment | None) -> str:
-    """One line for each experiment, learner with its settings, stream with its settings, and source."""
-    experiments = [load_experiment(name) for name in experiment_names()] + ([own] if own else [])
-    sections = {
-        "experiments": {one.name: one.claim.partition("\n")[0] for one in experiments},
-        "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
-        "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
-        "sources": {name: e.summary for name, e in SOURCES.items()},
-        "source options": {name: f.metadata["help"] for name, f in fields(Options).items()},
-    }
-    lines = []
-    for title, members in sections.items():
-        width = max(map(len, members))
-        lines += [title, *(f"  {name:{width}}  {text}" for name, text in members.items())]
-    return "\n".join(lines)
-
-
-def _settings(config: object) -> str:
-    """Names and defaults, a star behind each static one."""
-    texts = [f"{f.name}={f.default}{'*' if is_static(f) else ''}" for f in fields(config).values()]
-    return f" ({', '.join(texts)})" if texts else ""
 
 
 def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str:

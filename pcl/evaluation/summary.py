@@ -190,12 +190,7 @@ def summarise(records: Iterable[Record], measured: Callable[[Record], Mapping[st
     for (experiment, stream, learner, variant), group in itertools.groupby(sorted(records, key=cell), cell):
         runs = list(group)
         found = [measured(run) for run in runs]
-        settings, lowest = setting_text(variant), min(run["seed"] for run in runs)
-        first = f" --first_seed={lowest}" if lowest else ""
-        command = (
-            f"{called()} --experiment={experiment} --streams={stream} --learners={learner}"
-            f" --seeds={len(runs)}{first}" + "".join(f" --set {text}" for text in settings.split())
-        )
+        settings, command = setting_text(variant), _command(runs)
         commits, jax = _made_by(runs)
         for metric in dict.fromkeys(name for values in found for name in values):
             values = [value for one in found if not np.isnan(value := one.get(metric, np.nan))]
@@ -208,6 +203,17 @@ def summarise(records: Iterable[Record], measured: Callable[[Record], Mapping[st
                 )
                 rows.append(row)
     return rows
+
+
+def _command(runs: Sequence[Record]) -> str:
+    """What makes these runs of one cell again."""
+    first, lowest = runs[0], min(run["seed"] for run in runs)
+    versions = (json.loads((run["provenance"] or {}).get("versions") or "{}") for run in runs)
+    imported = dict.fromkeys(name for said in versions for name in said.get("imported", "").split(",") if name)
+    flags = [f"--import={','.join(imported)}"] if imported else []
+    flags += [f"--{flag}={first[flag.rstrip('s')]}" for flag in ("experiment", "streams", "learners")]
+    flags += [f"--seeds={len(runs)}", *([f"--first_seed={lowest}"] if lowest else [])]
+    return " ".join((called(), *flags, *(f"--set {text}" for text in setting_text(first["variant"]).split())))
 
 
 def diverged(runs: Iterable[Record]) -> int:

@@ -1,6 +1,7 @@
 """The registry of learners: one file a learner, under its name, which ends in `ENTRY`.
 
-A file in this package is all that it takes. Files without an `ENTRY` are parts of learners.
+A file in this package is all that it takes; one from outside is listed by `register`, or on a command line by --import.
+Files without an `ENTRY` are parts of learners.
 """
 
 from typing import Any
@@ -14,9 +15,17 @@ from pcl.registry import Registry
 from pcl.types import HParams, Learner, LearnerEntry, Spec
 
 REGISTRY = Registry("learner", LearnerEntry, __name__)
+register = REGISTRY.register
 
 
-def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
+class Made(Learner):
+    """A learner as `make` returns it: it knows its name and what was announced to it, so that it can be saved."""
+
+    name: str
+    spec: Spec
+
+
+def make(name: str, spec: Spec) -> tuple[Made, HParams]:
     """The learner called `name` for a stream that announces `spec`, and its default numbers.
 
     It is guarded (`pcl.learners.guard`), and sees tasks only if its entry says that it is told. Rows that are not
@@ -35,7 +44,9 @@ def make(name: str, spec: Spec) -> tuple[Learner, HParams]:
             f" learners that can: {able}"
         )
     learner = skipping(entry.make(spec))
-    return guarded(learner if entry.told else untold(learner), spec, entry.hparams), entry.hparams
+    made = Made(*guarded(learner if entry.told else untold(learner), spec, entry.hparams))
+    made.name, made.spec = name, spec
+    return made, entry.hparams
 
 
 def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:

@@ -19,7 +19,6 @@ from pcl.network.rules import RULES
 from pcl.network.stability import Directions
 
 NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners that had one rule (see `fields.identity`)
-NOT_LOCAL = ", ".join(name for name, rule in RULES.items() if not rule.local)
 
 
 @struct.dataclass
@@ -27,8 +26,9 @@ class InferenceHParams:
     """Numbers of inference."""
 
     inference: str = static(
-        "gd", f"rule that moves the activities; ipc moves the weights with them; not local: {NOT_LOCAL}", choices=RULES
-    )
+        "gd", "rule that moves the activities; ipc moves the weights with them; --list says which are local",
+        choices=RULES,
+    )  # fmt: skip
     inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
     inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)
     step_limit: str = static(

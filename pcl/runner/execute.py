@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import jax
 
-from pcl import learners
-from pcl.evaluation.record import log_every
+from pcl import learners, outside, saved
+from pcl.evaluation.record import Record, log_every
 from pcl.fields import as_dict, canonical
 from pcl.interrupts import Interrupts
 from pcl.runner import devices
@@ -71,10 +72,13 @@ def execute(
     mode: str,
     experiment: str,
     interrupts: Interrupts | None = None,
+    states: Path | None = None,
 ) -> int:
     """Run what the store does not hold yet; returns how many runs were executed.
 
-    A part is written after every chunk, so that a killed process loses at most the chunk it was in.
+    A part is written after every chunk, so that a killed process loses at most the chunk it was in. The final state
+    of each run is written to the folder `states`, where one is named, as `<run id>.npz`; a run whose record is there
+    and whose state is not is executed again for its state.
 
     Raises:
       UsageError: settings of any group contradict each other or one run has no room (before the first is compiled),
@@ -83,9 +87,10 @@ def execute(
     """
     interrupts = interrupts or Interrupts()
     done = store.ids()
+    complete = {run_id for run_id in done if states is None or state_file(states, run_id).exists()}
     missing = []
     for group in groups:
-        todo = [[run for run in chunk.runs if run.run_id not in done] for chunk in group]
+        todo = [[run for run in chunk.runs if run.run_id not in complete] for chunk in group]
         todo = [runs for runs in todo if runs]
         if todo:
             require_room(todo[0][0])
@@ -96,20 +101,22 @@ def execute(
             config = todo[0][0]
             life = f"{config.learner} on {config.stream_name}"
             interrupts.doing = progress.now(f"compiling {life}")
-            program = compile_group(config, width, mode)
+            program = compile_group(config, width, mode, states is not None)
             interrupts.doing = progress.now(f"running {life}")
             while todo:
                 runs, todo[0] = todo[0][: program.width], todo[0][program.width :]
                 try:
                     with interrupts.chunk():
-                        store.write(_run_chunk(program, runs, experiment))
+                        rows = _run_chunk(program, runs, experiment, states)
+                        if new := [row for row in rows if row["run_id"] not in done]:
+                            store.write(new)
                 except (jax.errors.JaxRuntimeError, MemoryError) as error:
                     if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
                         raise
                     half = program.width // (2 * jax.local_device_count()) * jax.local_device_count()
                     if half == 0:
                         raise too_large(config, "ran") from error
-                    program = compile_group(config, half, mode)
+                    program = compile_group(config, half, mode, states is not None)
                     todo[0] = runs + todo[0]
                     continue
                 progress.add(len(runs))
@@ -117,11 +124,28 @@ def execute(
     return total
 
 
-def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> list[dict[str, Any]]:
+def state_file(states: Path, run_id: str) -> Path:
+    """The file of a run's final state."""
+    return states / f"{run_id}.npz"
+
+
+def _run_chunk(
+    program: Program, runs: Sequence[RunConfig], experiment: str, states: Path | None
+) -> list[dict[str, Any]]:
     start = time.perf_counter()
-    record = program(runs)
+    lived = program.lived(runs)
     run_s = time.perf_counter() - start
-    record = jax.device_get(record)
+    record, ended = jax.device_get(lived)
+    if states is not None:
+        for i, run in enumerate(runs):
+            state = jax.tree.map(lambda leaf, i=i: leaf[i], ended)
+            saved.save(program.learner, state, run.hp, state_file(states, run.run_id))
+    return _rows(program, runs, record, run_s, experiment)
+
+
+def _rows(
+    program: Program, runs: Sequence[RunConfig], record: Record, run_s: float, experiment: str
+) -> list[dict[str, Any]]:
     stream, state_bytes = program.stream, program.state_bytes
     timing = {
         "compile_s": program.compile_s,
@@ -133,7 +157,7 @@ def _run_chunk(program: Program, runs: Sequence[RunConfig], experiment: str) -> 
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "mode": program.mode,
         "width": program.width,
-        "versions": json.dumps(about["versions"]),
+        "versions": json.dumps(about["versions"] | outside.brought()),
     }
     rows = []
     for i, run in enumerate(runs):

@@ -18,7 +18,7 @@ from pcl.fields import INT32, as_dict
 from pcl.runner import devices, memory
 from pcl.runner.run import Run, make_run
 from pcl.runner.sweep import RunConfig
-from pcl.types import Data, HParams, Learner, Stream
+from pcl.types import Data, HParams, Learner, State, Stream
 
 BASE_KEY = 0  # the key of a run is fold_in(key(BASE_KEY), seed), whatever else is swept
 
@@ -39,6 +39,10 @@ class Program:
 
     def __call__(self, runs: Sequence[RunConfig]) -> Record:
         """Execute up to `width` runs of the group and wait for them; each array leads with `width`."""
+        return self.lived(runs)[0]
+
+    def lived(self, runs: Sequence[RunConfig]) -> tuple[Record, State | None]:
+        """The same, and the final states where the group was compiled to return them."""
         return jax.block_until_ready(self.executable(*_arguments(runs, self.width), self.data))
 
     @property
@@ -48,20 +52,23 @@ class Program:
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
-def compile_group(config: RunConfig, width: int, mode: str) -> Program:
+def compile_group(config: RunConfig, width: int, mode: str, final_state: bool = False) -> Program:
     """Trace and compile the program of a static group once, for `width` runs at a time.
+
+    It returns records, and with `final_state` the states that the learners end in.
 
     Where the program would need more memory than a device has, it is compiled again, narrower.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or a single run does not fit.
     """
-    stream, data, learner, run = _made(config)
+    stream, data, learner, run = _made(config, final_state)
 
-    def seeded(seed: jax.Array, hp: HParams, data: Data) -> Record:
-        return run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data)
+    def seeded(seed: jax.Array, hp: HParams, data: Data) -> tuple[Record, State | None]:
+        lived = run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data)
+        return lived if final_state else (lived, None)
 
-    def batch(seeds: jax.Array, hps: HParams, data: Data) -> Record:
+    def batch(seeds: jax.Array, hps: HParams, data: Data) -> tuple[Record, State | None]:
         if mode == "vmap":
             return jax.vmap(seeded, (0, 0, None))(seeds, hps, data)
         return jax.lax.map(lambda member: seeded(member[0], member[1], data), (seeds, hps))
@@ -85,18 +92,18 @@ def compile_group(config: RunConfig, width: int, mode: str) -> Program:
     if needed > budget:
         if per_device == 1:
             raise UsageError(f"{_named(config)}: one run takes {memory.text(needed)}; {_room(budget)}")
-        return compile_group(config, max(1, int(per_device * budget / needed)) * mesh.size, mode)
+        return compile_group(config, max(1, int(per_device * budget / needed)) * mesh.size, mode, final_state)
     return Program(stream, learner, config.hp, data, width, mode, executable, time.perf_counter() - start, needed)
 
 
-def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run]:
+def _made(config: RunConfig, final_state: bool = False) -> tuple[Stream, Data, Learner, Run]:
     """Stream, its arrays, learner and run of a static group."""
     stream, data = streams.configured(config.stream_kind, config.stream, config.evaluation.probe_on)
     learner, _ = learners.make(config.learner, stream.spec)
     _require_short(config, stream, data)
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
     cost_ratio = charged if config.evaluation.charge == "flops" else None
-    return stream, data, learner, make_run(learner, stream, config.evaluation, cost_ratio)
+    return stream, data, learner, make_run(learner, stream, config.evaluation, cost_ratio, final_state)
 
 
 def require_room(config: RunConfig) -> None:

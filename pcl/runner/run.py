@@ -22,16 +22,22 @@ from pcl.runner.schema import COLUMNS
 from pcl.runner.step import Lived, Step, learning
 from pcl.types import Batch, Data, HParams, Layout, Learner, Logged, State, Stream
 
-Run = Callable[[PRNGKeyArray, HParams, Data], Record]
+Run = Callable[[PRNGKeyArray, HParams, Data], Any]  # a record, or a record and a state
 OWN = "seen", "taught", "hits"  # what the run itself logs
 Carry = tuple[State, Any, Confidence, Array]  # the learner's state, the step's memory, confidence and probes so far
 Log = tuple[dict[str, Logged], Array | None]  # of one step, or led by all; the second says where inference went wrong
 
 
 def make_run(
-    learner: Learner, stream: Stream, evaluation: Evaluation | None = None, cost_ratio: CostRatio | None = None
+    learner: Learner,
+    stream: Stream,
+    evaluation: Evaluation | None = None,
+    cost_ratio: CostRatio | None = None,
+    final_state: bool = False,
 ) -> Run:
     """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule.
+
+    With `final_state` it returns the record and the state that the learner ends in, as `pcl.save` takes it.
 
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
     Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
@@ -57,15 +63,16 @@ def make_run(
     step = _step(learner, stream, cost_ratio)
 
     @devices.pinned()
-    def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Record:
-        return _lived_through(learner, stream, evaluation, step, key, hp, data)
+    def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Any:
+        lived = _lived_through(learner, stream, evaluation, step, key, hp, data)
+        return lived if final_state else lived[0]
 
     return run
 
 
 def _lived_through(
     learner: Learner, stream: Stream, evaluation: Evaluation, step: Step, key: PRNGKeyArray, hp: HParams, data: Data
-) -> Record:
+) -> tuple[Record, State]:
     stream_key, learner_key = jax.random.split(key)
     schedule = stream.schedule(stream_key, data)
     state = learner.init(learner_key, hp)
@@ -88,7 +95,7 @@ def _lived_through(
     logged = by_bin(log[0], log_every(stream.steps, evaluation.log_bins))
     own = {name: logged.pop(name).value for name in OWN}
     diverged_at, inference_diverged = _divergence(log, state)
-    return Record(
+    record = Record(
         probe_accuracy=accuracy,
         group_count=probes.group_count,
         group_task=schedule.layout.group_task,
@@ -103,6 +110,7 @@ def _lived_through(
         diverged_at=diverged_at,
         inference_diverged=inference_diverged,
     )
+    return record, state
 
 
 def _step(learner: Learner, stream: Stream, cost_ratio: CostRatio | None) -> Step:

@@ -12,6 +12,7 @@ from pcl import learners, streams
 from pcl.errors import UsageError, shown, unknown
 from pcl.experiment import Arm, Experiment, narrowed
 from pcl.fields import INT32, as_dict, canonical, fields, identity, idle, is_static, parse, replace
+from pcl.registry import Registry
 from pcl.runner.evaluation import Evaluation
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
@@ -35,7 +36,7 @@ class RunConfig:
     @property
     def identity(self) -> dict[str, Any]:
         """The resolved configuration as plain values, with the version of the data, "none" where there are none."""
-        source = streams.source_of(self.stream)
+        source, code = streams.source_of(self.stream), self._code()
         return {
             "schema": SCHEMA,
             "data": source.version if source else "none",
@@ -43,7 +44,15 @@ class RunConfig:
             "learner": {"name": self.learner} | identity(self.hp),
             "evaluation": as_dict(self.evaluation),
             "seed": self.seed,
-        }
+        } | ({"code": code} if code else {})
+
+    def _code(self) -> dict[str, str]:
+        """The digests of files from outside the package that decide the run, by what they hold."""
+        named: list[tuple[Any, Any]] = [(learners.REGISTRY, self.learner), (streams.REGISTRY, self.stream_kind)]
+        numbers = as_dict(self.hp)
+        named += [(field.metadata.get("choices"), numbers[name]) for name, field in fields(self.hp).items()]
+        outside = [(r, name) for r, name in named if isinstance(r, Registry) and name in r.code]
+        return {f"{registry.kind} {name}": registry.digest(name) for registry, name in outside}
 
     @functools.cached_property
     def run_id(self) -> str:

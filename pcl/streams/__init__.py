@@ -1,6 +1,7 @@
 """The registry of streams: one file a kind of stream, under its name, which ends in `ENTRY`.
 
-A file in this package is all that it takes. Files without an `ENTRY` are parts of streams.
+A file in this package is all that it takes; one from outside is listed by `register`, or on a command line by --import.
+Files without an `ENTRY` are parts of streams.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from pcl.streams.sources import SOURCES, Source, source
 from pcl.types import Data, Stream, StreamEntry
 
 REGISTRY = Registry("stream", StreamEntry, __name__)
+register = REGISTRY.register
 PROBES = ("test", "validation")
 
 

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
+from pcl.registry import Names
 from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
@@ -29,7 +30,9 @@ NOISE_SHAPE = (64,)  # of a Gaussian input
 class Load:
     """Settings of a load; all are static."""
 
-    source: str = static("noise", "where the inputs come from; noise is Gaussian", choices=("noise", *SOURCES))
+    source: str = static(
+        "noise", "where the inputs come from; noise is Gaussian", choices=Names("noise", registry=SOURCES)
+    )
     groups: int = static(10, "groups of pairs, one after the other", low=1, high=100_000)
     pairs: int = static(20, "pairs in each group", low=1)
     labels: int = static(10, "labels that are drawn from", low=2)

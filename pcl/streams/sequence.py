@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl import linalg
 from pcl.errors import UsageError
 from pcl.fields import static
+from pcl.registry import Names
 from pcl.streams.contexts import visit_contexts
 from pcl.streams.inputs import Moments, exact, feature_moments, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
@@ -34,7 +35,7 @@ FADE = 0.98  # r of the dynamics
 class Sequence:
     """Settings of a sequence stream; all are static. All but `source` and `batch` are those of `dynamics`."""
 
-    source: str = static("dynamics", "where observations come from", choices=("dynamics", *SOURCES))
+    source: str = static("dynamics", "where observations come from", choices=Names("dynamics", registry=SOURCES))
     observed: int = static(4, "numbers seen at a time", low=1)
     hidden: int = static(8, "numbers of the hidden state", low=1)
     contexts: int = static(3, "laws of transition", low=1)

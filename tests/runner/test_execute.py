@@ -7,6 +7,8 @@ import jax
 import numpy as np
 import pytest
 
+import pcl
+from pcl import streams
 from pcl.errors import UsageError
 from pcl.evaluation.summary import summarise
 from pcl.experiment import Arm, Experiment, StreamSpec
@@ -96,6 +98,31 @@ def test_lost_parts_are_executed_again_to_the_same_bits(store):
     store.parts()[1].unlink()
     assert execute(groups, store, "map", "trial") in (1, 2, 3, 4)
     assert facts(store) == whole
+
+
+def test_final_states_are_saved_and_change_no_record(store, tmp_path):
+    """What is loaded is the state that the same run returns; a state that is gone is made again, the record is kept."""
+    runs = resolve(EXPERIMENT, learner_names=["ncm"], seeds=2)
+    groups, states = plan(runs, "map"), tmp_path / "states"
+    assert execute(groups, store, "map", "trial", states=states) == 2
+    files, parts = {path: path.read_bytes() for path in states.iterdir()}, store.parts()
+    assert set(files) == {states / f"{run.run_id}.npz" for run in runs}
+    next(iter(files)).unlink()
+    assert execute(groups, store, "map", "trial", states=states) == 1
+    assert {path: path.read_bytes() for path in states.iterdir()} == files
+    assert store.parts() == parts
+    stateless = Store(tmp_path / "stateless", "trial")
+    stateless.require_writable()
+    execute(groups, stateless, "map", "trial")
+    assert facts(store) == facts(stateless)
+    run = runs[1]
+    stream, data = streams.configured(run.stream_kind, run.stream, run.evaluation.probe_on)
+    learner, state, hp = pcl.load(states / f"{run.run_id}.npz")
+    assert (learner.name, learner.spec, hp) == ("ncm", stream.spec, run.hp)
+    key = jax.random.fold_in(jax.random.key(program.BASE_KEY), run.seed)
+    _, ended = jax.jit(make_run(learner, stream, run.evaluation, final_state=True))(key, hp, data)
+    jax.tree.map(np.testing.assert_array_equal, state, ended)
+    assert state.size.sum() == 1437  # all samples of digits that are not held out
 
 
 def test_shards_share_the_runs_and_together_do_everything(tmp_path, store):

@@ -13,11 +13,13 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from pcl import streams
+from pcl import experiment, streams
 from pcl.cli import run
+from pcl.cli.listing import description, listing
 from pcl.cli.own import experiment_of
 from pcl.command import parsed
 from pcl.errors import UsageError
+from pcl.fields import fields
 from pcl.runner.sweep import published
 from pcl.streams import sources, split
 from pcl.streams.sources import from_arrays, from_dataframe, from_file, from_huggingface
@@ -32,12 +34,17 @@ PLACE = np.asarray(["s2", "s10", "s1", "s3"])[np.arange(N) // 15]
 COLUMNS = {"length": LENGTH, "width": WIDTH, "place": PLACE, "kind": KIND}
 
 
+def forget(name):
+    del sources.SOURCES[name]
+    experiment.OUTSIDE.pop(name, None)
+    sources.source.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _no_sources_left():
     yield
     for name in [name for name, entry in sources.SOURCES.items() if entry.made]:
-        del sources.SOURCES[name]
-    sources.source.cache_clear()
+        forget(name)
 
 
 @pytest.fixture
@@ -283,17 +290,20 @@ def test_each_feature_of_a_table_is_standardised_by_what_has_arrived_of_it(csv):
 
 
 def runs_of(path, options="label=kind"):
-    return published(experiment_of(str(path), options), ["ncm"])
+    made = experiment_of(str(path), options)
+    ids = [run.run_id for run in published(made, ["ncm"])]
+    forget(made.name)
+    return ids
 
 
 def test_runs_are_told_apart_by_the_content_of_the_file_and_not_by_its_place(csv, tmp_path):
-    ids = [run.run_id for run in runs_of(csv)]
+    ids = runs_of(csv)
     (tmp_path / "other").mkdir()
     moved = shutil.copy(csv, tmp_path / "other")
-    assert [run.run_id for run in runs_of(moved)] == ids
+    assert runs_of(moved) == ids
     changed = csv.read_text().replace(str(LENGTH[0]), "7.5", 1)
     Path(moved).write_text(changed)
-    assert not {run.run_id for run in runs_of(moved)} & set(ids)
+    assert not set(runs_of(moved)) & set(ids)
 
 
 STREAMS = [
@@ -305,9 +315,10 @@ STREAMS = [
 
 @pytest.mark.parametrize(("options", "expected"), STREAMS)
 def test_the_experiment_on_a_file_has_the_streams_that_its_samples_allow(csv, options, expected):
-    experiment = experiment_of(str(csv), options)
-    assert set(experiment.streams) == expected
-    for run_ in published(experiment, ["ncm"]):
+    made = experiment_of(str(csv), options)
+    assert set(made.streams) == expected
+    assert experiment.load_experiment(made.name) is made
+    for run_ in published(made, ["ncm"]):
         stream, _ = streams.configured(run_.stream_kind, run_.stream)
         assert stream.steps > 0
 
@@ -323,7 +334,10 @@ def test_a_name_that_is_taken_is_refused(csv):
         with pytest.raises(UsageError, match=f"'{name}' is taken; say --source_options=name={name}_2"):
             experiment_of(str(csv), f"name={name}")
     with pytest.raises(UsageError, match="there is a source 'digits' already"):
-        sources.add("digits", from_file(csv))
+        sources.register(from_file(csv), name="digits")
+    sources.register(from_file(csv), name="mine")
+    sources.register(from_file(csv, drop="place"), name="mine")
+    assert sources.source("mine").x_train.shape == (48, 2)
 
 
 @pytest.fixture
@@ -335,7 +349,11 @@ def asked():
         for name in flags.FLAGS:
             flags.FLAGS[name].unparse()
         parsed(line.split())
-        return run.asked()
+        try:
+            return run.asked()
+        finally:
+            if "iris" in sources.SOURCES:
+                forget("iris")
 
     yield ask
     for name in flags.FLAGS:
@@ -352,8 +370,19 @@ def test_the_page_on_own_data_does_what_it_says(tmp_path, monkeypatch, asked):
     assert [len(asked(command)[1]) for command in commands[:-1]] == [12, 3, 2, 3]
     exec(compile(frames, "own_data.md", "exec"), {})
     assert {option.strip("`=") for option in re.findall(r"`[a-z_]+=", page)} - {"name"} <= set(
-        sources.own.Options().__dataclass_fields__
+        fields(sources.own.Options)
     )
+
+
+def test_the_listing_and_descriptions_hold_what_a_file_brought(csv):
+    experiment_of(str(csv), "label=kind")
+    lines = listing().splitlines()
+    assert sum(line.split()[:1] == ["iris"] and "60 samples of 6 features, 3 classes, 12 held out" in line
+               for line in lines) == 2  # as experiment and as source  # fmt: skip
+    assert "0='adriatica', 1='setosa', 2='virginica'" in description("iris")
+    page = description("source_options")
+    assert all(re.search(rf"^{name} ", page, re.MULTILINE) for name in fields(sources.own.Options))
+    assert re.search(r"^missing +refuse +refuse, skip, mask ", page, re.MULTILINE)
 
 
 def test_options_without_a_file_are_refused(asked):

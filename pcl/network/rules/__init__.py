@@ -1,7 +1,7 @@
 """The registry of inference rules: one file a rule, which ends in its `RULE`.
 
 Settling is one signature, `settle(problem, start, budget, numbers) -> Settled` (see `pcl.network.inference`). A file
-that is put into this folder is a rule; a module from elsewhere is added by `RULES.register`.
+that is put into this folder is a rule; a module from elsewhere is added by `register`.
 
     gd, momentum, adam      local: memory, if any, is kept at each unit
     ipc                     local: weights move as well
@@ -61,3 +61,4 @@ def choose(name: str, halt: str = "fixed", learns: tuple[str, ...] = ("settled",
 
 
 RULES = Rules("rule", Rule, __name__, end="RULE")
+register = RULES.register

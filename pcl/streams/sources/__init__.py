@@ -5,10 +5,11 @@ everything else is read from raw files below `--data_dir` or PCL_DATA_DIR, or el
 prepared, and cached (see `cache`).
 
 Data of one's own become a `Source` by `from_file`, `from_dataframe`, `from_huggingface` or `from_arrays`, and get a
-name by `add`: `add("mine", from_file("mine.csv", label="kind"))`, then `streams.make("split", source="mine")`.
+name by `register`: `register(from_file("mine.csv"), name="mine")`, then `streams.make("split", source="mine")`.
 """
 
 import functools
+from types import ModuleType
 
 from pcl.errors import UsageError
 from pcl.registry import Registry
@@ -22,21 +23,49 @@ __all__ = [
     "SOURCES",
     "Samples",
     "Source",
-    "add",
     "fewer",
     "from_arrays",
     "from_dataframe",
     "from_file",
     "from_huggingface",
     "load",
+    "register",
     "samples",
     "source",
     "use_data_dir",
 ]
 
-SOURCES = Registry("source", datasets.SourceEntry, __name__)
-for _entry in SOURCES.values():
-    KNOWN.update(_entry.files)
+
+class Sources(Registry[datasets.SourceEntry]):
+    """Sources by name; the published digests of their files are known from when they are listed."""
+
+    def __setitem__(self, name: str, entry: datasets.SourceEntry) -> None:
+        super().__setitem__(name, entry)
+        KNOWN.update(entry.files)
+
+    def register(self, given: ModuleType | datasets.SourceEntry | Source, name: str = "") -> None:
+        """List an entry from outside the package, or a source that is there already, by which runs find it.
+
+        Such a source may take the place of another such source.
+
+        Raises:
+          UsageError: it is neither, or the name is missing, taken or no Python name.
+        """
+        if not isinstance(given, Source):
+            super().register(given, name)
+            return
+        if not name:
+            raise UsageError("a source without a name: write register(source, name='…')")
+        if name in self and self[name].made:
+            del self[name]
+            source.cache_clear()
+        self._list(
+            name, datasets.SourceEntry(summary(given), given.x_train.shape[1:], given.num_classes, made=given), name
+        )
+
+
+SOURCES = Sources("source", datasets.SourceEntry, __name__)
+register = SOURCES.register
 
 
 def load(name: str) -> Source:
@@ -45,19 +74,7 @@ def load(name: str) -> Source:
     Raises:
       UsageError: there is none, its data are missing, or they are damaged.
     """
-    return datasets.load(name, SOURCES[name])
+    return datasets.load(name, SOURCES[name], SOURCES.code.get(name))
 
 
 source = functools.cache(load)  # loaded when it is first asked for
-
-
-def add(name: str, made: Source) -> None:
-    """Give a source of one's own a name, by which streams find it.
-
-    Raises:
-      UsageError: another source has the name already.
-    """
-    if name in SOURCES and SOURCES[name].made is None:
-        raise UsageError(f"there is a source '{name}' already; give yours another name")
-    SOURCES[name] = datasets.SourceEntry(summary(made), made.x_train.shape[1:], made.num_classes, made=made)
-    source.cache_clear()

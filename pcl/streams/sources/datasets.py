@@ -43,11 +43,11 @@ class SourceEntry(NamedTuple):
     made: Source | None = None
 
 
-def load(name: str, entry: SourceEntry) -> Source:
+def load(name: str, entry: SourceEntry, code: str | None = None) -> Source:
     """The source called `name`: from a library, or cached, or from raw files, or prepared by tensorflow-datasets.
 
     Raw files of other content than those it was cached from are read again. Where there are none, the cache is
-    enough.
+    enough. What was cached by other `code` of a source from outside, its digest, is made again.
 
     Raises:
       UsageError: it is nowhere to be found, or what was found is damaged or is not that data set.
@@ -58,21 +58,22 @@ def load(name: str, entry: SourceEntry) -> Source:
         return _source(entry.embedded(), entry, name)
     paths, missing = files.find(tuple(entry.files))
     raw = {file: files.sha256(path) for file, path in zip(entry.files, paths, strict=False)}
+    of_code = {"code": code} if code else {}
     where = cache.folder(name)
     checked = functools.partial(_source, entry=entry, where="its arrays")
     tried = [f"no {missing}"] if missing else []
     if os.path.lexists(where):
         try:
             source, origin = cache.load(where, checked)
-            if not raw or origin == raw:
+            if origin == raw | of_code or (not raw and origin.get("code") == code):
                 return source
         except cache.Damaged as error:
             tried.append(str(error))
     if raw and entry.parse:
-        arrays, found, origin = entry.parse(*paths), str(paths[0].parent), raw
+        arrays, found, origin = entry.parse(*paths), str(paths[0].parent), raw | of_code
     else:
         arrays, found = _prepared(name, entry, tried)
-        origin = {"prepared": found}
+        origin = {"prepared": found} | of_code
     _check(arrays, entry, found)
     cache.store(where, from_arrays(*_ordered(arrays, entry), scale=entry.scale), origin, checked)
     return cache.load(where, checked)[0]

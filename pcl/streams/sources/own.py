@@ -13,7 +13,7 @@ import pyarrow as pa
 from flax import struct
 
 from pcl.errors import UsageError, shown, unknown
-from pcl.fields import as_dict, fields, parse, replace, static
+from pcl.fields import fields, parse, replace, static
 from pcl.streams.sources import columns
 from pcl.streams.sources.arrays import Source, from_arrays, held_out
 from pcl.streams.sources.readers import SEPARATORS, Rows, read
@@ -65,11 +65,6 @@ def options(text: str) -> Options:
             raise UsageError(f"{shown(part)}: write {name}=value")
         found[name] = parse(known[name], value)
     return replace(Options(), found)
-
-
-def as_settings(chosen: Options) -> dict[str, Any]:
-    """The settings by name."""
-    return as_dict(chosen)
 
 
 def from_file(path: str | Path, **settings: Any) -> Source:
@@ -264,7 +259,7 @@ def name_of(path: str | Path, chosen: Options) -> str:
     """
     stem = Path(path).expanduser().resolve().name.lower().removesuffix(".gz")
     name = re.sub(r"[^a-z0-9]+", "_", (chosen.name or stem.partition(".")[0]).lower()).strip("_")
-    if not name:
+    if not name.isidentifier():
         raise UsageError(f"{shown(path)}: say what to call it, as name=mine")
     return name
 

@@ -1,0 +1,144 @@
+"""What there is, a line each, and what one of them says of itself: its settings, and how it may be used."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tabulate import tabulate
+
+from pcl import learners, streams
+from pcl.errors import unknown
+from pcl.experiment import Arm, Experiment, experiment_names, load_experiment
+from pcl.fields import fields, is_static
+from pcl.network.inference import Rule
+from pcl.network.rules import RULES
+from pcl.streams.sources import SOURCES
+from pcl.streams.sources.datasets import SourceEntry
+from pcl.streams.sources.own import Options
+from pcl.types import LearnerEntry, StreamEntry
+
+
+def listing() -> str:
+    """One line for each experiment, learner with its settings, stream with its settings, source and rule."""
+    sections = {
+        "experiments": {name: load_experiment(name).claim.strip().partition("\n")[0] for name in experiment_names()},
+        "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
+        "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
+        "sources": {name: e.summary for name, e in SOURCES.items()},
+        "rules": {name: _sentence(_about_rule(rule).values()) for name, rule in RULES.items()},
+    }
+    lines = []
+    for title, members in sections.items():
+        width = max(map(len, members))
+        lines += [title, *(f"  {name:{width}}  {text}" for name, text in members.items())]
+    return "\n".join(lines)
+
+
+def _settings(config: object) -> str:
+    """Names and defaults, a star behind each static one."""
+    texts = [f"{f.name}={f.default}{'*' if is_static(f) else ''}" for f in fields(config).values()]
+    return f" ({', '.join(texts)})" if texts else ""
+
+
+def description(name: str) -> str:
+    """Everything that is called `name`, each with what it says of itself and its settings.
+
+    Raises:
+      UsageError: nothing is called so.
+    """
+    found = list(_described(name))
+    if not found:
+        known = {*experiment_names(), *learners.REGISTRY, *streams.REGISTRY, *SOURCES, *RULES, OPTIONS}
+        raise unknown("experiment, learner, stream, source or rule", name, known)
+    return "\n\n".join(found)
+
+
+def _described(name: str) -> Iterator[str]:
+    if name in learners.REGISTRY:
+        yield _page("learner", name, _about_learner(learners.REGISTRY[name]), learners.REGISTRY[name].hparams)
+    if name in streams.REGISTRY:
+        yield _page("stream", name, _about_stream(streams.REGISTRY[name]), streams.REGISTRY[name].config)
+    if name in SOURCES:
+        yield _page("source", name, _about_source(SOURCES[name]))
+    if name in RULES:
+        yield _page("rule", name, _about_rule(RULES[name]))
+    if name == OPTIONS:
+        yield _page("options", "of --source_options", {"": "how a file of your own is read"}, Options())
+    if name in experiment_names():
+        yield _page("experiment", name, _about_experiment(load_experiment(name)))
+
+
+def _page(kind: str, name: str, about: dict[str, str], config: Any = None) -> str:
+    lines = [f"{kind} {name}", *(f"  {key}: {text}" if key else f"  {text}" for key, text in about.items())]
+    known = fields(config) if config is not None else {}
+    if known:
+        rows = [(n, f.default, _admissible(f.metadata), "static" if is_static(f) else "traced", f.metadata["help"])
+                for n, f in known.items()]  # fmt: skip
+        lines.append(tabulate(rows, ("setting", "default", "admissible", "kind", "meaning"), disable_numparse=True))
+    return "\n".join(lines)
+
+
+def _admissible(rules: Any) -> str:
+    """The choices or the range of a setting."""
+    if rules.get("choices"):
+        return ", ".join(rules["choices"])
+    return f"{rules['low']} to {rules['high']}" if (rules["low"], rules["high"]) != (-INF, INF) else "any"
+
+
+INF = float("inf")
+OPTIONS = "source_options"
+
+
+def _about_learner(entry: LearnerEntry) -> dict[str, str]:
+    able = [what for what, can in (("labels", entry.labels), ("real targets", entry.targets)) if can]
+    local = "local" if entry.local else "not local: gradients cross layers"
+    told = "told the task of each sample" if entry.told else "not told tasks"
+    return {"": entry.summary, "predicts": ", ".join(able), "learning": f"{local}; {told}"}
+
+
+def _about_stream(entry: StreamEntry) -> dict[str, str]:
+    return {
+        "": entry.summary,
+        "tasks": "contexts, to be told apart" if entry.contexts else "classes or none",
+    }
+
+
+def _about_source(entry: SourceEntry) -> dict[str, str]:
+    if entry.made:
+        return {"": entry.summary, "samples": repr(entry.made)}
+    files = "embedded" if entry.embedded else ", ".join(entry.files) or f"prepared as {entry.tfds_name}"
+    order = "in time order" if entry.in_time_order else "in no order"
+    shape = "x".join(map(str, entry.shape))
+    return {"": entry.summary, "samples": f"{shape}, {entry.num_classes} classes, {order}", "files": files}
+
+
+LEARNS = {
+    "settled": "weights learn from where it ends",
+    "feedforward": "weights learn from the feed-forward activities",
+    "meanwhile": "moves the weights as well",
+}
+
+
+def _about_rule(rule: Rule) -> dict[str, str]:
+    return {"": "local" if rule.local else "not local", "weights": LEARNS[rule.learns], "halts": ", ".join(rule.halts)}
+
+
+def _sentence(texts: Iterable[str]) -> str:
+    return "; ".join(texts)
+
+
+def _about_experiment(experiment: Experiment) -> dict[str, str]:
+    streams_of = [f"{name} ({s.kind}{''.join(f' {k}={v}' for k, v in s.settings.items())})"
+                  for name, s in experiment.streams.items()]  # fmt: skip
+    shown = [*(one.name for one in experiment.tables), *(one.name for one in experiment.figures)]
+    return {
+        "": experiment.claim.strip().replace("\n", "\n  "),
+        "learners": ", ".join(experiment.learners),
+        "streams": ", ".join(streams_of),
+        "runs": "; ".join(_arm(experiment.named(arm)) for arm in experiment.arms) or "none yet",
+        "shows": ", ".join(shown) or "no table or figure",
+    }
+
+
+def _arm(arm: Arm) -> str:
+    settings = "".join(f" {text}" for text in arm.settings)
+    return f"{', '.join(arm.learners)} on {', '.join(arm.streams)} with {arm.seeds} seeds{settings}"

@@ -1,0 +1,227 @@
+"""Learners, streams, sources, rules and experiments from outside the package: a user's own, or those of a plugin.
+
+They come from a file (`--import=mine.py`), from a module that can be imported (`--import=my_package.mine`), or from the
+modules that installed packages name as entry points of the group `pcl`. A module is registered by what it ends in: an
+`ENTRY`, a `RULE` or an `EXPERIMENT`; it may also call `register` of a registry itself. Imports no JAX itself.
+"""
+
+import ast
+import contextlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from pcl import experiment
+from pcl.command import NAMES
+from pcl.errors import UsageError, shown
+from pcl.registry import OUTSIDE, Registry, checked_name
+
+flags.disclaim_key_flags()  # --import belongs to the command that asks for it
+FLAG = "import"
+GROUP = "pcl"  # of entry points
+IMPORTED: dict[str, str] = {}  # the modules that were brought in, and what named them: a file without its folder
+_registered: set[str] = set()
+
+
+class Outside(NamedTuple):
+    """A module from outside: `given` names it (a file without its folder), `module` is what it is imported as."""
+
+    given: str
+    module: str
+    path: Path
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it was named by its file."""
+        return self.given.endswith(".py")
+
+    @property
+    def name(self) -> str:
+        """What its entry is called."""
+        return self.module.rpartition(".")[2]
+
+
+def import_flag() -> None:
+    """Define --import. Commands that are imported together may define it several times."""
+    help = "FILE.py or module of your own learners, streams, sources, rules or experiments; several with commas."
+    serializer: flags.ArgumentSerializer = flags.ArgumentSerializer()
+    flags.DEFINE_multi(NAMES, serializer, FLAG, [], help, allow_override=True)
+
+
+def given() -> list[str]:
+    """What the flag names."""
+    return [name for names in flags.FLAGS[FLAG].value or () for name in names]
+
+
+def is_path(name: str) -> bool:
+    """Whether a name is that of a file."""
+    return name.endswith(".py") or "/" in name
+
+
+def bring(names: Iterable[str], installed: bool = True) -> None:
+    """Import what is named, and what installed packages name, and register what it holds, each module once.
+
+    An installed package that fails is left out, and one line on stderr says so.
+
+    Raises:
+      UsageError: a file or module does not exist, raises when it is imported, or holds nothing to register; a name is
+        taken.
+    """
+    for found in map(locate, names):
+        _bring(found)
+        IMPORTED[found.module] = found.given
+    for point in metadata.entry_points(group=GROUP) if installed else ():
+        try:
+            _bring(locate(point.module))
+        except UsageError as error:
+            about = f"{point.dist.name} {point.dist.version}" if point.dist else point.name
+            print(f"left out: entry point {point.name} of {about}: {error}", file=sys.stderr)
+
+
+def show(names: Iterable[str], installed: bool = True) -> None:
+    """Let commands that need no JAX know what is named: labels are read from files, experiments alone are imported.
+
+    Raises:
+      UsageError: as `bring` does.
+    """
+    modules = [*names, *(point.module for point in metadata.entry_points(group=GROUP) if installed)]
+    for found in map(locate, modules):
+        if found.module not in _registered and "EXPERIMENT" in _assigned(found):
+            _register_experiment(_imported(found), found)
+
+
+def brought() -> dict[str, str]:
+    """What a record says of code from outside: the names behind --import, and the versions of installed packages."""
+    named = {"imported": ",".join(IMPORTED.values())} if IMPORTED else {}
+    points = metadata.entry_points(group=GROUP)
+    return named | {p.dist.name: p.dist.version for p in points if p.dist and p.module in _registered}
+
+
+def load_experiment(name: str) -> experiment.Experiment:
+    """The experiment called `name`, or the one in a file.
+
+    Raises:
+      UsageError: there is none.
+    """
+    if not is_path(name):
+        return experiment.load_experiment(name)
+    bring([name], installed=False)
+    found = locate(name)
+    if found.name not in experiment.OUTSIDE:
+        raise UsageError(f"{found.given}: no EXPERIMENT; a file that --experiment names ends in one")
+    return experiment.OUTSIDE[found.name]
+
+
+def locate(name: str) -> Outside:
+    """Where a file or module is; its label may be read from now on.
+
+    Raises:
+      UsageError: there is none, or its name is no Python name.
+    """
+    found = _file(Path(name).expanduser()) if is_path(name) else _module(name)
+    known = OUTSIDE.setdefault(found.name, found.path)
+    if known != found.path:
+        raise UsageError(f"two modules from outside are called {found.name}: {known}, {found.path}; rename one")
+    return found
+
+
+def _file(path: Path) -> Outside:
+    if path.suffix != ".py" or not path.is_file():
+        raise UsageError(f"{shown(path)}: no such file; name a file of Python, as in mine.py")
+    return Outside(path.name, f"imported.{checked_name(path.stem, path.name)}", path.resolve())
+
+
+def _module(name: str) -> Outside:
+    spec = None
+    with contextlib.suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        there = f" (did you mean {name}.py?)" if Path(f"{name}.py").is_file() else ""
+        raise UsageError(f"{shown(name)}: no such module{there}; name an installed module, or a file as in ./mine.py")
+    return Outside(name, name, Path(spec.origin))
+
+
+def _bring(found: Outside) -> None:
+    if found.module in _registered:
+        return
+    registries = _registries()
+    before = sum(map(len, registries))
+    module = _imported(found)
+    entry = getattr(module, "ENTRY", None)
+    fitting = [registry for registry in registries if isinstance(entry, registry.of)]
+    if entry is not None and not fitting:
+        wanted = ", ".join(registry.of.__name__ for registry in registries if registry.end == "ENTRY")
+        raise UsageError(f"{found.given}: ENTRY is {type(entry).__name__}; expected one of {wanted}")
+    for registry in fitting:
+        registry.register(module)
+    for registry in registries:
+        if registry.end != "ENTRY" and hasattr(module, registry.end):
+            registry.register(module)
+    if hasattr(module, "EXPERIMENT"):
+        _register_experiment(module, found)
+    elif sum(map(len, registries)) == before:
+        raise UsageError(f"{found.given}: nothing to register; end it in an ENTRY, RULE or EXPERIMENT")
+    _registered.add(found.module)
+
+
+def _register_experiment(module: ModuleType, found: Outside) -> None:
+    if experiment.OUTSIDE.get(found.name) is not module.EXPERIMENT:
+        experiment.register(module.EXPERIMENT, found.name, found.given)
+
+
+def _registries() -> tuple[Registry[Any], ...]:
+    from pcl import learners, streams
+    from pcl.network.rules import RULES
+    from pcl.streams.sources import SOURCES
+
+    return learners.REGISTRY, streams.REGISTRY, SOURCES, RULES
+
+
+def _imported(found: Outside) -> ModuleType:
+    """The module, imported once; what it raises is one line with the place."""
+    if found.module in sys.modules:
+        return sys.modules[found.module]
+    try:
+        if not found.is_file:
+            return importlib.import_module(found.module)
+        spec = importlib.util.spec_from_file_location(found.module, found.path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[found.module] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(found.module, None)
+        raise UsageError(_raised(found, error)) from error
+
+
+def _raised(found: Outside, error: BaseException) -> str:
+    """What went wrong, and the last line of the module itself that was being executed."""
+    own = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == str(found.path)]
+    line = error.lineno if isinstance(error, SyntaxError) else own[-1] if own else None
+    place = f"{found.path.name}, line {line}" if line else found.given
+    return str(error) if isinstance(error, UsageError) and place in str(error) else _line(place, error)
+
+
+def _line(place: str, error: BaseException) -> str:
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{place}: {type(error).__name__}: {said}"
+
+
+def _assigned(found: Outside) -> Iterator[str]:
+    """Names that the statements of a module assign."""
+    try:
+        tree = ast.parse(found.path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise UsageError(_raised(found, error)) from error
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            yield from (ast.unparse(target) for target in statement.targets)

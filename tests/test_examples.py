@@ -1,0 +1,84 @@
+"""The examples of docs/extending.md, as they are typed there: no file of the package is edited."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pcl.evaluation.summary import setting_text
+from pcl.runner.store import Store
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "docs" / "examples"
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+NAMES = sorted(path.name for path in EXAMPLES.glob("own_*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_shows_each_example_as_it_is(name):
+    blocks = re.findall(r"<!-- from (\S+) -->\n```python\n(.*?)```\n", PAGE, re.DOTALL)
+    assert dict(blocks)[f"examples/{name}"] == (EXAMPLES / name).read_text(encoding="utf-8")
+
+
+def test_a_learner_takes_sixty_lines_at_most():
+    assert len((EXAMPLES / "own_learner.py").read_text().splitlines()) <= 60
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """Types the commands of a section of the page beside the examples, and returns the folder."""
+    for name in NAMES:
+        shutil.copy(EXAMPLES / name, tmp_path)
+
+    def of(section):
+        blocks = re.findall(r"```console\n(.*?)```", PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0], re.DOTALL)
+        for command in "".join(blocks).splitlines():
+            arguments = shlex.split(command.removeprefix("$ pcl "))
+            seeds = ["--seeds=1"] if any(name.startswith("--experiment") for name in arguments) else []
+            environment = os.environ | {"PYTHONPATH": str(ROOT)}
+            line = (sys.executable, "-m", "pcl", *arguments, *seeds)
+            done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return tmp_path
+
+    return of
+
+
+def lived(folder, experiment):
+    """Learner and settings of every run that ended well."""
+    records = Store(folder / "results", experiment).records()
+    return sorted((r["learner"], setting_text(r["variant"])) for r in records if r["status"] == "ok")
+
+
+@pytest.mark.slow
+def test_own_learner(typed):
+    folder = typed("A learner")
+    assert lived(folder, "split_digits") == [
+        ("ncm", ""), ("own_learner", "forget=0.02"), ("own_learner", "forget=0.1")
+    ]  # fmt: skip
+    assert "own_learner" in (folder / "results/reports/compare_split_digits.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_own_source(typed):
+    assert lived(typed("A source"), "split_digits") == [("ncm", "classes_per_task=1 source=own_source")]
+
+
+@pytest.mark.slow
+def test_own_rule(typed):
+    ran = lived(typed("An inference rule"), "smoke/split_digits")
+    assert ran == [("pcn", "inference=gd"), ("pcn", "inference=own_rule")]
+
+
+@pytest.mark.slow
+def test_own_experiment_with_an_own_stream(typed):
+    folder = typed("An experiment")
+    assert lived(folder, "own_experiment") == [("ncm", "")] * 2 + [("own_learner", "")] * 2
+    table = (folder / "results/tables/tab_own.md").read_text(encoding="utf-8")
+    assert re.search(r"\| noisy +\| own_learner +\| 1 ", table)
+    assert "fading means" in (folder / "results/figures/fig_own.csv").read_text(encoding="utf-8")
