@@ -40,7 +40,7 @@ class RunConfig:
         return {
             "schema": SCHEMA,
             "data": source.version if source else "none",
-            "stream": {"kind": self.stream_kind} | as_dict(self.stream),
+            "stream": {"kind": self.stream_kind} | identity(self.stream),
             "learner": {"name": self.learner} | identity(self.hp),
             "evaluation": as_dict(self.evaluation),
             "seed": self.seed,

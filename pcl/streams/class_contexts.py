@@ -10,7 +10,7 @@ so are those of a visit that returns.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,9 @@ class ClassContexts:
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
+    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
 
 def make(config: ClassContexts, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:

@@ -24,8 +24,7 @@ from pcl.errors import UsageError
 from pcl.fields import Idles, static
 from pcl.registry import Names
 from pcl.streams.contexts import visit_contexts
-from pcl.streams.inputs import Moments, exact, first_finite, standardise
-from pcl.streams.recorded import feature_moments
+from pcl.streams.inputs import Moments, exact, feature_moments, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
