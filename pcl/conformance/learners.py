@@ -22,7 +22,7 @@ from pcl.types import Batch, HParams, Learner, LearnerEntry, Spec, State
 
 LABELS, REAL = Spec((5,), 3), Spec((5,), 0, 5)
 CENTRES = 4 * np.eye(3, 5, dtype=np.float32)
-SMALL = {"width": 16, "memory": 20}  # sizes that learners share
+SMALL = {"width": 16, "random_features": 16, "memory": 20}  # sizes that learners share
 ROWS = 8
 
 

@@ -15,13 +15,23 @@ import numpy as np
 from pcl.conformance.compared import DoesNotApply, assert_close, assert_same, at, differ
 from pcl.fields import fields, replace
 from pcl.streams import REGISTRY
-from pcl.streams.sources import SOURCES, Source, make_source, samples
+from pcl.streams.sources import SOURCES, Source, from_arrays, samples
 from pcl.types import Data, Stream, StreamEntry
 
 CLASSES, EACH = 4, 16
 N = CLASSES * EACH
 # A context of one pass over all samples, or one group of classes over its own: so none comes more often than others.
-SHORT = {"dwell": EACH * 2, "revisit_dwell": N, "revisits": 2, "samples": 400, "groups": 4, "pairs": 8, "repeats": 2}
+SHORT = {
+    "dwell": EACH * 2,
+    "samples_per_task": EACH * 2,
+    "visit_steps": EACH * 2,
+    "revisit_dwell": N,
+    "revisits": 2,
+    "samples": 400,
+    "groups": 4,
+    "pairs": 8,
+    "repeats": 2,
+}
 Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # of inputs, training and test
 
 
@@ -54,7 +64,7 @@ def source_of(change: Change = lambda x, x_test: (x, x_test)) -> Source:
     """The small source, or one of other inputs."""
     x, y, x_test, y_test = arrays()
     x, x_test = change(x.copy(), x_test.copy())
-    return make_source(x, y, x_test, y_test, 1.0)
+    return from_arrays(x, y, x_test, y_test, 1.0)
 
 
 class Lived(NamedTuple):

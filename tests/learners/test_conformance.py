@@ -23,8 +23,8 @@ VARIANTS = [
     ("pcn", {"precision": "full", "halt": "saturation", "init": "mupc", "lr": 0.03, "optimiser": "adamw"}),
     ("backprop", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("bpc", {"depth": 1, "drift": 0.01}),
-    ("rls", {"precision": "low_rank", "block": 4, "features": "random"}),
-    ("rls", {"precision": "sums", "block": 16}),
+    ("rls", {"covariance": "low_rank", "block": 4, "features": "random"}),
+    ("rls", {"covariance": "sums", "block": 16}),
     *((name, PERIOD) for name in OPENING),
 ]
 
