@@ -4,6 +4,7 @@ Entries from outside the package are registered beside them (`Registry.register`
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -60,6 +61,8 @@ class Registry(dict[str, E], Generic[E]):
             name = name or given.__name__.rpartition(".")[2]
             self._list(name, getattr(given, self.end, None), given.__name__)
             file = getattr(given, "__file__", None)
+            if file:
+                OUTSIDE.setdefault(name, Path(file))
         elif not name:
             raise UsageError(f"a {self.kind} without a name: write register(entry, name='…')")
         else:
@@ -153,8 +156,9 @@ def _inside(package: str, field: str) -> dict[str, Any]:
 
 def _stated(name: str, path: Path, field: str) -> dict[str, Any]:
     """The literal that a file's last statement, an ENTRY, gives to a field, by `name`; empty where it gives none."""
-    last = ast.parse(path.read_text(encoding="utf-8")).body[-1]
+    *_, last = [None, *ast.parse(path.read_text(encoding="utf-8")).body]
     if isinstance(last, ast.Assign) and ast.unparse(last.targets[0]) == "ENTRY" and isinstance(last.value, ast.Call):
         said = {keyword.arg: keyword.value for keyword in last.value.keywords}
-        return {name: ast.literal_eval(said[field])} if field in said else {}
+        with contextlib.suppress(ValueError):  # no literal
+            return {name: ast.literal_eval(said[field])} if field in said else {}
     return {}
