@@ -225,6 +225,9 @@ def _imported(found: Outside) -> ModuleType:
     if found.module in sys.modules:
         return sys.modules[found.module]
     try:
+        folder = str(found.path.parent)
+        if found.is_file and folder not in sys.path:
+            sys.path.append(folder)  # it may import what stands beside it
         if not found.is_file:
             return importlib.import_module(found.module)
         spec = importlib.util.spec_from_file_location(found.module, found.path)

@@ -45,6 +45,7 @@ def folder(tmp_path, monkeypatch):
     for path in EXAMPLES.glob("own_*.py"):
         shutil.copy(path, tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     forget()
     yield tmp_path
     forget()
@@ -123,6 +124,23 @@ def test_code_from_outside_is_part_of_the_identity(folder):
     assert run("pcn", "split", inference="own_rule").run_id == rule.run_id
     assert run("ncm").identity["code"] == {"stream own_stream": first.identity["code"]["stream own_stream"]}
     assert len(static_groups([run(), run(forget=0.5), run("ncm")])) == 2
+
+
+def test_what_stands_beside_a_file_and_is_imported_is_part_of_its_code(folder):
+    helper, learner = folder / "beside_own_learner.py", folder / "own_learner.py"
+    learner.write_text("import beside_own_learner\nimport json\n" + learner.read_text())
+    ids = set()
+    for text in ("RATE = 1\n", "RATE = 2\n", "RATE = 1\n"):
+        helper.write_text(text)
+        forget()
+        sys.modules.pop("beside_own_learner", None)
+        outside.bring(["own_learner.py"])
+        ids.add(run("own_learner", "split").run_id)
+    assert len(ids) == 2
+    (folder / "apart.py").write_text("RATE = 3\n")  # it is not imported
+    forget()
+    outside.bring(["own_learner.py"])
+    assert run("own_learner", "split").run_id in ids
 
 
 def test_an_entry_of_no_file_makes_no_records(folder):
