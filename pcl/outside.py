@@ -114,7 +114,7 @@ def blamed(error: Exception) -> UsageError | None:
     """
     if isinstance(error, UsageError):
         return None
-    said = f"{type(error).__name__}: {shown(' '.join(str(error).split()), 3 * LONGEST)}"
+    said = f"{type(error).__name__}: {shown(' '.join(str(error).split()), 6 * LONGEST)}"
     more = f"`{called('conform')} NAME` with the same --import says what does not hold"
     files = {str(path): path.name for path in OUTSIDE.values()}
     places = [at for at in traceback.extract_tb(error.__traceback__) if at.filename in files]

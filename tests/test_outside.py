@@ -11,6 +11,7 @@ import pytest
 from written import record
 
 from pcl import experiment, learners, network, outside, sources, streams
+from pcl.cli import run as run_command
 from pcl.cli.listing import description, listing
 from pcl.errors import UsageError
 from pcl.evaluation.summary import summarise
@@ -172,6 +173,20 @@ def test_tables_say_what_to_import(folder):
     row = summarise([record(learner="own_learner", provenance=provenance)])[0]
     named = "--import=own_learner.py,own_stream.py --experiment=twin --streams=split --learners=own_learner --seeds=1"
     assert row.command.endswith(named)
+
+
+def test_devices_are_configured_before_code_of_the_user_is_imported(monkeypatch):
+    done = []
+
+    def brought(names):
+        done.append("import")
+        raise UsageError("stop here")
+
+    monkeypatch.setattr(run_command.devices, "configure", lambda: done.append("configure"))
+    monkeypatch.setattr(run_command.outside, "bring", brought)
+    with pytest.raises(UsageError, match="stop here"):
+        run_command.main()
+    assert done == ["configure", "import"]
 
 
 def test_a_module_is_brought_in_once(folder, monkeypatch):
