@@ -13,6 +13,7 @@ COMMANDS = {
     "compare": "pcl.compare",
     "prepare": "pcl.scripts.prepare_data",
     "check": "pcl.scripts.check_results",
+    "conform": "pcl.cli.conform",
     "compact": "pcl.scripts.compact_results",
 }
 

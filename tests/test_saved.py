@@ -23,7 +23,9 @@ LABELS, TARGETS = Spec((5,), 3), Spec((5,), 0, 5)
 
 def made(name):
     learner, hp = learners.make(name, LABELS if REGISTRY[name].labels else TARGETS)
-    return learner, replace(hp, {k: v for k, v in {"width": 16, "memory": 20}.items() if k in fields(hp)})
+    return learner, replace(
+        hp, {k: v for k, v in {"width": 16, "random_features": 16, "memory": 20}.items() if k in fields(hp)}
+    )
 
 
 def some_state(learner, hp, seed=0):

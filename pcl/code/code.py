@@ -28,7 +28,7 @@ coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
 import functools
 import math
 import re
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.code.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
 from pcl.errors import UsageError
-from pcl.fields import Traced, static, traced
+from pcl.fields import Idles, Traced, static, traced
 from pcl.loops import when
 from pcl.types import Batch, Spec
 
@@ -50,8 +50,12 @@ S = TypeVar("S")
 
 @struct.dataclass
 class CodeHParams:
-    """Numbers of the sensory code."""
+    """Numbers of the sensory code, which mean nothing to a learner whose `features` are no code."""
 
+    IDLE: ClassVar[Idles] = {
+        name: {"features": ("raw", "random")}
+        for name in ("patch", "atoms", "stride", "grid", "mirror", "critical", "glimpses", "threshold")
+    }
     patch: str = static("5,9", "sides of the patches, one scale each")
     atoms: str = static("32,48", "atoms of each scale")
     stride: int = static(1, "pixels from one patch to the next", low=1)

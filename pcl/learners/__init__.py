@@ -53,7 +53,7 @@ def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: 
     """FLOPs of a learned sample, relative to `backprop` on the same architecture (its own where there is none)."""
     entry = REGISTRY[name]
     numbers = as_dict(check_all(hp, entry.hparams))
-    # Elsewhere a width is that of a code, and no network of backpropagation has it.
+    # Elsewhere a width is that of a state, and no network of backpropagation has it.
     architecture = {key: numbers[key] for key in ("architecture", "width", "depth") if "architecture" in numbers}
     allowance = backprop.flops(spec, backprop.ENTRY.hparams.replace(**architecture), 0, batch)
     return entry.flops(spec, hp, inference_steps, batch) / allowance

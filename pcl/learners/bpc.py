@@ -5,7 +5,7 @@ settling (hidden activities descend sum_l 1/2 |z_l - W_l^T phi_{l-1}|^2 with inp
 leaves the weights alone) every layer's posterior takes in its own pair of activities, by the local rule of
 `pcl.synapses.synapse`. Beside its answer the learner has the variance of it, from the weights and the noise of the
 target's layer, and says what a label would tell (`query`). Wide codes, whose sums are solved for now and then (`rls`
-with `precision=sums`), have neither.
+with `covariance=sums`), have neither.
 
 With depth 0 the code is all there is below the target: then this is recursive least squares (see `rls` for whose
 that is), and what it adds are the inferred noise, the predictive variance and drift. Order does not matter, as long
@@ -23,7 +23,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
-from pcl.fields import Traced, static, traced
+from pcl.fields import Idles, Traced, fields, static, traced
 from pcl.learners import features, rls, steps
 from pcl.learners.inputs import mean_weights, targets, teaching_rows
 from pcl.network.activations import ACTIVATIONS
@@ -43,8 +43,13 @@ class HParams(rls.HParams, steps.InferenceHParams):
     """Numbers of a Bayesian predictive-coding network."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
-    depth: int = static(0, "number of conjugate hidden layers above the code", low=0, high=1000)
-    hidden_units: int = static(64, "units in each of them", low=1, idle={"depth": (0,)})
+    # Without hidden layers nothing settles.
+    IDLE: ClassVar[Idles] = {
+        **features.FeatureHParams.IDLE,
+        **{name: {"depth": (0,)} for name in (*fields(steps.InferenceHParams), "hidden_units", "activation")},
+    }
+    depth: int = static(0, "number of hidden layers", low=0, high=1000)
+    hidden_units: int = static(64, "units in each of them", low=1)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     target_noise: Traced = traced(0.1, "expected variance of the targets' noise before anything is seen", low=1e-12)
     drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: the world stands still)", low=0)
@@ -64,7 +69,7 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample: its code; every layer settles, answers and learns."""
     sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
     outputs = (*[hp.hidden_units] * hp.depth, spec.outputs)
-    learning = sum(synapse_flops(hp.precision, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
+    learning = sum(synapse_flops(hp.covariance, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
     # Every layer's synapses are counted in each step, the lowest's too: above one that is used by none.
     uses, cost = (0, *(d * c for d, c in zip(sizes, outputs, strict=True))), RULES[hp.inference].flops
     settling = cost(uses, inference_steps) - cost(uses, 0) if hp.depth else 0
@@ -158,7 +163,7 @@ def _learn(
 
 
 def _form(inputs: int, hp: HParams) -> synapse.Covariance:
-    return covariance(hp.precision, inputs, hp.block)
+    return covariance(hp.covariance, inputs, hp.block)
 
 
 def _noise_variance(state: State) -> Float[Array, " C"]:

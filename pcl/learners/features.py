@@ -52,14 +52,14 @@ class Projection(NamedTuple):
 def _project(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Projection:
     w_key, b_key = jax.random.split(key)
     return Projection(
-        jax.random.normal(w_key, (math.prod(spec.input_shape), hp.width)),
-        jax.random.uniform(b_key, (hp.width,), minval=-1.0, maxval=1.0),
+        jax.random.normal(w_key, (math.prod(spec.input_shape), hp.random_features)),
+        jax.random.uniform(b_key, (hp.random_features,), minval=-1.0, maxval=1.0),
     )
 
 
 def _rectified(state: Projection, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B H"]:
-    # Half of a normal's variance is left by the rectifier: 2 / width keeps the norm.
-    return jax.nn.relu(vectors(x) @ state.w + state.b) * math.sqrt(2 / hp.width)
+    # Half of a normal's variance is left by the rectifier: 2 / random_features keeps the norm.
+    return jax.nn.relu(vectors(x) @ state.w + state.b) * math.sqrt(2 / hp.random_features)
 
 
 FEATURES = {
@@ -73,9 +73,17 @@ FEATURES = {
 class FeatureHParams(code.CodeHParams):
     """Which code, and its size."""
 
-    features: str = static("raw", "code of the input that the synapses see", choices=tuple(FEATURES))
-    width: int = static(1000, "units of random features", low=1, idle={"features": ("raw", "code")})
-    contrast: str = static("images", "what is freed of its own mean and norm", choices=("images", "none"))
+    features: str = static(
+        "raw",
+        "what of an input is learned from: all of it, random features of it, or a sensory code",
+        choices=tuple(FEATURES),
+    )
+    random_features: int = static(
+        1000, "random features that the synapses see", low=1, idle={"features": ("raw", "code")}
+    )
+    contrast: str = static(
+        "images", "what is freed of its own mean and norm", choices=("images", "none"), idle={"features": ("code",)}
+    )
 
 
 def init(key: PRNGKeyArray, spec: Spec, hp: FeatureHParams) -> Any:
@@ -136,7 +144,7 @@ def flops(spec: Spec, hp: FeatureHParams) -> int:
     """Floating-point operations a code."""
     if hp.features == "code":
         return code.flops(spec, hp)
-    return 2 * math.prod(spec.input_shape) * hp.width if hp.features == "random" else 0
+    return 2 * math.prod(spec.input_shape) * hp.random_features if hp.features == "random" else 0
 
 
 def size(spec: Spec, hp: FeatureHParams) -> int:

@@ -27,9 +27,11 @@ from pcl.types import Batch, Prediction, Spec
 class MLPHParams:
     """Numbers of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
 
-    architecture: str = static("mlp", "kind of network; vgg5 reads images", choices=("mlp", "vgg5"))
-    width: int = static(128, "units in each hidden layer, or channels of vgg5's first", low=1)
-    depth: int = static(2, "number of hidden layers (mlp)", low=0, high=1000)
+    architecture: str = static(
+        "mlp", "kind of network; vgg5 reads images, and its first layer has `width` channels", choices=("mlp", "vgg5")
+    )
+    width: int = static(128, "units in each hidden layer", low=1)
+    depth: int = static(2, "number of hidden layers", low=0, high=1000, idle={"architecture": ("vgg5",)})
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     init: str = static("lecun", "initial weights; mupc: those of that parametrisation (mlp)", choices=(*INITS, "mupc"))
     output: str = static("gaussian", "distribution of the output given the layer below", choices=tuple(OUTPUTS))

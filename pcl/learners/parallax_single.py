@@ -3,7 +3,7 @@
 from pcl.learners import parallax
 
 ENTRY = parallax.ENTRY._replace(
-    hparams=parallax.HParams(specialists=1),
+    hparams=parallax.HParams(max_contexts=1),
     summary="parallax with one context for everything",
     label=None,
 )

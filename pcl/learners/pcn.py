@@ -39,7 +39,11 @@ class HParams(mlp.MLPHParams, steps.InferenceHParams):
     """Numbers of a predictive-coding network."""
 
     step_share: Traced = traced(
-        0.1, "largest step of the activities, as a share of the largest that is stable", low=0, high=1
+        0.1,
+        "largest step of the activities, as a share of the largest that is stable",
+        low=0,
+        high=1,
+        idle=steps.UNLIMITED,
     )
     nudge: str = static("none", "side from which outputs are nudged to their targets", choices=tuple(NUDGES))
     beta: Traced = traced(

@@ -19,6 +19,8 @@ from pcl.network.rules import RULES
 from pcl.network.stability import Directions
 
 NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners that had one rule (see `fields.identity`)
+UNBOUNDED = tuple(name for name, rule in RULES.items() if rule.bound is None)
+UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which no share of what is stable is taken
 
 
 @struct.dataclass
@@ -29,19 +31,28 @@ class InferenceHParams:
         "gd", "rule that moves the activities; ipc moves the weights with them; --list says which are local",
         choices=RULES,
     )  # fmt: skip
-    inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
-    inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)
+    inference_steps: int = static(20, "most steps of inference", low=0)
+    inference_lr: Traced = traced(
+        0.1, "largest step size of the activities", low=0, idle={"inference": ("conjugate", "gauss_newton")}
+    )
     step_limit: str = static(
         "curvature",
         "what limits steps of the activities: the energy's largest curvature, which grows as weights do, or nothing",
         choices=("curvature", "nothing"),
+        idle={"inference": UNBOUNDED},
     )
     step_share: Traced = traced(
-        0.9, "largest step of the activities, as a share of the largest that is stable", low=0, high=1
+        0.9, "largest step of the activities, as a share of the largest that is stable", low=0, high=1, idle=UNLIMITED
     )
-    inference_momentum: Traced = traced(0.5, "share of the last activity step that is kept (momentum)", low=0, high=1)
+    inference_momentum: Traced = traced(
+        0.5,
+        "share of the last step of inference that is kept",
+        low=0,
+        high=1,
+        idle={"inference": tuple(name for name in RULES if name != "momentum")},
+    )
     halt: str = static("fixed", "what ends a sample's inference before its last step", choices=HALTS)
-    tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0)
+    tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0, idle={"halt": ("fixed",)})
 
 
 def start(network: Network, input_shape: tuple[int, ...], hp: InferenceHParams) -> Directions | None:

@@ -32,12 +32,12 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(steps.InferenceHParams):
-    """Numbers of a temporal predictive-coding network; the precision of the latent state is 1."""
+    """Numbers of a temporal predictive-coding network; its hidden layer is the latent state, of precision 1."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
-    width: int = static(32, "units of the latent state", low=1)
+    width: int = static(32, "units in each hidden layer", low=1)
     sequences: int = static(10, "most sequences side by side, rows of a batch", low=1)
-    activation: str = static("tanh", "nonlinearity of the latent units", choices=tuple(ACTIVATIONS))
+    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     lr: Traced = traced(0.03, "learning rate of the weights", low=0)
     decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
     observed_precision: Traced = traced(1.0, "precision of the observations", low=1e-6)

@@ -30,7 +30,7 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Recorded:
     """Settings of a recorded stream; all are static."""
 
-    source: str = static("electricity", "where the samples come from, meant to be in time order", choices=SOURCES)
+    source: str = static("electricity", "where the samples come from", choices=SOURCES)
     batch: int = static(1, "samples a step", low=1)
     train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
 

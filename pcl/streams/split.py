@@ -8,12 +8,12 @@ Every sample has a time of arrival, and the stream is their sorted order. Bounda
             sharp to no boundary at all; after Shanahan, Kaplanis and Mitrovic (2021), arXiv:2105.13327
 Where they are not sharp the stream is one visit, and no task has an end.
 
-Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as the new instances of Lomonaco
-and Maltoni (2017), arXiv:1705.03550. Then held-out classes belong to no task: all of them are in task 0, which is
-visited once, for the whole stream, while `Batch.task` numbers the shares. Or they hold `sessions`, which the source
-knows of its samples (recordings, places, days): each session is a task with any of the classes, as the sessions of
-CORe50 (Lomonaco and Maltoni (2017), arXiv:1705.03550). Held-out samples are scored by session, or, where they are of
-sessions that never arrive, by class as those of instances.
+Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as many as there would be tasks of
+`classes_per_task` classes, as the new instances of Lomonaco and Maltoni (2017), arXiv:1705.03550. Then held-out classes
+belong to no task: all of them are in task 0, which is visited once, for the whole stream, while `Batch.task` numbers
+the shares. Or they hold `sessions`, which the source knows of its samples (recordings, places, days): each session is a
+task with any of the classes, as the sessions of CORe50 (the same). Held-out samples are scored by session, or, where
+they are of sessions that never arrive, by class as those of instances.
 
 Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022-00568-3:
   class   one label a class, predicted among all classes
@@ -60,9 +60,7 @@ class Split:
         0, "classes that take part, the first so many of the source (0: all)", low=0, idle={"content": ("sessions",)}
     )
     content: str = static("classes", "what a task holds", choices=("classes", "instances", "sessions"))
-    classes_per_task: int = static(
-        2, "classes that arrive together; instances come in as many tasks", low=1, idle={"content": ("sessions",)}
-    )
+    classes_per_task: int = static(2, "classes that arrive together", low=1, idle={"content": ("sessions",)})
     order: str = static(
         "random",
         "order of the classes or sessions: drawn from the key, as numbered, or all shuffled together",

@@ -36,7 +36,7 @@ def covariance(form: str, inputs: int, size: int) -> Covariance:
       UsageError: there is none.
     """
     if form not in FORMS:
-        raise UsageError(f"precision={form}: has no covariance; one of {', '.join(FORMS[:-1])} is needed here")
+        raise UsageError(f"covariance={form}: has no covariance; one of {', '.join(FORMS[:-1])} is needed here")
     if form == "low_rank":
         return low_rank(min(size, inputs))
     if form == "isotropic":

@@ -89,7 +89,7 @@ def test_nothing_of_a_first_sample_that_is_missing_is_left():
 def record(name, kind, config, source):
     stream, data = kind.make(config, source, "test")
     learner, hp = learners.make(name, stream.spec)
-    small = {"width": 8} if "width" in fields(hp) else {}
+    small = {name: 8 for name in ("width", "random_features") if name in fields(hp)}
     hp = jax.tree.map(np.float32, replace(hp, small))
     return jax.jit(make_run(learner, stream))(jax.random.key(0), hp, data)
 

@@ -22,14 +22,14 @@ def lived(config, source=None, seed=0):
 
 
 def test_the_target_is_the_next_observation():
-    stream, _, batches, _ = lived(sequence.Sequence(dwell=50, batch=3))
+    stream, _, batches, _ = lived(sequence.Sequence(visit_steps=50, batch=3))
     assert stream.spec == ((4,), 0, 4)
     np.testing.assert_array_equal(batches.y[:-1], batches.x[1:])
     assert batches.valid.all()
 
 
 def test_dynamics_have_unit_variance_and_the_stated_transition_in_every_context():
-    config = sequence.Sequence(observed=6, hidden=6, contexts=2, visits=2, dwell=4000, batch=4)
+    config = sequence.Sequence(observed=6, hidden=6, contexts=2, visits=2, visit_steps=4000, batch=4)
     _, _, batches, layout = lived(config)
     assert layout.visit_task.tolist() == [0, 1]
     laws = []

@@ -67,10 +67,10 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     The most there can be: as if every slot held a context with a sensor of its own.
     """
     of_sensor = sensor(spec.num_labels, eye.size(spec, hp), ablations.of(hp)).flops
-    votes = 2 * hp.specialists * of_sensor.vote
-    beliefs = 2 * hp.specialists * spec.num_labels
+    votes = 2 * hp.max_contexts * of_sensor.vote
+    beliefs = 2 * hp.max_contexts * spec.num_labels
     settling = (inference_steps + 2) * 8 * beliefs
-    reading = 8 * hp.specialists * spec.num_labels
+    reading = 8 * hp.max_contexts * spec.num_labels
     return eye.flops(spec, hp) + votes + reading + settling + of_sensor.learn
 
 

@@ -51,9 +51,11 @@ def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
         return sensory.init(key, spec, hp)
     turn_key, w_key, b_key = jax.random.split(key, 3)
     inputs, entries = math.prod(spec.input_shape), size(spec, hp)
-    w = jax.random.normal(w_key, (entries, hp.width)) / jnp.sqrt(entries)
+    w = jax.random.normal(w_key, (entries, hp.random_features)) / jnp.sqrt(entries)
     turn = linalg.orthonormal(turn_key, inputs, entries)
-    return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-numbers.THRESHOLD, maxval=numbers.THRESHOLD))
+    return Eye(
+        turn, w, jax.random.uniform(b_key, (hp.random_features,), minval=-numbers.THRESHOLD, maxval=numbers.THRESHOLD)
+    )
 
 
 def encode(sees: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
@@ -82,4 +84,4 @@ def flops(spec: Spec, hp: HParams) -> int:
     """Floating-point operations a code, with the features that synapses see."""
     if hp.features == "code":
         return sensory.flops(spec, hp)
-    return 2 * size(spec, hp) * (math.prod(spec.input_shape) + 2 * hp.width)
+    return 2 * size(spec, hp) * (math.prod(spec.input_shape) + 2 * hp.random_features)
