@@ -109,7 +109,7 @@ def _made(config: RunConfig, final_state: bool = False) -> tuple[Stream, Data, L
 def require_room(config: RunConfig) -> None:
     """Refuse a static group of which a single run has no room; compiles nothing.
 
-    What is counted is a lower bound: the state, the schedule of the stream and its arrays, each once.
+    The count is a lower bound: the state, the schedule of the stream and its arrays, each once.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or ask for more than there is room for.
