@@ -68,8 +68,8 @@ METRICS: dict[str, Metric] = {
     "order_gap_size": _beside("the same without its sign", less=True),
     "acc_spread": _beside("distance of an order's final accuracy from the mean over orders", less=True),
     # Of the samples that arrive, before each is learned from
-    "prequential_acc": _percentage("accuracy while living, before each sample is learned from"),
-    "lived_less_retained": _percentage("accuracy while living less that kept at the end"),
+    "prequential_acc": _percentage("online accuracy, before each sample is learned from"),
+    "lived_less_retained": _percentage("online accuracy less that of probes at the end"),
     "plasticity_slope": Metric("% per 100 tasks", "change of the accuracy while each task is met"),
     "labelled": _percentage("samples that were learned from"),
     "calibration_error": _percentage("mean distance of confidence from accuracy", less=True),
