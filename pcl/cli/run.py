@@ -47,6 +47,10 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("source_options", "", "How it is read, as label=kind,test_share=0.3: --describe=source_options.")
 folder_flag("save_state", None, "Folder for the final state of each run, <run id>.npz; pcl.load reads it.")
+flags.DEFINE_integer(
+    "checkpoint_steps", 0, "Steps from one checkpoint of runs in flight to the next (0: none), beside the records.",
+    lower_bound=0,
+)  # fmt: skip
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
@@ -78,7 +82,12 @@ def main() -> None:
         print(listing() if FLAGS.list else "\n\n".join(map(description, FLAGS.describe)))
         return
     devices.keep_programs()
-    listen(_work)
+    try:
+        listen(_work)
+    except Exception as error:
+        if why := outside.blamed(error):
+            raise why from error
+        raise
 
 
 def _work(interrupts: Interrupts) -> None:
@@ -94,7 +103,8 @@ def _work(interrupts: Interrupts) -> None:
     store.require_writable()
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
-    executed = execute(groups, store, mode, experiment.name, interrupts, FLAGS.save_state)
+    kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
+    executed = execute(groups, store, mode, experiment.name, interrupts, **kept)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):

@@ -140,8 +140,8 @@ class Deferred(NamedTuple):
 def deferred(layer: Int[Array, ""], steps: int = 8) -> Covariance:
     """P of one `layer` (`init` makes one alone, without its axis), taken in after every `steps` rows that teach.
 
-    Each row that teaches reads P once and stores one step beside it. Writing P at every row would take as long again,
-    at a thousand inputs. Rows of P are read in pieces that stay in a cache.
+    Each row that teaches reads P once and stores one step beside it. Writing P at every row would double the time at a
+    thousand inputs. Rows of P are read in pieces that stay in a cache.
     """
 
     def init(inputs: int, ridge: ArrayLike) -> Deferred:
