@@ -1,4 +1,4 @@
-"""Standardisation with statistics that the stream could have had: of all pixels that have arrived by now.
+"""Standardisation with running statistics: of all pixels that have arrived so far.
 
 One mean and one standard deviation for all pixels, or of each feature where these have units of their own, updated
 with every sample and never looking ahead.
@@ -92,7 +92,7 @@ def fed(x: np.ndarray) -> Callable[[Int[Array, " B"]], Shaped[Array, "B ..."]]:
 def running_moments(of: PixelMoments, valid: Bool[Array, "steps B"]) -> Moments:
     """The moments of all valid samples up to and including each step, from those `of` each row [steps, B].
 
-    Samples whose squares are not finite leave no trace.
+    Samples whose squares are not finite are left out.
     """
     counts = valid & jnp.isfinite(of.square)
     seen = jnp.maximum(jnp.cumsum(counts.sum(1)), 1)
@@ -108,7 +108,7 @@ def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"
     pressure) the difference of squares would lose every digit in float32. A standard deviation below a
     thousandth of the root mean square of these differences is rounding, and is raised to it.
 
-    Samples of which a value is not finite, or its square is not, leave no trace.
+    Samples of which a value is not finite, or its square is not, are left out.
     """
     rows = x.reshape(-1, *x.shape[2:])
     finite = valid & jnp.isfinite(jnp.sum(rows**2, axis=range(1, rows.ndim))).reshape(valid.shape)
