@@ -187,6 +187,7 @@ def test_they_are_listed(house):
         "Toys can be run.",
         "fading means (forget=0.1)",
         "a shuffled source (source=digits*, batch=8*)",
+        "local; weights learn from where it ends; fixed, gradient",
     ]
 
 

@@ -30,6 +30,7 @@ def main(*names: str) -> None:
       UsageError: a name is unknown, or a property does not hold.
     """
     devices.configure()
+    devices.keep_programs()
     outside.bring(outside.given())
     use_data_dir(FLAGS.data_dir)
     failed: list[Outcome] = []

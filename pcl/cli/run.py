@@ -82,7 +82,12 @@ def main() -> None:
         print(listing() if FLAGS.list else "\n\n".join(map(description, FLAGS.describe)))
         return
     devices.keep_programs()
-    listen(_work)
+    try:
+        listen(_work)
+    except Exception as error:
+        if why := outside.blamed(error):
+            raise why from error
+        raise
 
 
 def _work(interrupts: Interrupts) -> None:

@@ -18,7 +18,7 @@ KINDS: dict[str, tuple[Mapping[str, Any], Callable[[str], Iterable[Any]], tuple[
     "source": (sources.SOURCES, sources.subjects, sources.PROPERTIES),
     "rule": (rules.RULES, rules.subjects, rules.PROPERTIES),
 }
-LONGEST = 200  # characters of what a failed property says
+LONGEST = 300  # characters of what a failed property says
 
 
 class Outcome(NamedTuple):

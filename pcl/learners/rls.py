@@ -1,11 +1,11 @@
-"""Recursive least squares on a code: after every batch, ridge regression of all that was ever seen.
+"""Recursive least squares on a code: after every batch, ridge regression on all samples so far.
 
-The Kalman filter of weights that do not move, one output a label. With a full covariance what it knows is a sum over
-samples: the order of classes does not matter, and after one pass it stands where offline training would. That is
-known: on a frozen code this is ACIL, arXiv:2205.14922, and the classifier of RanPAC, arXiv:2307.02251, and with
-random features nearly RanDumb, arXiv:2402.08823. Cheaper forms of it depend on the order (`pcl.synapses.covariance`).
-With `covariance=sums` (`pcl.synapses.statistics`) the same weights are solved for whenever `block` samples wait: half
-the operations a sample, for wide codes, but no covariance, hence no `query`, and answers that lag behind.
+The Kalman filter of constant weights, one output a label. With a full covariance its state is a sum over samples: the
+order of classes does not matter, and one pass gives the weights of offline ridge regression. Earlier work: on a frozen
+code this is ACIL, arXiv:2205.14922, and the classifier of RanPAC, arXiv:2307.02251, and with random features nearly
+RanDumb, arXiv:2402.08823. Cheaper forms depend on the order (`pcl.synapses.covariance`). With `covariance=sums`
+(`pcl.synapses.statistics`) the same weights are solved for whenever `block` samples wait: half the operations a sample,
+for wide codes, but no covariance, hence no `query`, and predictions without the waiting samples.
 Source: Plackett (1950), doi:10.1093/biomet/37.1-2.149.
 """
 
@@ -38,7 +38,7 @@ class HParams(features.FeatureHParams):
         low=1,
         idle={"covariance": ("full", "diagonal")},
     )
-    ridge: Traced = traced(1.0, "precision of the weights before anything is seen", low=1e-6)
+    ridge: Traced = traced(1.0, "prior precision of the weights", low=1e-6)
 
 
 class State(NamedTuple):

@@ -1,7 +1,7 @@
-"""What the learners that settle share: the settings of inference, and the step of the activities.
+"""Parts that the learners with inference share: its settings, and the step size of the activities.
 
-The step is as large as `inference_lr` says, but no more than a share of what is stable: a fixed step has no lasting
-margin, because weights grow as they are learned, and the curvature of the energy with them.
+The step size is `inference_lr`, limited to a share of the largest stable one. A fixed step does not stay stable,
+because weights grow as they are learned, and the curvature of the energy with them.
 """
 
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from pcl.network.stability import Directions
 
 NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners that had one rule (see `fields.identity`)
 UNBOUNDED = tuple(name for name, rule in RULES.items() if rule.bound is None)
-UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which no share of what is stable is taken
+UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which steps are not limited
 
 
 @struct.dataclass
@@ -37,7 +37,7 @@ class InferenceHParams:
     )
     step_limit: str = static(
         "curvature",
-        "what limits steps of the activities: the energy's largest curvature, which grows as weights do, or nothing",
+        "limit of steps of the activities: the energy's largest curvature, which grows with the weights, or nothing",
         choices=("curvature", "nothing"),
         idle={"inference": UNBOUNDED},
     )
@@ -51,12 +51,14 @@ class InferenceHParams:
         high=1,
         idle={"inference": tuple(name for name in RULES if name != "momentum")},
     )
-    halt: str = static("fixed", "what ends a sample's inference before its last step", choices=HALTS)
-    tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0, idle={"halt": ("fixed",)})
+    halt: str = static("fixed", "criterion that ends a sample's inference before its last step", choices=HALTS)
+    tolerance: Traced = traced(
+        1e-3, "relative size of gradient or change at which halt ends inference", low=0, idle={"halt": ("fixed",)}
+    )
 
 
 def start(network: Network, input_shape: tuple[int, ...], hp: InferenceHParams) -> Directions | None:
-    """What a limited step keeps from update to update; None: it is not limited."""
+    """The state of a limited step size; None: it is not limited."""
     limited = hp.step_limit == "curvature" and RULES[hp.inference].bound is not None
     return stability.directions(network, input_shape) if limited and len(network) > 1 else None
 
@@ -68,7 +70,7 @@ def limit(
     hp: InferenceHParams,
     output: str = "gaussian",
 ) -> tuple[Traced, Directions | None]:
-    """The step on the present weights, at identity precision, and what is kept (as it was, where nothing is taught)."""
+    """The step size for the present weights, at identity precision, and the next directions (kept if none teach)."""
     bound = RULES[hp.inference].bound
     if directions is None or bound is None:
         return hp.inference_lr, None
@@ -84,7 +86,7 @@ def numbers(hp: InferenceHParams, rate: Traced, gain: ArrayLike = 1.0) -> Number
 
 
 def budget(hp: InferenceHParams) -> Budget:
-    """How long a sample settles."""
+    """The budget of one sample's inference."""
     return Budget(hp.inference_steps, None if hp.halt == "fixed" else Halt(hp.halt, hp.tolerance))
 
 

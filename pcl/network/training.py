@@ -1,7 +1,7 @@
 """Learning: one step on a batch by any rule that settles, and passes over arrays as one compiled program.
 
-Every weight moves by the error above it times the activity below it (`plasticity`), where the rule says that weights
-learn from. Outputs can be nudged to their targets instead of clamped: see `energy.nudged`.
+Every weight moves by the error above it times the activity below it (`plasticity`); `Rule.learns` says which errors
+and activities. Outputs can be nudged to their targets instead of clamped: see `energy.nudged`.
 """
 
 import dataclasses
@@ -31,14 +31,14 @@ NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": 
 ADAM = optax.adam(0.003)
 SHARE = 0.9  # of the largest stable step of the activities: the largest that is taken
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
-WHOLE = 1e-3  # what the probabilities of a target may miss of one
+WHOLE = 1e-3  # tolerance of the sum of a target's probabilities
 
 
 class Step(NamedTuple):
     """One step of learning.
 
-    problem: as it ended (nudged, or with the weights of a rule that moves them). settled: where. raw: errors of each
-    layer, those of a nudged output divided by its share. network, memory: after the step.
+    problem: the problem settled last (nudged, or with the weights that the rule moved). settled: the result. raw:
+    errors of each layer, divided by `beta` (signed) where the output is nudged. network, memory: after the step.
     """
 
     problem: Problem
@@ -98,10 +98,11 @@ def train_step(
 
 
 class History(NamedTuple):
-    """What `fit` saw, a number a pass, each batch before it was learned.
+    """One number a pass, the mean over its batches.
 
-    energy: mean free energy a sample where activities ended. accuracy: share of samples whose feed-forward answer has
-    its largest output where the target has; None where targets are not one-hot.
+    energy: free energy a sample at the settled activities, with the weights that settled them. accuracy: share of
+    samples whose feed-forward answer, before their batch is learned, has its largest output where the target has; None
+    where targets are not one-hot.
     """
 
     energy: Float[Array, " E"]
@@ -118,7 +119,7 @@ class Fitted(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """What is compiled in."""
+    """Static arguments of the compiled program."""
 
     rule: str
     steps: int
@@ -164,10 +165,10 @@ def fit(
 ) -> Fitted:
     """`epochs` shuffled passes over inputs `x` [N, ...], clamped at the bottom, and targets `y` [N, ...], at the top.
 
-    A pass leaves out what fills no batch. The same key gives the same passes. rate: the step of the activities, made
-    smaller where the rule's stable step is (rules without a bound take it as it is). precision: its kind; variances
-    approach the errors' squares at `precision_rate`. A second call that differs in arrays of the same shape, in the
-    key or in numbers alone compiles nothing.
+    A pass leaves out samples that fill no batch. The same key gives the same passes. rate: the step of the activities,
+    limited to 0.9 of the rule's stable step (rules without a bound take it as it is). precision: its kind; variances
+    approach the errors' squares at `precision_rate`. A second call that differs only in the values of arrays, the key
+    or numbers compiles nothing.
 
     Raises:
       UsageError: shapes that do not fit; NaN; a batch larger than the data; targets that are not in the output's
@@ -202,7 +203,7 @@ def _passes(state: _State, x: Array, y: Array, key: PRNGKeyArray, rates: _Rates,
 
 
 def _learn(state: _State, x: Array, y: Array, rates: _Rates, plan: _Plan) -> tuple[_State, tuple[Array, Array]]:
-    """One batch: what was learned, its mean energy and hits."""
+    """One batch: the next state, and the batch's mean energy and share of hits."""
     *z, a = forward(state.network, x)
     gains = tuple(map(inverse, state.variance))
     problem = Problem(state.network, x, y, precision=gains, output=plan.output)

@@ -4,15 +4,19 @@ One mean and one standard deviation for all pixels, or of each feature where the
 with every sample and never looking ahead.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 
 from pcl.streams.sources.checks import finite
+
+AT_ONCE = 4096  # samples whose moments are computed together
 
 
 class Moments(NamedTuple):
@@ -47,6 +51,28 @@ def pixel_moments(x: np.ndarray | Array, scale: float) -> PixelMoments:
     """The moments of every sample of `x` [N, ...], scaled."""
     pixels = x.reshape(len(x), -1) * np.float32(scale)
     return PixelMoments(jnp.asarray(pixels.mean(1)), jnp.asarray((pixels**2).mean(1)))
+
+
+def pixel_moments_of_many(x: np.ndarray, scale: float) -> PixelMoments:
+    """The same, some samples at a time, of which there may be more than would fit into memory in float32."""
+    parts = [pixel_moments(x[i : i + AT_ONCE], scale) for i in range(0, len(x), AT_ONCE)]
+    return PixelMoments(*(jnp.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def fed(x: np.ndarray) -> Callable[[Int[Array, " B"]], Shaped[Array, "B ..."]]:
+    """A function that takes samples of `x` by their numbers while a program runs, from the host to the device.
+
+    `x` stays where it is: in the host's memory or, if it is mapped there, in its file.
+    """
+
+    def look_up(sample: Any) -> np.ndarray:
+        return np.ascontiguousarray(x[np.asarray(sample)])
+
+    def take(sample: Int[Array, " B"]) -> Shaped[Array, "B ..."]:
+        shape = jax.ShapeDtypeStruct((*sample.shape, *x.shape[1:]), x.dtype)
+        return jax.pure_callback(look_up, shape, sample, vmap_method="expand_dims")
+
+    return take
 
 
 def running_moments(of: PixelMoments, valid: Bool[Array, "steps B"]) -> Moments:

@@ -37,14 +37,17 @@ from pcl.streams.inputs import (
     Moments,
     exact,
     feature_moments,
+    fed,
     first_finite,
-    pixel_moments,
+    pixel_moments_of_many,
     running_moments,
     standardise,
 )
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Samples, Source, fewer, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
+
+FEEDS = ("device", "host")
 
 
 @struct.dataclass
@@ -72,8 +75,11 @@ class Split:
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
     train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    feed: str = static(
+        "device", "where training samples wait: all on the device, or with the host until their step", choices=FEEDS
+    )
 
-    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed")
 
 
 class World(NamedTuple):
@@ -110,6 +116,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     if config.content == "instances" or (by_session and of.probe_session is None):
         ends = ends[-1:]
     data = _arrays(of, source, by_session)
+    rows = fed(data.pop("x")) if config.feed == "host" else None
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
         class_key, shuffle_key, task_key, blur_key, label_key = jax.random.split(key, 5)
@@ -127,7 +134,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
         return Batch(
-            x=standardise(data["x"][step.sample], source.scale, step.moments),
+            x=standardise(rows(step.sample) if rows else data["x"][step.sample], source.scale, step.moments),
             y=world.class_label[data["y"][step.sample]],
             labelled=step.labelled,
             valid=step.valid,
@@ -169,7 +176,7 @@ def _arrays(of: Samples, source: Source, by_session: bool) -> dict[str, Any]:
     x, probe_x = exact(of.x, origin), exact(of.probe_x, origin)
     data: dict[str, Any] = {"x": x, "y": of.y, "probe_x": probe_x, "probe_y": of.probe_y}
     if not source.own_units:
-        data["moments"] = pixel_moments(x, source.scale)
+        data["moments"] = pixel_moments_of_many(x, source.scale)
     if by_session:
         data["session"] = of.session
         if of.probe_session is not None:
@@ -188,6 +195,10 @@ def _moments(
 
 def _check(config: Split, n_classes: int, source: Source) -> None:
     there = source.num_classes
+    if config.feed == "host" and source.own_units:
+        raise UsageError(
+            f"feed=host: features of {config.source} are standardised one by one, on the device; set device"
+        )
     if n_classes > there:
         raise UsageError(f"classes={n_classes}: {config.source} has {there}; set classes to at most that, or 0 for all")
     if config.content == "sessions":

@@ -364,11 +364,16 @@ def test_the_page_on_own_data_does_what_it_says(tmp_path, monkeypatch, asked):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs/own_data.md").read_text()
-    example, frames = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    example, frames, mapped = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     exec(compile(example, "own_data.md", "exec"), {})
     commands = re.findall(r"^pcl --.*$", page, re.MULTILINE)
     assert [len(asked(command)[1]) for command in commands[:-1]] == [12, 3, 2, 3]
-    exec(compile(frames, "own_data.md", "exec"), {})
+    names = {"labels": np.arange(10) % 2, "x_test": np.zeros((4, 3), np.uint8), "y_test": np.arange(4) % 2}
+    np.save("images.npy", np.arange(30, dtype=np.uint8).reshape(10, 3))
+    exec(
+        compile(frames + mapped.replace('feed="host"', 'feed="host", classes_per_task=1'), "own_data.md", "exec"), names
+    )
+    assert isinstance(sources.source("images").x_train.base, np.memmap)
     assert {option.strip("`=") for option in re.findall(r"`[a-z_]+=", page)} - {"name"} <= set(
         fields(sources.own.Options)
     )

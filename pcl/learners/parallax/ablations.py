@@ -17,7 +17,7 @@ from pcl.learners.parallax.hparams import HParams
 
 
 def of(hp: HParams) -> numbers.Numbers:
-    """Those of the settings."""
+    """The numbers that the settings give."""
     as_set = numbers.Numbers(
         slots=hp.max_contexts,
         told=hp.context == "told",

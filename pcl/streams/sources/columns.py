@@ -49,7 +49,7 @@ def labels(table: pa.Table, name: str, option: str = "label") -> np.ndarray:
     values = _plain(table, name)
     if values.null_count:
         row = pc.index(pc.is_null(values), True).as_py()
-        raise UsageError(f"row {row + 1} has no value in column '{name}' ({option}); name another column or add it")
+        raise UsageError(f"row {row + 1} has no value in column '{name}' ({option}), which every row needs")
     if pa.types.is_temporal(values.type):
         values = _in_64_bits(values)
     if pa.types.is_floating(values.type):
