@@ -1,8 +1,8 @@
-"""Contexts are inferred: parallax beside an oracle that is told them, one context for everything, replay, and no past.
+"""Inferring contexts: parallax beside an oracle that is told them, a single context, replay, and fresh networks.
 
-Contexts come, go and come back, one sample a step and unannounced; after the stream a copy of each learner lives
-through 60 more samples of every context. Seeds 10 to 19 on digits, 10 to 14 elsewhere: thresholds of parallax were
-tried with seeds below 10 and 20 to 26. Findings, limits and what decided the numbers: docs/findings.md.
+Contexts recur unannounced, one sample a step; after the stream a copy of each learner is run on 60 more samples of
+every context. Seeds 10 to 19 on digits, 10 to 14 elsewhere: thresholds of parallax were tried with seeds below 10 and
+20 to 26. Findings, limits and the choice of settings: docs/findings.md.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""Few labels: a learner that asks for the labels it wants against one that is handed as many at random.
+"""Active learning: labels that a learner asks for against as many random labels.
 
 Digits in five shuffled passes, MNIST in one, with 2 to 30 % of the labels. Networks and class means ask where the
-margin between their two best labels is smallest, `parallax` where the entropy of the label that it expects is largest,
-`bpc` where a label would tell its synapses most. Findings: docs/findings.md.
+margin between their two likeliest labels is smallest, `parallax` where the entropy of its predicted label is largest,
+`bpc` where the information gain about its weights is largest. Findings: docs/findings.md.
 """
 
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table

@@ -1,4 +1,4 @@
-"""Command lines: absl flags in, one line and exit code 2 for everything that the user got wrong."""
+"""Command lines with absl flags; a user's error is one line and exit code 2."""
 
 import contextlib
 import errno
@@ -138,7 +138,7 @@ def folder_flag(name: str, default: str | None, help: str) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """What the command says of it; absl repeats a wrong value in full, so that its middle is left out."""
+    """The message of an error on one line; absl repeats a wrong value in full, so its middle is left out."""
     text = " ".join(str(error).split())
     return shown(text, 4 * LONGEST) if isinstance(error, flags.Error) else text
 

@@ -1,4 +1,4 @@
-"""An experiment is data: what it claims, what it runs, and the tables and figures that it publishes. Imports no JAX."""
+"""An experiment as data: its claim, its runs, and the tables and figures that it publishes. Imports no JAX."""
 
 import dataclasses
 import importlib
@@ -92,7 +92,7 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What is claimed, what is run for it, and what is shown.
+    """A claim, the runs for it, and the tables and figures of these.
 
     name: its module in `experiments`, and the folder of its records.
     claim: its module's docstring; the first line stands in lists.
@@ -175,8 +175,8 @@ def load_experiment(name: str) -> Experiment:
 def narrowed(experiment: Experiment, learners: Sequence[str] = (), streams: Sequence[str] = ()) -> list[Arm]:
     """The arms on the named learners and streams alone (none named: all).
 
-    What is named and in no arm is published nowhere: such a learner lives through the experiment's own grid in the
-    place of its learners, such a stream in the place of its streams.
+    A named learner or stream that is in no arm is not published: it is run on the experiment's own grid, in the place
+    of the grid's learners or streams.
     """
     arms, own = [experiment.named(arm) for arm in experiment.arms], experiment.grid
     found = []

@@ -101,7 +101,7 @@ def show(names: Iterable[str], installed: bool = True) -> None:
 
 
 def brought() -> dict[str, str]:
-    """What a record says of code from outside: the names behind --import, and the versions of installed packages."""
+    """Code from outside, as records name it: the names behind --import, and the versions of installed packages."""
     named = {"imported": ",".join(IMPORTED.values())} if IMPORTED else {}
     points = metadata.entry_points(group=GROUP)
     return named | {p.dist.name: p.dist.version for p in points if p.dist and p.module in _registered}

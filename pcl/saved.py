@@ -6,8 +6,8 @@
 A file is a zip archive of
 
     about.json       {"schema": 1, "pcl": version, "learner": name, "spec": {...}, "settings": {...}, "types": {...},
-                     "notes": {...}}: what the learner is made from again; `types` names the types of arrays that npy
-                     has no name for (keys of random numbers, bfloat16)
+                     "notes": {...}}: all that is needed to make the learner again; `types` names the types of arrays
+                     that npy has no name for (keys of random numbers, bfloat16)
     state<path>.npy  one array for each leaf of the state, as in state.network[0].w.npy
 
 so that `numpy.load` opens it too. Reading executes nothing: there is no pickle in it, the functions of the learner are
@@ -135,7 +135,7 @@ def restored(about: Mapping[str, Any], members: Mapping[str, bytes], structure: 
 
 
 def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
-    """What `packed` packed, and the notes; `name` stands in messages.
+    """The learner and the notes in the content of a file by `packed`; `name` is used in messages.
 
     Raises:
       UsageError: the content is damaged, or does not fit this version of pcl.

@@ -1,4 +1,4 @@
-"""The wall of catastrophic forgetting: accuracy of each task over the stream, one panel a learner."""
+"""Catastrophic forgetting: accuracy of each task over the stream, one panel a learner."""
 
 from pathlib import Path
 

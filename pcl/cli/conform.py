@@ -1,4 +1,4 @@
-"""Hold learners, streams, sources and rules to what every one of them must hold, a line a property.
+"""Conformance tests of learners, streams, sources and rules, a line a property.
 
 pcl conform mine --import=mine.py
 pcl conform ncm split digits ipc

@@ -1,4 +1,4 @@
-"""An experiment on a file of one's own: its samples as streams that everyone asks for, and learners that are quick."""
+"""An experiment on the user's file: its samples as the usual streams, and fast learners."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ BATCH = 10
 
 
 def experiment_of(path: str, options: str) -> Experiment:
-    """The experiment on the file at `path`, of whose name it is, as is the source that its samples become.
+    """The experiment on the file at `path`; the experiment and its source have the name of the file.
 
     Raises:
       UsageError: the file or an option is wrong, or the name is taken.

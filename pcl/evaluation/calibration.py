@@ -1,4 +1,4 @@
-"""Whether a learner's surprise and confidence mean what they say. Imports no JAX."""
+"""Calibration of confidence, and the relation of surprise to errors. Imports no JAX."""
 
 import itertools
 from collections.abc import Mapping

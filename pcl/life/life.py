@@ -24,11 +24,11 @@ CHUNK = 256  # rows of a table that one call of a program takes
 
 
 class Life:
-    """A learner that lives on: it answers, learns, is saved, and comes back exactly as it was.
+    """A live learner: it predicts, learns sample by sample, can be saved, and continues exactly.
 
     Samples are learned from one after the other, each once. One whose label is missing (None, nan) is observed. Each
-    program is compiled when it is first needed, and the memory of the state is used again. What `learn_one` is given is
-    learned with the next call, so that to learn and then to predict are one call of a program.
+    program is compiled when it is first needed, and the memory of the state is used again. The sample of `learn_one` is
+    learned with the next call, so that learning and then predicting is one call of a program.
 
     learner, hp: the learner and its numbers, as `pcl.learners.make` returns them.
     """
@@ -50,7 +50,7 @@ class Life:
     def born(
         cls, name: str, settings: Mapping[str, Any], features: Features, labels: Labels | int, seed: int
     ) -> "Life":
-        """A learner that has seen nothing yet; `labels` are those to choose from, or the number of real targets.
+        """A learner before its first sample; `labels` are those to choose from, or the number of real targets.
 
         Raises:
           UsageError: there is no such learner or setting, or it cannot predict that.
@@ -161,7 +161,7 @@ class Life:
 
     @classmethod
     def unpacked(cls, content: bytes, name: str = "a copy") -> "Life":
-        """The life in the content of a file; `name` stands in messages.
+        """The live learner in the content of a file; `name` is used in messages.
 
         Raises:
           UsageError: it is damaged, or does not fit this version of pcl.

@@ -70,7 +70,7 @@ def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None 
 
 
 def logged(record: Record, name: str) -> Points:
-    """What a learner logged under a name, by the ends of the bins of the log."""
+    """A learner's logged curve, at the ends of the bins of the log."""
     values, per = np.asarray(record[name], float), record["logged"][name]
     if per in ("taught", "seen"):
         count = np.reshape(record[per], (-1, *(1,) * (values.ndim - 1)))

@@ -43,7 +43,7 @@ def load(
 
 
 def rows(folder: str | Path = "results", experiment: str | Sequence[str] | None = None) -> list[Row]:
-    """The rows behind `load`: what a part holds beside curves, `config` parsed, and `metrics` by name.
+    """The rows behind `load`: the values of a part without curves, `config` parsed, and `metrics` by name.
 
     Raises:
       UsageError: the folder has no results, or none of that experiment.

@@ -1,4 +1,4 @@
-"""Probes: held-out samples that are queried on a schedule while a life goes on, and again after it."""
+"""Probes: held-out samples that are queried on a schedule during a run, and after it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -35,14 +35,14 @@ def whole_probes(stream: Stream, end_every: int) -> tuple[int, ...]:
 
 
 class Due(NamedTuple):
-    """What is probed after each step: the branch of `Prober.look` that does it, and the number of the probe."""
+    """The probe after each step: its branch of `Prober.look`, and its number."""
 
     branch: Int[Array, "..."]
     number: Int[Array, "..."]
 
 
 class Prober(NamedTuple):
-    """Scores of held-out samples over one life.
+    """Scores of held-out samples over one run.
 
     accuracy:    [P, G], with those of the untrained learner
     group_count: held-out samples of each group
@@ -59,7 +59,7 @@ class Prober(NamedTuple):
 def prober(
     learner: Learner, hp: HParams, stream: Stream, evaluation: Evaluation, schedule: Schedule, data: Data, state: State
 ) -> Prober:
-    """The probes of a life that begins in `state`."""
+    """The probes of a run that begins in `state`."""
     world, steps, layout = schedule
     groups = layout.group_task.shape[0]
     if stream.probe is None:

@@ -150,7 +150,7 @@ def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run, Segments]:
 def require_room(config: RunConfig) -> None:
     """Refuse a static group of which a single run has no room; compiles nothing.
 
-    What is counted is a lower bound: the state, the schedule of the stream and its arrays, each once.
+    The count is a lower bound: the state, the schedule of the stream and its arrays, each once.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or ask for more than there is room for.

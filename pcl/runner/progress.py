@@ -1,4 +1,4 @@
-"""How far the runs of a command are: a bar on a terminal, elsewhere one line every minute."""
+"""Progress of the runs of a command: a bar on a terminal, elsewhere one line every minute."""
 
 import contextlib
 import sys

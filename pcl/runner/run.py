@@ -64,26 +64,26 @@ def make_run(
     cost_ratio: CostRatio | None = None,
     final_state: bool = False,
 ) -> Run:
-    """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule.
+    """`run(key, hp, data) -> Record`: one pass over the stream, with probes on a fixed schedule.
 
     With `final_state` it returns the record and the state that the learner ends in, as `pcl.save` takes it.
 
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
     Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
     bins. At `probe_steps` held-out samples are queried: `probe_size` of them (0: all), and all of them at each
-    `end_every`-th end of a task (0: never). After the stream a copy of the final state lives through
-    `revisit_steps` steps of each group anew, which shows how fast a known context is found again.
+    `end_every`-th end of a task (0: never). After the stream a copy of the final state is run on `revisit_steps`
+    steps of each group anew, which measures how fast a known context is found again.
 
     Where labels come on request (`stream.label_budget`), the learner's own predictions decide which (`asking`). With
     `cost_ratio` the stream does not wait for an update (`charging`).
 
-    The key decides the stream and the learner's initial state, independently; learners that share a key live on
+    The key decides the stream and the learner's initial state, independently; learners that share a key run on
     the same stream. `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an
-    argument. Its products are those of float32, whatever JAX is told where it is called.
+    argument. Its products are those of float32, whatever JAX's setting where it is called.
 
     Raises:
-      UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps, or a
-        learner logs under a name or in a way that there is not (when `run` is traced).
+      UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps; or a
+        learner logs under a reserved name or in an unknown way (when `run` is traced).
     """
     course_of = _courses(learner, stream, evaluation, cost_ratio)
 
@@ -160,7 +160,7 @@ def _course(
         state, memory, sure, accuracy = carry
         now, due = inputs
         arrived = stream.observe(schedule.world, now, data)
-        # A row that is not finite is skipped by the learner, and to all that is counted it is padding.
+        # A row that is not finite is skipped by the learner, and counts as padding.
         batch = arrived._replace(valid=arrived.valid & finite_rows(arrived))
         state, memory, lived = step.act(state, memory, arrived, hp)
         sure = confident(sure, lived.prediction, batch, schedule.layout)
@@ -203,7 +203,7 @@ def _step(learner: Learner, stream: Stream, cost_ratio: CostRatio | None) -> Ste
 
 
 def _log(lived: Lived, batch: Batch, layout: Layout) -> Log:
-    """Of one step: what is counted of the rows that arrived and of those that taught, and what the learner reports.
+    """The log of one step: counts of the rows that arrived and of those that taught, and the learner's own log.
 
     Means over rows are multiplied with the number of rows, so that they add up.
     """

@@ -1,4 +1,4 @@
-"""What a source is: labelled samples as plain NumPy arrays, split once and for all."""
+"""The type `Source`: labelled samples as plain NumPy arrays, with a fixed split."""
 
 import hashlib
 import math
@@ -32,7 +32,7 @@ class Source(NamedTuple):
       in time order are as measured (`scale` 1), and its test arrays are empty.
     y_train, y_test: int32 [N].
     version: hash of every array, and of a scale that does not follow from them; part of the identity of each run on it.
-    classes: what each label was called before it was numbered.
+    classes: the name of each label before it was numbered.
     own_units: whether each feature is standardised by itself; else all are pixels, which share one mean.
     sessions: of the samples, where they are known.
     """
@@ -73,7 +73,7 @@ class Arrays(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """What a stream is made of: samples that may arrive, and samples that only probes look at."""
+    """The samples of a stream: those that may arrive, and those of probes alone."""
 
     x: np.ndarray
     y: np.ndarray
@@ -127,7 +127,7 @@ def fewer(of: Samples, n: int) -> Samples:
 
 
 def strata(y: np.ndarray, session: np.ndarray | None) -> np.ndarray:
-    """A number for each class, or each class in each session: of all of them a part is held out."""
+    """A number for each class, or each class in each session; a part of each is held out."""
     number = np.unique(y, return_inverse=True)[1]
     if session is None:
         return number
@@ -247,7 +247,7 @@ def _sessions(train: Any, test: Any, n_train: int, n_test: int) -> Sessions:
 
 
 def _version(arrays: Arrays, scale: float, own_units: bool, sessions: Sessions | None) -> str:
-    """A hash of all that decides numbers.
+    """A hash of everything that results depend on.
 
     The scale is part of it where it does not follow from the samples: integers reach 1, other numbers are as measured.
     """

@@ -1,12 +1,12 @@
-"""Arrays read once: .npy files that are mapped into memory, beside a JSON file that says what they were made from.
+"""A cache of arrays: .npy files that are mapped into memory, beside a JSON file that names their origin.
 
 One folder a source below the environment's PCL_CACHE_DIR, or else ~/.cache/pcl. It is written under a temporary
 name and renamed when whole, so that a killed process leaves nothing half-written and processes that start
 together do not mix their files; what such a process left is cleared a day later.
 
 A cache is not trusted: the arrays are checked again, and their version, which is part of the identity of every run,
-is made again from what was read. Whether the raw files are still those that it was made from is told by their
-contents. Together that takes 0.06 s for MNIST and 0.24 s for CIFAR-10.
+is computed again from them. Raw files are compared with the cache by their contents. Together that takes 0.06 s for
+MNIST and 0.24 s for CIFAR-10.
 """
 
 import contextlib

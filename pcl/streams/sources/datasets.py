@@ -1,4 +1,4 @@
-"""What a source says of itself, and how it comes to its arrays."""
+"""The description of a source (`SourceEntry`), and the loading of its arrays."""
 
 import functools
 import os
@@ -26,7 +26,7 @@ class SourceEntry(NamedTuple):
       where tensorflow-datasets does not have them.
     tfds_name: its name in tensorflow-datasets; `collect` makes arrays of its training and test examples.
     in_time_order: the order of the files is kept; otherwise samples take the canonical order.
-    made: the source itself, where it was made by whoever uses it; nothing else is looked at then.
+    made: the source itself, if it was made by the user; all else is ignored then.
     """
 
     summary: str
