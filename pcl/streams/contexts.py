@@ -40,7 +40,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, exact, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import Moments, exact, pixel_moments, require_pixels, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, fewer, samples
 from pcl.streams.transforms import STUDIED, TRANSFORMS, Transform, n_pixels, side
@@ -131,6 +131,7 @@ def in_contexts(
     `arrivals` draws samples and contexts from four keys and the classes of the training samples, for the rows that are
     `valid` [steps, B].
     """
+    require_pixels(config.source, source.own_units)
     x, y, probe_x, probe_y = fewer(samples(source, probe_on), config.train_samples)[:4]
     x, probe_x = exact(x), exact(probe_x)
     shape, n_contexts = x.shape[1:], config.contexts

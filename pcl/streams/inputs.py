@@ -14,6 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Shaped
 
+from pcl.errors import UsageError
 from pcl.streams.sources.checks import finite
 
 AT_ONCE = 4096  # samples whose moments are computed together
@@ -38,6 +39,19 @@ def exact(x: np.ndarray, origin: ArrayLike = 0.0) -> np.ndarray:
 def first_finite(x: np.ndarray) -> np.ndarray:
     """The first sample of `x` [N, ...] that is finite, in float64; the first, if none is."""
     return np.asarray(x[finite(x).argmax()], np.float64)
+
+
+def require_pixels(name: str, own_units: bool) -> None:
+    """Refuse features of own units where all inputs share one mean: the largest unit would hide the others.
+
+    Raises:
+      UsageError: they have.
+    """
+    if own_units:
+        raise UsageError(
+            f"source={name}: its features have units of their own, and this stream standardises all inputs together;"
+            " bring them to one unit and read them with standardise=pixels"
+        )
 
 
 class PixelMoments(NamedTuple):

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.registry import Names
-from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, require_pixels, running_moments, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
@@ -57,9 +57,10 @@ def make(config: Load, source: Source | None, probe_on: str) -> tuple[Stream, di
     """The stream and its device arrays; nothing is held out, so that `probe_on` makes no difference.
 
     Raises:
-      UsageError: the source has fewer training samples than there are pairs.
+      UsageError: the source has fewer training samples than there are pairs, or features of own units.
     """
     groups, n_pairs = config.groups, config.groups * config.pairs
+    require_pixels(config.source, source is not None and source.own_units)
     if source is not None and n_pairs > len(source.x_train):
         raise UsageError(
             f"groups={groups}, pairs={config.pairs}: take {n_pairs} samples and {config.source} has"

@@ -289,6 +289,17 @@ def test_each_feature_of_a_table_is_standardised_by_what_has_arrived_of_it(csv):
     assert abs(np.asarray(observed(split.Split(order="iid", classes_per_task=1, batch=1), pixels)[2].x)[-1, 0, 0]) < 1.5
 
 
+@pytest.mark.parametrize("kind", ["contexts", "class_contexts", "load"])
+def test_streams_that_standardise_all_inputs_together_take_pixels_alone(csv, kind):
+    settings = {"groups": 2, "pairs": 20} if kind == "load" else {"contexts": 2}
+    settings |= {"classes_per_task": 1} if kind == "class_contexts" else {}
+    sources.register(from_file(csv), name="mine")
+    with pytest.raises(UsageError, match=r"source=mine: its features have units of their own.*standardise=pixels"):
+        streams.make(kind, source="mine", **settings)
+    sources.register(from_file(csv, standardise="pixels"), name="mine")
+    streams.make(kind, source="mine", **settings)
+
+
 def runs_of(path, options="label=kind"):
     made = experiment_of(str(path), options)
     ids = [run.run_id for run in published(made, ["ncm"])]

@@ -156,6 +156,7 @@ def _source(found: list[Rows], chosen: Options) -> Source:
     label = _label(table, chosen)
     drop = [columns.column(table, name, "drop") for name in chosen.drop.split("+") if name]
     y = _labels(table, label, chosen)
+    _require_classes(y, label)
     session = columns.column(table, chosen.session, "session") if chosen.session else None
     of_session = columns.labels(table, session, "session") if session else None
     held, by = _held(table, chosen, given, y, of_session)
@@ -212,6 +213,15 @@ def _labels(table: pa.Table, label: str, chosen: Options) -> np.ndarray:
     except UsageError as error:
         hint = "" if chosen.label else f"; labels are taken from '{label}', name another column with label="
         raise UsageError(f"{error}{hint}") from None
+
+
+def _require_classes(y: np.ndarray, label: str) -> None:
+    different = len(np.unique(y))
+    if different < 2 or different > max(len(y) // 2, 2):
+        raise UsageError(
+            f"column '{label}' holds {different:,} different labels in {len(y):,} rows; expected two or more, each"
+            " of several rows: name another column with label="
+        )
 
 
 def _held(
