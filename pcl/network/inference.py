@@ -124,7 +124,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not callable(self.flops):
-            raise UsageError(f"a rule with flops={self.flops}: say what a learning step costs")
+            raise UsageError(f"a rule with flops={self.flops}: give the operations of a learning step")
         if not self.halts or set(self.halts) - set(HALTS):
             raise UsageError(f"a rule with halts={self.halts}: name some of {', '.join(HALTS)}")
 
