@@ -39,16 +39,15 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_label_requests",
-            "Few labels: accuracy by the share of labels, handed out at random or on request.",
+            "Active learning: accuracy by the share of labels, random or requested.",
             "acc,prequential_acc,labelled",
         ),
     ),
     figures=(
         Figure(
             "fig_active",
-            "What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking"
-            " saves. A triangle says that no share of random labels that was measured was as good: it is the least"
-            " that asking saves.",
+            "Active learning: accuracy by the share of labels, requested or random, and the labels that requests save."
+            " A triangle is a lower bound: no measured share of random labels was as good.",
         ),
     ),
 )

@@ -65,8 +65,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_reopening",
-            "Opening again: accuracy on both worlds at the end, on each right after it was lived in, and what was"
-            " lost of it.",
+            "Relearning the code: accuracy on both contexts at the end, on each at its own end, and forgetting.",
             "acc,learning_acc,forgetting,prequential_acc,specialists,state_bytes,ms_per_step",
             measures=(each(_contexts),),
         ),

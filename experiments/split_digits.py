@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_split_digits",
-            "Split-Digits: every learner in turn-by-turn and in shuffled order.",
+            "Split-Digits: every learner with tasks in turn and with samples shuffled.",
             "acc,aaa,forgetting,learning_acc,min_acc,prequential_acc,state_bytes,ms_per_step",
             latex=True,
         ),

@@ -115,8 +115,8 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_split_images",
-            "Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: each learner beside its own offline"
-            " bound.",
+            "Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: accuracy beside that on the"
+            " same images shuffled.",
             "acc,offline_acc,order_gap,forgetting,prequential_acc,state_bytes,ms_per_sample",
             measures=(order_gaps,),
             offline=True,
@@ -126,8 +126,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_width",
-            "How wide a code must be: error of recursive least squares by the bytes of its state, and by its"
-            " computation.",
+            "Width of the code: error of recursive least squares by the bytes of its state, and by its computation.",
         ),
     ),
 )

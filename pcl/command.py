@@ -15,7 +15,7 @@ from pcl.errors import LONGEST, UsageError, shown
 from pcl.interrupts import Interrupted
 
 flags.disclaim_key_flags()  # those that are defined here belong to the command that asks for them
-CLOSED_PIPE = 141  # what a shell reports of a process that writes to a pipe nobody reads any more
+CLOSED_PIPE = 141  # exit code of a process that writes to a closed pipe, as shells report it
 
 
 def launch(main: Callable[..., None], arguments: str = "") -> None:
@@ -44,7 +44,7 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
         except UsageError as error:
             fail(one_line(error))
         except BrokenPipeError:
-            # What is still buffered would raise again at exit.
+            # Buffered text would raise again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CLOSED_PIPE)
 

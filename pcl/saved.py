@@ -39,7 +39,7 @@ KEY = "key:"  # before the name of the generator that an array of keys belongs t
 
 
 class Saved(NamedTuple):
-    """What was saved: the learner made again, its state, and its numbers."""
+    """A loaded learner: its functions, its state, and its settings."""
 
     learner: Made
     state: State
@@ -111,7 +111,7 @@ def archived(about: Mapping[str, Any], tree: Any) -> bytes:
 
 
 def opened(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What a file says, and its arrays as bytes; `name` stands in messages.
+    """The description in a file, and its arrays as bytes; `name` is used in messages.
 
     Raises:
       UsageError: it is damaged, or of another schema.
@@ -150,7 +150,7 @@ def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
         return Saved(learner, restored(about, members, _structure(learner, hp)), hp), about["notes"]
     except UsageError as error:
         raise UsageError(f"{name} does not fit pcl {pcl.__version__} ({_by(about)}): {error}") from error
-    except Exception as error:  # bytes that nobody vouches for may raise whatever a decoder has
+    except Exception as error:  # unverified bytes may raise any error of a decoder
         raise UsageError(f"{name} is no saved learner ({shown(error) or type(error).__name__})") from error
 
 

@@ -133,7 +133,7 @@ class Schedule(NamedTuple):
     """A whole stream before a run."""
 
     world: Any  # what stays the same over the run; only the stream looks inside
-    step: Any  # what is drawn for each step; every leaf leads with the step axis
+    step: Any  # the variables of each step; every leaf leads with the step axis
     layout: Layout
 
 
@@ -168,7 +168,7 @@ class StreamEntry(NamedTuple):
       `batch`; the source is the one that their field `source` names, None where the stream draws its samples itself.
     config: its default settings.
     contexts: whether its tasks are contexts, which a learner may tell apart; a literal.
-    recall: whether probes show what was taught, one of as many random labels as the setting `labels`; a literal.
+    recall: whether probes show taught samples, with one of as many random labels as the setting `labels`; a literal.
     """
 
     make: Callable[[Any, Any, str], tuple[Stream, Data]]

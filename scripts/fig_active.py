@@ -1,4 +1,4 @@
-"""Active learning: accuracy by the share of labels, asked for or random, and the labels that asking saves.
+"""Active learning: accuracy by the share of labels, requested or random, and the labels that requests save.
 
 A triangle is a lower bound: no measured share of random labels was as good.
 """

@@ -24,7 +24,7 @@ ARGUMENTS = "one or more learners, streams, sources or rules"
 
 
 def main(*names: str) -> None:
-    """Try every property of what is named, and print what becomes of it.
+    """Try every property of the named learners, streams, sources and rules, and print the results.
 
     Raises:
       UsageError: a name is unknown, or a property does not hold.

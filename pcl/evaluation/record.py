@@ -29,7 +29,7 @@ class Record(NamedTuple):
     confidence: Float[Array, " 10"]  # sum over answers of the probability that the learner gave them
     confident_hits: Float[Array, " 10"]  # of these, right ones
     confident: Float[Array, " 10"]  # their number; the ten bins are tenths of probability
-    logged: dict[str, Logged]  # what the learner reported: [N, ...], sums where it is a mean over samples
+    logged: dict[str, Logged]  # the learner's own log: [N, ...], sums where it is a mean over samples
     revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
     diverged_at: Int[Array, ""]  # first step that raised the energy or is not finite; `steps`: the last state; -1: none
     inference_diverged: Bool[Array, ""]  # whether inference diverged: from a finite energy to a higher one, or to none

@@ -1,6 +1,6 @@
 """Several learners on several streams as one page that needs no network: its numbers, and the page. Imports no JAX.
 
-The page's own script draws from the numbers, which stand in it as JSON, so that choosing changes every drawing.
+The page's own script draws from the numbers, which the page holds as JSON, so that a choice changes every drawing.
 """
 
 import json
@@ -63,7 +63,7 @@ def _place(name: str) -> tuple[int, str]:
 
 def _cell(runs: Runs) -> dict[str, Any]:
     rows = summarise([run | {"experiment": "", "stream": ""} for run in map(dict, runs)])
-    curves = {"probes": mean_accuracy(runs), "lived": lived(runs, "hits", "seen", "accuracy while living", 100.0)}
+    curves = {"probes": mean_accuracy(runs), "lived": lived(runs, "hits", "seen", "online accuracy", 100.0)}
     return {
         "runs": len(runs),
         "diverged": diverged(runs),

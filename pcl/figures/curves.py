@@ -23,7 +23,7 @@ from pcl.evaluation.summary import Record, task_curves
 Runs = Sequence[Record]
 Visit = tuple[int, Vector, Vector]  # task, accuracy in 0 .. 1 at samples that had arrived
 FEWEST_POINTS = 5  # in a visit, below which probes are too coarse to time learning by
-WINDOW = 50  # samples over which what was measured while living is averaged, at least
+WINDOW = 50  # samples in running means of online measurements, at least
 WINDOW_SHARE = 0.01  # of the stream
 AGES = 50  # classes that are averaged over in one point behind the first
 

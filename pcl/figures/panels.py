@@ -21,7 +21,7 @@ from pcl.figures.reactions import aligned
 
 MOST_NAMED = 10  # tasks that a legend can name; more are drawn as thin lines
 MOST_LINES = 100  # tasks that are drawn at all, evenly chosen
-STEPS = "steps lived"
+STEPS = "steps of the stream"
 SINCE = "steps since the shift"
 
 
@@ -34,7 +34,7 @@ class Panel(NamedTuple):
     y: str
     main: Callable[[Runs], list[Curve]]
     tasks: Callable[[Runs], list[Curve]] = lambda runs: []
-    mark: Callable[[Axes, Runs], None] | None = None  # what is drawn besides
+    mark: Callable[[Axes, Runs], None] | None = None  # marks that are drawn besides
     per_cent: bool = True
 
 
@@ -170,7 +170,7 @@ TASKS = Panel(
     mark_boundaries,
 )
 PREQUENTIAL = Panel(
-    "Accuracy while living",
+    "Online accuracy",
     "Each sample is predicted before it is learned from; mean over the latest {window} samples.",
     STEPS,
     "prequential accuracy (%)",

@@ -33,7 +33,7 @@ plt.rcParams.update(
 
 
 BANDS = f"bands: {METHOD} of the mean over seeds"
-FIRST = ("backprop", "pcn")  # the baseline and what it is compared with lead every legend
+FIRST = ("backprop", "pcn")  # the baseline and predictive coding come first in every legend
 
 
 def learners(records: Iterable[Record]) -> dict[str, str]:

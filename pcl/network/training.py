@@ -225,7 +225,7 @@ def _learn(state: _State, x: Array, y: Array, rates: _Rates, plan: _Plan) -> tup
 
 
 def _check_data(network: Network, x: Array, y: Array, epochs: int, batch: int, output: str) -> None:
-    """Refuses what `fit` cannot learn from."""
+    """Refuses data, batches and targets that do not fit the network."""
     distribution(output)
     if len(x) != len(y):
         raise UsageError(f"x has {len(x)} rows and y has {len(y)}: each input needs its target")

@@ -62,7 +62,7 @@ def trajectory(
     """As `settle`, with every point on the way. Energies are those of the weights of each step.
 
     Raises:
-      UsageError: less than one step, nothing that is free to move, and what `settle` refuses.
+      UsageError: less than one step, no free activities, and what `settle` refuses.
     """
     begun = settle(problem, start, rule, 0, numbers, halt)
     if steps < 1 or not begun.z:

@@ -12,7 +12,7 @@ from pcl.runner.step import Lived, Step
 from pcl.types import Batch, HParams, Learner, State
 
 CostRatio = Callable[[HParams, Any, int], Any]  # (hp, inference steps, rows of a batch) -> batches' time
-STEPS = "inference_steps"  # what a learner logs of the work that FLOP counts multiply; without it there is none
+STEPS = "inference_steps"  # name of the logged factor of FLOP counts; a learner without it has none
 
 
 def charging(step: Step, learner: Learner, cost_ratio: CostRatio) -> Step:

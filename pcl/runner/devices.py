@@ -1,4 +1,4 @@
-"""The devices of this process, and what is recorded about them."""
+"""The devices of this process, and their description in records."""
 
 import contextlib
 import functools

@@ -79,7 +79,7 @@ def prober(
         def set_by(size: int | None) -> Callable[[], Array]:
             return lambda: accuracy.at[due.number].set(mean_scores(state, step, size))
 
-        # `due` does not depend on what is vmapped, so that probes are skipped and not masked.
+        # `due` is not vmapped, so that probes are skipped and not masked.
         return jax.lax.switch(due.branch, (lambda: accuracy, *map(set_by, sizes)))
 
     untrained = mean_scores(state, first, evaluation.probe_size or None)
@@ -90,7 +90,7 @@ def prober(
 def _due(
     stream: Stream, evaluation: Evaluation, probes: Sequence[int], held_out: int
 ) -> tuple[tuple[int | None, ...], Due]:
-    """Sizes of the probes that there are after some step (None: all), one a branch, and what is due after each."""
+    """Sizes of the probes that there are after some step (None: all), one a branch, and the probe due after each."""
     sample = evaluation.probe_size if 0 < evaluation.probe_size < held_out else None
     size: dict[int, int | None] = dict.fromkeys(probes[1:], sample)
     size |= dict.fromkeys(whole_probes(stream, evaluation.end_every), None)

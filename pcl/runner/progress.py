@@ -23,7 +23,7 @@ class Progress:
             self._bar = tqdm(total=total, unit="run")
 
     def now(self, doing: str) -> str:
-        """Say what is being done, which is handed back."""
+        """Set the text of the present activity, and return it."""
         self.doing = doing
         if self._bar is not None:
             self._bar.set_description(doing)

@@ -24,16 +24,16 @@ from pcl.runner.step import Lived, Step, learning
 from pcl.types import Batch, Data, HParams, Layout, Learner, Logged, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Any]  # a record, or a record and a state
-OWN = "seen", "taught", "hits"  # what the run itself logs
+OWN = "seen", "taught", "hits"  # names of the run's own log
 Carry = tuple[State, Any, Confidence, Array]  # the learner's state, the step's memory, confidence and probes so far
 Log = tuple[dict[str, Logged], Array | None]  # of one step, or led by all; the second says where inference went wrong
-Reached = tuple[Carry, Log]  # what a run has come to, the log of steps that are not lived yet being zero
+Reached = tuple[Carry, Log]  # the state of an unfinished run; the log of its later steps is zero
 
 
 class Course(NamedTuple):
-    """A run before it is lived.
+    """The functions of a run, and their inputs.
 
-    start, inputs: what it begins with, and what each step takes, led by all steps
+    start, inputs: the initial carry, and the inputs of all steps, led by steps
     live:          (carry, inputs of a step) -> (carry, log of the step)
     finish:        (carry, log of all steps) -> (record, final state)
     """
@@ -45,7 +45,7 @@ class Course(NamedTuple):
 
 
 class Segments(NamedTuple):
-    """A run in pieces, each a pure function of (key, hp, data) and of what the piece before it has reached.
+    """A run in pieces, each a pure function of (key, hp, data) and of the result of the piece before it.
 
     begin:   () -> reached
     advance: (reached, done, until) -> reached      the steps from `done` up to `until`
@@ -99,7 +99,7 @@ def make_run(
 def make_segments(
     learner: Learner, stream: Stream, evaluation: Evaluation | None = None, cost_ratio: CostRatio | None = None
 ) -> Segments:
-    """The run of `make_run` in pieces, so that what is reached may be kept.
+    """The run of `make_run` in pieces, so that intermediate results can be saved.
 
     How the steps are divided changes no bit. The record is that of `make_run`, but for the rounding of logged sums,
     which may differ between two compiled programs.

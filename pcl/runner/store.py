@@ -129,7 +129,7 @@ class Store:
         complete = [part for part in set.intersection(*newest) if parts.is_verified(part)]
         whole = min(complete) if complete else self.write(_ordered(runs))
         gone = contextlib.suppress(FileNotFoundError)  # another compaction has joined it with more
-        with _one_line(f"cannot delete what is joined in {whole}", "you must have the right to write its folder"), gone:
+        with _one_line(f"cannot delete parts joined in {whole}", "you must have the right to write its folder"), gone:
             parts.read(whole)
             for part in old - {whole}:
                 part.unlink(missing_ok=True)

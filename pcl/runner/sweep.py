@@ -31,7 +31,7 @@ class RunConfig:
     hp: Any
     evaluation: Evaluation
     seed: int
-    variant: Mapping[str, Any] = dataclasses.field(compare=False)  # what is swept, by the experiment or the command
+    variant: Mapping[str, Any] = dataclasses.field(compare=False)  # swept settings, by the experiment or the command
 
     @property
     def identity(self) -> dict[str, Any]:

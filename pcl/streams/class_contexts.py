@@ -33,7 +33,7 @@ class ClassContexts:
     """Settings of a stream of class-incremental contexts; all are static."""
 
     source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "what distinguishes contexts", choices=tuple(TRANSFORMS))
+    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(3, "number of contexts", low=1)
     classes_per_task: int = static(2, "classes that arrive together", low=1)
     samples_per_task: int = static(100, "samples of each group of classes", low=1)

@@ -52,7 +52,7 @@ class Contexts:
     """Settings of a stream of contexts; all are static."""
 
     source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "what distinguishes contexts", choices=tuple(TRANSFORMS))
+    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(5, "number of contexts", low=1)
     visits: int = static(5, "visits to contexts, the first ones to each in turn", low=1)
     dwell: int = static(1000, "samples a visit (their mean, where they vary)", low=1)
@@ -75,7 +75,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     sample: Int[Array, " B"]  # index into the training samples
     context: Int[Array, " B"]

@@ -46,7 +46,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     pair: Int[Array, " B"]
     valid: Bool[Array, " B"]

@@ -37,7 +37,7 @@ class Recorded:
 
 
 class Step(NamedTuple):
-    """What arrives at one step."""
+    """The rows of one step."""
 
     sample: Int[Array, " B"]  # index into the samples
     valid: Bool[Array, " B"]

@@ -52,7 +52,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     key: PRNGKeyArray
     flips: Int[Array, ""]

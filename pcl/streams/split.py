@@ -91,7 +91,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     sample: Int[Array, " B"]  # index into the training samples
     labelled: Bool[Array, " B"]

@@ -270,7 +270,7 @@ def test_held_out_sessions_that_never_arrive_are_scored_by_class(tmp_path):
 
 
 def test_a_source_without_sessions_and_settings_that_do_not_fit_them_are_refused(csv):
-    with pytest.raises(UsageError, match="content=sessions: digits says of no sample in which session"):
+    with pytest.raises(UsageError, match="content=sessions: digits does not say in which session"):
         split.make(split.Split(content="sessions"), from_file(csv), "test")
     with pytest.raises(UsageError, match="scenario=domain: tasks of sessions share all classes"):
         split.make(split.Split(content="sessions", scenario="domain"), from_file(csv, session="place"), "test")

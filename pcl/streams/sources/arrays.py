@@ -17,7 +17,7 @@ class Sessions(NamedTuple):
 
     train: int32 [N].
     test: int32 [M]; None where some held-out samples are of sessions that no training sample is of.
-    names: what each session of the training samples was called.
+    names: the name of each session of the training samples.
     """
 
     train: np.ndarray
@@ -49,7 +49,7 @@ class Source(NamedTuple):
     sessions: Sessions | None = None
 
     def __repr__(self) -> str:
-        """One line: how many samples of which shape, and what labels and sessions stand for."""
+        """One line: number and shape of samples, and the names of labels and sessions."""
         sessions = f", {len(self.sessions.names)} sessions: {_shown(self.sessions.names)}" if self.sessions else ""
         return (
             f"Source({len(self.y_train):,} training and {len(self.y_test):,} test samples of shape"
@@ -179,7 +179,7 @@ def from_arrays(
     Args:
       x_train, x_test: real numbers, [N, features], [N, rows, columns] or [N, rows, columns, channels].
       y_train, y_test: one label a sample.
-      scale: what inputs are multiplied with, 1/255 for images of bytes.
+      scale: factor of the inputs, 1/255 for images of bytes.
       own_units: whether each feature is standardised by itself, as those of a table; else all inputs share one mean.
       session, session_test: the session of each sample, if any; numbers are sorted, strings keep the order in which
         they first appear.

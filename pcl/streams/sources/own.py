@@ -42,7 +42,7 @@ class Options:
     separator: str = static("auto", f"of a table in plain text: a character, or {', '.join(SEPARATORS)} (auto: comma)")
     header: str = static("auto", "whether the first line names the columns; auto: refuses a line that may be a sample",
                          choices=("auto", "yes", "no"))  # fmt: skip
-    decimal: str = static("point", "what stands before decimals", choices=("point", "comma"))
+    decimal: str = static("point", "decimal separator", choices=("point", "comma"))
     encoding: str = static("utf8", "of a table in plain text")
     size: int = static(0, "rows and columns that images are scaled to (0: as they are)", low=0, high=4096)
     name: str = static("", "name of the source (default: that of the file)")
