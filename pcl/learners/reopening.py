@@ -6,7 +6,7 @@ begins a critical period. During the period the rule goes on with its present co
 
   a new code develops on as many samples as the first did, alternating between the period and the past
   the rule begins anew and is taught the reservoir and the period on the new code, in the order in which their samples
-    came: so contexts that follow each other can be told apart again
+    came, so that contexts can be inferred from their order again
   the period's samples are offered to the reservoir, and surprise is measured by the new code
 
 All that the rule has learned is then on one code. Lost are the samples that were neither in the reservoir nor in the

@@ -6,7 +6,7 @@ For one step of one sequence, with the state z_{t-1} kept from the step before, 
 
 where |e|^2_Pi = e Pi e^T. z_t starts at its prediction m_t and descends F_t, then every weight moves by the
 precision-weighted error behind it times the activity before it. With f the identity and z_t settled, this is the
-Kalman filter whose prior covariance is held at the transition noise Pi_z^-1: the uncertainty about z_{t-1} is
+Kalman filter whose prior covariance is fixed at the transition noise Pi_z^-1: the uncertainty about z_{t-1} is
 forgotten, so that the gain is constant and smaller than the optimal one, and the error somewhat larger.
 
 F_t alone does not fix the scale of the state: it falls when C grows and z shrinks, until noise is followed as if

@@ -13,7 +13,7 @@ One row of a life is seven calls (`life.live`):
   expect    prior and opinions settle into a posterior: the answer       `contexts.belief`, `contexts.settling`
   hear      the label settles it again                                   the same
   explain   the window takes the sample and its evidence                 `evidence`, `window`
-  decide    one explanation has the window, or it is held                `verdict`
+  decide    one hypothesis takes the window, or it is kept               `verdict`
   rest      contexts merge or split, where a sleep is due                `sleep`, `contexts.mergers`
   learn     the chosen context learns the window                         `contexts.names`, `sensors`
 

@@ -225,7 +225,7 @@ class Numbers(NamedTuple):
     allocation: Traced
     drift_at: Traced  # evidence at which a latent moves
     lag: int
-    maturity: int  # of the labels that speak for a new context: 1, or 0 for all labels
+    maturity: int  # 1: mature labels alone are evidence for a new context; 0: all labels
     sleeps: bool
     width: int  # features that the synapses see; 0: there are none
     ridge: Traced

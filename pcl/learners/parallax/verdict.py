@@ -8,8 +8,8 @@ The present context is the null hypothesis. Three rows may replace it, in this o
   SENSOR  a new sensor, with a map of its own      the same, or as below                        `allocation`
 
 If there is no evidence against the present context it learns the window (PRESENT). Else the first row that is allowed
-and gains more than its price has the window. If there is none the window is held (HOLD) until it is full, and then goes
-to the best known context. A window with strange inputs and half the evidence for a new sensor is held longer.
+and gains more than its price takes the window. If there is none the window is kept (HOLD) until it is full, and then
+goes to the best known context. A window with strange inputs and half the evidence for a new sensor is kept longer.
 
 A new sensor has no density yet. Its evidence may therefore be the log probability of guessing the labels plus how
 untypical the inputs are of every known sensor. This finds small changes of the inputs early, and tells a new sensor

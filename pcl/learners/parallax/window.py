@@ -13,7 +13,7 @@ probability of at most e^-h (Ville's inequality): the meaning of a threshold of 
 Only labels that are mature in the current context are evidence for a shadow. An unseen or young label is taken for a
 new class, not for a change of context.
 
-A window of `lag` samples is full, and some context learns it. A window that makes a new sensor likely is held for up to
+A window of `lag` samples is full, and some context learns it. A window that makes a new sensor likely is kept for up to
 `numbers.LONGEST` times as long, because a sensor that learns samples of another one adapts to them.
 """
 

@@ -97,7 +97,7 @@ def _test_file(whole: Path, chosen: Options) -> list[Rows]:
 
 
 def from_dataframe(frame: Any, **settings: Any) -> Source:
-    """The source in a data frame of any library that speaks Arrow's C stream (pandas, polars, DuckDB, pyarrow).
+    """The source in a data frame of any library with Arrow's C stream (pandas, polars, DuckDB, pyarrow).
 
     Args:
       frame: one row a sample.
