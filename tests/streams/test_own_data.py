@@ -385,7 +385,7 @@ def test_the_page_on_own_data_does_what_it_says(tmp_path, monkeypatch, asked):
         compile(frames + mapped.replace('feed="host"', 'feed="host", classes_per_task=1'), "own_data.md", "exec"), names
     )
     assert isinstance(sources.source("images").x_train.base, np.memmap)
-    assert {option.strip("`=") for option in re.findall(r"`[a-z_]+=", page)} - {"name"} <= set(
+    assert {option.strip("`=") for option in re.findall(r"`[a-z_]+=", page)} - {"name", "probe_on"} <= set(
         fields(sources.own.Options)
     )
 
