@@ -51,14 +51,15 @@ class Learning(NamedTuple):
 class Numbers(NamedTuple):
     """The numbers of all rules; each takes its own.
 
-    rate: the step. gain: the largest gain of the problem's precisions, where the rate does not count it: rules that
-    follow the gradient divide by it, lest it make them unstable. momentum: the share of the last step that is kept.
+    rate: the step; None: the rule's own, made smaller where that is not stable (see `rules.with_rate`). gain: the
+    largest gain of the problem's precisions, where the rate does not count it: rules that follow the gradient divide by
+    it, lest it make them unstable; counted where the rate is None. momentum: the share of the last step that is kept.
     learning: of rules that move the weights too.
     """
 
-    rate: ArrayLike
+    rate: Any = None  # ArrayLike | None
     gain: ArrayLike = 1.0
-    momentum: ArrayLike = 0.0
+    momentum: ArrayLike = 0.5
     learning: Learning | None = None
 
     @property
@@ -110,7 +111,7 @@ class Rule:
     what stands at its own layer or one synapse away. halts: the kinds of `halting.HALTS` that it takes. bound:
     (numbers) -> its largest stable step, times the largest curvature of the energy; None: no bound is known.
     learns: what weights learn from: the "settled" activities and their errors, the "feedforward" activities and the
-    errors found, or "meanwhile": the rule moves them itself.
+    errors found, or "meanwhile": the rule moves them itself. rate: the step of the activities where none is given.
 
     Raises:
       UsageError: no count of flops, or an unknown halt.
@@ -122,6 +123,7 @@ class Rule:
     halts: tuple[str, ...]
     bound: Callable[[Numbers], Any] | None
     learns: str = "settled"
+    rate: float = 0.1
 
     def __post_init__(self) -> None:
         if not callable(self.flops):

@@ -33,7 +33,9 @@ from pcl.network.samples import Activities, norm, per_sample
 FIRST = 30  # power iterations before anything is learned
 BALANCE, LEAST = 8, 1e-6  # of D: power iterations of T, and its smallest entry beside the largest
 
-Directions = tuple[Array, ...]  # in which each layer but the first stretches most; [1, ...], of length 1
+SHARE = 0.9  # of the largest stable step: the largest that is taken where the bound is followed
+
+Directions = tuple[Array, ...]  # in which each layer above a free activity stretches most; [1, ...], of length 1
 
 
 def directions(network: Network, input_shape: tuple[int, ...]) -> Directions:
@@ -45,8 +47,11 @@ def directions(network: Network, input_shape: tuple[int, ...]) -> Directions:
 
 
 def stretch(network: Network, v: Directions) -> tuple[tuple[Array, ...], Directions]:
-    """s_l of each layer but the first, by one more power iteration from the directions `v`; where it led."""
-    found = [_stretch(layer, v_l) for layer, v_l in zip(network[1:], v, strict=True)]
+    """s_l of each layer that `v` has a direction of, by one more power iteration from there; where it led.
+
+    Those are all but the first, or all where the bottom is free.
+    """
+    found = [_stretch(layer, v_l) for layer, v_l in zip(network[len(network) - len(v) :], v, strict=True)]
     return tuple(s for s, _ in found), tuple(v_l for _, v_l in found)
 
 
@@ -71,8 +76,20 @@ def _unit(v: Array) -> tuple[Array, Float[Array, ""]]:
     return v / jnp.where(length > 0, length, 1.0), length
 
 
+def bounded_step(problem: Problem, z: Activities, limit: ArrayLike = 2.0) -> Float[Array, ""]:
+    """A step of the activities that is stable for a whole batch, at identity precision: `limit` / the bound above.
+
+    z: the free activities, of which only shapes count, at least one. With a free bottom the bound also holds for it
+    where its prior is at most 1.
+    """
+    keys = jax.random.split(jax.random.key(0), len(z))
+    v = tuple(jax.random.normal(k, (1, *z_l.shape[1:]), z_l.dtype) for k, z_l in zip(keys, z, strict=True))
+    v = jax.lax.fori_loop(0, FIRST, lambda _, v: stretch(problem.network, v)[1], v)
+    return jnp.asarray(limit) / curvature(stretch(problem.network, v)[0], problem.output)
+
+
 def curvature(s: tuple[Array, ...], output: str = "gaussian") -> Float[Array, ""]:
-    """The bound of the largest eigenvalue at identity precision, for `s` of each layer but the first, at least one."""
+    """The bound of the largest eigenvalue at identity precision, for `s` as `stretch` finds them, at least one."""
     s_L, p_L = jnp.stack(s), jnp.ones(len(s)).at[-1].set(distribution(output).curvature)
     own, beside = 1 + p_L * s_L**2, jnp.pad(s_L[:-1], 1)
 

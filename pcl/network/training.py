@@ -29,7 +29,6 @@ from pcl.network.rules import RULES
 
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 ADAM = optax.adam(0.003)
-SHARE = 0.9  # of the largest stable step of the activities: the largest that is taken
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
 WHOLE = 1e-3  # what the probabilities of a target may miss of one
 
@@ -153,7 +152,7 @@ def fit(
     *,
     rule: str = "gd",
     steps: int = 20,
-    rate: ArrayLike = 0.1,
+    rate: ArrayLike | None = None,
     momentum: ArrayLike = 0.5,
     output: str = "gaussian",
     optimiser: optax.GradientTransformation = ADAM,
@@ -164,10 +163,10 @@ def fit(
 ) -> Fitted:
     """`epochs` shuffled passes over inputs `x` [N, ...], clamped at the bottom, and targets `y` [N, ...], at the top.
 
-    A pass leaves out what fills no batch. The same key gives the same passes. rate: the step of the activities, made
-    smaller where the rule's stable step is (rules without a bound take it as it is). precision: its kind; variances
-    approach the errors' squares at `precision_rate`. A second call that differs in arrays of the same shape, in the
-    key or in numbers alone compiles nothing.
+    A pass leaves out what fills no batch. The same key gives the same passes. rate: the step of the activities, None:
+    the rule's own; made smaller where the rule's stable step is (rules without a bound take it as it is). precision:
+    its kind; variances approach the errors' squares at `precision_rate`. A second call that differs in arrays of the
+    same shape, in the key or in numbers alone compiles nothing.
 
     Raises:
       UsageError: shapes that do not fit; NaN; a batch larger than the data; targets that are not in the output's
@@ -180,13 +179,17 @@ def fit(
     variance = [unit_variance(precision, shape) for shape in shapes]
     if not distribution(output).real:
         variance[-1] = None
-    limited = RULES[rule].bound is not None and len(network) > 1
-    directions = stability.directions(network, x.shape[1:]) if limited else None
-    state = _State(network, init_optimiser(network, optimiser), tuple(variance), directions)
+    state = _State(network, init_optimiser(network, optimiser), tuple(variance), _directions(network, x, rule))
     plan = _Plan(rule, Budget(steps).steps, epochs, batch, output, optimiser, nudge)
-    state, (energies, hits) = _passes(state, x, y, key, _Rates(rate, momentum, beta, precision_rate), plan)
+    rates = _Rates(RULES[rule].rate if rate is None else rate, momentum, beta, precision_rate)
+    state, (energies, hits) = _passes(state, x, y, key, rates, plan)
     labels = bool(y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
     return Fitted(state.network, tuple(map(inverse, state.variance)), History(energies, hits if labels else None))
+
+
+def _directions(network: Network, x: Array, rule: str) -> Any:
+    limited = RULES[rule].bound is not None and len(network) > 1
+    return stability.directions(network, x.shape[1:]) if limited else None
 
 
 @functools.partial(jax.jit, static_argnames="plan")
@@ -213,7 +216,7 @@ def _learn(state: _State, x: Array, y: Array, rates: _Rates, plan: _Plan) -> tup
     if directions is not None and bound is not None:
         s, directions = stability.stretch(state.network, directions)
         stable = bound(numbers) / stability.curvature(s, plan.output)
-        numbers = numbers._replace(rate=jnp.minimum(numbers.rate, SHARE * stable))
+        numbers = numbers._replace(rate=jnp.minimum(numbers.rate, stability.SHARE * stable))
     step = train_step(problem, tuple(z), plan.rule, Budget(plan.steps), numbers, plan.nudge, rates.beta)
     variance = tuple(
         learn_variance(v, e, weight_B, rates.precision, FLOOR) for v, e in zip(state.variance, step.raw, strict=True)

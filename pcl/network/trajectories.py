@@ -12,7 +12,7 @@ from pcl.errors import UsageError
 from pcl.network.energy import Problem, feedforward, layer_energies
 from pcl.network.halting import Budget, Halt
 from pcl.network.inference import Numbers, Settled
-from pcl.network.rules import RULES
+from pcl.network.rules import RULES, with_rate
 from pcl.network.samples import Activities
 
 
@@ -39,10 +39,12 @@ def settle(
     start: Activities | None = None,
     rule: str = "gd",
     steps: int = 20,
-    numbers: Numbers = Numbers(0.1),  # noqa: B008 - it is immutable
+    numbers: Numbers = Numbers(),  # noqa: B008 - it is immutable
     halt: Halt | None = None,
 ) -> Settled:
     """Where `steps` steps of `rule` lead from `start` (None: the feed-forward pass).
+
+    numbers: as the rule has them by default (`rules.with_rate`), or `Numbers(0.05)` for a step of 0.05.
 
     Raises:
       UsageError: an unknown rule, a free bottom without a start, and what the rule refuses.
@@ -56,7 +58,7 @@ def trajectory(
     start: Activities | None = None,
     rule: str = "gd",
     steps: int = 20,
-    numbers: Numbers = Numbers(0.1),  # noqa: B008 - it is immutable
+    numbers: Numbers = Numbers(),  # noqa: B008 - it is immutable
     halt: Halt | None = None,
 ) -> Trajectory:
     """As `settle`, and what is on the way; the end is that of `settle`. Energies are those of the weights of each step.
@@ -64,7 +66,9 @@ def trajectory(
     Raises:
       UsageError: less than one step, nothing that is free to move, and what `settle` refuses.
     """
-    begun = settle(problem, start, rule, 0, numbers, halt)
+    begin = feedforward(problem) if start is None else start
+    numbers = with_rate(RULES[rule], numbers, problem, begin)
+    begun = settle(problem, begin, rule, 0, numbers, halt)
     if steps < 1 or not begun.z:
         raise UsageError(f"steps={steps}, {len(begun.z)} free activities: a trajectory needs at least one of each")
     run = RULES[rule].settle
@@ -81,7 +85,7 @@ def trajectory(
         moved = run(problem, settled, Budget(1, halt), numbers)
         return moved._replace(steps=settled.steps + moved.steps), seen(moved)
 
-    first = run(problem, feedforward(problem) if start is None else start, Budget(1, halt), numbers)
+    first = run(problem, begin, Budget(1, halt), numbers)
     settled, later = jax.lax.scan(step, first, None, steps - 1)
     points = seen(begun), seen(first), later
     z, energies, residual = jax.tree.map(lambda a, b, c: jnp.concatenate([a[None], b[None], c]), *points)

@@ -60,4 +60,4 @@ def _matrix(precision: Precision, like: Float[Array, "B ..."]) -> Float[Array, "
 
 
 # Products within layers are left out of what it costs.
-RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=None)
+RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=None, rate=0.5)
