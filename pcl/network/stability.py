@@ -38,9 +38,11 @@ SHARE = 0.9  # of the largest stable step: the largest that is taken where the b
 Directions = tuple[Array, ...]  # in which each layer above a free activity stretches most; [1, ...], of length 1
 
 
-def directions(network: Network, input_shape: tuple[int, ...]) -> Directions:
+def directions(network: Network, input_shape: tuple[int, ...], free_bottom: bool = False) -> Directions:
     """Those of fresh weights, for inputs of `input_shape`."""
-    below = jax.eval_shape(forward, network[:-1], jnp.zeros((1, *input_shape)))
+    x = jax.ShapeDtypeStruct((1, *input_shape), jnp.zeros(()).dtype)
+    below = jax.eval_shape(forward, network[:-1], x)
+    below = (x, *below) if free_bottom else below
     keys = jax.random.split(jax.random.key(0), len(network))
     drawn = tuple(jax.random.normal(k, z.shape) for k, z in zip(keys, below, strict=False))
     return jax.lax.fori_loop(0, FIRST, lambda _, v: stretch(network, v)[1], drawn)
@@ -76,15 +78,13 @@ def _unit(v: Array) -> tuple[Array, Float[Array, ""]]:
     return v / jnp.where(length > 0, length, 1.0), length
 
 
-def bounded_step(problem: Problem, z: Activities, limit: ArrayLike = 2.0) -> Float[Array, ""]:
+def bounded_step(problem: Problem, z: Activities, limit: ArrayLike = 2.0) -> Array:
     """A step of the activities that is stable for a whole batch, at identity precision: `limit` / the bound above.
 
-    z: the free activities, of which only shapes count, at least one. With a free bottom the bound also holds for it
-    where its prior is at most 1.
+    z: the free activities, of which only shapes count, at least one. A free bottom is to have a prior of at most 1.
     """
-    keys = jax.random.split(jax.random.key(0), len(z))
-    v = tuple(jax.random.normal(k, (1, *z_l.shape[1:]), z_l.dtype) for k, z_l in zip(keys, z, strict=True))
-    v = jax.lax.fori_loop(0, FIRST, lambda _, v: stretch(problem.network, v)[1], v)
+    free = problem.bottom is None
+    v = directions(problem.network, (z[0] if free else problem.bottom).shape[1:], free)
     return jnp.asarray(limit) / curvature(stretch(problem.network, v)[0], problem.output)
 
 

@@ -86,6 +86,18 @@ def test_precisions_find_how_noisy_each_target_is():
     np.testing.assert_allclose(1 / fitted.precision[-1], deviation**2 + 0.01, rtol=0.1)
 
 
+def test_without_inputs_a_linear_network_learns_the_subspace_of_principal_components():
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(6, 2)))[0]
+    y = 3 * rng.normal(size=(500, 2)) @ axes.T + 0.1 * rng.normal(size=(500, 6))
+    layers = pc.dense_chain(jax.random.key(0), (2, 6), bias=False)
+    fitted = pc.fit(layers, None, y, 20, 50, jax.random.key(1), steps=10, optimiser=SGD)
+    assert fitted.history.accuracy is None
+    found = np.linalg.qr(np.asarray(fitted.network[0].w).T)[0]
+    # Cosines of the angles between the subspaces: 500 samples tell theirs to half a degree.
+    assert np.linalg.svd(axes.T @ found)[1].min() > np.cos(np.deg2rad(1))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -98,6 +110,8 @@ def test_precisions_find_how_noisy_each_target_is():
         ({"x": np.full((64, 2), np.nan)}, "NaN"),
         ({"batch": 65}, "batch=65"),
         ({"epochs": 0}, "epochs=0"),
+        ({"x": None, "nudge": "centred"}, "clamped bottom"),
+        ({"x": None, "network": ()}, "first layer that is dense"),
         ({"rule": "newton"}, "unknown rule"),
         ({"output": "poisson"}, "unknown output"),
         ({"nudge": "up"}, "unknown nudge"),
