@@ -23,7 +23,7 @@ def main(folder: str = "figures", size: int = 20) -> float:
 
     path = pc.trajectory(pc.Problem(fitted.network, x[:32], target[:32]), rule="gd", steps=50)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    settling.draw(path).savefig(Path(folder, "pc_classifier.svg"))
+    settling.draw(path).savefig(Path(folder, "pc_classifier.png"))
     left = float(path.energy[-1].mean() / path.energy[0].mean())
     print(f"classifier: {100 * accuracy:.1f} % of held-out digits right; settling leaves {100 * left:.0f} % of energy")
     return accuracy

@@ -19,6 +19,7 @@ def main(folder: str = "figures", size: int = 24) -> dict[str, float]:
     """Learns through `size` hidden layers, draws into `folder`, and returns accuracies on held-out digits."""
     x, y = load_digits(return_X_y=True)
     x, test_x, y, test_y = map(jnp.asarray, train_test_split(x / 16, y, random_state=0))
+    plt.figure(figsize=(5, 3.2), layout="constrained")
     accuracy = {}
     for name, (build, rate) in FORMS.items():
         layers, adam = build(jax.random.key(0), (64, *[32] * size, 10)), optax.adam(rate)

@@ -17,6 +17,7 @@ def main(folder: str = "figures", size: int = 20) -> dict[str, float]:
     x, y = load_digits(return_X_y=True)
     x, test_x, y, test_y = map(jnp.asarray, train_test_split(x / 16, y, random_state=0))
     layers = pc.dense_chain(jax.random.key(0), (64, 128, 128, 128, 10))
+    plt.figure(figsize=(5, 3.2), layout="constrained")
     accuracy = {}
     for nudge in pc.NUDGES:
         fitted = pc.fit(layers, x, jax.nn.one_hot(y, 10), size, 32, jax.random.key(1), nudge=nudge, beta=0.1)

@@ -51,7 +51,7 @@ from pcl.network.precision import KINDS as PRECISIONS
 from pcl.network.precision import inverse, learn_variance, unit_variance
 from pcl.network.rules import RULES
 from pcl.network.stability import step_bound
-from pcl.network.temporal import Dynamics, Precisions, Trace, filter_sequences, init_dynamics
+from pcl.network.temporal import Dynamics, Precisions, Trace, filter_sequences, init_dynamics, learn_sequences, rollout
 from pcl.network.training import NUDGES, Fitted, History, Step, fit, train_step
 from pcl.network.trajectories import Trajectory, settle, trajectory
 
@@ -119,4 +119,6 @@ __all__ = [
     "Trace",
     "init_dynamics",
     "filter_sequences",
+    "learn_sequences",
+    "rollout",
 ]

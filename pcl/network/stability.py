@@ -78,6 +78,7 @@ def _unit(v: Array) -> tuple[Array, Float[Array, ""]]:
     return v / jnp.where(length > 0, length, 1.0), length
 
 
+@jax.jit
 def bounded_step(problem: Problem, z: Activities, limit: ArrayLike = 2.0) -> Array:
     """A step of the activities that is stable for a whole batch, at identity precision: `limit` / the bound above.
 
