@@ -5,25 +5,30 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from pcl import network as pc
-from pcl.figures import settling
 
 
 def main(folder: str = "figures", size: int = 5) -> float:
     """Learns for `size` passes, draws into `folder`, and returns the accuracy on held-out digits."""
     digits = load_digits()
     x, test_x, y, test_y = map(jnp.asarray, train_test_split(digits.images / 16, digits.target, random_state=0))
-    target, key = jax.nn.one_hot(y, 10), jax.random.key(0)
-    layers = pc.vgg5(key, (8, 8), outputs=10, width=8, activation="tanh")
-    fitted = pc.fit(layers, x, target, epochs=size, batch=32, key=key, output="categorical")
-    accuracy = float((pc.forward(fitted.network, test_x)[-1].argmax(1) == test_y).mean())
+    layers = pc.vgg5(jax.random.key(0), (8, 8), outputs=10, width=8, activation="tanh")
+    fitted = pc.fit(layers, x, jax.nn.one_hot(y, 10), size, 32, jax.random.key(1), output="categorical")
+    first, *_, top = pc.forward(fitted.network, test_x)
+    accuracy = float((top.argmax(1) == test_y).mean())
 
-    path = pc.trajectory(pc.Problem(fitted.network, x[:32], target[:32], output="categorical"), rule="gd", steps=50)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.5), layout="constrained")
+    left.plot(range(1, size + 1), 100 * fitted.history.accuracy, "k.-")
+    left.set(xlabel="pass", ylabel="accuracy before learning (%)")
+    maps = jnp.pad(first[:4].transpose(0, 3, 1, 2), ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=jnp.nan)
+    right.imshow(jnp.concatenate([jnp.concatenate(row, 1) for row in maps]), cmap="gray")
+    right.set(title="first layer: four digits, eight channels", xticks=(), yticks=())
     Path(folder).mkdir(parents=True, exist_ok=True)
-    settling.draw(path).savefig(Path(folder, "pc_convolutional.png"))
+    figure.savefig(Path(folder, "pc_convolutional.png"))
     print(f"convolutional: {100 * accuracy:.1f} % of held-out digits right after {size} passes")
     return accuracy
 
