@@ -34,7 +34,7 @@ EXPERIMENT = Experiment(
         Arm(streams=("split_digits",), settings=("without=decomposition,replay,retention",), first_seed=10),
     ),
     evaluation={"probe_every": 1000, "probe_size": 100, "log_bins": 720},
-    smoke={"width": 8, "code": 8, "dwell": 40, "transform": "labels"},
+    smoke={"width": 8, "random_features": 8, "code": 8, "dwell": 40, "transform": "labels"},
     smoke_seeds=1,
     tables=(
         Table(

@@ -22,7 +22,7 @@ EXPERIMENT = Experiment(
         Arm(("parallax",), settings=CHARGES),
     ),
     evaluation={"probe_every": 50, "log_bins": 50},
-    smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    smoke={"width": 8, "random_features": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
     tables=(
         Table(
             "tab_charged",

@@ -24,8 +24,8 @@ DIGITS = {"source": "digits", "contexts": 3, "visits": 9, "dwell": 400, "batch":
 MNIST = DIGITS | {"source": "mnist", "dwell": 800}
 FASHION = MNIST | {"source": "fashion_mnist"}
 CLASSES = {"contexts": 3, "revisits": 12, "revisit_dwell": 60, "batch": 1}  # and so many samples of two classes:
-DIGITS_CLASSES = CLASSES | {"source": "digits", "dwell": 100}
-MNIST_CLASSES = CLASSES | {"source": "mnist", "dwell": 250}
+DIGITS_CLASSES = CLASSES | {"source": "digits", "samples_per_task": 100}
+MNIST_CLASSES = CLASSES | {"source": "mnist", "samples_per_task": 250}
 FASHION_CLASSES = MNIST_CLASSES | {"source": "fashion_mnist"}
 
 
@@ -127,7 +127,7 @@ EXPERIMENT = Experiment(
         Arm(GRADUAL, ("mnist_gradual_visible", "mnist_gradual_invisible"), seeds=5, first_seed=10),
         Arm(ALL, IMAGES, seeds=5, first_seed=10),
         Arm(TOLD, MORE, seeds=5, first_seed=10),
-        Arm(TOLD, TEN, ("specialists=12",), seeds=5, first_seed=10),
+        Arm(TOLD, TEN, ("max_contexts=12",), seeds=5, first_seed=10),
         Arm(("parallax",), ("mnist_weak", "fashion_weak"), ("without=sleep",), seeds=5, first_seed=10),
         Arm(("parallax",), SYNAPSES, ("without=synapses",), seeds=5, first_seed=10),
     ),
@@ -138,11 +138,13 @@ EXPERIMENT = Experiment(
         "transform": "labels",
         "contexts": 2,
         "dwell": 40,
+        "samples_per_task": 40,
         "visits": 3,
         "revisits": 2,
         "revisit_dwell": 20,
         "revisit_steps": 6,
         "width": 8,
+        "random_features": 8,
         "depth": 1,
         "code": 8,
     },

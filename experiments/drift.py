@@ -26,7 +26,15 @@ EXPERIMENT = Experiment(
         Arm(("parallax",), ("sea", "hyperplane", "rbf"), seeds=5),
     ),
     evaluation={"probe_every": 100, "probe_size": 200},
-    smoke={"nudge": "positive", "width": 8, "depth": 1, "inference_steps": 3, "samples": 4000, "flip_every": 1000},
+    smoke={
+        "nudge": "positive",
+        "width": 8,
+        "random_features": 8,
+        "depth": 1,
+        "inference_steps": 3,
+        "samples": 4000,
+        "flip_every": 1000,
+    },
     tables=(
         Table(
             "tab_drift",

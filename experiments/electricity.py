@@ -71,7 +71,7 @@ EXPERIMENT = Experiment(
         Arm(("parallax",), seeds=5),
         Arm(("parallax",), ("electricity",), ("without=past,drift,sleep,retention,synapses",), seeds=5),
     ),
-    smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
+    smoke={"source": "digits", "width": 8, "random_features": 8, "depth": 1, "inference_steps": 3, "batch": 50},
     tables=(
         Table(
             "tab_electricity",

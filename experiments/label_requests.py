@@ -26,7 +26,16 @@ EXPERIMENT = Experiment(
         Arm(("parallax",), MNIST, ("labelling=request", "labelled=0.05,0.1", *SELDOM), seeds=3),
     ),
     evaluation={"probe_every": 50, "log_bins": 50},
-    smoke={"source": "digits", "labelled": 0.3, "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "passes": 1},
+    smoke={
+        "source": "digits",
+        "labelled": 0.3,
+        "width": 8,
+        "random_features": 8,
+        "depth": 1,
+        "inference_steps": 3,
+        "batch": 50,
+        "passes": 1,
+    },
     tables=(
         Table(
             "tab_label_requests",

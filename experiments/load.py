@@ -16,7 +16,7 @@ EXPERIMENT = Experiment(
         Arm(("parallax",)),
     ),
     evaluation={"probe_every": 20},
-    smoke={"width": 8, "depth": 1, "inference_steps": 3, "groups": 3, "pairs": 10},
+    smoke={"width": 8, "random_features": 8, "depth": 1, "inference_steps": 3, "groups": 3, "pairs": 10},
     tables=(
         Table(
             "tab_load",

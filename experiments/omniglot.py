@@ -31,6 +31,7 @@ EXPERIMENT = Experiment(
         "batch": 50,
         "end_every": 2,
         "width": 8,
+        "random_features": 8,
         "depth": 1,
         "inference_steps": 3,
     },

@@ -11,10 +11,10 @@ from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 # Chosen on shuffled validation samples of digits, 4 seeds: lr of 0.03, 0.1, 0.3, 1 and 3, where plain steps go best at
 # 0.3 (84.5, at 1 down to 58) and normalised ones at 3 (94.0, at 0.3 87.9), ridge of 0.01, 0.03, 0.1, 0.3 and 1.
-CODE = {"features": "random", "width": 500}
+CODE = {"features": "random", "random_features": 500}
 
 # What conjugate hidden layers are worth, with their inference and without.
-HIDDEN = ("precision=full", "ridge=0.1", "depth=1")
+HIDDEN = ("covariance=full", "ridge=0.1", "depth=1")
 HIDDEN_CASES = ((), ("inference_steps=0",), ("hidden_units=20",), ("hidden_units=20", "inference_steps=0"))
 
 EXPERIMENT = Experiment(
@@ -28,12 +28,12 @@ EXPERIMENT = Experiment(
     },
     learners={"nlms": CODE | {"lr": 0.3}, "rls": CODE | {"ridge": 0.1}},
     arms=(
-        Arm(settings=("step=plain,normalised", "precision=diagonal,full"), seeds=20),
+        Arm(settings=("step=plain,normalised", "covariance=diagonal,full"), seeds=20),
         Arm(("nlms",), settings=("step=normalised", "lr=3"), seeds=20),
         *(Arm(("bpc",), ("digits", "digits_iid"), HIDDEN + more, seeds=5) for more in HIDDEN_CASES),
     ),
     evaluation={"probe_every": 10_000, "log_bins": 50},
-    smoke={"source": "digits", "width": 20, "batch": 50},
+    smoke={"source": "digits", "random_features": 20, "batch": 50},
     tables=(
         Table(
             "tab_ladder",

@@ -37,7 +37,7 @@ EXPERIMENT = Experiment(
     learners=LEARNERS,
     arms=(
         Arm(seeds=5),
-        Arm(("parallax",), settings=("specialists=24",), seeds=5),
+        Arm(("parallax",), settings=("max_contexts=24",), seeds=5),
     ),
     evaluation={"probe_every": 250, "probe_size": 500, "end_every": 20},
     smoke={
@@ -48,6 +48,7 @@ EXPERIMENT = Experiment(
         "batch": 20,
         "probe_every": 5,
         "width": 8,
+        "random_features": 8,
         "depth": 1,
         "inference_steps": 3,
     },

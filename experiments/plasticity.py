@@ -30,6 +30,7 @@ EXPERIMENT = Experiment(
         "dwell": 100,
         "batch": 10,
         "width": 8,
+        "random_features": 8,
         "depth": 1,
         "inference_steps": 3,
     },

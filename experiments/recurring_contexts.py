@@ -22,7 +22,15 @@ EXPERIMENT = Experiment(
         Arm(("parallax",)),
     ),
     evaluation={"probe_every": 40, "log_bins": 360, "revisit_steps": 10},
-    smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "dwell": 100, "revisit_steps": 3},
+    smoke={
+        "width": 8,
+        "random_features": 8,
+        "depth": 1,
+        "inference_steps": 3,
+        "batch": 50,
+        "dwell": 100,
+        "revisit_steps": 3,
+    },
     tables=(
         Table(
             "tab_recurring_contexts",

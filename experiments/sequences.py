@@ -19,7 +19,7 @@ EXPERIMENT = Experiment(
     },
     learners={"backprop": NETWORK, "pcn": PCN, "er": NETWORK, "nlms": {}, "rls": {}, "tpc": {}},
     arms=(Arm(settings=("nudge=none,positive",), seeds=5),),
-    smoke={"source": "dynamics", "width": 8, "depth": 1, "inference_steps": 3, "dwell": 50},
+    smoke={"source": "dynamics", "width": 8, "depth": 1, "inference_steps": 3, "visit_steps": 50},
     tables=(
         Table(
             "tab_sequences",

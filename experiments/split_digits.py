@@ -21,7 +21,7 @@ EXPERIMENT = Experiment(
         Arm(("parallax",)),
     ),
     evaluation={"probe_every": 2},
-    smoke={"width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
+    smoke={"width": 8, "random_features": 8, "depth": 1, "inference_steps": 3, "batch": 50},
     tables=(
         Table(
             "tab_split_digits",

@@ -46,7 +46,7 @@ SOURCES = {"split_mnist": "mnist", "split_fashion": "fashion_mnist", "split_cifa
 # 0.3 by class Gaussians. One seed of Fashion-MNIST without mirror images, 32 atoms of 5 and 48 of the second level:
 # thresholds of 0.25 and 1 90.8 and 90.5, 32 principal channels 91.0, a floor of whitening of 1 90.7, the second level
 # alone 90.5, patches of 5 and 9 without it 91.1.
-CODE = {"width": 1280, "atoms": "16,24"}
+CODE = {"random_features": 1280, "atoms": "16,24"}
 SYNAPSES = CODE | {"ridge": 0.01}
 NETWORK = {"width": 256, "lr": 0.0003}
 
@@ -55,7 +55,7 @@ MIRROR = ("features=code", "mirror=yes")
 PATCHES = (*MIRROR, "patch=6", "grid=3")
 # Wide codes are solved for by sums, 5,000 samples at a time: what came last may not be known yet, and the prequential
 # accuracy is that of weights up to 5,000 samples old.
-WIDE = ("precision=sums", "block=5000")
+WIDE = ("covariance=sums", "block=5000")
 WIDE_MNIST = ("features=code", "patch=5+9+13", "atoms=64+96+64", "grid=5", *WIDE)
 WIDE_FASHION = (*MIRROR, "patch=3+5+9", "atoms=24+32+40", "grid=8", *WIDE)
 NARROWER_FASHION = (*MIRROR, "patch=3+5+9", "atoms=32+48+64", "grid=6", *WIDE)
@@ -71,7 +71,7 @@ EXPERIMENT = Experiment(
     learners={
         "bpc": SYNAPSES,
         "rls": SYNAPSES,
-        "generative": SYNAPSES,
+        "generative": CODE | {"prior_scatter": 0.01},
         "nlms": CODE | {"lr": 3.0},
         "ncm": CODE,
         "er": NETWORK,
@@ -104,6 +104,7 @@ EXPERIMENT = Experiment(
         "features": "random",
         "source": "digits",
         "width": 8,
+        "random_features": 8,
         "atoms": "4,6",
         "patch": "3,5",
         "critical": 100,

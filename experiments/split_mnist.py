@@ -36,7 +36,15 @@ def on(source: str, claim: str, *tables: Table) -> Experiment:
             Arm(("parallax",), seeds=5),
         ),
         evaluation={"probe_every": 100, "probe_size": 500},
-        smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50, "probe_every": 10},
+        smoke={
+            "source": "digits",
+            "width": 8,
+            "random_features": 8,
+            "depth": 1,
+            "inference_steps": 3,
+            "batch": 50,
+            "probe_every": 10,
+        },
         tables=tables,
     )
 

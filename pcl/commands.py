@@ -13,6 +13,7 @@ COMMANDS = {
     "compare": "pcl.compare",
     "prepare": "pcl.scripts.prepare_data",
     "check": "pcl.scripts.check_results",
+    "conform": "pcl.cli.conform",
     "compact": "pcl.scripts.compact_results",
 }
 
@@ -24,6 +25,7 @@ def called(name: str = "run") -> str:
             return "python -m experiments.run"
         if COMMANDS[name].startswith("pcl.scripts."):
             return f"python -m {COMMANDS[name].removeprefix('pcl.')}"
+        return f"python -m pcl {name}"
     return "pcl" if name == "run" else f"pcl {name}"
 
 

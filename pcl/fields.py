@@ -23,6 +23,7 @@ FLOAT32 = (2.0**-126, (2 - 2.0**-23) * 2.0**127)  # the smallest normal number a
 Traced = Any  # type of a traced field: a float where it is declared, an array inside a run
 # Values of other settings with which a setting means nothing, by the name of these.
 Idle = Mapping[str, Collection[int | str]]
+Idles = Mapping[str, Idle]  # of several settings: `IDLE` of a class beside what its fields say
 
 
 def traced(
@@ -70,10 +71,22 @@ def idle(config: Any) -> dict[str, str]:
     values = as_dict(config)
     return {
         name: f"{other}={shown(values[other])}"
-        for name, field in fields(config).items()
-        for other, with_these in field.metadata["idle"].items()
-        if values[other] in with_these
+        for name, one in idles(config).items()
+        for other, with_these in one.items()
+        if values.get(other) in with_these
     }
+
+
+def idles(config: Any) -> Idles:
+    """With which values of others each setting means nothing: what its field says, and the `IDLE` of its class."""
+    found: dict[str, Idle] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= idles(value)
+        else:
+            found[field.name] = {**field.metadata["idle"], **getattr(config, "IDLE", {}).get(field.name, {})}
+    return found
 
 
 def is_static(field: dataclasses.Field) -> bool:

@@ -50,6 +50,14 @@ class Interrupts:
         finally:
             with self._lock:
                 self._in_flight = False
+        self.rest()
+
+    def rest(self) -> None:
+        """Between two pieces of work, the first of which has been kept.
+
+        Raises:
+          Interrupted: a signal has come meanwhile.
+        """
         if self._number:
             raise Interrupted(self._number)
 

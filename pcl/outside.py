@@ -7,6 +7,7 @@ modules that installed packages name as entry points of the group `pcl`. A modul
 
 import ast
 import contextlib
+import dataclasses
 import importlib
 import importlib.util
 import sys
@@ -21,7 +22,8 @@ from absl import flags
 
 from pcl import experiment
 from pcl.command import NAMES
-from pcl.errors import UsageError, shown
+from pcl.commands import called
+from pcl.errors import LONGEST, UsageError, shown
 from pcl.registry import OUTSIDE, Registry, checked_name
 
 flags.disclaim_key_flags()  # --import belongs to the command that asks for it
@@ -105,6 +107,24 @@ def brought() -> dict[str, str]:
     return named | {p.dist.name: p.dist.version for p in points if p.dist and p.module in _registered}
 
 
+def blamed(error: Exception) -> UsageError | None:
+    """The one line for what code from outside raised while it ran: where, and how to find out more; None for others.
+
+    What JAX raises of such code between its lines (a state of other shapes than before) has no place in its file.
+    """
+    if isinstance(error, UsageError):
+        return None
+    said = f"{type(error).__name__}: {shown(' '.join(str(error).split()), 6 * LONGEST)}"
+    more = f"`{called('conform')} NAME` with the same --import says what does not hold"
+    files = {str(path): path.name for path in OUTSIDE.values()}
+    places = [at for at in traceback.extract_tb(error.__traceback__) if at.filename in files]
+    if places:
+        return UsageError(f"{files[places[-1].filename]}, line {places[-1].lineno}: {said}; {more}")
+    if isinstance(error, TypeError | ValueError) and any(registry.code for registry in _registries()):
+        return UsageError(f"{said}; if code from outside is why, {more}")
+    return None
+
+
 def load_experiment(name: str) -> experiment.Experiment:
     """The experiment called `name`, or the one in a file.
 
@@ -161,6 +181,7 @@ def _bring(found: Outside) -> None:
         wanted = ", ".join(registry.of.__name__ for registry in registries if registry.end == "ENTRY")
         raise UsageError(f"{found.given}: ENTRY is {type(entry).__name__}; expected one of {wanted}")
     for registry in fitting:
+        _check_settings(entry, found.given)
         registry.register(module)
     for registry in registries:
         if registry.end != "ENTRY" and hasattr(module, registry.end):
@@ -170,6 +191,20 @@ def _bring(found: Outside) -> None:
     elif sum(map(len, registries)) == before:
         raise UsageError(f"{found.given}: nothing to register; end it in an ENTRY, RULE or EXPERIMENT")
     _registered.add(found.module)
+
+
+def _check_settings(entry: Any, given: str) -> None:
+    """Refuses a learner or stream whose settings are not declared as a command line needs them."""
+    from pcl.fields import fields
+
+    config = getattr(entry, "hparams", getattr(entry, "config", ()))
+    if config == ():
+        return
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        raise UsageError(f"{given}: settings are {shown(config)}; expected an instance of a flax.struct dataclass")
+    bare = [name for name, field in fields(config).items() if "help" not in field.metadata]
+    if bare:
+        raise UsageError(f"{given}: declare the setting {bare[0]} by traced(default, help) or static(default, help)")
 
 
 def _register_experiment(module: ModuleType, found: Outside) -> None:
@@ -190,6 +225,9 @@ def _imported(found: Outside) -> ModuleType:
     if found.module in sys.modules:
         return sys.modules[found.module]
     try:
+        folder = str(found.path.parent)
+        if found.is_file and folder not in sys.path:
+            sys.path.append(folder)  # it may import what stands beside it
         if not found.is_file:
             return importlib.import_module(found.module)
         spec = importlib.util.spec_from_file_location(found.module, found.path)
@@ -220,7 +258,7 @@ def _assigned(found: Outside) -> Iterator[str]:
     """Names that the statements of a module assign."""
     try:
         tree = ast.parse(found.path.read_text(encoding="utf-8"))
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:  # ValueError: bytes that are no text
         raise UsageError(_raised(found, error)) from error
     for statement in tree.body:
         if isinstance(statement, ast.Assign):

@@ -4,8 +4,8 @@ Entries from outside the package are registered beside them (`Registry.register`
 """
 
 import ast
+import contextlib
 import functools
-import hashlib
 import importlib
 import importlib.util
 import pkgutil
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
+from pcl.digest import digest
 from pcl.errors import UsageError, shown, unknown
 
 E = TypeVar("E")
@@ -28,7 +29,7 @@ class Registry(dict[str, E], Generic[E]):
     An unknown name is a `UsageError`. A file in the package is enough to be listed: nothing else names it. Modules
     without an entry, which is called as `end` says, are parts of others.
 
-    code: of entries from outside, the digest of the file that they are made by; None where there is no file.
+    code: of entries from outside, the digest of the source that makes them (`pcl.digest`); None where it is in no file.
     """
 
     def __init__(self, kind: str, of: type[E], package: str, end: str = "ENTRY") -> None:
@@ -50,7 +51,7 @@ class Registry(dict[str, E], Generic[E]):
     def register(self, given: ModuleType | E, name: str = "") -> None:
         """List an entry from outside the package: that of a module, or one that is given with its name.
 
-        A module's entry has the last part of the module's name. The digest of its file is part of the identity of
+        A module's entry has the last part of the module's name. The digest of its source is part of the identity of
         runs, so that an edited learner makes other runs.
 
         Raises:
@@ -59,13 +60,15 @@ class Registry(dict[str, E], Generic[E]):
         if isinstance(given, ModuleType):
             name = name or given.__name__.rpartition(".")[2]
             self._list(name, getattr(given, self.end, None), given.__name__)
-            file = getattr(given, "__file__", None)
+            made_by: ModuleType | None = given
+            if file := getattr(given, "__file__", None):
+                OUTSIDE.setdefault(name, Path(file))
         elif not name:
             raise UsageError(f"a {self.kind} without a name: write register(entry, name='…')")
         else:
             self._list(name, given, name)
-            file = _file(given)
-        self.code[name] = digest(Path(file)) if file else None
+            made_by = _maker(given)
+        self.code[name] = digest(made_by) if made_by else None
 
     def digest(self, name: str) -> str:
         """That of the file of an entry from outside.
@@ -113,16 +116,11 @@ def checked_name(name: str, where: str) -> str:
     return name
 
 
-def digest(file: Path) -> str:
-    """Of the bytes of a source file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-
-
-def _file(entry: Any) -> str | None:
-    """That of the first function in an entry; None where it was written nowhere."""
+def _maker(entry: Any) -> ModuleType | None:
+    """The module of the first function in an entry; None where it was written nowhere."""
     values = entry if isinstance(entry, tuple) else vars(entry).values()
     function = next((value for value in values if callable(value)), None)
-    return getattr(sys.modules.get(getattr(function, "__module__", "")), "__file__", None)
+    return sys.modules.get(getattr(function, "__module__", ""))
 
 
 def declared(package: str, field: str) -> dict[str, Any]:
@@ -153,8 +151,9 @@ def _inside(package: str, field: str) -> dict[str, Any]:
 
 def _stated(name: str, path: Path, field: str) -> dict[str, Any]:
     """The literal that a file's last statement, an ENTRY, gives to a field, by `name`; empty where it gives none."""
-    last = ast.parse(path.read_text(encoding="utf-8")).body[-1]
+    *_, last = [None, *ast.parse(path.read_text(encoding="utf-8")).body]
     if isinstance(last, ast.Assign) and ast.unparse(last.targets[0]) == "ENTRY" and isinstance(last.value, ast.Call):
         said = {keyword.arg: keyword.value for keyword in last.value.keywords}
-        return {name: ast.literal_eval(said[field])} if field in said else {}
+        with contextlib.suppress(ValueError):  # no literal
+            return {name: ast.literal_eval(said[field])} if field in said else {}
     return {}

@@ -85,31 +85,53 @@ def packed(learner: Learner, state: State, hp: HParams, notes: Mapping[str, Any]
     if not isinstance(learner, Made):
         raise UsageError("this learner has no name to find it by again: save the one that pcl.learners.make returned")
     hp = with_numbers(check_all(hp, learners.REGISTRY[learner.name].hparams))
-    wanted, leaves = _by_path(_structure(learner, hp)), _by_path(state)
-    _require_names(set(leaves), set(wanted), f"state of {learner.name}")
-    arrays: dict[str, np.ndarray] = {}
-    types: dict[str, str] = {}
-    for path, leaf in leaves.items():
-        _require_fit(leaf, wanted[path], f"state of {learner.name}: {path}")
-        arrays[path], kind = _plain(leaf)
-        types |= {path: kind} if kind else {}
+    _require_like(_by_path(state), _by_path(_structure(learner, hp)), f"state of {learner.name}")
     about = {
-        "schema": SCHEMA,
         "pcl": pcl.__version__,
         "learner": learner.name,
         "spec": learner.spec._asdict(),
         "settings": identity(hp),
-        "types": types,
         "notes": notes or {},
     }
+    return archived(about, state)
+
+
+def archived(about: Mapping[str, Any], tree: Any) -> bytes:
+    """A file of what `about` says and of the arrays of a tree."""
+    plain = {path: _plain(leaf) for path, leaf in _by_path(tree).items()}
+    types = {path: kind for path, (_, kind) in plain.items() if kind}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        _add(archive, ABOUT, json.dumps(about, indent=1).encode())
-        for path, array in arrays.items():
+        _add(archive, ABOUT, json.dumps({"schema": SCHEMA, **about, "types": types}, indent=1).encode())
+        for path, (array, _) in plain.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, array, allow_pickle=False)
             _add(archive, f"state{path}.npy", member.getvalue())
     return file.getvalue()
+
+
+def opened(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What a file says, and its arrays as bytes; `name` stands in messages.
+
+    Raises:
+      UsageError: it is damaged, or of another schema.
+    """
+    members = _members(content, name)
+    return _about(members.pop(ABOUT), name), members
+
+
+def restored(about: Mapping[str, Any], members: Mapping[str, bytes], structure: Any) -> Any:
+    """The tree of arrays in a file, which has this structure.
+
+    Raises:
+      UsageError: it has another.
+    """
+    wanted = _by_path(structure)
+    paths = [member[len("state") : -len(".npy")] for member in members]
+    _require_names(set(paths), set(wanted), "the state")
+    leaves = {path: _typed(members[f"state{path}.npy"], about["types"].get(path, "")) for path in wanted}
+    _require_like(leaves, wanted, "the state")
+    return jax.tree.unflatten(jax.tree.structure(structure), map(jnp.asarray, leaves.values()))
 
 
 def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
@@ -118,22 +140,14 @@ def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
     Raises:
       UsageError: the content is damaged, or does not fit this version of pcl.
     """
-    members = _members(content, name)
-    about = _about(members.pop(ABOUT), name)
+    about, members = opened(content, name)
     try:
         learner, hp = learners.make(about["learner"], _spec(about["spec"]))
         hp = replace(hp, about["settings"])
         if identity(hp) != about["settings"]:
             missing = sorted(identity(hp).keys() - about["settings"].keys())
             raise UsageError(f"settings of {learner.name} are missing: {', '.join(missing)}")
-        structure = _structure(learner, hp)
-        wanted = _by_path(structure)
-        _require_names({member[len("state") : -len(".npy")] for member in members}, set(wanted), "the state")
-        leaves = {path: _typed(members[f"state{path}.npy"], about["types"].get(path, "")) for path in wanted}
-        for path, leaf in leaves.items():
-            _require_fit(leaf, wanted[path], f"state{path}")
-        state = jax.tree.unflatten(jax.tree.structure(structure), map(jnp.asarray, leaves.values()))
-        return Saved(learner, state, hp), about["notes"]
+        return Saved(learner, restored(about, members, _structure(learner, hp)), hp), about["notes"]
     except UsageError as error:
         raise UsageError(f"{name} does not fit pcl {pcl.__version__} ({_by(about)}): {error}") from error
     except Exception as error:  # bytes that nobody vouches for may raise whatever a decoder has
@@ -190,10 +204,12 @@ def _require_names(given: set[str], wanted: set[str], where: str) -> None:
             raise UsageError(f"{where} {said} {shown(some)}{' …' if len(names) > 3 else ''}")
 
 
-def _require_fit(leaf: Any, wanted: jax.ShapeDtypeStruct, where: str) -> None:
-    if leaf.shape != wanted.shape or leaf.dtype != wanted.dtype:
-        what, right = (f"{array.dtype}{list(array.shape)}" for array in (leaf, wanted))
-        raise UsageError(f"{where} is {what}; expected {right}")
+def _require_like(leaves: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
+    _require_names(set(leaves), set(wanted), where)
+    for path, leaf in leaves.items():
+        if leaf.shape != wanted[path].shape or leaf.dtype != wanted[path].dtype:
+            what, right = (f"{array.dtype}{list(array.shape)}" for array in (leaf, wanted[path]))
+            raise UsageError(f"{where} has {what} at {path or 'its root'}; expected {right}")
 
 
 def _plain(leaf: Any) -> tuple[np.ndarray, str]:

@@ -98,7 +98,7 @@ def _settling_flops(record: Record) -> float:
     hp = json.loads(record["config"])["learner"]
     labels = round(1 / record["chance"])
     steps = float(ratio(np.sum(record["inference_steps"]), np.sum(record["taught"])))
-    return steps * 8 * 2 * hp["specialists"] * labels
+    return steps * 8 * 2 * hp["max_contexts"] * labels
 
 
 def _row(panel: str, row: Mapping[str, object]) -> dict[str, object]:

@@ -14,8 +14,8 @@ from pcl.runner.store import Store
 RUNGS: dict[str, tuple[str, dict[str, object]]] = {
     "LMS": ("nlms", {"step": "plain"}),
     "normalised\nLMS": ("nlms", {"step": "normalised", "lr": 3.0}),
-    "diagonal\nRLS": ("rls", {"precision": "diagonal"}),
-    "full\nRLS": ("rls", {"precision": "full"}),
+    "diagonal\nRLS": ("rls", {"covariance": "diagonal"}),
+    "full\nRLS": ("rls", {"covariance": "full"}),
 }
 SOURCES = {"digits": "digits", "mnist": "MNIST"}
 CASES = {"_iid": ("same samples, shuffled", "C7", "none"), "": ("two classes at a time", "C0", "C0")}

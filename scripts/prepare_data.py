@@ -19,12 +19,14 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
+from pcl import outside
 from pcl.command import folder_flag, launch
 from pcl.commands import called
 from pcl.errors import UsageError, unknown
 from pcl.streams.sources import SOURCES, files, prepared
 
 FLAGS = flags.FLAGS
+outside.import_flag()
 folder_flag("data_dir", None, "Folder to download streams to (default: the environment's PCL_DATA_DIR).")
 
 ARGUMENTS = f"data sets, as: {called('prepare')} mnist"
@@ -34,6 +36,7 @@ TIMEOUT = 60  # seconds without a byte
 
 def main(*names: str) -> None:
     """Prepare the data sets called `names` and print where each lies."""
+    outside.bring(outside.given())
     data_sets = {name: entry for name, entry in SOURCES.items() if not entry.embedded}
     for name in names:
         if name not in data_sets:

@@ -19,8 +19,11 @@ def published() -> dict[str, tuple[Figure | Table, str]]:
     found: dict[str, tuple[Figure | Table, str]] = {one.name: (one, "") for one in bench.PUBLISHED}
     for name in experiment_names():
         experiment = load_experiment(name)
-        found |= {figure.name: (figure, name) for figure in experiment.figures}
-        found |= {table.name: (table, name) for table in experiment.tables}
+        shown: list[Figure | Table] = [*experiment.figures, *experiment.tables]
+        for one in shown:
+            if one.name in found:
+                raise UsageError(f"experiment {name}: there is a figure or table '{one.name}' already; rename it")
+            found[one.name] = (one, name)
     return dict(sorted(found.items()))
 
 

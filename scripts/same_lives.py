@@ -1,6 +1,7 @@
-"""Whether two checkouts live the same lives: each runs the same cells, and their records are compared.
+"""Whether two checkouts live the same lives, or this one those on record: cells are run, and their records compared.
 
 python -m scripts.same_lives --checkout=../other --cells="--experiment=split_digits --learners=parallax --seeds=5"
+python -m scripts.same_lives --stored=results --cells="--experiment=split_digits --learners=parallax --seeds=5"
 
 A run lives the same life to the bit, or up to rounding: as many contexts at every time, and hits that differ in at most
 one sample of a thousand. The command fails where one does not.
@@ -25,11 +26,12 @@ from pcl.runner.store import CIRCUMSTANCES, Store, experiments
 
 FLAGS = flags.FLAGS
 folder_flag("checkout", None, "The other checkout.")
+folder_flag("stored", None, "Folder of the records to compare with instead: those of the same ids.")
 flags.DEFINE_multi_string("cells", [], "Arguments of `experiments.run` that name the cells; may be repeated.")
 ROOT = Path(__file__).parents[1]
 MOST = 1e-3  # share of samples whose hits may differ by rounding
 # Names and identity may change with the code, and what it says of itself.
-ABOUT = {*CIRCUMSTANCES, "run_id", "config", "logged"}
+ABOUT = {*CIRCUMSTANCES, "run_id", "config", "variant", "logged"}
 Cell = tuple[str, str, str, str, int]
 
 
@@ -43,15 +45,16 @@ class Verdict(NamedTuple):
 
 
 def main() -> None:
-    """Run the cells here and there, and print a verdict a run.
+    """Run the cells here and, or read them, there, and print a verdict a run.
 
     Raises:
       UsageError: nothing was named, a command failed, or a run lives another life.
     """
-    if FLAGS.checkout is None or not FLAGS.cells:
-        raise UsageError("name the other checkout by --checkout and what to run by --cells")
+    if (FLAGS.checkout is None) == (FLAGS.stored is None) or not FLAGS.cells:
+        raise UsageError("name the other checkout by --checkout or records by --stored, and what to run by --cells")
     with tempfile.TemporaryDirectory() as folder:
-        here, there = (lived(root, Path(folder) / name) for root, name in ((ROOT, "here"), (FLAGS.checkout, "there")))
+        here = lived(ROOT, Path(folder) / "here")
+        there = lived(FLAGS.checkout, Path(folder) / "there") if FLAGS.checkout else recorded(FLAGS.stored, here)
     if here.keys() != there.keys():
         raise UsageError(f"only one of them has {sorted(here.keys() ^ there.keys())[0]}")
     verdicts = {cell: compared(record, there[cell]) for cell, record in here.items()}
@@ -79,6 +82,14 @@ def lived(root: Path, results: Path) -> dict[Cell, dict[str, Any]]:
     records = [record for store in stores for record in store.records()]
     names = ("experiment", "stream", "learner", "variant", "seed")
     return {tuple(record[name] for name in names): record for record in records}
+
+
+def recorded(results: Path, lives: Mapping[Cell, Mapping[str, Any]]) -> dict[Cell, dict[str, Any]]:
+    """The records in a folder of the runs that were lived, by their ids."""
+    ids = {record["run_id"] for record in lives.values()}
+    stores = [Store(results, name) for name in {record["experiment"] for record in lives.values()}]
+    found = {record["run_id"]: record for store in stores for record in store.records(ids)}
+    return {cell: found[run_id] for cell, life in lives.items() if (run_id := life["run_id"]) in found}
 
 
 def compared(one: Mapping[str, Any], other: Mapping[str, Any]) -> Verdict:

@@ -53,9 +53,10 @@ def test_every_command_has_its_module(module):
 
 def test_messages_name_the_commands_of_a_clone_in_its_folder_and_else_those_of_an_installed_copy(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert [commands.called(name) for name in ("run", "check")] == [
+    assert [commands.called(name) for name in ("run", "check", "conform")] == [
         "python -m experiments.run",
         "python -m scripts.check_results",
+        "python -m pcl conform",
     ]
     monkeypatch.chdir(tmp_path)
     assert [commands.called(name) for name in ("run", "check")] == ["pcl", "pcl check"]

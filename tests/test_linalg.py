@@ -85,7 +85,7 @@ TRACED = [
     *all_of("pcn", "inference", depth=1),
     *all_of("pcn", "init", depth=1),
     *all_of("pcn", "precision", depth=1),
-    *all_of("rls", "precision"),
+    *all_of("rls", "covariance"),
     *all_of("generative", "features", **CODE),
     *(pytest.param(name, {}, marks=pytest.mark.slow) for name in ("parallax_single", "parallax_told")),
     pytest.param("reopening_parallax", CODE, marks=pytest.mark.slow),

@@ -5,10 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
 from written import record
 
 from pcl import experiment, learners, network, outside, sources, streams
+from pcl.cli import run as run_command
 from pcl.cli.listing import description, listing
 from pcl.errors import UsageError
 from pcl.evaluation.summary import summarise
@@ -16,6 +19,7 @@ from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.fields import canonical, fields
 from pcl.registry import OUTSIDE, declared
 from pcl.runner.sweep import resolve, static_groups
+from pcl.types import Batch, Spec
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 REGISTRIES = (learners.REGISTRY, streams.REGISTRY, sources.SOURCES, network.rules.RULES)
@@ -42,6 +46,7 @@ def folder(tmp_path, monkeypatch):
     for path in EXAMPLES.glob("own_*.py"):
         shutil.copy(path, tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     forget()
     yield tmp_path
     forget()
@@ -122,6 +127,23 @@ def test_code_from_outside_is_part_of_the_identity(folder):
     assert len(static_groups([run(), run(forget=0.5), run("ncm")])) == 2
 
 
+def test_what_stands_beside_a_file_and_is_imported_is_part_of_its_code(folder):
+    helper, learner = folder / "beside_own_learner.py", folder / "own_learner.py"
+    learner.write_text("import beside_own_learner\nimport json\n" + learner.read_text())
+    ids = set()
+    for text in ("RATE = 1\n", "RATE = 2\n", "RATE = 1\n"):
+        helper.write_text(text)
+        forget()
+        sys.modules.pop("beside_own_learner", None)
+        outside.bring(["own_learner.py"])
+        ids.add(run("own_learner", "split").run_id)
+    assert len(ids) == 2
+    (folder / "apart.py").write_text("RATE = 3\n")  # it is not imported
+    forget()
+    outside.bring(["own_learner.py"])
+    assert run("own_learner", "split").run_id in ids
+
+
 def test_an_entry_of_no_file_makes_no_records(folder):
     outside.bring(["own_stream.py"])
     scope = {"entry": learners.REGISTRY["ncm"]}
@@ -153,6 +175,20 @@ def test_tables_say_what_to_import(folder):
     assert row.command.endswith(named)
 
 
+def test_devices_are_configured_before_code_of_the_user_is_imported(monkeypatch):
+    done = []
+
+    def brought(names):
+        done.append("import")
+        raise UsageError("stop here")
+
+    monkeypatch.setattr(run_command.devices, "configure", lambda: done.append("configure"))
+    monkeypatch.setattr(run_command.outside, "bring", brought)
+    with pytest.raises(UsageError, match="stop here"):
+        run_command.main()
+    assert done == ["configure", "import"]
+
+
 def test_a_module_is_brought_in_once(folder, monkeypatch):
     monkeypatch.syspath_prepend(folder)
     outside.bring(["own_learner"])
@@ -181,6 +217,15 @@ def test_installed_packages_name_theirs_by_entry_points(folder, monkeypatch, cap
         del sys.modules[name]
 
 
+LEARNER = """
+from flax import struct
+from pcl.learners.ncm import ENTRY
+@struct.dataclass
+class H:
+    rate: float = 0.1
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -196,6 +241,9 @@ def test_installed_packages_name_theirs_by_entry_points(folder, monkeypatch, cap
         ("mine.py", "ENTRY = 3\n", "mine.py: ENTRY is int; expected one of LearnerEntry, StreamEntry, SourceEntry"),
         ("mine.py", "RULE = 3\n", "RULE is int; expected that of a rule"),
         ("mine.py", "EXPERIMENT = 3\n", "mine.py: EXPERIMENT is int; expected an Experiment"),
+        ("mine.py", f"{LEARNER}ENTRY = ENTRY._replace(hparams=3)\n", "mine.py: settings are 3; expected an instance"),
+        ("mine.py", f"{LEARNER}ENTRY = ENTRY._replace(hparams=H)\n", "mine.py: settings are <class '.*H'>; expected"),
+        ("mine.py", f"{LEARNER}ENTRY = ENTRY._replace(hparams=H())\n", "mine.py: declare the setting rate by traced"),
         ("ncm.py", "from pcl.learners.ncm import ENTRY\n", "ncm: there is a learner 'ncm' already"),
         ("gd.py", "from pcl.network.rules.momentum import RULE\n", "gd: there is a rule 'gd' already"),
     ],
@@ -206,6 +254,25 @@ def test_what_cannot_be_registered_is_refused_in_one_line(folder, name, text, me
     with pytest.raises(UsageError, match=message) as refused:
         outside.bring([name])
     assert "\n" not in str(refused.value)
+
+
+def test_what_code_from_outside_raises_while_it_runs_is_one_line(folder):
+    text = (folder / "own_learner.py").read_text().replace("** count_C", "** float(count_C[0])")
+    (folder / "own_learner.py").write_text(text)
+    line = text[: text.index("** float")].count("\n") + 1
+    outside.bring(["own_learner.py"])
+    learner, hp = learners.make("own_learner", Spec((2,), 2))
+    batch = Batch(jnp.zeros((1, 2)), jnp.zeros(1, int), jnp.ones(1, bool), jnp.ones(1, bool), jnp.zeros(1, int))
+    with pytest.raises(TypeError) as raised:
+        jax.jit(learner.update)(learner.init(jax.random.key(0), hp), batch, hp)
+    why = str(outside.blamed(raised.value))
+    assert why.startswith(f"own_learner.py, line {line}: ConcretizationTypeError: ")
+    assert why.endswith("conform NAME` with the same --import says what does not hold")
+    assert "\n" not in why
+    assert "if code from outside is why" in str(outside.blamed(TypeError("carries differ")))
+    assert outside.blamed(UsageError("known")) is None
+    forget()
+    assert outside.blamed(TypeError("carries differ")) is None
 
 
 def test_two_files_of_one_name_and_experiments_of_another_name_are_refused(folder):

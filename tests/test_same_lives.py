@@ -1,8 +1,10 @@
 """Two records of one cell: the same to the bit, up to rounding, or of another life."""
 
 import numpy as np
+from stored import row
 
-from scripts.same_lives import compared
+from pcl.runner.store import Store
+from scripts.same_lives import compared, recorded
 
 LIFE = {
     "run_id": "a", "config": "{}", "timing": 1.0, "provenance": {"commit": "x"}, "status": "ok", "energy": None,
@@ -31,3 +33,12 @@ def test_other_contexts_are_another_life_and_so_are_other_names_and_shapes():
     assert compared(LIFE, changed(contexts=[1.0, 2, 2, 2]))[:2] == (False, "other contexts")
     assert compared(LIFE, LIFE | {"status": "diverged"})[:2] == (False, "another status")
     assert compared(LIFE, changed(hits=[1.0]))[:2] == (False, "another hits")
+
+
+def test_records_are_found_by_their_ids(tmp_path):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("a", hits=[3.0, 4.0]), row("b", 1)])
+    lives = {("trial", "s", "l", f"named {run_id}", 0): row(run_id) for run_id in ("a", "c")}
+    found = recorded(tmp_path, lives)
+    assert {cell: record["hits"] for cell, record in found.items()} == {("trial", "s", "l", "named a", 0): [3.0, 4.0]}

@@ -1,6 +1,6 @@
 """Noisy labels: every training sample of a source once, in random order, a share of them with a random label."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,9 +54,8 @@ def make(config: Settings, source: Source, probe_on: str) -> tuple[Stream, dict[
         return batch, jnp.zeros(len(batch.y), jnp.int32)
 
     spec = Spec(found.x.shape[1:], classes)
-    arrays: dict[str, Any] = found._asdict()
     stream = Stream(spec, steps, (steps,), 1 / classes, schedule, observe, probe)
-    return stream, {name: jnp.asarray(array) for name, array in arrays.items()}
+    return stream, {name: jnp.asarray(getattr(found, name)) for name in ("x", "y", "probe_x", "probe_y")}
 
 
 ENTRY = StreamEntry(make, Settings(), "a shuffled source with noisy labels")

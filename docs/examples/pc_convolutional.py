@@ -26,7 +26,7 @@ def main(folder: str = "figures", size: int = 5) -> float:
     left.set(xlabel="pass", ylabel="accuracy before learning (%)")
     maps = jnp.pad(first[:4].transpose(0, 3, 1, 2), ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=jnp.nan)
     right.imshow(jnp.concatenate([jnp.concatenate(row, 1) for row in maps]), cmap="gray")
-    right.set(title="first layer: four digits, eight channels", xticks=(), yticks=())
+    right.set(xlabel="first layer: four digits, eight channels", xticks=(), yticks=())
     Path(folder).mkdir(parents=True, exist_ok=True)
     figure.savefig(Path(folder, "pc_convolutional.png"))
     print(f"convolutional: {100 * accuracy:.1f} % of held-out digits right after {size} passes")

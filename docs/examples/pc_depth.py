@@ -12,7 +12,11 @@ from sklearn.model_selection import train_test_split
 
 from pcl import network as pc
 
-FORMS = {"muPC": (pc.mupc_chain, 0.03), "standard": (pc.dense_chain, 0.003), "standard, 0.03": (pc.dense_chain, 0.03)}
+FORMS = {
+    "muPC": (pc.mupc_chain, 0.03),
+    "standard": (pc.dense_chain, 0.003),
+    "standard, lr 0.03": (pc.dense_chain, 0.03),
+}
 
 
 def main(folder: str = "figures", size: int = 24) -> dict[str, float]:
@@ -28,10 +32,9 @@ def main(folder: str = "figures", size: int = 24) -> dict[str, float]:
         plt.plot(range(1, 13), 100 * fitted.history.accuracy, label=name)
 
     plt.gca().set(xlabel="pass", ylabel="accuracy before learning (%)", title=f"{size} hidden layers")
-    plt.legend()
+    plt.legend(loc="center right")
     Path(folder).mkdir(parents=True, exist_ok=True)
     plt.savefig(Path(folder, "pc_depth.png"))
-    plt.close()
     print(f"depth: {size} layers,", ", ".join(f"{name} {100 * value:.1f} %" for name, value in accuracy.items()))
     return accuracy
 

@@ -13,6 +13,7 @@ from pcl.network.inference import Rule
 from pcl.network.rules import RULES
 from pcl.streams.sources import SOURCES
 from pcl.streams.sources.datasets import SourceEntry
+from pcl.streams.sources.own import Options
 from pcl.types import LearnerEntry, StreamEntry
 
 
@@ -46,7 +47,7 @@ def description(name: str) -> str:
     """
     found = list(_described(name))
     if not found:
-        known = {*experiment_names(), *learners.REGISTRY, *streams.REGISTRY, *SOURCES, *RULES}
+        known = {*experiment_names(), *learners.REGISTRY, *streams.REGISTRY, *SOURCES, *RULES, OPTIONS}
         raise unknown("experiment, learner, stream, source or rule", name, known)
     return "\n\n".join(found)
 
@@ -60,6 +61,8 @@ def _described(name: str) -> Iterator[str]:
         yield _page("source", name, _about_source(SOURCES[name]))
     if name in RULES:
         yield _page("rule", name, _about_rule(RULES[name]))
+    if name == OPTIONS:
+        yield _page("options", "of --source_options", {"": "how a file of your own is read"}, Options())
     if name in experiment_names():
         yield _page("experiment", name, _about_experiment(load_experiment(name)))
 
@@ -82,6 +85,7 @@ def _admissible(rules: Any) -> str:
 
 
 INF = float("inf")
+OPTIONS = "source_options"
 
 
 def _about_learner(entry: LearnerEntry) -> dict[str, str]:
@@ -99,6 +103,8 @@ def _about_stream(entry: StreamEntry) -> dict[str, str]:
 
 
 def _about_source(entry: SourceEntry) -> dict[str, str]:
+    if entry.made:
+        return {"": entry.summary, "samples": repr(entry.made)}
     files = "embedded" if entry.embedded else ", ".join(entry.files) or f"prepared as {entry.tfds_name}"
     order = "in time order" if entry.in_time_order else "in no order"
     shape = "x".join(map(str, entry.shape))

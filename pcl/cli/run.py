@@ -14,6 +14,7 @@ from tabulate import tabulate
 
 from pcl import outside
 from pcl.cli.listing import description, listing
+from pcl.cli.own import experiment_of
 from pcl.command import NAMES, folder_flag
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
@@ -26,7 +27,7 @@ from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
-from pcl.streams.sources import use_data_dir
+from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("experiment", None, "Experiment, or its file, to run: all that it publishes; --list shows all.")
@@ -41,7 +42,15 @@ flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several 
 flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
+flags.DEFINE_string(
+    "source_file", None, "Samples of your own, a file or folder: a source of its name, and its streams."
+)
+flags.DEFINE_string("source_options", "", "How it is read, as label=kind,test_share=0.3: --describe=source_options.")
 folder_flag("save_state", None, "Folder for the final state of each run, <run id>.npz; pcl.load reads it.")
+flags.DEFINE_integer(
+    "checkpoint_steps", 0, "Steps from one checkpoint of runs in flight to the next (0: none), beside the records.",
+    lower_bound=0,
+)  # fmt: skip
 flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
@@ -69,14 +78,23 @@ def main() -> None:
     devices.configure()  # before code of the user's, which may compute when it is imported
     outside.bring(outside.given())
     if FLAGS.list or FLAGS.describe:
+        _of_own_file()
         print(listing() if FLAGS.list else "\n\n".join(map(description, FLAGS.describe)))
         return
     devices.keep_programs()
-    listen(_work)
+    try:
+        listen(_work)
+    except Exception as error:
+        if why := outside.blamed(error):
+            raise why from error
+        raise
 
 
 def _work(interrupts: Interrupts) -> None:
     experiment, runs, mode = asked()
+    for name, entry in SOURCES.items():
+        if entry.made:
+            print(f"{name}: {entry.made}")
     groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards)
     store = Store(FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
     if FLAGS.dry_run:
@@ -85,7 +103,8 @@ def _work(interrupts: Interrupts) -> None:
     store.require_writable()
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
-    executed = execute(groups, store, mode, experiment.name, interrupts, FLAGS.save_state)
+    kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
+    executed = execute(groups, store, mode, experiment.name, interrupts, **kept)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -104,14 +123,15 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     Raises:
       UsageError: a flag names what does not exist, or a value that makes no sense.
     """
-    if not FLAGS.experiment:
+    if not FLAGS.experiment and not FLAGS.source_file:
         raise UsageError(f"--experiment is missing; known: {', '.join(experiment_names())}")
     if FLAGS.shard_index >= FLAGS.num_shards:
         raise UsageError(
             f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
         )
     use_data_dir(FLAGS.data_dir)
-    experiment = outside.load_experiment(FLAGS.experiment)
+    of_file = _of_own_file()
+    experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
         return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
@@ -125,6 +145,13 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     runs = resolve(experiment, cells, FLAGS.learners, FLAGS.streams, FLAGS.seeds, FLAGS.smoke, FLAGS.first_seed or 0)
     require_one_meaning(given, runs)
     return experiment, runs, mode
+
+
+def _of_own_file() -> Experiment | None:
+    """The experiment on a file of the user's own, whose source and streams are known from now on."""
+    if FLAGS.source_options and not FLAGS.source_file:
+        raise UsageError("--source_options: say which file with --source_file")
+    return experiment_of(FLAGS.source_file, FLAGS.source_options) if FLAGS.source_file else None
 
 
 def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Record]:

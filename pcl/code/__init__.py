@@ -2,5 +2,5 @@
 
 dictionary   whitening and atoms of image patches
 code         the code: it develops in a critical period, then stays
-fit          whether inputs still fit it
+fit          change detection: whether inputs still fit the code
 """

@@ -1,6 +1,6 @@
 """A sensory code that is learned from the stream, and frozen after a critical period.
 
-Each scale of the code cuts images into overlapping patches p and tells which features each of them holds:
+Each scale of the code cuts images into overlapping patches p and computes features of each:
 
     p    <- (p - mean(p)) / sqrt(var(p) + 0.02)        local contrast, after the same for the whole image
     h_j  =  relu(d_j z - theta), relu(-d_j z - theta)  two-sided activity of K atoms on the whitened patch z
@@ -8,18 +8,18 @@ Each scale of the code cuts images into overlapping patches p and tells which fe
     code =  (a - m) / (s + 0.1 mean of s) / sqrt(D)    each of D units by its own mean and deviation
 
 Development has two halves (`pcl.code.dictionary`). In the first, means and covariances of patches are summed. In
-the second, whitening stays put, and atoms, imprinted with patches seen so far, compete. At its end every unit takes
-the mean and deviation of its activity over the period, a homeostasis without which the mean that all images share
-would be most of a code, and drown what tells them apart in the rounding of float32. Nothing here looks at a label.
-After the period the code is the same to the last bit; samples of the period wait in memory, and are read out with
-the code that stays (`remembered`), so that every sample is read out once and all with one code. It opens again only as
-another code, for which the readout's statistics are rebuilt in the same way (`pcl.learners.reopening`). A stream that
-is shorter than the period never closes it, and its readout learns nothing.
+the second, the whitening is fixed, and atoms, initialised with patches of the first half, compete. At its end every
+unit is normalised by the mean and deviation of its activity over the period. Without that the mean of all images would
+be most of a code, and their differences would be lost in the rounding of float32. No labels are used. After the period
+the code does not change by a bit. Samples of the period wait in memory and are then read out with the final code
+(`remembered`), so that every sample is read out once and all with one code. A new critical period makes another code,
+for which the readout's statistics are rebuilt in the same way (`pcl.learners.reopening`). If the stream is shorter than
+the period, the readout learns nothing.
 
-What is learned on the code does not depend on the order of samples, the code itself does: it is that of those who
-came first. There is no second level: at as many units it was no better than more scales (`experiments.split_images`).
+The readout does not depend on the order of samples; the code itself does, because it is learned from the first ones.
+There is no second level: at as many units it was no better than more scales (`experiments.split_images`).
 
-An input that is no image, a vector, is one patch of as many channels, without local contrast and without a grid.
+An input that is a vector is one patch with its entries as channels, without local contrast and without a grid.
 
 Sources: two-sided soft thresholds on patches, Coates and Ng, The importance of encoding versus training with sparse
 coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
@@ -28,7 +28,7 @@ coding and vector quantization (ICML 2011); Coates, Ng and Lee (AISTATS 2011).
 import functools
 import math
 import re
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -38,20 +38,24 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.code.dictionary import Dictionary, add_patches, compete, filters, imprint, init_dictionary
 from pcl.errors import UsageError
-from pcl.fields import Traced, static, traced
+from pcl.fields import Idles, Traced, static, traced
 from pcl.loops import when
 from pcl.types import Batch, Spec
 
-CONTRAST = 0.02  # added to a patch's variance, in units of its image's: what is fainter stays faint
-EVEN = 0.1  # added to a unit's deviation, in units of the mean deviation: who was silent is not made loud
+CONTRAST = 0.02  # added to a patch's variance, in units of its image's: fainter patches are not amplified
+EVEN = 0.1  # added to a unit's deviation, in units of the mean deviation: silent units are not amplified
 SPREAD = 0.6  # standard deviation of a cell of the grid, in units of its side: a code changes smoothly with its image
 S = TypeVar("S")
 
 
 @struct.dataclass
 class CodeHParams:
-    """Numbers of the sensory code."""
+    """Settings of the sensory code, which are not used by a learner with other `features`."""
 
+    IDLE: ClassVar[Idles] = {
+        name: {"features": ("raw", "random")}
+        for name in ("patch", "atoms", "stride", "grid", "mirror", "critical", "glimpses", "threshold")
+    }
     patch: str = static("5,9", "sides of the patches, one scale each")
     atoms: str = static("32,48", "atoms of each scale")
     stride: int = static(1, "pixels from one patch to the next", low=1)
@@ -59,7 +63,7 @@ class CodeHParams:
     mirror: str = static("no", "whether a code is the mean of an image's and its mirror image's", choices=("no", "yes"))
     critical: int = static(1000, "samples after which the code is frozen", low=2)
     glimpses: int = static(100, "patches of each sample that teach a scale", low=1)
-    threshold: Traced = traced(0.25, "what an atom's match must exceed", low=0)
+    threshold: Traced = traced(0.25, "match above which an atom is active", low=0)
 
 
 class Code(NamedTuple):
@@ -149,7 +153,7 @@ def flops(spec: Spec, hp: CodeHParams) -> int:
 
 
 def remembered(code: Code, i: Int[Array, ""], rows: int) -> Batch:
-    """The samples of the critical period, the `i`-th `rows` of them; what is beyond the last one is padding."""
+    """The samples of the critical period, the `i`-th `rows` of them; rows beyond the last one are padding."""
     at = i * rows + jnp.arange(rows)
     some = jax.tree.map(lambda leaf: leaf[jnp.clip(at, 0, leaf.shape[0] - 1)], code.memory)
     return some._replace(valid=some.valid & (at < code.stored))

@@ -1,13 +1,13 @@
-"""A dictionary of patches: whitening from running sums, then atoms that compete to predict what they see.
+"""A dictionary of patches: whitening from running sums, then atoms that compete to predict the patches.
 
 For a patch p with the sums' mean m and covariance C, and atoms d_j of length 1,
 
-    z = C^-1/2 (p - m)                      whitened; what lateral inhibition settles to once it decorrelates
+    z = C^-1/2 (p - m)                      whitened: the equilibrium of decorrelating lateral inhibition
     h_j = d_j z for the j of the largest |d_j z|, 0 for all others
     n_j <- n_j + h_j^2,   d_j <- d_j + (h_j / n_j) (z - h_j d_j),   then scaled to length 1
 
-The winner alone predicts the patch and learns from its own error, the less the more it has been used, as if an atom
-were the least-squares fit to all that it has won. Rates fall as 1/n, so that nothing needs to be tuned.
+The winner alone predicts the patch and learns from its own error, at a rate that falls with its use as 1/n: an atom
+approximates the least-squares fit to all patches that it has won, and there is no rate to tune.
 Sources: Olshausen and Field (1996), doi:10.1038/381607a0, with one active unit; two-sided winners as in Coates and Ng
 (ICML 2011); rates as in MacQueen's k-means (1967).
 """
@@ -25,7 +25,7 @@ FLOOR = 0.1  # added to the variance along each direction, in units of their mea
 
 
 class Dictionary(NamedTuple):
-    """Sums over patches, and what is made of them."""
+    """Sums over patches, and the whitening and atoms from them."""
 
     number: Float[Array, ""]  # of patches in the sums
     total: Float[Array, " P"]  # sum of patches
@@ -37,14 +37,14 @@ class Dictionary(NamedTuple):
 
 
 def init_dictionary(pixels: int, atoms: int) -> Dictionary:
-    """A dictionary that has seen nothing: all its atoms are zero."""
+    """A dictionary without patches: all its atoms are zero."""
     zeros = jnp.zeros
     square = zeros((pixels, pixels))
     return Dictionary(zeros(()), zeros(pixels), square, zeros(pixels), square, zeros((atoms, pixels)), zeros(atoms))
 
 
 def add_patches(d: Dictionary, p_NP: Float[Array, "N P"], weight_N: Float[Array, " N"]) -> Dictionary:
-    """The sums with patches of the given weights (0 for what is to change nothing)."""
+    """The sums with patches of the given weights (a weight of 0 changes nothing)."""
     weighted_NP = weight_N[:, None] * p_NP
     return d._replace(
         number=d.number + weight_N.sum(), total=d.total + weighted_NP.sum(0), outer=d.outer + weighted_NP.T @ p_NP
@@ -52,7 +52,7 @@ def add_patches(d: Dictionary, p_NP: Float[Array, "N P"], weight_N: Float[Array,
 
 
 def imprint(key: PRNGKeyArray, d: Dictionary, p_NP: Float[Array, "N P"]) -> Dictionary:
-    """Fixes the whitening by the sums and takes atoms from N >= K patches, the likelier the more they stand out."""
+    """Fixes the whitening by the sums and draws atoms from N >= K patches, in proportion to their squared norm."""
     mean = d.total / d.number
     variance, axes = linalg.eigh(d.outer / d.number - jnp.outer(mean, mean))
     gain = 1 / jnp.sqrt(jnp.maximum(variance, 0) + FLOOR * variance.mean() + 1e-9)
@@ -78,7 +78,7 @@ def compete(d: Dictionary, p_NP: Float[Array, "N P"], weight_N: Float[Array, " N
 
 
 def misfit(d: Dictionary, p_NP: Float[Array, "N P"]) -> Float[Array, " N"]:
-    """Squared error of whitened patches that their winners leave."""
+    """Squared error of whitened patches after their winners' predictions."""
     z_NP = (p_NP - d.mean) @ d.whiten
     explained_N = jnp.max((z_NP @ d.atoms.T) ** 2, axis=1)
     return jnp.maximum(jnp.sum(z_NP**2, axis=1) - explained_N, 0)

@@ -1,13 +1,12 @@
-"""Whether inputs still fit a sensory code: surprise about them, and a sum of it that calls for another code.
+"""Change detection on a sensory code: the surprise of inputs, and its CUSUM, which raises an alarm.
 
     s = sum over scales of log mean of |z|^2 - max_j (d_j z)^2      over the same patches z of each input
     g <- max(0, g + min(max((s - m) / d, -3), 3) - slack)            m and d by the inputs of the critical period
 
-What winners leave of whitened patches is the code's own prediction error. It grows where patches have variance along
-directions that had none, which whitening enlarges, as well as where no atom is like them. No label, no task.
-Page's test: the sum begins anew at 0, so that what is strange now and then is forgotten, and what stays strange by
-more than `slack` deviations is not. Each input says at most three deviations, so that some that are very strange are
-not taken for another world.
+The error of the winners on whitened patches is the code's own prediction error. It grows if patches vary in directions
+in which they had little variance, which whitening amplifies, and if no atom is similar. No labels or tasks are used.
+Page's test: the sum is cut off at 0, so that single outliers are forgotten, and a lasting rise by more than `slack`
+deviations is not. Each input counts at most three deviations, so that a few outliers raise no alarm.
 Source: Page (1954), doi:10.1093/biomet/41.1-2.100.
 """
 
@@ -24,13 +23,13 @@ from pcl.code.code import init as init_code
 from pcl.code.dictionary import misfit
 from pcl.types import Spec
 
-MOST = 3.0  # deviations that one input may say
-LEAST = 0.01  # nats below which a deviation is none
-NOTHING = 1e-6  # error a whitened entry that rounding alone may leave
+MOST = 3.0  # bound of the deviation of one input
+LEAST = 0.01  # nats that are added to the standard deviation
+NOTHING = 1e-6  # lower bound of the error a whitened entry: that of rounding
 
 
 class Watch(NamedTuple):
-    """What inputs of the period were like, and the sum over those behind it."""
+    """Mean and deviation of surprise in the period, and the sum over inputs after it."""
 
     mean: Float[Array, ""]
     deviation: Float[Array, ""]
@@ -38,12 +37,12 @@ class Watch(NamedTuple):
 
 
 def init() -> Watch:
-    """Nothing seen yet."""
+    """Before any input."""
     return Watch(jnp.zeros(()), jnp.ones(()), jnp.zeros(()))
 
 
 def surprise(code: Code, x: Float[Array, "B ..."], hp: CodeHParams) -> Float[Array, " B"]:
-    """What the code's winners leave of each input, in nats."""
+    """Surprise of each input: the log of its mean squared error, summed over scales, in nats."""
     x_BHWC, total_B = images(x), jnp.zeros(len(x))
     for key, scale in zip(jax.random.split(code.key, len(code.scales)), code.scales, strict=True):
         error_N = misfit(scale, glimpses_of(key, scale, x_BHWC, hp.glimpses))
@@ -61,14 +60,14 @@ def begin(code: Code, hp: CodeHParams) -> Watch:
 
 
 def observe(watch: Watch, s_B: Float[Array, " B"], counts_B: Bool[Array, " B"], slack: ArrayLike) -> Watch:
-    """The watch after a batch's surprises came one by one; rows that do not count are passed over."""
+    """The watch after the surprises of a batch, one by one; rows outside `counts_B` are passed over."""
     excess_B = jnp.clip((s_B - watch.mean) / watch.deviation, -MOST, MOST) - slack
     sum_B = jnp.cumsum(jnp.where(counts_B, excess_B, 0.0))
     return watch._replace(total=sum_B[-1] - jnp.minimum(sum_B.min(), -watch.total))
 
 
 def flops(spec: Spec, hp: CodeHParams) -> int:
-    """Floating-point operations of the surprise about an input: whitening and matching what is looked at."""
+    """Floating-point operations of the surprise of an input: whitening and matching its sampled patches."""
 
     def looked_at(key: PRNGKeyArray) -> list[tuple[Array, Array]]:
         x_BHWC = images(jnp.zeros((1, *spec.input_shape)))

@@ -1,6 +1,6 @@
 """The registry of learners: one file a learner, under its name, which ends in `ENTRY`.
 
-A file in this package is all that it takes; one from outside is listed by `register`, or on a command line by --import.
+A file in this package is listed; one from outside is listed by `register`, or on a command line by --import.
 Files without an `ENTRY` are parts of learners.
 """
 
@@ -19,7 +19,7 @@ register = REGISTRY.register
 
 
 class Made(Learner):
-    """A learner as `make` returns it: it knows its name and what was announced to it, so that it can be saved."""
+    """A learner as `make` returns it, with its name and its `Spec`, so that it can be saved."""
 
     name: str
     spec: Spec
@@ -29,11 +29,11 @@ def make(name: str, spec: Spec) -> tuple[Made, HParams]:
     """The learner called `name` for a stream that announces `spec`, and its default numbers.
 
     It is guarded (`pcl.learners.guard`), and sees tasks only if its entry says that it is told. Rows that are not
-    finite change nothing that it knows (`pcl.learners.inputs.skipping`).
+    finite do not change its state (`pcl.learners.inputs.skipping`).
 
     Raises:
-      UsageError: there is none, `spec` announces nothing that can be learned, or nothing that it can predict. So do the
-        learner's functions, given numbers that a command line would refuse, or batches of other shapes than announced.
+      UsageError: there is none, `spec` has neither labels nor targets, or not the kind that it can predict. So do the
+        learner's functions, for settings that a command line would refuse, and for batches of other shapes than `spec`.
     """
     entry = REGISTRY[name]
     check_spec(spec)
@@ -53,7 +53,7 @@ def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: 
     """FLOPs of a learned sample, relative to `backprop` on the same architecture (its own where there is none)."""
     entry = REGISTRY[name]
     numbers = as_dict(check_all(hp, entry.hparams))
-    # Elsewhere a width is that of a code, and no network of backpropagation has it.
+    # Elsewhere a width is that of a state, and no network of backpropagation has it.
     architecture = {key: numbers[key] for key in ("architecture", "width", "depth") if "architecture" in numbers}
     allowance = backprop.flops(spec, backprop.ENTRY.hparams.replace(**architecture), 0, batch)
     return entry.flops(spec, hp, inference_steps, batch) / allowance

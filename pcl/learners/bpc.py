@@ -1,17 +1,16 @@
-"""Bayesian predictive coding: conjugate synapses on a code, that know how far they can be trusted.
+"""Bayesian predictive coding: conjugate synapses on a code, with a posterior over their weights.
 
 Every layer predicts z_l = W_l^T phi_{l-1} + noise, phi_0 the code, phi_l = [f(z_l), 1], z_L the target. After
 settling (hidden activities descend sum_l 1/2 |z_l - W_l^T phi_{l-1}|^2 with input and target clamped, by any rule that
 leaves the weights alone) every layer's posterior takes in its own pair of activities, by the local rule of
-`pcl.synapses.synapse`. Beside its answer the learner has the variance of it, from the weights and the noise of the
-target's layer, and says what a label would tell (`query`). Wide codes, whose sums are solved for now and then (`rls`
-with `precision=sums`), have neither.
+`pcl.synapses.synapse`. The learner also gives the predictive variance, from the weights and the noise of the target's
+layer, and the information gain of a label (`query`). `rls` with `covariance=sums`, for wide codes, gives neither.
 
-With depth 0 the code is all there is below the target: then this is recursive least squares (see `rls` for whose
-that is), and what it adds are the inferred noise, the predictive variance and drift. Order does not matter, as long
-as drift = 0. Hidden layers are learned, hence their activity changes under the layer above: there order matters. What
-they are worth (`results/tables/tab_ladder.md`, on the pixels of digits): 20 hidden units that learn end well above 20
-that stay as they were drawn (`inference_steps=0`), 64 that learn as high as 64 that do not.
+With depth 0 the target's layer reads the code itself: this is recursive least squares (sources: `rls`), with inferred
+noise, predictive variance and drift. The order of samples does not matter if drift = 0. With hidden layers it does,
+because their activity changes under the layer above as they learn. Their effect (`results/tables/tab_ladder.md`, on
+the pixels of digits): 20 hidden units that learn end well above 20 that stay as they were drawn (`inference_steps=0`),
+64 that learn as high as 64 that do not.
 Sources: Tschantz et al. (2025), arXiv:2503.24016; drift as in Jazwinski (1969), doi:10.1016/0005-1098(69)90109-5.
 """
 
@@ -23,7 +22,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
 
-from pcl.fields import Traced, static, traced
+from pcl.fields import Idles, Traced, fields, static, traced
 from pcl.learners import features, rls, steps
 from pcl.learners.inputs import mean_weights, targets, teaching_rows
 from pcl.network.activations import ACTIVATIONS
@@ -43,11 +42,16 @@ class HParams(rls.HParams, steps.InferenceHParams):
     """Numbers of a Bayesian predictive-coding network."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
-    depth: int = static(0, "number of conjugate hidden layers above the code", low=0, high=1000)
-    hidden_units: int = static(64, "units in each of them", low=1, idle={"depth": (0,)})
+    # Without hidden layers nothing settles.
+    IDLE: ClassVar[Idles] = {
+        **features.FeatureHParams.IDLE,
+        **{name: {"depth": (0,)} for name in (*fields(steps.InferenceHParams), "hidden_units", "activation")},
+    }
+    depth: int = static(0, "number of hidden layers", low=0, high=1000)
+    hidden_units: int = static(64, "units of each hidden layer", low=1)
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
-    target_noise: Traced = traced(0.1, "expected variance of the targets' noise before anything is seen", low=1e-12)
-    drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: the world stands still)", low=0)
+    target_noise: Traced = traced(0.1, "prior mean of the variance of the targets' noise", low=1e-12)
+    drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: no process noise)", low=0)
 
 
 class State(NamedTuple):
@@ -64,7 +68,7 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample: its code; every layer settles, answers and learns."""
     sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
     outputs = (*[hp.hidden_units] * hp.depth, spec.outputs)
-    learning = sum(synapse_flops(hp.precision, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
+    learning = sum(synapse_flops(hp.covariance, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
     # Every layer's synapses are counted in each step, the lowest's too: above one that is used by none.
     uses, cost = (0, *(d * c for d, c in zip(sizes, outputs, strict=True))), RULES[hp.inference].flops
     settling = cost(uses, inference_steps) - cost(uses, 0) if hp.depth else 0
@@ -79,7 +83,7 @@ def make(spec: Spec) -> Learner:
         choose(hp.inference, hp.halt)
         code_key, *keys = jax.random.split(key, hp.depth + 1)
         sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
-        # A hidden layer must start from different features; the target's layer starts from nothing.
+        # Hidden layers start from random weights, so that their units differ; the target's layer starts from zero.
         means = [
             jax.random.normal(k, (d, hp.hidden_units)) / jnp.sqrt(d) for k, d in zip(keys, sizes[:-1], strict=True)
         ]
@@ -124,7 +128,7 @@ def make(spec: Spec) -> Learner:
 def _answer(
     spec: Spec, mean_BC: Float[Array, "B C"], variance_BC: Float[Array, "B C"], leverage_B: Float[Array, " B"]
 ) -> Prediction:
-    """What mean, variance and leverage say of the labels or targets, and what their label would tell."""
+    """The prediction of labels or targets by mean, variance and leverage, and the information gain of a label."""
     query_B = synapse.information_gain(leverage_B)
     if spec.num_targets:
         return Prediction(mean=mean_BC, variance=variance_BC, query=query_B)
@@ -147,18 +151,18 @@ def _learn(
         strict=True,
     )
     estimate = synapse.drift(codes[-1], innovations[-1], _noise_variance(state), teaches_B)
-    # A running mean of estimates that may be negative: in a world that stands still it stays near 0.
+    # A running mean of estimates that may be negative: on stationary data it stays near 0.
     drift = state.drift + hp.drift * teaches_B.any() * (estimate - state.drift)
     w, p = learned[-1]
     last = Synapses(w, _form(len(w), hp).widen(p, teaches_B.any() * jnp.maximum(drift, 0.0)))
-    # Hidden layers that settle towards the target leave less of the error than a prediction will have.
+    # Settled hidden layers have smaller errors at the target than a prediction has: the noise needs the latter.
     whitened_BC = missed_BC if len(learned) > 1 else innovations[-1].whitened
     noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
     return state._replace(layers=(*learned[:-1], last), noise=noise, drift=drift)
 
 
 def _form(inputs: int, hp: HParams) -> synapse.Covariance:
-    return covariance(hp.precision, inputs, hp.block)
+    return covariance(hp.covariance, inputs, hp.block)
 
 
 def _noise_variance(state: State) -> Float[Array, " C"]:
@@ -176,7 +180,7 @@ def _believed(
 
 
 def _code(z_BH: Float[Array, "B H"], hp: HParams) -> Float[Array, "B E"]:
-    """What a hidden layer shows to the one above: [f(z), 1]."""
+    """The input of the layer above a hidden layer: [f(z), 1]."""
     return jnp.concatenate([ACTIVATIONS[hp.activation].f(z_BH), jnp.ones_like(z_BH[:, :1])], axis=1)
 
 

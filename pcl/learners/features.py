@@ -1,13 +1,13 @@
-"""What a conjugate layer sees: the input itself, fixed random features of it, or a code (one line in `FEATURES`).
+"""The input of a conjugate layer: the data itself, fixed random features of it, or a code (one line in `FEATURES`).
 
-What such a layer has learned is a sum over samples, hence independent of their order, if a sample has one code
-whenever it arrives. Streams standardise their pixels by running moments, so that an image comes a little brighter
-or fainter the earlier it comes. Every image is therefore first freed of its own mean and norm (`contrast=images`),
-which undoes any affine change of it exactly, and with it the stream's moments. What has fewer entries than an image
-is left as it comes, for the level of a few measurements says something that their contrast does not; on such inputs
-the moments make what is learned depend a little on the order.
+Such a layer learns sums over samples, which do not depend on their order if the code of a sample does not depend on
+when it arrives. But streams standardise pixels by running moments, so that the brightness of an image depends a little
+on its place in the stream. Every image is therefore first freed of its own mean and norm (`contrast=images`), which
+removes any affine change of it exactly, and so the stream's moments. Inputs with fewer entries than an image are not
+normalised, because the level of a few measurements is informative; on such inputs the moments make the result depend a
+little on the order.
 
-Codes are of order 1 in norm, so that one ridge means much the same for all of them; a constant of 1 comes last.
+Codes are of order 1 in norm, so that one ridge has a similar effect on all of them; a constant of 1 comes last.
 Random features as in random vector functional links, Pao, Park and Sobajic (1994),
 doi:10.1016/0925-2312(94)90053-1; below class-incremental learning in RanPAC, arXiv:2307.02251, and in RanDumb,
 arXiv:2402.08823.
@@ -28,7 +28,7 @@ from pcl.fields import static
 from pcl.learners.inputs import vectors
 from pcl.types import Batch, HParams, Info, Learner, Spec
 
-IMAGE_SIZE = 32  # entries from which an input counts as an image: it can spare two numbers, its mean and its norm
+IMAGE_SIZE = 32  # entries from which an input counts as an image, and loses its mean and its norm
 
 
 class Features(NamedTuple):
@@ -52,14 +52,14 @@ class Projection(NamedTuple):
 def _project(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Projection:
     w_key, b_key = jax.random.split(key)
     return Projection(
-        jax.random.normal(w_key, (math.prod(spec.input_shape), hp.width)),
-        jax.random.uniform(b_key, (hp.width,), minval=-1.0, maxval=1.0),
+        jax.random.normal(w_key, (math.prod(spec.input_shape), hp.random_features)),
+        jax.random.uniform(b_key, (hp.random_features,), minval=-1.0, maxval=1.0),
     )
 
 
 def _rectified(state: Projection, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B H"]:
-    # Half of a normal's variance is left by the rectifier: 2 / width keeps the norm.
-    return jax.nn.relu(vectors(x) @ state.w + state.b) * math.sqrt(2 / hp.width)
+    # A rectifier halves the mean square of a centred normal: 2 / random_features keeps the norm.
+    return jax.nn.relu(vectors(x) @ state.w + state.b) * math.sqrt(2 / hp.random_features)
 
 
 FEATURES = {
@@ -73,9 +73,17 @@ FEATURES = {
 class FeatureHParams(code.CodeHParams):
     """Which code, and its size."""
 
-    features: str = static("raw", "code of the input that the synapses see", choices=tuple(FEATURES))
-    width: int = static(1000, "units of random features", low=1, idle={"features": ("raw", "code")})
-    contrast: str = static("images", "what is freed of its own mean and norm", choices=("images", "none"))
+    features: str = static(
+        "raw",
+        "representation of an input: all of it, random features of it, or a sensory code",
+        choices=tuple(FEATURES),
+    )
+    random_features: int = static(
+        1000, "random features that the synapses read", low=1, idle={"features": ("raw", "code")}
+    )
+    contrast: str = static(
+        "images", "inputs freed of their mean and norm", choices=("images", "none"), idle={"features": ("code",)}
+    )
 
 
 def init(key: PRNGKeyArray, spec: Spec, hp: FeatureHParams) -> Any:
@@ -97,10 +105,10 @@ def encode_batch(state: Any, batch: Batch, hp: FeatureHParams) -> Float[Array, "
 
 
 def developing(rule: Learner) -> Learner:
-    """`rule`, whose state has a field `code`, taught by nothing but codes that stay.
+    """`rule`, whose state has a field `code`, taught by codes that do not change any more.
 
-    While a code develops, its samples wait in memory and teach the rule nothing. At the end of the critical period
-    all of them do, in the order and batches in which they came; from then on the rule learns what arrives.
+    While a code develops, its samples wait in memory and do not teach the rule. At the end of the critical period all
+    of them do, in the order in which they came and in batches of the same size; then the rule learns new samples.
     """
 
     taught = jax.jit(rule.update)  # traced once: its shapes are asked for before its values
@@ -123,7 +131,7 @@ def developing(rule: Learner) -> Learner:
             i, state, _ = carry
             return (i == 0) | (state.code.closed & ~closed & (i <= -(-state.code.stored // rows)))
 
-        # One loop for what arrives and what waited, so that the rule is compiled once.
+        # One loop for new and for waiting samples, so that the rule is compiled once.
         unsaid = jax.tree.map(
             lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(taught, state, arrived, hp)[1]
         )
@@ -136,7 +144,7 @@ def flops(spec: Spec, hp: FeatureHParams) -> int:
     """Floating-point operations a code."""
     if hp.features == "code":
         return code.flops(spec, hp)
-    return 2 * math.prod(spec.input_shape) * hp.width if hp.features == "random" else 0
+    return 2 * math.prod(spec.input_shape) * hp.random_features if hp.features == "random" else 0
 
 
 def size(spec: Spec, hp: FeatureHParams) -> int:

@@ -1,9 +1,9 @@
-"""A fresh network for every visit: a rule that forgets all it knew whenever it is told that the context has changed.
+"""A fresh network for every visit: a rule that is initialised anew whenever it is told that the context has changed.
 
-What it reaches by a visit's end can be learned of the visit alone, and how fast it gets there is what a past must beat
-to be worth keeping; a network that has lost its plasticity falls below it. It needs contexts that take turns: where one
-fades into another it would begin anew at every sample of the other. Source of the comparison: Ash and Adams (2020),
-arXiv:1910.08475 (warm starts against fresh ones).
+It is the baseline for transfer and plasticity: its accuracy at a visit's end needs the samples of that visit alone. A
+learner that profits from its past learns faster; one that has lost its plasticity ends lower. It needs contexts that
+take turns: where one fades into another it would begin anew at every change between their samples. Source of the
+comparison: Ash and Adams (2020), arXiv:1910.08475 (warm starts against fresh ones).
 """
 
 from typing import Any, NamedTuple

@@ -1,15 +1,15 @@
 """Class-conditional Gaussians on a code that share one covariance: streaming linear discriminant analysis.
 
-A specialist a class, p(phi | c) = N(mu_c, Sigma), with counts and means that move by the delta rule, and the scatter
-within classes, to which a sample adds what its class did not expect:
+One density a class, p(phi | c) = N(mu_c, Sigma), with counts and means that move by the delta rule, and the scatter
+within classes, to which a sample adds its prediction error d:
 
     d = sqrt(n / (n + 1)) (phi - mu),   mu <- mu + (phi - mu) / (n + 1),   n <- n + 1,   scatter <- scatter + d d^T
 
-Carried along is P = (ridge I + scatter)^-1, by the same rank-B step as in `rls`, and the discriminants P mu_c, so
-that no step solves anything. Means, counts and scatter are those of the multiset of samples: order does not matter.
-The ridge shrinks Sigma = P^-1 / n towards a multiple of the identity, the less the more was seen.
+Carried along is P = (s I + scatter)^-1 (s: `prior_scatter`), by the same rank-B step as in `rls`, and the
+discriminants P mu_c, so that no step solves anything. Means, counts and scatter are those of the multiset of samples:
+order does not matter. The prior shrinks Sigma = P^-1 / n towards a multiple of the identity, less with more samples.
 Source: Hayes and Kanan (2020), SLDA, arXiv:1909.01520 (there with a constant shrinkage). With many classes and few
-samples of each, one covariance for all is far better known than the weights of a regression.
+samples of each, one covariance for all is estimated far better than the weights of a regression.
 """
 
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 class HParams(features.FeatureHParams):
     """Numbers of the Gaussians."""
 
-    ridge: Traced = traced(1.0, "scatter in every direction before anything is seen", low=1e-6)
+    prior_scatter: Traced = traced(1.0, "prior scatter in every direction", low=1e-6)
 
 
 class State(NamedTuple):
@@ -48,7 +48,7 @@ class State(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """What a batch adds, as if its rows had come one by one."""
+    """The changes by a batch, as if its rows had come one by one."""
 
     deviation: Float[Array, "B D"]  # from the mean of the class so far, weighted: rows of the scatter
     shift: Float[Array, "B D"]  # of the mean of the row's class
@@ -72,7 +72,7 @@ def gaussians(spec: Spec) -> Learner:
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         inputs = features.size(spec, hp) - 1
         none_CD = jnp.zeros((spec.num_labels, inputs))
-        p = blocks(inputs).init(inputs, hp.ridge)
+        p = blocks(inputs).init(inputs, hp.prior_scatter)
         return State(features.init(key, spec, hp), jnp.zeros(spec.num_labels), none_CD, none_CD, p)
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
@@ -102,7 +102,7 @@ def gaussians(spec: Spec) -> Learner:
 
 
 def _faded(state: State) -> State:
-    """The Gaussians by half of every sum; the scatter's inverse is then twice as large (`pcl.synapses.horizon`)."""
+    """The Gaussians with every sum halved; the scatter's inverse is then twice as large (`pcl.synapses.horizon`)."""
     return state._replace(size=0.5 * state.size, discriminant=2 * state.discriminant, p=2 * state.p)
 
 

@@ -1,4 +1,4 @@
-"""Where a learner meets whoever calls it: what it cannot mean is refused, and its products are those of float32."""
+"""Checks around a learner: invalid settings and batches are refused, and its products are those of float32."""
 
 import functools
 import math
@@ -17,10 +17,10 @@ PRECISION = "float32"  # of products: GPUs would else round their factors to the
 
 
 def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
-    """`learner`, which takes only numbers that a command line takes and batches as `spec` announces them.
+    """`learner`, which takes only settings that a command line takes and batches as `spec` announces them.
 
-    The functions raise a `UsageError` for anything else. Values are looked at where they are known, that is outside of
-    compiled functions; types, strings, static numbers and shapes are looked at always.
+    The functions raise a `UsageError` for anything else. Types, strings, static numbers and shapes are always checked,
+    values only outside of compiled functions.
     """
 
     def init(key: Any, hp: HParams) -> Any:
@@ -41,7 +41,7 @@ def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
 
 
 def untold(learner: Learner) -> Learner:
-    """`learner`, to which every sample is of task 0: the truth about tasks is for those whose entry says `told`."""
+    """`learner`, to which every sample is of task 0: only learners whose entry says `told` see the true task."""
 
     def update(state: Any, batch: Batch, hp: HParams) -> Any:
         return learner.update(state, batch._replace(task=jnp.zeros_like(batch.task)), hp)
@@ -50,7 +50,7 @@ def untold(learner: Learner) -> Learner:
 
 
 def pinned(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, whose matrix products and convolutions are those of float32 whatever JAX is told elsewhere."""
+    """`function`, whose matrix products and convolutions are those of float32, whatever JAX's global setting."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

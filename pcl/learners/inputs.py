@@ -1,4 +1,4 @@
-"""What learners do to a batch before they learn from it."""
+"""Preparation of batches that learners share: vectors, masks, targets, weights."""
 
 from typing import Any
 
@@ -34,9 +34,9 @@ def finite_rows(batch: Batch) -> Bool[Array, " B"]:
 
 
 def skipping(rule: Learner) -> Learner:
-    """`rule`, to which rows that are not finite never arrive: they are padding to it, and counted (`skipped`).
+    """`rule`, with rows that are not finite turned into padding, and counted (`skipped`).
 
-    An input that is not finite says nothing, and is answered so: all labels alike, or the mean of real targets.
+    For an input that is not finite all labels are predicted to be equally likely, or real targets to be 0.
     """
 
     def predict(state: Any, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
@@ -77,7 +77,7 @@ def no_targets(spec: Spec, n: int) -> Int[Array, " n"] | Float[Array, "n C"]:
 
 
 def answer(spec: Spec, output_BC: Float[Array, "B C"]) -> Prediction:
-    """What the activity of an output layer says: log-probabilities of labels, or means of real targets.
+    """The prediction by the activity of an output layer: log-probabilities of labels, or means of real targets.
 
     For one-hot labels under a Gaussian output of unit variance, -1/2 |y - a|^2 is a_y up to a constant.
     """

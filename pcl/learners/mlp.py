@@ -1,4 +1,4 @@
-"""What the learners on a network share: architecture, optimiser, masked step, feed-forward answer."""
+"""Parts that the learners on a network share: architecture, optimiser, masked step, feed-forward answer."""
 
 import math
 from collections.abc import Callable
@@ -27,11 +27,13 @@ from pcl.types import Batch, Prediction, Spec
 class MLPHParams:
     """Numbers of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
 
-    architecture: str = static("mlp", "kind of network; vgg5 reads images", choices=("mlp", "vgg5"))
-    width: int = static(128, "units in each hidden layer, or channels of vgg5's first", low=1)
-    depth: int = static(2, "number of hidden layers (mlp)", low=0, high=1000)
+    architecture: str = static(
+        "mlp", "kind of network; vgg5 reads images, and its first layer has `width` channels", choices=("mlp", "vgg5")
+    )
+    width: int = static(128, "units in each hidden layer", low=1)
+    depth: int = static(2, "number of hidden layers", low=0, high=1000, idle={"architecture": ("vgg5",)})
     activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
-    init: str = static("lecun", "initial weights; mupc: those of that parametrisation (mlp)", choices=(*INITS, "mupc"))
+    init: str = static("lecun", "initial weights; mupc is a parametrisation, for mlp alone", choices=(*INITS, "mupc"))
     output: str = static("gaussian", "distribution of the output given the layer below", choices=tuple(OUTPUTS))
     optimiser: str = static(
         "adam", "transformation of the weight updates", choices=("sgd", "momentum", "adam", "adamw")
@@ -43,11 +45,11 @@ class MLPHParams:
     weight_decay: Traced = traced(
         1e-4, "decay of the weights, not of biases", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
     )
-    anneal_steps: int = static(0, "batches that teach in which lr falls to 0 along a cosine (0: it stays)", low=0)
+    anneal_steps: int = static(0, "batches that teach over which lr falls to 0 along a cosine (0: constant lr)", low=0)
 
 
 def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
-    """The learning rate of the weights, or how it falls over the batches; that needs an end that is known.
+    """The learning rate of the weights: constant, or a cosine schedule over `anneal_steps` batches.
 
     A batch makes so many `updates`, all at one rate.
     """

@@ -1,6 +1,6 @@
-"""Nearest class mean: running sums of the codes of each class, a query goes to the closest mean.
+"""Nearest class mean: running sums of the codes of each class; the prediction is the class of the closest mean.
 
-Sums commute, so what it knows does not depend on the order of the stream, up to a million samples of a class; of more,
+Sums commute, so the result does not depend on the order of the stream, up to a million samples of a class; beyond,
 older ones fade (`pcl.synapses.horizon`).
 Source: Mensink, Verbeek, Perronnin and Csurka (2013), doi:10.1109/TPAMI.2013.83.
 """
@@ -22,7 +22,7 @@ UNSEEN = -1e30  # score of a label without a mean: below any distance, yet finit
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
-    """Nearest class mean has no number of its own to set."""
+    """Nearest class mean has no settings of its own."""
 
 
 class NCMState(NamedTuple):

@@ -2,13 +2,13 @@
 
 Both move weights by error times activity, on the mean over the n rows of a batch that teach:
 
-    plain        dW = lr / n Phi^T E                             least mean squares, what backpropagation would do
+    plain        dW = lr / n Phi^T E                             least mean squares, as by backpropagation
     normalised   dW = lr Phi^T (n I + lr Phi Phi^T)^-1 E         the step that ends at the minimum of
                                                                  |dW|^2 / 2 lr + mean |y - W^T phi|^2 / 2
 
-The second is what a predictive-coding layer does that settles before it learns (implicit or proximal descent, Alonso
-et al. (2022), arXiv:2206.00164): for one row the step of normalised LMS, e phi^T / (1 / lr + |phi|^2). It is one
-rung of a ladder whose next are `rls` with a diagonal and with a full covariance; here the covariance stays lr I.
+The second is the step of a predictive-coding layer that settles before it learns (implicit or proximal descent, Alonso
+et al. (2022), arXiv:2206.00164). For one row it is normalised LMS, e phi^T / (1 / lr + |phi|^2). Here the covariance of
+the weights stays lr I; with a diagonal or full covariance that is learned, this is `rls`.
 Source: Widrow and Hoff (1960); Nagumo and Noda (1967), doi:10.1109/TAC.1967.1098599.
 """
 
@@ -31,7 +31,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 class HParams(features.FeatureHParams):
     """Numbers of one linear layer."""
 
-    step: str = static("normalised", "how far an error moves the weights", choices=("plain", "normalised"))
+    step: str = static("normalised", "rule of the weight update", choices=("plain", "normalised"))
     lr: Traced = traced(0.3, "learning rate of the weights", low=0)
 
 
@@ -61,7 +61,7 @@ def make(spec: Spec) -> Learner:
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         phi_BD, y_BC = features.encode_batch(state.code, batch, hp), targets(batch, spec)
         weight, teaches = mean_weights(batch), teaching_rows(batch)
-        # The isotropic covariance is where a batch is learned exactly and then forgotten.
+        # With an isotropic covariance a batch is learned exactly, and no covariance of it is kept.
         before = Synapses(state.w, hp.lr * weight.max())
         learned, innovation = learn(isotropic(), before, phi_BD, y_BC, teaches)
         w = learned.w

@@ -1,9 +1,9 @@
-"""Parallax with one context for everything: what remains of it where nothing tells contexts apart."""
+"""Parallax with a single context: a mixture of class-conditional densities, the baseline of inferring contexts."""
 
 from pcl.learners import parallax
 
 ENTRY = parallax.ENTRY._replace(
-    hparams=parallax.HParams(specialists=1),
-    summary="parallax with one context for everything",
+    hparams=parallax.HParams(max_contexts=1),
+    summary="parallax with a single context",
     label=None,
 )

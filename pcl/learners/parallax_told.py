@@ -1,4 +1,4 @@
-"""Parallax that is told the context of each sample: what could be reached if contexts were known."""
+"""Parallax that is told the context of each sample: an upper reference for inferred contexts."""
 
 from flax import struct
 
@@ -8,16 +8,14 @@ from pcl.learners import parallax
 
 @struct.dataclass
 class HParams(parallax.HParams):
-    """Numbers of parallax, told."""
+    """Settings of parallax that is told contexts."""
 
-    context: str = static(
-        "told", "whether the context of a sample is inferred or, to an oracle, told", choices=("told",)
-    )
+    context: str = static("told", "whether the context of a sample is inferred, or told (an oracle)", choices=("told",))
 
 
 ENTRY = parallax.ENTRY._replace(
     hparams=HParams(),
-    summary="an oracle: parallax told the context of each sample, a bank of specialists each",
+    summary="an oracle: parallax told the context of each sample, with a sensor and a map for each",
     label=None,
     told=True,
 )

@@ -3,10 +3,10 @@
 Activities start from the feed-forward pass, descend the free energy with input and label clamped, and every
 weight then moves by the error above it times the activity below it.
 Sources: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949; inference before learning as in
-Song et al. (2024), doi:10.1038/s41593-023-01514-1. The variants' sources stand in `pcl/network`.
+Song et al. (2024), doi:10.1038/s41593-023-01514-1. The sources of the variants are in `pcl/network`.
 
-With nudged outputs the energy that is reported is that of the nudged problem; with centred ones energy, residual and
-steps are those of the negative side.
+With nudged outputs the reported energy is that of the nudged problem; with centred nudging, energy, residual and steps
+are those of the negative side.
 """
 
 from typing import Any, NamedTuple
@@ -39,7 +39,11 @@ class HParams(mlp.MLPHParams, steps.InferenceHParams):
     """Numbers of a predictive-coding network."""
 
     step_share: Traced = traced(
-        0.1, "largest step of the activities, as a share of the largest that is stable", low=0, high=1
+        0.1,
+        "largest step of the activities, as a share of the largest that is stable",
+        low=0,
+        high=1,
+        idle=steps.UNLIMITED,
     )
     nudge: str = static("none", "side from which outputs are nudged to their targets", choices=tuple(NUDGES))
     beta: Traced = traced(
@@ -63,7 +67,7 @@ class PCNState(NamedTuple):
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample, for a mean number of inference steps.
 
-    The residual is left out, which is measured once a batch and decides nothing.
+    The residual, which is measured once a batch and is not used, is left out.
     """
     return max(len(NUDGES[hp.nudge]), 1) * RULES[hp.inference].flops(mlp.synapses(spec, hp), inference_steps)
 
@@ -71,8 +75,8 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 def step_bound(spec: Spec, hp: HParams) -> float | None:
     """The largest `inference_lr` that is stable at fresh weights, on inputs of unit variance, at any precision.
 
-    None for rules of which no bound is known, or that move the weights as well, and where the step is limited: then
-    it is stable at any `inference_lr`.
+    None for rules without a known bound, for rules that move the weights too, and where the step is limited, so that
+    any `inference_lr` is stable.
     """
     rule = RULES[hp.inference]
     if rule.bound is None or rule.learns == "meanwhile" or hp.step_limit == "curvature":
@@ -102,7 +106,7 @@ def make(spec: Spec) -> Learner:
     def update(state: PCNState, batch: Batch, hp: HParams) -> tuple[PCNState, Info]:
         x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
         *z, logits = forward(state.network, x)
-        # A row that does not teach expects what it predicts: it has no error to settle.
+        # The target of a row that does not teach is its own prediction: its error is zero.
         teaches = teaching_rows(batch)
         top = jnp.where(teaches[:, None], y, distribution(hp.output).mean(logits))
         gains = tuple(precision.inverse(v) for v in state.variance)

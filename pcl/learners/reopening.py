@@ -1,25 +1,24 @@
-"""A sensory code whose critical period opens again when the world no longer fits it.
+"""A sensory code that develops anew after a shift of the input distribution: its critical period opens again.
 
-A rule on a code (class Gaussians, or parallax), as `developing` teaches it, with a reservoir of labelled samples of the
-past beside it and a test whether inputs still fit the code (`pcl.code.fit`): surprise about them, no label, no
-task. Once that calls for another code, a critical period begins. While it lasts the rule goes on with the code that it
-has, and the samples that come are kept apart. Then
+A rule on a code (class Gaussians, or parallax) is taught as by `developing`. Beside it are a reservoir of past labelled
+samples and a change detector on the inputs' surprise (`pcl.code.fit`), which sees neither labels nor tasks. An alarm
+begins a critical period. During the period the rule goes on with its present code, and new samples are kept apart. Then
 
-  a new code develops on as many samples as the first did, by turns one of the period and one of the past
-  the rule forgets everything and lives through the reservoir and the period again, with the new code, in the order in
-    which their samples came: so contexts that follow each other can be told apart again
+  a new code develops on as many samples as the first did, alternating between the period and the past
+  the rule begins anew and is taught the reservoir and the period on the new code, in the order in which their samples
+    came: so contexts that follow each other can be told apart again
   the period's samples are offered to the reservoir, and surprise is measured by the new code
 
-so that everything known is known through one code. What is lost are the samples that were neither in the reservoir nor
-in the period: with a reservoir that holds all of them nothing is, and the rule ends where it would have ended had it
-lived with the new code from the start. Without an alarm it is the rule itself.
+All that the rule has learned is then on one code. Lost are the samples that were neither in the reservoir nor in the
+period. If the reservoir holds all samples none are lost, and the rule ends as if it had learned on the new code from
+the start. Without an alarm it is the rule itself.
 
-The first critical period is an opening like the others, with no past yet. What is remembered does not depend on
-surprise: sums of surprising samples are sums of another world. Class Gaussians on 64 random directions, read out from
-300 of 10,000 images of MNIST (1,000; mean of five draws, asked about other training images), are right on 73.7 % (79.5)
-if these are drawn at random, on 74.2 (79.6) if as many of each class are, on 47.5 (67.2) if surprise times the rarity
-of the class draws them, on 68.7 (78.2) if these are then weighted back; all 10,000 give 82.1. Source of the reservoir:
-Vitter (1985), doi:10.1145/3147.3165.
+The first critical period is like the others, without a past. The reservoir does not select by surprise, because
+surprising samples are not representative. Class Gaussians on 64 random directions, taught 300 of 10,000 images of MNIST
+(in brackets: 1,000; mean of five draws, tested on other training images), are right on 73.7 % (79.5) if these are drawn
+at random, on 74.2 (79.6) if as many of each class are, on 47.5 (67.2) if they are drawn by surprise times the rarity
+of the class, on 68.7 (78.2) if these are then weighted back; all 10,000 give 82.1. Source of the reservoir: Vitter
+(1985), doi:10.1145/3147.3165.
 """
 
 from collections.abc import Callable
@@ -47,8 +46,8 @@ class HParams:
 
     rule: Any = nested(None)
     memory: int = static(2000, "labelled samples that the reservoir holds", low=1)
-    slack: Traced = traced(1.0, "rise of surprise that is put up with, in deviations of an input", low=0)
-    alarm: Traced = traced(50.0, "sum of what exceeds it that calls for a new code", low=0)
+    slack: Traced = traced(1.0, "tolerated rise of surprise, in standard deviations over inputs", low=0)
+    alarm: Traced = traced(50.0, "sum of excess surprise above which a new code develops, in these deviations", low=0)
 
 
 class Past(NamedTuple):
@@ -61,7 +60,7 @@ class Past(NamedTuple):
 
 
 class State(NamedTuple):
-    """The rule and its code; the past; the samples of a period that is open; the test."""
+    """The rule and its code; the reservoir; the samples of an open period; the change detector."""
 
     rule: Any
     past: Past
@@ -73,7 +72,7 @@ class State(NamedTuple):
 
 
 def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -> LearnerEntry:
-    """What `rule` is on a code that develops anew; `living` makes it on a code that stays as it is."""
+    """The entry of `rule` on a code that develops anew; `living` makes it on a code that stays as it is."""
     return rule._replace(
         make=lambda spec: around(living(spec), spec),
         hparams=HParams(rule=rule.hparams.replace(features="code")),
@@ -126,7 +125,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
 
 
 def _reopened(rule: Learner, spec: Spec, state: State, rows: int, hp: HParams) -> State:
-    """The state with a new code, read out from all that is remembered."""
+    """The state with a new code, and the rule taught all remembered samples on it."""
     held = jnp.minimum(state.past.seen, hp.memory)
     shown = _by_turns(state, held, hp)
     fresh = code.init(state.rule.code.key, spec, hp.rule)
@@ -138,7 +137,7 @@ def _reopened(rule: Learner, spec: Spec, state: State, rows: int, hp: HParams) -
     grown = jax.lax.fori_loop(0, hp.rule.critical // rows, look, fresh)
     known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.past.samples, state.period)
     came = jnp.append(state.past.number, state.past.seen + jnp.arange(hp.rule.critical))
-    # By arrival, so that a rule which tells contexts by time meets them in time; padding last.
+    # By arrival, because a rule may infer contexts from the order of samples; padding last.
     order = jnp.argsort(jnp.where(known.valid, came, jnp.iinfo(came.dtype).max))
 
     def live(i: Array, lived: Any) -> Any:
@@ -194,5 +193,5 @@ def _by_turns(state: State, held: Int[Array, ""], hp: HParams) -> Batch:
 ENTRY = entry(
     generative.ENTRY,
     generative.gaussians,
-    summary="class Gaussians on a sensory code that develops anew when the world no longer fits it",
+    summary="class Gaussians on a sensory code that develops anew when inputs no longer fit it",
 )

@@ -5,5 +5,5 @@ from pcl.learners import parallax, reopening
 ENTRY = reopening.entry(
     parallax.ENTRY,
     parallax.living,
-    summary="parallax on a sensory code that develops anew when the world no longer fits it",
+    summary="parallax on a sensory code that develops anew when inputs no longer fit it",
 )

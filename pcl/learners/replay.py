@@ -24,7 +24,7 @@ class ReplayHParams:
 
     rule: Any = nested(None)
     memory: int = static(500, "labelled samples that the reservoir holds", low=1)
-    replayed: int = static(10, "samples drawn from it at each step", low=1)
+    replayed: int = static(10, "samples drawn from the reservoir at each step", low=1)
 
 
 class ReplayState(NamedTuple):
@@ -38,7 +38,7 @@ class ReplayState(NamedTuple):
 
 
 def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
-    """What `rule` is with a reservoir: as local, and as able, as it is alone."""
+    """The entry of `rule` with a reservoir; locality and kinds of prediction are those of `rule`."""
     bound = rule.step_bound
     return rule._replace(
         make=lambda spec: around(rule.make(spec), spec),
@@ -63,7 +63,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
         return rule.predict(state.rule, x, hp.rule)
 
     def update(state: ReplayState, batch: Batch, hp: ReplayHParams) -> tuple[ReplayState, Info]:
-        # The count of samples makes every draw new; a batch of padding recalls, keeps and changes nothing.
+        # The count of samples makes every draw new; a batch of padding draws, stores and changes nothing.
         key = jax.random.fold_in(state.key, state.seen)
         bits = jax.random.bits(key, (hp.replayed + batch.y.shape[0],))  # one draw: on CPUs each has its price
         offered = teaching_rows(batch)
@@ -81,7 +81,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
 
 
 def recall(state: ReplayState, bits: UInt32[Array, " R"], wanted: Bool[Array, ""]) -> Batch:
-    """Samples drawn uniformly and with replacement from what the reservoir holds; none are valid if it is empty.
+    """Samples drawn uniformly and with replacement from the reservoir; none are valid if it is empty.
 
     `bits` are random, one word for each sample to recall, so the cost does not depend on the memory's size.
     """
@@ -110,8 +110,8 @@ def reservoir_slots(
 def _once_read(recalled: Batch, slot: Int[Array, " B"]) -> Int[Array, " B"]:
     """`slot`, with a dependence on what was recalled that changes nothing (no input is infinite).
 
-    It tells the compiler that the memory is read before it is written. Without it XLA copies the whole
-    memory at every step, and a step costs more the more is remembered.
+    It tells the compiler that the memory is read before it is written. Without it XLA copies the whole memory at every
+    step, which costs time in proportion to its size.
     """
     never = (recalled.x.ravel()[0] == -jnp.inf) & (recalled.y.ravel()[0] < 0)
     return jnp.where(never, 0, slot)

@@ -1,11 +1,11 @@
-"""Recursive least squares on a code: after every batch, ridge regression of all that was ever seen.
+"""Recursive least squares on a code: after every batch, ridge regression on all samples so far.
 
-The Kalman filter of weights that do not move, one output a label. In full precision what it knows is a sum over
-samples: the order of classes does not matter, and after one pass it stands where offline training would. That is
-known: on a frozen code this is ACIL, arXiv:2205.14922, and the classifier of RanPAC, arXiv:2307.02251, and with
-random features nearly RanDumb, arXiv:2402.08823. Cheaper precisions depend on the order (`pcl.synapses.covariance`).
-With `precision=sums` (`pcl.synapses.statistics`) the same weights are solved for whenever `block` samples wait: half
-the operations a sample, for wide codes, but no covariance, hence no `query`, and answers that lag behind.
+The Kalman filter of constant weights, one output a label. With a full covariance its state is a sum over samples: the
+order of classes does not matter, and one pass gives the weights of offline ridge regression. Earlier work: on a frozen
+code this is ACIL, arXiv:2205.14922, and the classifier of RanPAC, arXiv:2307.02251, and with random features nearly
+RanDumb, arXiv:2402.08823. Cheaper forms depend on the order (`pcl.synapses.covariance`). With `covariance=sums`
+(`pcl.synapses.statistics`) the same weights are solved for whenever `block` samples wait: half the operations a sample,
+for wide codes, but no covariance, hence no `query`, and predictions without the waiting samples.
 Source: Plackett (1950), doi:10.1093/biomet/37.1-2.149.
 """
 
@@ -24,21 +24,21 @@ from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gat
 from pcl.synapses.synapse import Synapses, information_gain, learn, leverage
 from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
-PRECISIONS = ("full", "block", "diagonal", "low_rank", "sums")
+COVARIANCES = ("full", "block", "diagonal", "low_rank", "sums")
 
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
     """Numbers of recursive least squares."""
 
-    precision: str = static("full", "form of the weights' covariance", choices=PRECISIONS)
+    covariance: str = static("full", "form of the weights' covariance", choices=COVARIANCES)
     block: int = static(
         64,
         "inputs in a block, rank of low_rank, or samples that wait for sums",
         low=1,
-        idle={"precision": ("full", "diagonal")},
+        idle={"covariance": ("full", "diagonal")},
     )
-    ridge: Traced = traced(1.0, "precision of the weights before anything is seen", low=1e-6)
+    ridge: Traced = traced(1.0, "prior precision of the weights", low=1e-6)
 
 
 class State(NamedTuple):
@@ -51,9 +51,9 @@ class State(NamedTuple):
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations a learned sample: its code, its output, and the change of weights and covariance."""
     inputs = features.size(spec, hp)
-    if hp.precision == "sums":
+    if hp.covariance == "sums":
         return features.flops(spec, hp) + gather_flops(inputs, spec.outputs, hp.block)
-    return features.flops(spec, hp) + synapse_flops(hp.precision, inputs, hp.block, spec.outputs, batch)
+    return features.flops(spec, hp) + synapse_flops(hp.covariance, inputs, hp.block, spec.outputs, batch)
 
 
 def make(spec: Spec) -> Learner:
@@ -61,17 +61,17 @@ def make(spec: Spec) -> Learner:
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         inputs = features.size(spec, hp)
-        if hp.precision == "sums":
+        if hp.covariance == "sums":
             return State(features.init(key, spec, hp), nothing_gathered(inputs, spec.outputs, hp.block))
         w = jnp.zeros((inputs, spec.outputs))
-        p = covariance(hp.precision, inputs, hp.block).init(inputs, hp.ridge)
+        p = covariance(hp.covariance, inputs, hp.block).init(inputs, hp.ridge)
         return State(features.init(key, spec, hp), Synapses(w, p))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
         phi_BD = features.encode(state.code, x, hp)
         if isinstance(state.synapses, Gathering):
             return answer(spec, phi_BD @ state.synapses.w)
-        form = covariance(hp.precision, phi_BD.shape[1], hp.block)
+        form = covariance(hp.covariance, phi_BD.shape[1], hp.block)
         return _answer(phi_BD @ state.synapses.w, leverage(form, state.synapses, phi_BD))
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
@@ -82,7 +82,7 @@ def make(spec: Spec) -> Learner:
             surprise = 0.5 * mean_weights(batch) @ jnp.sum((y_BC - output_BC) ** 2, axis=1)
             gathered = gather(state.synapses, phi_BD, y_BC, teaches_B, hp.ridge)
             return State(state.code, gathered), _info(answer(spec, output_BC), surprise)
-        form = covariance(hp.precision, phi_BD.shape[1], hp.block)
+        form = covariance(hp.covariance, phi_BD.shape[1], hp.block)
         synapses, innovation = learn(form, state.synapses, phi_BD, y_BC, teaches_B)
         surprise = 0.5 * mean_weights(batch) @ jnp.sum(innovation.error**2, axis=1)
         return State(state.code, synapses), _info(_answer(innovation.output, innovation.leverage), surprise)

@@ -1,7 +1,7 @@
-"""What the learners that settle share: the settings of inference, and the step of the activities.
+"""Parts that the learners with inference share: its settings, and the step size of the activities.
 
-The step is as large as `inference_lr` says, but no more than a share of what is stable: a fixed step has no lasting
-margin, because weights grow as they are learned, and the curvature of the energy with them.
+The step size is `inference_lr`, limited to a share of the largest stable one. A fixed step does not stay stable,
+because weights grow as they are learned, and the curvature of the energy with them.
 """
 
 import jax.numpy as jnp
@@ -19,6 +19,8 @@ from pcl.network.rules import RULES
 from pcl.network.stability import Directions
 
 NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners that had one rule (see `fields.identity`)
+UNBOUNDED = tuple(name for name, rule in RULES.items() if rule.bound is None)
+UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which steps are not limited
 
 
 @struct.dataclass
@@ -29,23 +31,34 @@ class InferenceHParams:
         "gd", "rule that moves the activities; ipc moves the weights with them; --list says which are local",
         choices=RULES,
     )  # fmt: skip
-    inference_steps: int = static(20, "most steps of the activities for each batch", low=0)
-    inference_lr: Traced = traced(0.1, "largest step size of the activities", low=0)
+    inference_steps: int = static(20, "most steps of inference", low=0)
+    inference_lr: Traced = traced(
+        0.1, "largest step size of the activities", low=0, idle={"inference": ("conjugate", "gauss_newton")}
+    )
     step_limit: str = static(
         "curvature",
-        "what limits steps of the activities: the energy's largest curvature, which grows as weights do, or nothing",
+        "limit of steps of the activities: the energy's largest curvature, which grows with the weights, or nothing",
         choices=("curvature", "nothing"),
+        idle={"inference": UNBOUNDED},
     )
     step_share: Traced = traced(
-        0.9, "largest step of the activities, as a share of the largest that is stable", low=0, high=1
+        0.9, "largest step of the activities, as a share of the largest that is stable", low=0, high=1, idle=UNLIMITED
     )
-    inference_momentum: Traced = traced(0.5, "share of the last activity step that is kept (momentum)", low=0, high=1)
-    halt: str = static("fixed", "what ends a sample's inference before its last step", choices=HALTS)
-    tolerance: Traced = traced(1e-3, "relative size at which it ends", low=0)
+    inference_momentum: Traced = traced(
+        0.5,
+        "share of the last step of inference that is kept",
+        low=0,
+        high=1,
+        idle={"inference": tuple(name for name in RULES if name != "momentum")},
+    )
+    halt: str = static("fixed", "criterion that ends a sample's inference before its last step", choices=HALTS)
+    tolerance: Traced = traced(
+        1e-3, "relative size of gradient or change at which halt ends inference", low=0, idle={"halt": ("fixed",)}
+    )
 
 
 def start(network: Network, input_shape: tuple[int, ...], hp: InferenceHParams) -> Directions | None:
-    """What a limited step keeps from update to update; None: it is not limited."""
+    """The state of a limited step size; None: it is not limited."""
     limited = hp.step_limit == "curvature" and RULES[hp.inference].bound is not None
     return stability.directions(network, input_shape) if limited and len(network) > 1 else None
 
@@ -57,7 +70,7 @@ def limit(
     hp: InferenceHParams,
     output: str = "gaussian",
 ) -> tuple[Traced, Directions | None]:
-    """The step on the present weights, at identity precision, and what is kept (as it was, where nothing is taught)."""
+    """The step size for the present weights, at identity precision, and the next directions (kept if none teach)."""
     bound = RULES[hp.inference].bound
     if directions is None or bound is None:
         return hp.inference_lr, None
@@ -73,7 +86,7 @@ def numbers(hp: InferenceHParams, rate: Traced, gain: ArrayLike = 1.0) -> Number
 
 
 def budget(hp: InferenceHParams) -> Budget:
-    """How long a sample settles."""
+    """The budget of one sample's inference."""
     return Budget(hp.inference_steps, None if hp.halt == "fixed" else Halt(hp.halt, hp.tolerance))
 
 

@@ -1,9 +1,9 @@
 """Temporal predictive-coding network: predicts the next observation of each of several sequences.
 
 Row b of every batch continues sequence b, whose latent state is kept from step to step. The state settles between
-what it predicted of itself and what is observed, then transition and observation weights learn by local rules.
-What is learned is the sequence of inputs; the target, the next input, is only what the prediction is scored on. A
-row that is padding, or comes without its target, leaves weights and its sequence as they were.
+its own prediction and the observation, then transition and observation weights learn by local rules. It learns from
+inputs alone; the target, the next input, only scores the prediction. A row that is padding, or has no target, leaves
+the weights and its sequence as they were.
 Source: Millidge, Tang, Osanlouy, Harper and Bogacz (2024), doi:10.1371/journal.pcbi.1011183.
 """
 
@@ -32,19 +32,19 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(steps.InferenceHParams):
-    """Numbers of a temporal predictive-coding network; the precision of the latent state is 1."""
+    """Numbers of a temporal predictive-coding network; its hidden layer is the latent state, of precision 1."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
-    width: int = static(32, "units of the latent state", low=1)
+    width: int = static(32, "units in each hidden layer", low=1)
     sequences: int = static(10, "most sequences side by side, rows of a batch", low=1)
-    activation: str = static("tanh", "nonlinearity of the latent units", choices=tuple(ACTIVATIONS))
+    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
     lr: Traced = traced(0.03, "learning rate of the weights", low=0)
     decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
     observed_precision: Traced = traced(1.0, "precision of the observations", low=1e-6)
 
 
 class TPCState(NamedTuple):
-    """Weights, the state of each sequence (zero before its first observation), and what limits steps."""
+    """Weights, the state of each sequence (zero before its first observation), and the limit of steps."""
 
     dynamics: temporal.Dynamics
     z: Float[Array, "S H"]
@@ -132,7 +132,7 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
 
 
 def _network(dynamics: temporal.Dynamics, hp: HParams) -> Network:
-    """What predicts the state, and what predicts the observation from it, in units of its noise."""
+    """The layers that predict the state, and from it the observation in units of its noise."""
     observation = jnp.sqrt(hp.observed_precision) * dynamics.observation
     return Dense(dynamics.transition, inner=hp.activation), Dense(observation, inner=hp.activation)
 

@@ -30,7 +30,7 @@ amortise                             a recognition chain that guesses where sett
 generative                           completion, Langevin samples, predictive variance
 temporal                             sequences: a state that predicts itself and what is observed, as a chain a step
 oracles                              zero-divergence learning, which is not local
-flops                                what it all costs
+flops                                floating-point operations per sample
 samples                              activities sample by sample
 
 `free_energy` is `energy.energy`: here that name is the file's.

@@ -11,7 +11,7 @@ SLOPE = 0.01  # of the leaky rectifier below zero
 
 
 class Activation(NamedTuple):
-    """A nonlinearity, its derivative, and the largest size of that."""
+    """A nonlinearity, its derivative, and the largest absolute value of the derivative."""
 
     f: Callable[[Array], Array]
     df: Callable[[Array], Array]

@@ -18,7 +18,7 @@ from pcl.network.plasticity import hebbian_update
 
 
 def guess(recognition: Network, top: Float[Array, "B ..."]) -> Activities:
-    """The free activities, lowest first, as the recognition chain sees them from the top."""
+    """The free activities [B, ...], lowest first, that the recognition chain predicts from the top."""
     return forward(recognition, top)[::-1]
 
 

@@ -35,7 +35,7 @@ from pcl.network.samples import Activities, units
 
 @struct.dataclass
 class Problem:
-    """A network and what is clamped at its ends: all that settling needs to know.
+    """The input of inference: a network, the activities clamped at its ends, and the noise that is assumed.
 
     network: the layers. bottom: the clamped activity below the first layer [B, ...]; None: it is free, and
     the first of the activities. top: the clamped output [B, ...]. observed: which parts of the top are
@@ -89,10 +89,10 @@ class Errors(NamedTuple):
 def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], beta: ArrayLike) -> Float[Array, "B ..."]:
     """A target that lies the share `beta` of the way from the prediction to `top`; negative: away from it.
 
-    What is learned from it, divided by `beta`, is plain predictive coding at 1. As `beta` vanishes it tends to
-    what the network learns when it is linearised around its feed-forward pass: backpropagation of the part of
-    the output's error that inference leaves there. Source: positive, negative and centred nudging in Pinchetti
-    et al. (2025), arXiv:2407.01163.
+    At `beta` = 1 the update, divided by `beta`, is that of plain predictive coding. In the limit `beta` -> 0 it equals
+    backpropagation through the network linearised at the feed-forward pass, applied to the output error that
+    remains after inference. Source: positive, negative and centred nudging in Pinchetti et al. (2025),
+    arXiv:2407.01163.
 
     Raises:
       UsageError: an unknown output, or a top of another shape than the pre-activation `a`.
@@ -125,7 +125,7 @@ def feedforward(problem: Problem, bottom: Float[Array, "B ..."] | None = None) -
 
 
 def first_prediction(problem: Problem) -> Array | None:
-    """What a clamped bottom predicts. It never changes while settling, so it is computed once."""
+    """The first layer's pre-activation if the bottom is clamped, else None. Settling does not change it."""
     return None if problem.bottom is None else problem.network[0].predict(problem.bottom)
 
 
@@ -160,7 +160,7 @@ def errors(problem: Problem, z: Activities, first: Array | None = None) -> Error
 
 
 def activity_gradient(problem: Problem, z: Activities, e: Errors) -> Activities:
-    """dF/dz_l = Pi_l e_l - (what layer l+1 carries down of its own error), for every free activity."""
+    """dF/dz_l = Pi_l e_l - (the error of layer l+1, carried down its weights), for every free activity."""
     if problem.bottom is None:
         own, above = (problem.prior * z[0], *e.gained[:-1]), zip(problem.network, e.delta, strict=True)
     else:
@@ -183,7 +183,7 @@ def energy(problem: Problem, z: Activities) -> Float[Array, " B"]:
 
 
 def layer_energies(problem: Problem, z: Activities) -> tuple[Float[Array, " B"], ...]:
-    """The parts of `energy`: of each layer, lowest first, before them that of a free bottom.
+    """The terms of `energy`: the prior of a free bottom, if there is one, then each layer, lowest first.
 
     Raises:
       UsageError: as `energy`.
@@ -204,9 +204,9 @@ def feedforward_energy(problem: Problem, z: Activities, a: Float[Array, "B ..."]
 
 
 def check(problem: Problem, z: Activities | None = None) -> None:
-    """Refuses what cannot be settled: shapes that do not meet, indefinite precisions, values that are not finite.
+    """Refuses shapes that do not match, indefinite precisions, and values that are not finite.
 
-    Shapes are checked always, values where they are known, that is outside of compiled functions.
+    Shapes are always checked, values only outside of compiled functions.
 
     Raises:
       UsageError: with what would be right.
@@ -243,11 +243,11 @@ def check(problem: Problem, z: Activities | None = None) -> None:
 
 
 def _meet(problem: Problem, z: Activities | None, shapes: list[tuple[int, ...]]) -> None:
-    """Refuses what does not fit pre-activations of these `shapes`, and a nonlinear last layer."""
+    """Refuses activities, tops and precisions that do not fit these `shapes`, and a nonlinear last layer."""
     squashed = problem.network[-1].activation
     if squashed != "identity":
         raise UsageError(
-            f"the last layer has activation={squashed}: it must be the identity, as `output` says what is made of it"
+            f"the last layer has activation={squashed}: it must be the identity; `output` sets the nonlinearity"
         )
     if z is not None:
         wanted = [*([] if problem.bottom is not None else [z[0].shape]), *shapes[:-1]]

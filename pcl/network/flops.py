@@ -1,10 +1,10 @@
-"""What an answer costs: floating-point operations of a network, per sample.
+"""Floating-point operations of a network, per sample.
 
-Counts are of matrix products and convolutions, a multiplication and an addition being two. What grows with units
-and not with synapses (activations, biases, errors) and the optimiser, whose price is shared by a batch, are left
-out. `uses` says how often a sample uses the synapses of each layer, lowest first: each of a dense layer's once, a
-kernel's at every place. `inference_steps` may be an array. Rules that do not cost what gradient descent does say what
-they cost in their file of `rules`.
+Matrix products and convolutions are counted; a multiplication and an addition are two operations. Left out are costs
+that grow with units and not with synapses (activations, biases, errors), and the optimiser, which a batch shares.
+`uses` says how often a sample uses the synapses of each layer, lowest first: a dense layer's once, a kernel's at
+every place. `inference_steps` may be an array. Rules that cost more or less than gradient descent have a count of
+their own in their file of `rules`.
 """
 
 import math
@@ -40,7 +40,7 @@ def predictive_coding(uses: Sequence[int], inference_steps: Any) -> Any:
 
     Predict once, change every weight once; in each inference step and once after the last, every layer but
     the first predicts the one above; in each step errors also go down the same synapses. The first layer's
-    prediction stays, because its input is clamped. With one inference step more, 4 operations a synapse above the
-    first layer more. The residual, which is only a measurement, is not counted.
+    prediction is not repeated, because its input is clamped. The residual, which is only a measurement, is not
+    counted.
     """
     return 4 * sum(uses) + (4 * inference_steps + 2) * sum(uses[1:])

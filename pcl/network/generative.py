@@ -1,13 +1,13 @@
-"""A chain used as a generative model: complete what is seen in part, sample, say how sure the answer is.
+"""A chain used as a generative model: completion of partly observed data, sampling, predictive variance.
 
 The top of the chain is the data, its bottom a label that is clamped or a latent state that is free (see `energy`).
-Activities that settle are the most probable ones given what is observed. With noise of the right size on every
-unit they do not settle but wander, and visit activities as often as these are probable (Langevin dynamics):
+Activities settle at a (local) maximum of the posterior given the observation. With the following noise on every unit
+they are samples of that posterior instead (Langevin dynamics):
 
     z <- z - rate * dF/dz + sqrt(2 rate) * noise
 
-so that learning from them is learning from samples of the posterior, as in Monte Carlo predictive coding:
-Oliviers, Bogacz and Meulemans (2024), doi:10.1371/journal.pcbi.1012532. Weights learn by the same rule as ever.
+Learning from them, by the same rule of the weights, is Monte Carlo predictive coding: Oliviers, Bogacz and Meulemans
+(2024), doi:10.1371/journal.pcbi.1012532.
 """
 
 import math
@@ -30,26 +30,26 @@ from pcl.network.precision import covariance_matrix
 def langevin(key: PRNGKeyArray, rate: ArrayLike) -> optax.GradientTransformation:
     """Langevin dynamics as an optimiser for `settle`: after many steps each sample's activities are one draw.
 
-    A finite step widens what is visited. Where F is quadratic with curvature K, the draws have covariance
+    A finite step widens the distribution. Where F is quadratic with curvature K, the draws have covariance
     (K - rate/2 K^2)^-1 instead of K^-1; this exists for rate < 2 / (largest eigenvalue of K).
     """
     return optax.chain(optax.sgd(rate), optax.add_noise(2 * rate, 0.0, key))
 
 
 def expected_output(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
-    """The top that activities `z` expect: a generated one, or a reconstruction where `z` settled on an observed top."""
+    """Mean of the top given activities `z`: generated, or a reconstruction where `z` settled on an observed top."""
     check(problem, z)
     return problem.of_top.mean(preactivations(problem, z)[-1])
 
 
 def complete(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
-    """The top, its unobserved parts as the activities `z` expect them."""
+    """The top, with its unobserved parts replaced by their mean given activities `z`."""
     expected = expected_output(problem, z)
     return problem.top if problem.observed is None else jnp.where(problem.observed > 0, problem.top, expected)
 
 
 def sample_output(key: PRNGKeyArray, problem: Problem, z: Activities) -> Float[Array, "B ..."]:
-    """One draw of the top for each sample, given the activities `z` alone: noise as the output has it."""
+    """One draw of the top for each sample, given the activities `z`, with the noise of the output's distribution."""
     check(problem, z)
     return problem.of_top.draw(key, preactivations(problem, z)[-1], problem.gain(-1))
 
@@ -98,7 +98,7 @@ def predictive_variance(problem: Problem, z: Activities) -> Float[Array, "B ..."
 
 
 def _jacobian(layer: Layer, below: Float[Array, "B ..."], a: Float[Array, "B ..."]) -> Float[Array, "B H D"]:
-    """Slope of a layer's prediction in the activity below it: what an error of 1 at each unit asks of `below`."""
+    """Jacobian of a layer's prediction by the activity below it: an error of 1 at each unit, carried down."""
     units = jnp.eye(math.prod(a.shape[1:]), dtype=a.dtype).reshape(-1, *a.shape[1:])
     slope = ACTIVATIONS[layer.activation].df(a)
     return jax.vmap(lambda unit: layer.carry_down(below, slope * unit).reshape(len(a), -1), out_axes=1)(units)

@@ -1,6 +1,6 @@
-"""How long a sample settles: at most so many steps, or until its gradient is small, or until it hardly moves.
+"""When inference stops: after a number of steps, at a small gradient, or when activities hardly move.
 
-The one loop of all rules. What halts decides when a sample's weights may learn, and never where its activities go.
+The one loop of all rules. A halt decides when a sample stops, and does not change the path of its activities.
 """
 
 import dataclasses
@@ -64,7 +64,7 @@ class Budget:
 
 
 class Progress(NamedTuple):
-    """How far each sample has come: what a halt needs to know of the steps before."""
+    """State of a halt, for each sample."""
 
     start: Activities
     mean: Float[Array, " B"]  # running mean of the changes, not corrected
@@ -89,11 +89,11 @@ def iterate(
     progress: Progress | None = None,
     begun: int = 0,
 ) -> tuple[State, Float[Array, " B"], Progress | None]:
-    """`step(state, gradient(state))` until the budget is spent, of which `begun` steps are; the steps that it took.
+    """Repeats `step(state, gradient(state))` until the budget is spent; `begun` of its steps are spent already.
 
-    Without a `progress` all samples begin at `state`. Where a sample stops early, everything in the state that leads
-    with the samples is frozen for it, so that a batch settles as its samples would alone. What a stopped sample would
-    do is computed and thrown away.
+    Returns the state, the steps taken [B] and the progress. Without a `progress` all samples begin at `state`. When a
+    sample stops, its rows are frozen in every array of the state whose first axis is the samples, so that a batch
+    settles as its samples would alone. Steps of stopped samples are computed and discarded.
     """
     halt, size = budget.halt, scale_B.shape[0]
     if halt is None:

@@ -1,12 +1,11 @@
 """Settling: the free activities descend the free energy while the ends of the chain are clamped.
 
-Every quantity that a unit needs stands at its own layer or one synapse away (see `energy.activity_gradient`):
+Every quantity that a unit needs is at its own layer or one synapse away (see `energy.activity_gradient`):
 
     dz_l = -rate * dF/dz_l,    dF/dz_l = Pi_l e_l - J_{l+1}^T Pi_{l+1} e_{l+1}
 
-Here is what all rules of `rules` share: their one signature, the step of the activities as any optimiser makes it of
-that gradient (`descend`), the residual. An optimiser that mixes samples (clipping by a global norm) breaks the promise
-that a batch settles as its samples would alone.
+This file holds what all rules share: their signature, descent by any optimiser (`descend`), and the residual. With an
+optimiser that mixes samples (clipping by a global norm) a sample no longer settles as it would alone.
 
 Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 """
@@ -35,8 +34,8 @@ from pcl.network.halting import HALTS, Budget, Progress, iterate
 from pcl.network.layers import Network
 from pcl.network.samples import Activities, norm
 
-RISE = 1e-4  # of the energy: what float32 sums of many units may add to it
-NOTHING = 1e-9  # nats: squared rounding of a thousand activities of size ten, of which an energy of 0 may consist
+RISE = 1e-4  # relative rounding error of an energy that is a float32 sum over many units
+NOTHING = 1e-9  # nats: absolute rounding error of an energy near 0, for a thousand activities of size ten
 
 
 class Learning(NamedTuple):
@@ -49,12 +48,12 @@ class Learning(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """The numbers of all rules; each takes its own.
+    """The hyper-parameters of all rules; each rule reads those that it needs.
 
-    rate: the step; None: the rule's own, made smaller where that is not stable (see `rules.with_rate`). gain: the
-    largest gain of the problem's precisions, where the rate does not count it: rules that follow the gradient divide by
-    it, lest it make them unstable; counted where the rate is None. momentum: the share of the last step that is kept.
-    learning: of rules that move the weights too.
+    rate: the step size; None: the rule's own, limited to what is stable (see `rules.with_rate`). gain: the largest
+    eigenvalue of the precisions, unless `rate` takes it into account already (where the rate is None, it is computed);
+    gradient rules divide the rate by it to stay stable. momentum: the share of the last step that is kept. learning:
+    how weights move.
     """
 
     rate: Any = None  # ArrayLike | None
@@ -69,10 +68,10 @@ class Numbers(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What settling in several calls hands from one to the next.
+    """The state with which a later call goes on.
 
-    optimiser: the rule's own. scale: norm of the gradient that residuals are relative to. progress: that of a
-    settling that halts; a sample that has stopped stays where it is.
+    optimiser: the rule's own state. scale: norm of the gradient that residuals are relative to. progress: the state
+    of a halt; a sample that has stopped stays where it is.
     """
 
     optimiser: Any
@@ -81,13 +80,13 @@ class Memory(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """Where inference ended.
+    """The result of inference.
 
     z: the free activities. errors: their error signals. residual: norm of dF/dz, relative to that at the
     feed-forward start (where the bottom is free: at the given start). steps: steps taken in this call. The last two
     are per sample. memory: with it the same rule goes on from `z` as if it had never stopped. learned: the weights and
-    their optimiser's memory, by a rule that moves them too. What nobody reads of these is not computed in a compiled
-    function.
+    their optimiser's memory, from a rule that moves them too. In a compiled function, fields that are not read are
+    not computed.
     """
 
     z: Activities
@@ -103,22 +102,22 @@ Start = Activities | Settled  # activities to begin at, or where an earlier call
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """An inference rule: how activities move, and what whoever chooses it must know.
+    """An inference rule: how activities move, and the rule's properties.
 
     settle: (problem, start, budget, numbers) -> Settled; it raises UsageError for shapes that do not fit, for values
     that are not finite where they are known, and for what the rule cannot do. flops: (uses of the synapses of each
-    layer, mean inference steps) -> operations of one learning step, a sample (see `flops`). local: every unit needs
-    what stands at its own layer or one synapse away. halts: the kinds of `halting.HALTS` that it takes. bound:
+    layer, mean inference steps) -> operations of one learning step, a sample (see `flops`). local: every unit
+    reads only its own layer or one synapse away. halts: the kinds of `halting.HALTS` that it takes. bound:
     (numbers) -> its largest stable step, times the largest curvature of the energy; None: no bound is known.
-    learns: what weights learn from: the "settled" activities and their errors, the "feedforward" activities and the
-    errors found, or "meanwhile": the rule moves them itself. rate: the step of the activities where none is given.
+    learns: the source of the weight update: "settled" activities and their errors, "feedforward" activities with the
+    settled errors, or "meanwhile": the rule moves the weights itself. rate: the default step.
 
     Raises:
       UsageError: no count of flops, or an unknown halt.
     """
 
     settle: Callable[[Problem, Start, Budget, Numbers], Settled]
-    flops: Any  # Callable[[Sequence[int], Any], Any]; what is none is refused below
+    flops: Any  # Callable[[Sequence[int], Any], Any]; anything else is refused below
     local: bool
     halts: tuple[str, ...]
     bound: Callable[[Numbers], Any] | None
@@ -133,7 +132,7 @@ class Rule:
 
 
 def rose(before: Float[Array, ""], after: Float[Array, ""]) -> Float[Array, ""]:
-    """1 where inference began at a finite energy and ended above it by more than rounding: it diverged. Else 0."""
+    """1 if inference diverged (it began at a finite energy and ended above it by more than rounding), else 0."""
     fell = after <= before + RISE * jnp.abs(before) + NOTHING
     return (jnp.isfinite(before) & ~fell).astype(before.dtype)
 
@@ -152,7 +151,7 @@ def follow(
     budget: Budget,
     memory: Memory,
 ) -> tuple[Activities, Float[Array, " B"], Memory]:
-    """Steps of `optimiser` down `gradient` from `z`: where they lead, how many they are, what was kept."""
+    """Steps of `optimiser` down `gradient` from `z`; returns the activities, the steps taken and the memory."""
 
     def step(state: tuple[Activities, optax.OptState], g: Activities) -> tuple[Activities, optax.OptState]:
         z, kept = state
@@ -169,8 +168,8 @@ def follow(
 def descend(problem: Problem, start: Start, budget: Budget, optimiser: optax.GradientTransformation) -> Settled:
     """Simultaneous steps of `optimiser` down the free energy.
 
-    Begun at activities the optimiser begins anew; from where an earlier call ended settling goes on: the steps of both
-    calls are those of one. The memory that it takes does not depend on the number of steps.
+    From activities, the optimiser begins anew. From the `Settled` of an earlier call, settling goes on: two calls equal
+    one call with the steps of both. The use of memory does not depend on the number of steps.
 
     Raises:
       UsageError: shapes that do not fit; values that are not finite, where they are known.
@@ -189,13 +188,13 @@ def descend(problem: Problem, start: Start, budget: Budget, optimiser: optax.Gra
 
 
 def unsettled(problem: Problem) -> Settled:
-    """What settles where nothing is free."""
+    """The result for a network without free activities."""
     zero_B = jnp.zeros(problem.top.shape[0])
     return Settled((), errors(problem, ()), zero_B, zero_B)
 
 
 def ended(problem: Problem, z: Activities, taken_B: Array, memory: Memory, e: Errors) -> Settled:
-    """The report on activities `z` with errors `e`."""
+    """The result at activities `z` with errors `e`."""
     residual_B = norm(activity_gradient(problem, z, e), problem.top.shape[0])
     return Settled(z, e, relative(residual_B, memory.scale), taken_B, memory)
 

@@ -5,7 +5,7 @@ its prediction is f(a). Usually g is the identity; in the form of muPC, f is, an
 Every layer kind has three methods, all of them linear in what they carry and local to the layer:
 
     predict(below) -> a                        the pre-activation
-    carry_down(below, delta) -> like `below`   the transposed map: what an error `delta` at `a` asks of `below`
+    carry_down(below, delta) -> like `below`   the transposed Jacobian times an error `delta` at `a`
     hebbian(below, delta) -> like the layer    sum over samples of error times presynaptic activity
 
 A chain is a tuple of layers, the lowest first; its last layer is linear (its `activation` is the identity; another
@@ -31,7 +31,7 @@ Weights = Any  # an array; pytrees of layers also hold gradients, optimiser memo
 
 
 def static(default: Any) -> Any:
-    """A fact about a layer that is compiled in."""
+    """A field of a layer that is static under `jit`."""
     return struct.field(pytree_node=False, default=default)
 
 

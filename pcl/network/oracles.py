@@ -1,6 +1,6 @@
-"""NOT LOCAL: learning that needs a global clock, kept as an oracle; tests ask it for the right answer.
+"""NOT LOCAL: learning that needs a global clock, kept as a reference for tests.
 
-Rules that settle, and are not local either, say so in their file of `rules`.
+Inference rules that are not local say so in their file of `rules`.
 """
 
 from jax import Array
@@ -34,7 +34,7 @@ def zero_divergence(problem: Problem, weight_B: Float[Array, " B"]) -> Network:
 
 
 def backpropagates(problem: Problem) -> None:
-    """Refuses problems on which what is backpropagation's is not.
+    """Refuses problems on which a rule that equals backpropagation would not.
 
     Raises:
       UsageError: a precision that is not the identity, a free bottom, or what `energy.check` refuses.

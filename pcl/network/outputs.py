@@ -1,4 +1,4 @@
-"""Distributions of the clamped output given its pre-activation a, by name: what is expected, its cost, its curvature.
+"""Distributions of the clamped output given its pre-activation a, by name: mean, cost, curvature.
 
 gaussian: any real numbers, cost 1/2 e^T Pi e - 1/2 log |Pi| with e = top - a. categorical: one-hot, probabilities, or
 counts of several draws (multinomial), cost -sum_c y_c log softmax(a)_c. bernoulli: independent units, cost
@@ -18,17 +18,17 @@ from pcl.errors import one_of
 from pcl.network.precision import Precision, covariance_matrix, log_determinant, weigh
 from pcl.network.samples import units
 
-WHOLE = 1e-5  # what a sum of probabilities in float32 may be away from one
+WHOLE = 1e-5  # rounding error of a float32 sum of probabilities that should be one
 
 
 class Output(NamedTuple):
     """One distribution.
 
-    mean: (a [B, ...]) -> the expected top. cost: (top, a, precision, observed) -> [B], in nats, but for a constant.
+    mean: (a [B, ...]) -> the expected top. cost: (top, a, precision, observed) -> [B], in nats, up to a constant.
     error: (top, its mean, observed) -> minus the derivative of the cost by a at identity precision. draw: (key, a,
     precision) -> a top. curvature: a bound of the cost's second derivative by a, at identity precision, for one draw.
     real: tops are any real numbers under a precision, and the cost is quadratic. whole: the units are one variable,
-    observed as a whole, and a top may tell of several draws.
+    observed as a whole, and a top may count several draws.
     """
 
     mean: Callable[[Array], Array]
@@ -41,7 +41,7 @@ class Output(NamedTuple):
 
 
 def counts(top: Float[Array, "B C"]) -> Float[Array, "B 1"]:
-    """Draws that a categorical top tells of: the sum of its row, exactly 1 where rounding keeps it from that."""
+    """Number of draws in a categorical top: the sum of its row, set to 1 if it is 1 up to rounding."""
     total = top.sum(-1, keepdims=True)
     return jnp.where(jnp.abs(total - 1) < WHOLE, 1.0, total)
 

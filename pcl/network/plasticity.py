@@ -5,8 +5,8 @@
 This is minus the gradient of the (weighted) free energy at the settled activities; convolutions sum over the
 places that share a weight. Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 
-What an optimiser makes of it stays local as long as the optimiser works weight by weight: each layer has an
-optimiser state of its own, and a gate that scales its updates.
+With an optimiser that works weight by weight the rule stays local. Each layer has an optimiser state of its own, and
+a gate that scales its updates.
 """
 
 from typing import Any

@@ -50,7 +50,7 @@ def log_determinant(precision: Precision, e: Float[Array, "B ..."], observed: An
 def unit_variance(kind: str, shape: tuple[int, ...]) -> Array | None:
     """The (co)variance that belongs to identity precision, of the given kind, for activities of `shape`.
 
-    An image has a diagonal one where others have a full one.
+    For images the kind "full" gives a diagonal variance.
 
     Raises:
       UsageError: an unknown kind.
@@ -82,7 +82,7 @@ def learn_variance(
 
 
 def inverse(variance: Array | None) -> Precision:
-    """The precision that belongs to a variance: of a matrix, as activities are vectors or images, its inverse."""
+    """The precision of a variance: the inverse of a matrix; else (activities are vectors or images) the reciprocal."""
     if variance is None:
         return None
     if variance.ndim != 2:
@@ -100,8 +100,8 @@ def covariance_matrix(precision: Precision, like: Float[Array, "B ..."]) -> Floa
 def largest_gain(precisions: Sequence[Precision]) -> Array | float:
     """A bound of the largest eigenvalue of all layers' precisions: the largest entry, or absolute row sum of a matrix.
 
-    What curves the energy is at most this many times what does so at identity precision: a step of the activities
-    divided by it is stable where it was stable then.
+    The curvature of the energy is at most this factor times that at identity precision. A step of the activities that
+    is stable at identity precision is therefore stable when divided by it.
     """
     largest: Array | float = 1.0 if any(pi is None for pi in precisions) else 0.0
     for pi in precisions:

@@ -1,4 +1,4 @@
-"""How large a step of the activities may be: measured at a point, or bounded for a whole batch as the weights learn.
+"""The largest stable step of the activities: measured at a point, or bounded for a batch as the weights learn.
 
 The bound. With the chain's bottom clamped, layer l passes on a change of the activity below it at most
 
@@ -9,11 +9,11 @@ block-tridiagonal, and at identity precision no eigenvalue of it exceeds the lar
 
     T[l, l] = 1 + s_{l+1}^2,    T[l, l+1] = T[l+1, l] = s_{l+1},
 
-s^2 at the output times the curvature of its cost. The Hessian has beside it what errors bend, at
-most |e_l| sup |f''|: nothing where layers are linear, little where errors are small.
-|W_l| comes from a power iteration that goes on as the weights learn: two products of one vector with each layer an
-update. It is reached from below: leave a margin. The largest eigenvalue of T is bounded, without a factorisation, by
-the row sums of D^-1 T D, D any positive diagonal matrix (Collatz, 1942, doi:10.1007/BF01180013).
+s^2 at the output times the curvature of its cost. The Hessian adds a term of at most |e_l| sup |f''|, which is zero
+for linear layers and small for small errors. |W_l| comes from a power iteration that goes on as the weights learn; an
+update takes two products of one vector with each layer. It converges from below: leave a margin. The largest
+eigenvalue of T is bounded, without a factorisation, by the row sums of D^-1 T D, D any positive diagonal matrix
+(Collatz, 1942, doi:10.1007/BF01180013).
 """
 
 import dataclasses
@@ -49,9 +49,9 @@ def directions(network: Network, input_shape: tuple[int, ...], free_bottom: bool
 
 
 def stretch(network: Network, v: Directions) -> tuple[tuple[Array, ...], Directions]:
-    """s_l of each layer that `v` has a direction of, by one more power iteration from there; where it led.
+    """s_l of the layers above free activities, by one more power iteration from `v`, and the new directions.
 
-    Those are all but the first, or all where the bottom is free.
+    Those are all layers but the first, or all where the bottom is free; `v` holds one direction for each.
     """
     found = [_stretch(layer, v_l) for layer, v_l in zip(network[len(network) - len(v) :], v, strict=True)]
     return tuple(s for s, _ in found), tuple(v_l for _, v_l in found)
@@ -63,7 +63,7 @@ def _stretch(layer: Layer, v: Float[Array, "1 ..."]) -> tuple[Float[Array, ""], 
         steepest = ACTIVATIONS[layer.inner].steepest
         linear: Layer = dataclasses.replace(layer, b=None, inner="identity", skip=False)
         skip = float(layer.skip)
-    else:  # the winners of maximal pooling are some of what was convolved
+    else:  # maximal pooling selects some of the convolution's outputs, so the bound without it holds
         steepest, skip = 1.0, 0.0
         linear = dataclasses.replace(layer, b=None, pool=layer.pool if layer.linear else 1)
     u, _ = _unit(linear.predict(v))

@@ -56,7 +56,7 @@ class Precisions(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What filtering leaves behind at each step; the prediction was made before x_t was seen."""
+    """The results of filtering at each step; the prediction was made before x_t was seen."""
 
     prediction: Float[Array, "T B D"]
     z: Float[Array, "T B H"]
@@ -82,7 +82,7 @@ def init_dynamics(key: PRNGKeyArray, latent: int, observed: int, controls: int =
 def check(dynamics: Dynamics, precisions: Precisions, z_BH: Array, x_BD: Array, u_BU: Array | None = None) -> None:
     """Refuses shapes that do not meet, and, where values are known, indefinite precisions and values not finite.
 
-    Observations and controls may be led by steps.
+    Observations and controls may have a leading axis of steps.
 
     Raises:
       UsageError: with what would be right.
@@ -123,9 +123,9 @@ def problem(
     x_BD: Float[Array, "B D"],
     activation: str,
 ) -> Problem:
-    """One step as a chain of two layers: below is what predicts the state, which is free; the observation is the top.
+    """One step as a chain of two layers: the bottom is [f(z_{t-1}), u_t], the free activity z_t, the top x_t.
 
-    `before_BH` is z_{t-1}. A feed-forward pass begins at m_t.
+    `before_BH` is z_{t-1}. The feed-forward pass gives m_t.
 
     Raises:
       UsageError: what `check` refuses.
@@ -183,9 +183,9 @@ def filter_sequences(
 ) -> tuple[Dynamics, Trace]:
     """Filters sequences from state `z_BH` on and learns from the mean over them at each step (`lr` 0: not at all).
 
-    `settle` is a rule and its numbers, from the state that was predicted.
+    `settle(problem, start)` runs inference from the predicted state.
 
-    Returns the weights after the last step and what was seen on the way.
+    Returns the weights after the last step and the trace.
 
     Raises:
       UsageError: what `check` refuses.

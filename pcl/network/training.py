@@ -1,7 +1,7 @@
 """Learning: one step on a batch by any rule that settles, and passes over arrays as one compiled program.
 
-Every weight moves by the error above it times the activity below it (`plasticity`), where the rule says that weights
-learn from. Outputs can be nudged to their targets instead of clamped: see `energy.nudged`.
+Every weight moves by the error above it times the activity below it (`plasticity`); `Rule.learns` says which errors
+and activities. Outputs can be nudged to their targets instead of clamped: see `energy.nudged`.
 """
 
 import dataclasses
@@ -30,14 +30,14 @@ from pcl.network.rules import RULES
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 ADAM = optax.adam(0.003)
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
-WHOLE = 1e-3  # what the probabilities of a target may miss of one
+WHOLE = 1e-3  # tolerance of the sum of a target's probabilities
 
 
 class Step(NamedTuple):
     """One step of learning.
 
-    problem: as it ended (nudged, or with the weights of a rule that moves them). settled: where. raw: errors of each
-    layer, those of a nudged output divided by its share. network, memory: after the step.
+    problem: the problem settled last (nudged, or with the weights that the rule moved). settled: the result. raw:
+    errors of each layer, divided by `beta` (signed) where the output is nudged. network, memory: after the step.
     """
 
     problem: Problem
@@ -97,10 +97,11 @@ def train_step(
 
 
 class History(NamedTuple):
-    """What `fit` saw, a number a pass, each batch before it was learned.
+    """One number a pass, the mean over its batches.
 
-    energy: mean free energy a sample where activities ended. accuracy: share of samples whose feed-forward answer has
-    its largest output where the target has; None where targets are not one-hot.
+    energy: free energy a sample at the settled activities, with the weights that settled them. accuracy: share of
+    samples whose feed-forward answer, before their batch is learned, has its largest output where the target has; None
+    where targets are not one-hot.
     """
 
     energy: Float[Array, " E"]
@@ -117,7 +118,7 @@ class Fitted(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """What is compiled in."""
+    """Static arguments of the compiled program."""
 
     rule: str
     steps: int
@@ -164,13 +165,13 @@ def fit(
     """`epochs` shuffled passes over inputs `x` [N, ...], clamped at the bottom, and targets `y` [N, ...], at the top.
 
     Without inputs (None) the bottom is free under a Gaussian prior of precision 1, and the network a generative model
-    of `y` that is learned without labels: Rao and Ballard (1999), doi:10.1038/4580. Inference begins at a bottom of 0.
+    of `y`, learned without labels: Rao and Ballard (1999), doi:10.1038/4580. Inference begins at a bottom of zeros.
 
-    A pass leaves out what fills no batch. The same key gives the same passes. rate: the step of the activities, None:
-    the rule's own; made smaller where the rule's stable step is (rules without a bound take it as it is). precision:
-    its kind; variances approach the errors' squares at `precision_rate`. Under hidden layers, nudge the outputs: hidden
-    activities that settle on clamped ones explain their noise, and variances shrink to the floor. A second call that
-    differs in arrays of the same shape, in the key or in numbers alone compiles nothing.
+    A pass leaves out samples that fill no batch. The same key gives the same passes. rate: the step of the activities
+    (None: the rule's own), limited to 0.9 of the rule's stable step; rules without a bound take it as it is. precision:
+    its kind; variances approach the errors' squares at `precision_rate`. Below a clamped output, hidden activities
+    settle on its noise and variances shrink to the floor: learn precisions with nudged outputs. A second call that
+    differs only in the values of arrays, the key or numbers compiles nothing.
 
     Raises:
       UsageError: shapes that do not fit; NaN; a batch larger than the data; targets that are not in the output's
@@ -221,7 +222,7 @@ def _passes(
 
 
 def _learn(state: _State, x: Array | None, y: Array, rates: _Rates, plan: _Plan) -> tuple[_State, tuple[Array, Array]]:
-    """One batch: what was learned, its mean energy and hits."""
+    """One batch: the next state, and the batch's mean energy and share of hits."""
     bottom = _resting(state.network, len(y)) if x is None else x
     *z, a = forward(state.network, bottom)
     z = [bottom, *z] if x is None else z

@@ -17,7 +17,7 @@ from pcl.network.samples import Activities
 
 
 class Trajectory(NamedTuple):
-    """Settling step by step, K - 1 steps from the start on: all arrays are led by the K points.
+    """The start and K - 1 steps of settling; the first axis of all arrays is these K points.
 
     z: the free activities, lowest first. energies: free energy of each layer (see `energy.layer_energies`). residual:
     relative norm of dF/dz (see `inference.Settled`). settled: where it ended.
@@ -61,7 +61,7 @@ def trajectory(
     numbers: Numbers = Numbers(),  # noqa: B008 - it is immutable
     halt: Halt | None = None,
 ) -> Trajectory:
-    """As `settle`, and what is on the way; the end is that of `settle`. Energies are those of the weights of each step.
+    """As `settle`, with every point on the way. Energies are those of the weights of each step.
 
     Raises:
       UsageError: less than one step, nothing that is free to move, and what `settle` refuses.

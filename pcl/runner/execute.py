@@ -1,10 +1,10 @@
 """Execution: one compile a static group, chunks of one width, padded at the end, resumable by id."""
 
 import dataclasses
+import functools
 import itertools
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pcl.runner.charging import STEPS
 from pcl.runner.probing import probe_steps
 from pcl.runner.program import Program, compile_group, require_room, too_large
 from pcl.runner.progress import Progress
+from pcl.runner.segments import Checkpoints
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, static_groups
 from pcl.types import Stream
@@ -73,35 +74,33 @@ def execute(
     experiment: str,
     interrupts: Interrupts | None = None,
     states: Path | None = None,
+    checkpoint_steps: int = 0,
 ) -> int:
     """Run what the store does not hold yet; returns how many runs were executed.
 
     A part is written after every chunk, so that a killed process loses at most the chunk it was in. The final state
     of each run is written to the folder `states`, where one is named, as `<run id>.npz`; a run whose record is there
-    and whose state is not is executed again for its state.
+    and whose state is not is executed again for its state. With `checkpoint_steps` a checkpoint of the chunk in flight
+    is written every so many steps, from which the same call goes on.
 
     Raises:
       UsageError: settings of any group contradict each other or one run has no room (before the first is compiled),
         or memory runs out with a single run a device.
-      Interrupted: a signal came, and the chunk in flight has been written.
+      Interrupted: a signal came, and the chunk in flight, or a checkpoint of it, has been written.
     """
     interrupts = interrupts or Interrupts()
     done = store.ids()
     complete = {run_id for run_id in done if states is None or state_file(states, run_id).exists()}
-    missing = []
-    for group in groups:
-        todo = [[run for run in chunk.runs if run.run_id not in complete] for chunk in group]
-        todo = [runs for runs in todo if runs]
-        if todo:
-            require_room(todo[0][0])
-            missing.append((todo, group[0].width))
+    missing = _missing(groups, complete)
     total = sum(len(runs) for todo, _ in missing for runs in todo)
+    checkpoints = Checkpoints(checkpoint_steps, store.folder, interrupts) if checkpoint_steps else None
+    compiled = functools.partial(compile_group, mode=mode, final_state=states is not None, checkpoints=checkpoints)
     with Progress(total) as progress:
         for todo, width in missing:
             config = todo[0][0]
             life = f"{config.learner} on {config.stream_name}"
             interrupts.doing = progress.now(f"compiling {life}")
-            program = compile_group(config, width, mode, states is not None)
+            program = compiled(config, width)
             interrupts.doing = progress.now(f"running {life}")
             while todo:
                 runs, todo[0] = todo[0][: program.width], todo[0][program.width :]
@@ -110,18 +109,31 @@ def execute(
                         rows = _run_chunk(program, runs, experiment, states)
                         if new := [row for row in rows if row["run_id"] not in done]:
                             store.write(new)
+                        program.stored(runs)
                 except (jax.errors.JaxRuntimeError, MemoryError) as error:
                     if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
                         raise
                     half = program.width // (2 * jax.local_device_count()) * jax.local_device_count()
                     if half == 0:
                         raise too_large(config, "ran") from error
-                    program = compile_group(config, half, mode, states is not None)
+                    program = compiled(config, half)
                     todo[0] = runs + todo[0]
                     continue
                 progress.add(len(runs))
                 todo = [runs for runs in todo if runs]
     return total
+
+
+def _missing(groups: Sequence[Sequence[Chunk]], complete: Collection[str]) -> list[tuple[list[list[RunConfig]], int]]:
+    """The runs of each chunk of each group that are not complete, and the group's width; all have room."""
+    missing = []
+    for group in groups:
+        todo = [[run for run in chunk.runs if run.run_id not in complete] for chunk in group]
+        todo = [runs for runs in todo if runs]
+        if todo:
+            require_room(todo[0][0])
+            missing.append((todo, group[0].width))
+    return missing
 
 
 def state_file(states: Path, run_id: str) -> Path:
@@ -132,13 +144,11 @@ def state_file(states: Path, run_id: str) -> Path:
 def _run_chunk(
     program: Program, runs: Sequence[RunConfig], experiment: str, states: Path | None
 ) -> list[dict[str, Any]]:
-    start = time.perf_counter()
-    lived = program.lived(runs)
-    run_s = time.perf_counter() - start
-    record, ended = jax.device_get(lived)
+    lived, run_s = program.lived(runs)
+    record, *ended = jax.device_get(lived)
     if states is not None:
         for i, run in enumerate(runs):
-            state = jax.tree.map(lambda leaf, i=i: leaf[i], ended)
+            state = jax.tree.map(lambda leaf, i=i: leaf[i], ended[0])
             saved.save(program.learner, state, run.hp, state_file(states, run.run_id))
     return _rows(program, runs, record, run_s, experiment)
 

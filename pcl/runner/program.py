@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,10 +16,11 @@ from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.evaluation.record import Record
 from pcl.fields import INT32, as_dict
-from pcl.runner import devices, memory
-from pcl.runner.run import Run, make_run
+from pcl.runner import devices, memory, segments
+from pcl.runner.run import Run, Segments, make_run, make_segments
+from pcl.runner.segments import Checkpoints
 from pcl.runner.sweep import RunConfig
-from pcl.types import Data, HParams, Learner, State, Stream
+from pcl.types import Data, HParams, Learner, Stream
 
 BASE_KEY = 0  # the key of a run is fold_in(key(BASE_KEY), seed), whatever else is swept
 
@@ -33,17 +35,38 @@ class Program:
     data: Data
     width: int
     mode: str
-    executable: Any
+    executable: Any  # of a batch of runs, or of each of their segments
     compile_s: float
     memory: int  # bytes: arguments, results and temporaries of one call
+    checkpoints: Checkpoints | None = None
 
     def __call__(self, runs: Sequence[RunConfig]) -> Record:
         """Execute up to `width` runs of the group and wait for them; each array leads with `width`."""
-        return self.lived(runs)[0]
+        return self.lived(runs)[0][0]
 
-    def lived(self, runs: Sequence[RunConfig]) -> tuple[Record, State | None]:
-        """The same, and the final states where the group was compiled to return them."""
-        return jax.block_until_ready(self.executable(*_arguments(runs, self.width), self.data))
+    def lived(self, runs: Sequence[RunConfig]) -> tuple[tuple[Any, ...], float]:
+        """The same, with the final states where the group was compiled to return them, and the seconds it took.
+
+        Raises:
+          UsageError: a checkpoint is damaged, or cannot be written.
+          Interrupted: a signal came, and a checkpoint has been written.
+        """
+        arguments = *_arguments(runs, self.width), self.data
+        if self.checkpoints is not None:
+            file = self._checkpoint(runs)
+            return segments.lived(self.executable, self.stream.steps, self.checkpoints, file, *arguments)
+        start = time.perf_counter()
+        ended = jax.block_until_ready(self.executable(*arguments, None))
+        return ended, time.perf_counter() - start
+
+    def stored(self, runs: Sequence[RunConfig]) -> None:
+        """The records of these runs are stored: no checkpoint is needed any more."""
+        if self.checkpoints is not None:
+            self._checkpoint(runs).unlink(missing_ok=True)
+
+    def _checkpoint(self, runs: Sequence[RunConfig]) -> Path:
+        assert self.checkpoints is not None
+        return self.checkpoints.file([run.run_id for run in runs], self.width, self.mode)
 
     @property
     def state_bytes(self) -> int:
@@ -52,58 +75,76 @@ class Program:
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
-def compile_group(config: RunConfig, width: int, mode: str, final_state: bool = False) -> Program:
+def compile_group(
+    config: RunConfig, width: int, mode: str, final_state: bool = False, checkpoints: Checkpoints | None = None
+) -> Program:
     """Trace and compile the program of a static group once, for `width` runs at a time.
 
-    It returns records, and with `final_state` the states that the learners end in.
+    It returns records, and with `final_state` the states that the learners end in. With `checkpoints` runs are lived
+    in segments.
 
     Where the program would need more memory than a device has, it is compiled again, narrower.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or a single run does not fit.
     """
-    stream, data, learner, run = _made(config, final_state)
-
-    def seeded(seed: jax.Array, hp: HParams, data: Data) -> tuple[Record, State | None]:
-        lived = run(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data)
-        return lived if final_state else (lived, None)
-
-    def batch(seeds: jax.Array, hps: HParams, data: Data) -> tuple[Record, State | None]:
-        if mode == "vmap":
-            return jax.vmap(seeded, (0, 0, None))(seeds, hps, data)
-        return jax.lax.map(lambda member: seeded(member[0], member[1], data), (seeds, hps))
-
+    stream, data, learner, run, pieces = _made(config)
     local = jax.local_devices()
     mesh = jax.make_mesh((len(local),), ("run",), axis_types=(AxisType.Auto,), devices=local)
     data = jax.device_put(data, NamedSharding(mesh, P()))
-    sharded = jax.jit(
-        jax.shard_map(batch, mesh=mesh, in_specs=(P("run"), P("run"), P()), out_specs=P("run"), check_vma=False)
-    )
+    sharded = functools.partial(_sharded, mode=mode, mesh=mesh)
+    arguments = *_arguments([config], width), data
     start = time.perf_counter()
+    executable: Any
     try:
-        executable = sharded.lower(*_arguments([config], width), data).compile()
+        if checkpoints is None:
+            whole = sharded(lambda key, hp, data, _: run(key, hp, data)[: 1 + final_state])
+            executable = largest = whole.lower(*arguments, None).compile()
+        else:
+            executable = segments.compiled(pieces, sharded, mesh, final_state, *arguments)
+            largest = executable.advance
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
             raise too_large(config, "is compiled") from error
         raise
-    analysis: Any = executable.memory_analysis()
+    analysis: Any = largest.memory_analysis()
     needed = analysis.temp_size_in_bytes + analysis.argument_size_in_bytes + analysis.output_size_in_bytes
     per_device, budget = width // mesh.size, devices.memory_budget()
     if needed > budget:
         if per_device == 1:
             raise UsageError(f"{_named(config)}: one run takes {memory.text(needed)}; {_room(budget)}")
-        return compile_group(config, max(1, int(per_device * budget / needed)) * mesh.size, mode, final_state)
-    return Program(stream, learner, config.hp, data, width, mode, executable, time.perf_counter() - start, needed)
+        narrower = max(1, int(per_device * budget / needed)) * mesh.size
+        return compile_group(config, narrower, mode, final_state, checkpoints)
+    compile_s = time.perf_counter() - start
+    return Program(stream, learner, config.hp, data, width, mode, executable, compile_s, needed, checkpoints)
 
 
-def _made(config: RunConfig, final_state: bool = False) -> tuple[Stream, Data, Learner, Run]:
-    """Stream, its arrays, learner and run of a static group."""
+def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, **options: Any) -> Any:
+    """A jitted batch of `one(key, hp, data, reached)`: of seeds, numbers and what is reached, led by runs, and data."""
+
+    def seeded(seed: jax.Array, hp: HParams, data: Any, reached: Any) -> Any:
+        return one(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data, reached)
+
+    def batch(seeds: jax.Array, hps: HParams, data: Any, reached: Any) -> Any:
+        if mode == "vmap":
+            return jax.vmap(seeded, (0, 0, None, 0))(seeds, hps, data, reached)
+        return jax.lax.map(lambda member: seeded(member[0], member[1], data, member[2]), (seeds, hps, reached))
+
+    over_runs = P("run")
+    specs = over_runs, over_runs, P(), over_runs
+    sharded = jax.shard_map(batch, mesh=mesh, in_specs=specs, out_specs=over_runs, check_vma=False)
+    return jax.jit(sharded, **options)
+
+
+def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run, Segments]:
+    """Stream, its arrays, learner, run and segments of a run of a static group."""
     stream, data = streams.configured(config.stream_kind, config.stream, config.evaluation.probe_on)
     learner, _ = learners.make(config.learner, stream.spec)
     _require_short(config, stream, data)
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
     cost_ratio = charged if config.evaluation.charge == "flops" else None
-    return stream, data, learner, make_run(learner, stream, config.evaluation, cost_ratio, final_state)
+    about = learner, stream, config.evaluation, cost_ratio
+    return stream, data, learner, make_run(*about, True), make_segments(*about)
 
 
 def require_room(config: RunConfig) -> None:
@@ -115,7 +156,7 @@ def require_room(config: RunConfig) -> None:
       UsageError: settings contradict each other, do not fit the source, or ask for more than there is room for.
     """
     try:
-        stream, data, learner, _ = _made(config)
+        stream, data, learner, *_ = _made(config)
         key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=devices.PRNG))
         state = jax.eval_shape(learner.init, key, config.hp)
         schedule = jax.eval_shape(stream.schedule, key, data)

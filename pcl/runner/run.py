@@ -1,8 +1,9 @@
 """A run: one pure function, one `lax.scan` over the whole stream."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,34 @@ Run = Callable[[PRNGKeyArray, HParams, Data], Any]  # a record, or a record and 
 OWN = "seen", "taught", "hits"  # what the run itself logs
 Carry = tuple[State, Any, Confidence, Array]  # the learner's state, the step's memory, confidence and probes so far
 Log = tuple[dict[str, Logged], Array | None]  # of one step, or led by all; the second says where inference went wrong
+Reached = tuple[Carry, Log]  # what a run has come to, the log of steps that are not lived yet being zero
+
+
+class Course(NamedTuple):
+    """A run before it is lived.
+
+    start, inputs: what it begins with, and what each step takes, led by all steps
+    live:          (carry, inputs of a step) -> (carry, log of the step)
+    finish:        (carry, log of all steps) -> (record, final state)
+    """
+
+    start: Carry
+    inputs: Any
+    live: Callable[[Carry, Any], tuple[Carry, Log]]
+    finish: Callable[[Carry, Log], tuple[Record, State]]
+
+
+class Segments(NamedTuple):
+    """A run in pieces, each a pure function of (key, hp, data) and of what the piece before it has reached.
+
+    begin:   () -> reached
+    advance: (reached, done, until) -> reached      the steps from `done` up to `until`
+    finish:  (reached) -> (record, final state)     after the last step
+    """
+
+    begin: Callable[..., Any]
+    advance: Callable[..., Any]
+    finish: Callable[..., Any]
 
 
 def make_run(
@@ -56,23 +85,71 @@ def make_run(
       UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps, or a
         learner logs under a name or in a way that there is not (when `run` is traced).
     """
-    evaluation = evaluation or Evaluation()
-    check_all(evaluation, Evaluation())
-    if evaluation.revisit_steps and stream.revisit is None:
-        raise UsageError(f"revisit_steps={evaluation.revisit_steps}: nothing comes back on this stream; set it to 0")
-    step = _step(learner, stream, cost_ratio)
+    course_of = _courses(learner, stream, evaluation, cost_ratio)
 
     @devices.pinned()
     def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Any:
-        lived = _lived_through(learner, stream, evaluation, step, key, hp, data)
+        course = course_of(key, hp, data)
+        lived = course.finish(*jax.lax.scan(course.live, course.start, course.inputs))
         return lived if final_state else lived[0]
 
     return run
 
 
-def _lived_through(
+def make_segments(
+    learner: Learner, stream: Stream, evaluation: Evaluation | None = None, cost_ratio: CostRatio | None = None
+) -> Segments:
+    """The run of `make_run` in pieces, so that what is reached may be kept.
+
+    How the steps are divided changes no bit. The record is that of `make_run`, but for the rounding of logged sums,
+    which may differ between two compiled programs.
+
+    Raises:
+      UsageError: as `make_run`.
+    """
+    course_of = _courses(learner, stream, evaluation, cost_ratio)
+
+    @devices.pinned()
+    def begin(key: PRNGKeyArray, hp: HParams, data: Data) -> Reached:
+        course = course_of(key, hp, data)
+        first = jax.tree.map(lambda leaf: leaf[0], course.inputs)
+        _, log = jax.eval_shape(course.live, course.start, first)
+        empty = jax.tree.map(lambda leaf: jnp.zeros((stream.steps, *leaf.shape), leaf.dtype), log)
+        return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), (course.start, empty))
+
+    @devices.pinned()
+    def advance(key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached, done: Any, until: Any) -> Reached:
+        course = course_of(key, hp, data)
+        inputs = jax.tree.map(jnp.asarray, course.inputs)
+
+        def one(i: Any, reached: Reached) -> Reached:
+            now = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), inputs)
+            carry, log = course.live(reached[0], now)
+            place = functools.partial(jax.lax.dynamic_update_index_in_dim, index=i, axis=0)
+            return carry, jax.tree.map(place, reached[1], log)
+
+        return jax.lax.fori_loop(done, until, one, reached)
+
+    @devices.pinned()
+    def finish(key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached) -> tuple[Record, State]:
+        return course_of(key, hp, data).finish(*reached)
+
+    return Segments(begin, advance, finish)
+
+
+def _courses(
+    learner: Learner, stream: Stream, evaluation: Evaluation | None, cost_ratio: CostRatio | None
+) -> Callable[[PRNGKeyArray, HParams, Data], Course]:
+    evaluation = evaluation or Evaluation()
+    check_all(evaluation, Evaluation())
+    if evaluation.revisit_steps and stream.revisit is None:
+        raise UsageError(f"revisit_steps={evaluation.revisit_steps}: nothing comes back on this stream; set it to 0")
+    return functools.partial(_course, learner, stream, evaluation, _step(learner, stream, cost_ratio))
+
+
+def _course(
     learner: Learner, stream: Stream, evaluation: Evaluation, step: Step, key: PRNGKeyArray, hp: HParams, data: Data
-) -> tuple[Record, State]:
+) -> Course:
     stream_key, learner_key = jax.random.split(key)
     schedule = stream.schedule(stream_key, data)
     state = learner.init(learner_key, hp)
@@ -90,27 +167,30 @@ def _lived_through(
         accuracy = probes.look(accuracy, due, state, now)
         return (state, memory, sure, accuracy), _log(lived, batch, schedule.layout)
 
+    def finish(carry: Carry, log: Log) -> tuple[Record, State]:
+        state, _, sure, accuracy = carry
+        logged = by_bin(log[0], log_every(stream.steps, evaluation.log_bins))
+        own = {name: logged.pop(name).value for name in OWN}
+        diverged_at, inference_diverged = _divergence(log, state)
+        record = Record(
+            probe_accuracy=accuracy,
+            group_count=probes.group_count,
+            group_task=schedule.layout.group_task,
+            visit_start=schedule.layout.visit_start,
+            visit_task=schedule.layout.visit_task,
+            **own,
+            confidence=sure.total,
+            confident_hits=sure.hits.astype(jnp.float32),
+            confident=sure.answers.astype(jnp.float32),
+            logged=logged,
+            revisit_accuracy=revisits(learner, *about, state),
+            diverged_at=diverged_at,
+            inference_diverged=inference_diverged,
+        )
+        return record, state
+
     start = state, step.memory, unsure(), probes.accuracy
-    (state, _, sure, accuracy), log = jax.lax.scan(live, start, (schedule.step, probes.due))
-    logged = by_bin(log[0], log_every(stream.steps, evaluation.log_bins))
-    own = {name: logged.pop(name).value for name in OWN}
-    diverged_at, inference_diverged = _divergence(log, state)
-    record = Record(
-        probe_accuracy=accuracy,
-        group_count=probes.group_count,
-        group_task=schedule.layout.group_task,
-        visit_start=schedule.layout.visit_start,
-        visit_task=schedule.layout.visit_task,
-        **own,
-        confidence=sure.total,
-        confident_hits=sure.hits.astype(jnp.float32),
-        confident=sure.answers.astype(jnp.float32),
-        logged=logged,
-        revisit_accuracy=revisits(learner, *about, state),
-        diverged_at=diverged_at,
-        inference_diverged=inference_diverged,
-    )
-    return record, state
+    return Course(start, (schedule.step, probes.due), live, finish)
 
 
 def _step(learner: Learner, stream: Stream, cost_ratio: CostRatio | None) -> Step:

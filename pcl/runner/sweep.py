@@ -40,7 +40,7 @@ class RunConfig:
         return {
             "schema": SCHEMA,
             "data": source.version if source else "none",
-            "stream": {"kind": self.stream_kind} | as_dict(self.stream),
+            "stream": {"kind": self.stream_kind} | identity(self.stream),
             "learner": {"name": self.learner} | identity(self.hp),
             "evaluation": as_dict(self.evaluation),
             "seed": self.seed,
@@ -245,17 +245,21 @@ def _base(experiment: Experiment, learner: str, stream_name: str) -> tuple[Any, 
 
 
 def require_one_meaning(names: Iterable[str], runs: Sequence[RunConfig]) -> None:
-    """Refuse a swept setting that is one thing to one learner and another to the next.
+    """Refuse a swept setting that is one thing to one learner or stream and another to the next.
+
+    Those of the project say of a name the same; one from outside may not.
 
     Raises:
       UsageError: with what they say that it is.
     """
     for name in sorted(names):
-        swept = {run.learner: fields(run.hp) for run in runs if name in run.variant}
-        said = {known[name].metadata["help"]: learner for learner, known in swept.items() if name in known}
+        swept = [run for run in runs if name in run.variant]
+        configs = {run.learner: run.hp for run in swept} | {run.stream_kind: run.stream for run in swept}
+        known = {who: fields(config) for who, config in configs.items()}
+        said = {settings[name].metadata["help"]: who for who, settings in known.items() if name in settings}
         if len(said) > 1:
-            meanings = "; ".join(f"{learner}: {help}" for help, learner in said.items())
-            raise UsageError(f"{name} means several things: {meanings}. Set it for learners of one meaning at a time")
+            meanings = "; ".join(f"{who}: {help}" for help, who in said.items())
+            raise UsageError(f"{name} means several things: {meanings}. Set it for those of one meaning at a time")
 
 
 def static_groups(runs: Sequence[RunConfig]) -> list[list[RunConfig]]:

@@ -10,7 +10,7 @@ so are those of a visit that returns.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -36,12 +36,15 @@ class ClassContexts:
     transform: str = static("permutation", "what distinguishes contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(3, "number of contexts", low=1)
     classes_per_task: int = static(2, "classes that arrive together", low=1)
-    dwell: int = static(100, "samples of each group of classes", low=1)
+    samples_per_task: int = static(100, "samples of each group of classes", low=1)
     revisits: int = static(12, "visits that return, with all classes", low=0)
     revisit_dwell: int = static(60, "samples of each of these", low=1)
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
+    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
 
 def make(config: ClassContexts, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
@@ -57,7 +60,7 @@ def make(config: ClassContexts, source: Source, probe_on: str) -> tuple[Stream, 
             f"classes_per_task={config.classes_per_task}: must divide the {classes} classes of {config.source}"
         )
     groups = classes // config.classes_per_task
-    first = np.tile(_rows(config.dwell, batch), (contexts * groups, 1, 1))
+    first = np.tile(_rows(config.samples_per_task, batch), (contexts * groups, 1, 1))
     later = np.tile(_rows(config.revisit_dwell, batch), (config.revisits, 1, 1))
     valid = np.concatenate([block.reshape(-1, batch) for block in (first, later)])
     first_steps, later_steps = first.shape[1], later.shape[1]

@@ -29,7 +29,7 @@ as many as contexts, neither spread nor fade) all held-out samples are shown at 
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +42,7 @@ from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import Moments, exact, pixel_moments, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
-from pcl.streams.sources import SOURCES, Source, samples
+from pcl.streams.sources import SOURCES, Source, fewer, samples
 from pcl.streams.transforms import STUDIED, TRANSFORMS, Transform, n_pixels, side
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
@@ -61,6 +61,9 @@ class Contexts:
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
+    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
 
 class World(NamedTuple):
@@ -128,7 +131,7 @@ def in_contexts(
     `arrivals` draws who comes when from four keys and the classes of the training samples, for the rows that are
     `valid` [steps, B].
     """
-    x, y, probe_x, probe_y = samples(source, probe_on)
+    x, y, probe_x, probe_y = fewer(samples(source, probe_on), config.train_samples)[:4]
     x, probe_x = exact(x), exact(probe_x)
     shape, n_contexts = x.shape[1:], config.contexts
     transform = TRANSFORMS[config.transform]

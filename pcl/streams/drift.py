@@ -28,7 +28,7 @@ class Drift:
 
     concept: str = static("sea", "the law of the samples", choices=tuple(CONCEPTS))
     samples: int = static(50_000, "samples of the stream", low=1)
-    noise: float = static(0.1, "share of the labels that are turned into the other one", low=0, high=0.5)
+    label_noise: float = static(0.1, "share of the labels that are turned into the other one", low=0, high=0.5)
     speed: float = static(
         0.001, "drift a sample: an angle (hyperplane), a distance (rbf); sea jumps", low=0, idle={"concept": ("sea",)}
     )
@@ -83,7 +83,7 @@ def make(config: Drift, source: None, probe_on: str) -> tuple[Stream, dict[str, 
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
         draw_key, noise_key = jax.random.split(step.key)
-        flipped = jax.random.bernoulli(noise_key, config.noise, (config.batch,))
+        flipped = jax.random.bernoulli(noise_key, config.label_noise, (config.batch,))
         return batch(world, step, concept.draw(draw_key, world.concept, config.batch), flipped)
 
     def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:

@@ -1,17 +1,22 @@
 """Standardisation with statistics that the stream could have had: of all pixels that have arrived by now.
 
-One mean and one standard deviation for all pixels, updated with every sample and never looking ahead.
+One mean and one standard deviation for all pixels, or of each feature where these have units of their own, updated
+with every sample and never looking ahead.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 
 from pcl.streams.sources.checks import finite
+
+AT_ONCE = 4096  # samples whose moments are computed together
 
 
 class Moments(NamedTuple):
@@ -48,6 +53,28 @@ def pixel_moments(x: np.ndarray | Array, scale: float) -> PixelMoments:
     return PixelMoments(jnp.asarray(pixels.mean(1)), jnp.asarray((pixels**2).mean(1)))
 
 
+def pixel_moments_of_many(x: np.ndarray, scale: float) -> PixelMoments:
+    """The same, some samples at a time, of which there may be more than would fit into memory in float32."""
+    parts = [pixel_moments(x[i : i + AT_ONCE], scale) for i in range(0, len(x), AT_ONCE)]
+    return PixelMoments(*(jnp.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def fed(x: np.ndarray) -> Callable[[Int[Array, " B"]], Shaped[Array, "B ..."]]:
+    """A function that takes samples of `x` by their numbers while a program runs, from the host to the device.
+
+    `x` stays where it is: in the host's memory or, if it is mapped there, in its file.
+    """
+
+    def look_up(sample: Any) -> np.ndarray:
+        return np.ascontiguousarray(x[np.asarray(sample)])
+
+    def take(sample: Int[Array, " B"]) -> Shaped[Array, "B ..."]:
+        shape = jax.ShapeDtypeStruct((*sample.shape, *x.shape[1:]), x.dtype)
+        return jax.pure_callback(look_up, shape, sample, vmap_method="expand_dims")
+
+    return take
+
+
 def running_moments(of: PixelMoments, valid: Bool[Array, "steps B"]) -> Moments:
     """The moments of all valid samples up to and including each step, from those `of` each row [steps, B].
 
@@ -58,6 +85,27 @@ def running_moments(of: PixelMoments, valid: Bool[Array, "steps B"]) -> Moments:
     mean = jnp.cumsum(jnp.where(counts, of.mean, 0).sum(1)) / seen
     square = jnp.cumsum(jnp.where(counts, of.square, 0).sum(1)) / seen
     return Moments(mean, jnp.sqrt(jnp.maximum(square - mean**2, 1e-6)))
+
+
+def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"]) -> Moments:
+    """Mean and standard deviation of every feature over the valid samples up to and including each step.
+
+    Sums are taken of differences from the first sample: of values that are large beside their spread (an air
+    pressure) the difference of squares would lose every digit in float32. A standard deviation below a
+    thousandth of the root mean square of these differences is rounding, and is raised to it.
+
+    Samples of which a value is not finite, or its square is not, leave no trace.
+    """
+    rows = x.reshape(-1, *x.shape[2:])
+    finite = valid & jnp.isfinite(jnp.sum(rows**2, axis=range(1, rows.ndim))).reshape(valid.shape)
+    offset = rows[jnp.argmax(finite)]
+    mask = finite.reshape(valid.shape + (1,) * (x.ndim - 2))
+    seen = jnp.maximum(jnp.cumsum(mask.sum(1), axis=0), 1)
+    difference = jnp.where(mask, x - offset, 0)
+    mean = jnp.cumsum(difference.sum(1), axis=0) / seen
+    square = jnp.cumsum((difference**2).sum(1), axis=0) / seen
+    variance = jnp.maximum(square - mean**2, 1e-6 * square)
+    return Moments(offset + mean, jnp.sqrt(jnp.where(square > 0, variance, 1)))
 
 
 def standardise(x: Array, scale: float, moments: Moments) -> Float[Array, "..."]:

@@ -1,10 +1,10 @@
 """Load: pairs of an input and a random label, group after group, to see how much is absorbed and what it costs.
 
-Labels are drawn from the key, independently of the inputs: nothing can be inferred, so that every bit recalled was
-stored. There are no held-out samples, recall is the point: a probe shows all pairs, those of groups yet to come
-included (which are recalled by chance), and the groups of a record are the groups of the load. Fitting random labels
-as a measure of capacity: Zhang et al. (2017), arXiv:1611.03530; the metric of it is
-`pcl.evaluation.retention.absorption`.
+Inputs are those of a source, or drawn from a Gaussian (`source=noise`). Labels are drawn from the key, independently
+of them: nothing can be inferred, so that every bit recalled was stored. There are no held-out samples, recall is the
+point: a probe shows all pairs, those of groups yet to come included (which are recalled by chance), and the groups of a
+record are the groups of the load. Fitting random labels as a measure of capacity: Zhang et al. (2017),
+arXiv:1611.03530; the metric of it is `pcl.evaluation.retention.absorption`.
 """
 
 from typing import Any, NamedTuple
@@ -30,9 +30,7 @@ NOISE_SHAPE = (64,)  # of a Gaussian input
 class Load:
     """Settings of a load; all are static."""
 
-    source: str = static(
-        "noise", "where the inputs come from; noise is Gaussian", choices=Names("noise", registry=SOURCES)
-    )
+    source: str = static("noise", "where the samples come from", choices=Names("noise", registry=SOURCES))
     groups: int = static(10, "groups of pairs, one after the other", low=1, high=100_000)
     pairs: int = static(20, "pairs in each group", low=1)
     labels: int = static(10, "labels that are drawn from", low=2)

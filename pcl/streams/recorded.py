@@ -12,15 +12,16 @@ not know what comes.
 A sample that is not finite teaches nothing: these moments are without it, and learners skip and count it.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Int, PRNGKeyArray
 
+from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, exact, first_finite, standardise
+from pcl.streams.inputs import Moments, exact, feature_moments, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
@@ -29,8 +30,11 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Recorded:
     """Settings of a recorded stream; all are static."""
 
-    source: str = static("electricity", "where the samples come from, meant to be in time order", choices=SOURCES)
+    source: str = static("electricity", "where the samples come from", choices=SOURCES)
     batch: int = static(1, "samples a step", low=1)
+    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
 
 class Step(NamedTuple):
@@ -42,8 +46,14 @@ class Step(NamedTuple):
 
 
 def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
-    """The stream and its device arrays; without held-out samples `probe_on` makes no difference."""
-    n = len(source.y_train)
+    """The stream and its device arrays; without held-out samples `probe_on` makes no difference.
+
+    Raises:
+      UsageError: the source has not so many samples.
+    """
+    n = config.train_samples or len(source.y_train)
+    if n > len(source.y_train):
+        raise UsageError(f"train_samples={n}: {config.source} has {len(source.y_train)}; name at most as many")
     steps = -(-n // config.batch)
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
@@ -73,29 +83,8 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
         observe=observe,
         probe=None,
     )
-    x = exact(source.x_train, first_finite(source.x_train))
-    return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train)}
-
-
-def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"]) -> Moments:
-    """Mean and standard deviation of every feature over the valid samples up to and including each step.
-
-    Sums are taken of differences from the first sample: of values that are large beside their spread (an air
-    pressure) the difference of squares would lose every digit in float32. A standard deviation below a
-    thousandth of the root mean square of these differences is rounding, and is raised to it.
-
-    Samples of which a value is not finite, or its square is not, leave no trace.
-    """
-    rows = x.reshape(-1, *x.shape[2:])
-    finite = valid & jnp.isfinite(jnp.sum(rows**2, axis=range(1, rows.ndim))).reshape(valid.shape)
-    offset = rows[jnp.argmax(finite)]
-    mask = finite.reshape(valid.shape + (1,) * (x.ndim - 2))
-    seen = jnp.maximum(jnp.cumsum(mask.sum(1), axis=0), 1)
-    difference = jnp.where(mask, x - offset, 0)
-    mean = jnp.cumsum(difference.sum(1), axis=0) / seen
-    square = jnp.cumsum((difference**2).sum(1), axis=0) / seen
-    variance = jnp.maximum(square - mean**2, 1e-6 * square)
-    return Moments(offset + mean, jnp.sqrt(jnp.where(square > 0, variance, 1)))
+    x = exact(source.x_train[:n], first_finite(source.x_train))
+    return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train[:n])}
 
 
 ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source once in the order of its file")

@@ -11,7 +11,7 @@ With `batch` B rows arrive at a step: B sequences in parallel (of a file, its B 
 its own sequence. Nothing is held out; prequential scores, the share of variance explained, are the measure.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,11 +21,10 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl import linalg
 from pcl.errors import UsageError
-from pcl.fields import static
+from pcl.fields import Idles, static
 from pcl.registry import Names
 from pcl.streams.contexts import visit_contexts
-from pcl.streams.inputs import Moments, exact, first_finite, standardise
-from pcl.streams.recorded import feature_moments
+from pcl.streams.inputs import Moments, exact, feature_moments, first_finite, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
@@ -36,13 +35,16 @@ FADE = 0.98  # r of the dynamics
 class Sequence:
     """Settings of a sequence stream; all are static. All but `source` and `batch` are those of `dynamics`."""
 
-    source: str = static("dynamics", "where observations come from", choices=Names("dynamics", registry=SOURCES))
+    IDLE: ClassVar[Idles] = {
+        name: {"source": SOURCES} for name in ("observed", "hidden", "contexts", "visits", "visit_steps")
+    }
+    source: str = static("dynamics", "where the samples come from", choices=Names("dynamics", registry=SOURCES))
     observed: int = static(4, "numbers seen at a time", low=1)
     hidden: int = static(8, "numbers of the hidden state", low=1)
-    contexts: int = static(3, "laws of transition", low=1)
+    contexts: int = static(3, "number of contexts", low=1)
     visits: int = static(9, "visits to contexts, the first ones to each in turn", low=1)
-    dwell: int = static(1000, "steps a visit", low=1)
-    batch: int = static(1, "sequences in parallel", low=1)
+    visit_steps: int = static(1000, "steps a visit", low=1)
+    batch: int = static(1, "samples a step", low=1)
 
 
 class World(NamedTuple):
@@ -67,15 +69,15 @@ def make(config: Sequence, source: Source | None, probe_on: str) -> tuple[Stream
       UsageError: more is observed than there is, visits are fewer than contexts, or a file is too short.
     """
     _check(config, source)
-    steps = config.visits * config.dwell if source is None else -(-(len(source.x_train) - 1) // config.batch)
+    steps = config.visits * config.visit_steps if source is None else -(-(len(source.x_train) - 1) // config.batch)
     features = config.observed if source is None else source.x_train[0].size
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
         if source is None:
             visit_key, law_key, state_key = jax.random.split(key, 3)
             visited = visit_contexts(visit_key, config.contexts, config.visits)
-            start = jnp.arange(config.visits) * config.dwell
-            context = jnp.repeat(visited, config.dwell)
+            start = jnp.arange(config.visits) * config.visit_steps
+            context = jnp.repeat(visited, config.visit_steps)
             x = _dynamics(law_key, state_key, config, context)
             world = World(x, jnp.ones((steps, config.batch), bool), context, None)
         else:

@@ -8,9 +8,12 @@ Every sample has a time of arrival, and the stream is their sorted order. Bounda
             sharp to no boundary at all; after Shanahan, Kaplanis and Mitrovic (2021), arXiv:2105.13327
 Where they are not sharp the stream is one visit, and no task has an end.
 
-Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as the new instances of Lomonaco
-and Maltoni (2017), arXiv:1705.03550. Then held-out classes belong to no task: all of them are in task 0, which is
-visited once, for the whole stream, while `Batch.task` numbers the shares.
+Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as many as there would be tasks of
+`classes_per_task` classes, as the new instances of Lomonaco and Maltoni (2017), arXiv:1705.03550. Then held-out classes
+belong to no task: all of them are in task 0, which is visited once, for the whole stream, while `Batch.task` numbers
+the shares. Or they hold `sessions`, which the source knows of its samples (recordings, places, days): each session is a
+task with any of the classes, as the sessions of CORe50 (the same). Held-out samples are scored by session, or, where
+they are of sessions that never arrive, by class as those of instances.
 
 Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022-00568-3:
   class   one label a class, predicted among all classes
@@ -19,7 +22,7 @@ Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,10 +33,21 @@ from jaxtyping import Bool, Int, Num, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import (
+    Moments,
+    exact,
+    feature_moments,
+    fed,
+    first_finite,
+    pixel_moments_of_many,
+    running_moments,
+    standardise,
+)
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
-from pcl.streams.sources import SOURCES, Samples, Source, samples
+from pcl.streams.sources import SOURCES, Samples, Source, fewer, samples
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
+
+FEEDS = ("device", "host")
 
 
 @struct.dataclass
@@ -42,12 +56,14 @@ class Split:
 
     source: str = static("digits", "where the samples come from", choices=SOURCES)
     scenario: str = static("class", "what is asked", choices=("class", "domain", "task"))
-    classes: int = static(0, "classes that take part, the first so many of the source (0: all)", low=0)
-    content: str = static("classes", "what a task holds", choices=("classes", "instances"))
-    classes_per_task: int = static(2, "classes that arrive together; instances come in as many tasks", low=1)
+    classes: int = static(
+        0, "classes that take part, the first so many of the source (0: all)", low=0, idle={"content": ("sessions",)}
+    )
+    content: str = static("classes", "what a task holds", choices=("classes", "instances", "sessions"))
+    classes_per_task: int = static(2, "classes that arrive together", low=1, idle={"content": ("sessions",)})
     order: str = static(
         "random",
-        "order of the classes: drawn from the key, as numbered, or all shuffled together",
+        "order of the classes or sessions: drawn from the key, as numbered, or all shuffled together",
         choices=("random", "natural", "iid"),
     )
     boundary: str = static("sharp", "how tasks follow each other", choices=("sharp", "blurry", "gaussian"))
@@ -58,12 +74,18 @@ class Split:
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
+    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    feed: str = static(
+        "device", "where training samples wait: all on the device, or with the host until their step", choices=FEEDS
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed")
 
 
 class World(NamedTuple):
     """How the classes and samples of the source are laid out in one stream."""
 
-    class_task: Int[Array, " K"]  # the place in the stream of the task each class belongs to
+    group_task: Int[Array, " G"]  # the place in the stream of the task each class, or session, belongs to
     class_label: Int[Array, " K"]  # the label under which each class is taught
     sample_task: Int[Array, " N"]  # the task each training sample belongs to, whenever it arrives
 
@@ -74,7 +96,7 @@ class Step(NamedTuple):
     sample: Int[Array, " B"]  # index into the training samples
     labelled: Bool[Array, " B"]
     valid: Bool[Array, " B"]
-    moments: Moments  # of every pixel that has arrived up to and including this step
+    moments: Moments  # of every pixel, or of each feature, that has arrived up to and including this step
 
 
 def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
@@ -83,36 +105,36 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
     Raises:
       UsageError: the tasks do not divide the classes, or settings contradict each other.
     """
-    k, n_classes = config.classes_per_task, config.classes or source.num_classes
-    _check(config, n_classes, source.num_classes)
-    n_tasks = n_classes // k
-    x, y, probe_x, probe_y = of_first_classes(samples(source, probe_on), n_classes)
-    segment_steps = _segment_steps(config, np.bincount(y, minlength=n_classes))
+    n_classes, by_session = config.classes or source.num_classes, config.content == "sessions"
+    k = 1 if by_session else config.classes_per_task
+    _check(config, n_classes, source)
+    n_tasks = len(source.sessions.names) if by_session and source.sessions else n_classes // k
+    of = fewer(of_first_classes(samples(source, probe_on), n_classes), config.train_samples)
+    parts = of.session if by_session and of.session is not None else of.y
+    segment_steps = _segment_steps(config, np.bincount(parts, minlength=n_tasks * k), k)
     ends = [int(end) for end in _rounds(config) * np.cumsum(segment_steps)]
-    if config.content == "instances":
+    if config.content == "instances" or (by_session and of.probe_session is None):
         ends = ends[-1:]
-    origin = first_finite(x).mean()  # one for all pixels, which are standardised together
-    x, probe_x = exact(x, origin), exact(probe_x, origin)
-    moments = pixel_moments(x, source.scale)
-    data = {"x": x, "y": y, "moments": moments, "probe_x": probe_x, "probe_y": probe_y}
+    data = _arrays(of, source, by_session)
+    rows = fed(data.pop("x")) if config.feed == "host" else None
 
     def schedule(key: PRNGKeyArray, data: dict[str, Any]) -> Schedule:
         class_key, shuffle_key, task_key, blur_key, label_key = jax.random.split(key, 5)
-        world = _world(class_key, task_key, config, n_classes, data["y"])
+        world = _world(class_key, task_key, config, n_classes, n_tasks, data)
         layout = Layout(
-            group_task=world.class_task,
+            group_task=world.group_task,
             visit_start=jnp.asarray([0, *ends[:-1]]),
             visit_task=jnp.arange(len(ends)),
-            allowed=(world.class_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
+            allowed=(world.group_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
         )
         sample, valid = _arrivals(shuffle_key, blur_key, config, world.sample_task, n_tasks, segment_steps)
-        of_rows = jax.tree.map(lambda leaf: leaf[sample], data["moments"])
+        moments = _moments(source, data, sample, valid)
         labelled = labelled_rows(label_key, config.labelled, config.labelling, valid.shape)
-        return Schedule(world, Step(sample, labelled, valid, running_moments(of_rows, valid)), layout)
+        return Schedule(world, Step(sample, labelled, valid, moments), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
         return Batch(
-            x=standardise(data["x"][step.sample], source.scale, step.moments),
+            x=standardise(rows(step.sample) if rows else data["x"][step.sample], source.scale, step.moments),
             y=world.class_label[data["y"][step.sample]],
             labelled=step.labelled,
             valid=step.valid,
@@ -121,13 +143,13 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
 
     def probe(world: World, step: Step, data: dict[str, Any], size: int | None) -> tuple[Batch, Int[Array, " B"]]:
         x, y = standardise(data["probe_x"][:size], source.scale, step.moments), data["probe_y"][:size]
-        true = jnp.ones(y.shape, bool)
-        return Batch(x, world.class_label[y], true, true, world.class_task[y]), y
+        true, group = jnp.ones(y.shape, bool), data.get("probe_group", data["probe_y"])[:size]
+        return Batch(x, world.class_label[y], true, true, world.group_task[group]), group
 
-    all_at_once = config.order == "iid" and config.content == "classes"
+    all_at_once = config.order == "iid" and (config.content == "classes" or "probe_group" in data)
     task_ends = ends * n_tasks if all_at_once else ends
     stream = Stream(
-        spec=Spec(x.shape[1:], k if config.scenario == "domain" else n_classes),
+        spec=Spec(of.x.shape[1:], k if config.scenario == "domain" else n_classes),
         steps=ends[-1],
         task_ends=tuple(task_ends) if config.boundary == "sharp" else (),
         chance=1 / (n_classes if config.scenario == "class" else k),
@@ -147,15 +169,49 @@ def of_first_classes(of: Samples, n_classes: int) -> Samples:
     return Samples(of.x[kept], of.y[kept], of.probe_x[probed], of.probe_y[probed])
 
 
-def _check(config: Split, n_classes: int, there: int) -> None:
+def _arrays(of: Samples, source: Source, by_session: bool) -> dict[str, Any]:
+    """What goes to the device."""
+    # Pixels are standardised together, and have one origin; features of own units have one each.
+    origin = first_finite(of.x) if source.own_units else first_finite(of.x).mean()
+    x, probe_x = exact(of.x, origin), exact(of.probe_x, origin)
+    data: dict[str, Any] = {"x": x, "y": of.y, "probe_x": probe_x, "probe_y": of.probe_y}
+    if not source.own_units:
+        data["moments"] = pixel_moments_of_many(x, source.scale)
+    if by_session:
+        data["session"] = of.session
+        if of.probe_session is not None:
+            data["probe_group"] = of.probe_session
+    return data
+
+
+def _moments(
+    source: Source, data: dict[str, Any], sample: Int[Array, "steps B"], valid: Bool[Array, "steps B"]
+) -> Moments:
+    """By what each step is standardised: the moments of each feature, or of all pixels."""
+    if source.own_units:
+        return feature_moments(data["x"][sample] * jnp.float32(source.scale), valid)
+    return running_moments(jax.tree.map(lambda leaf: leaf[sample], data["moments"]), valid)
+
+
+def _check(config: Split, n_classes: int, source: Source) -> None:
+    there = source.num_classes
+    if config.feed == "host" and source.own_units:
+        raise UsageError(
+            f"feed=host: features of {config.source} are standardised one by one, on the device; set device"
+        )
     if n_classes > there:
         raise UsageError(f"classes={n_classes}: {config.source} has {there}; set classes to at most that, or 0 for all")
-    if n_classes % config.classes_per_task:
+    if config.content == "sessions":
+        if source.sessions is None:
+            raise UsageError(f"content=sessions: {config.source} says of no sample in which session it was taken")
+        if n_classes < there:
+            raise UsageError(f"classes={n_classes}: sessions hold all {there} classes; set classes=0")
+    elif n_classes % config.classes_per_task:
         raise UsageError(
             f"classes_per_task={config.classes_per_task}: must divide the {n_classes} classes of {config.source}"
         )
-    if config.content == "instances" and config.scenario != "class":
-        raise UsageError(f"scenario={config.scenario}: tasks of instances share all classes; set scenario=class")
+    if config.content != "classes" and config.scenario != "class":
+        raise UsageError(f"scenario={config.scenario}: tasks of {config.content} share all classes; set scenario=class")
     if config.boundary != "sharp" and config.order == "iid":
         raise UsageError(f"boundary={config.boundary}: order=iid has no tasks to blur; set order=random or natural")
     if config.boundary == "blurry" and config.blur > 1:
@@ -163,14 +219,22 @@ def _check(config: Split, n_classes: int, there: int) -> None:
 
 
 def _world(
-    class_key: PRNGKeyArray, task_key: PRNGKeyArray, config: Split, n_classes: int, y: Int[Array, " N"]
+    class_key: PRNGKeyArray, task_key: PRNGKeyArray, config: Split, n_classes: int, n_tasks: int, data: dict[str, Any]
 ) -> World:
-    """Classes, or samples, dealt to tasks in an order drawn from the keys."""
-    k, classes = config.classes_per_task, jnp.arange(n_classes)
-    place = classes if config.order == "natural" else jax.random.permutation(class_key, classes)
+    """Classes, samples or sessions, dealt to tasks in an order drawn from the keys."""
+    k, classes, y = config.classes_per_task, jnp.arange(n_classes), data["y"]
+
+    def placed(n: int) -> Int[Array, " n"]:
+        return jnp.arange(n) if config.order == "natural" else jax.random.permutation(class_key, jnp.arange(n))
+
+    if config.content == "sessions":
+        place = placed(n_tasks)
+        scored = place if "probe_group" in data else jnp.zeros_like(classes)
+        return World(scored, classes, place[data["session"]])
+    place = placed(n_classes)
     label = place % k if config.scenario == "domain" else classes
     if config.content == "instances":
-        return World(jnp.zeros_like(place), label, jax.random.permutation(task_key, len(y)) % (n_classes // k))
+        return World(jnp.zeros_like(place), label, jax.random.permutation(task_key, len(y)) % n_tasks)
     return World(place // k, label, (place // k)[y])
 
 
@@ -179,13 +243,15 @@ def _rounds(config: Split) -> int:
     return config.passes if config.boundary == "sharp" else 1
 
 
-def _segment_steps(config: Split, counts: np.ndarray) -> np.ndarray:
+def _segment_steps(config: Split, counts: np.ndarray, k: int) -> np.ndarray:
     """Steps of each segment in one round of arrivals: enough for every order that the key can draw.
+
+    Each task holds `k` of the parts whose samples are counted, classes or sessions.
 
     In a random order any classes may meet in a task, so that every segment is as long as the largest could be and
     shorter tasks are padded: runs of all seeds share one shape and so one program.
     """
-    k, total = config.classes_per_task, counts.sum()
+    total = counts.sum()
     n_tasks = len(counts) // k
     if config.boundary != "sharp" or config.order == "iid":
         largest = np.asarray([total * config.passes // _rounds(config)])

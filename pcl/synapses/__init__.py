@@ -1,7 +1,7 @@
 """Conjugate synapses: layers that carry the exact posterior over their weights.
 
 synapse      the protocol, and the local rule by which a layer learns
-covariance   forms of the posterior covariance: exact in full, or as large as it can be afforded
+covariance   forms of the posterior covariance: exact in full, or smaller approximations
 statistics   the natural form: sums over samples, and the weights they determine
-horizon      how many samples sums stand for that grow with the stream
+horizon      the largest number of samples in sums that grow with the stream
 """

@@ -1,16 +1,16 @@
-"""Forms of the covariance of synapses: exact in full, or only as large as it can be afforded.
+"""Forms of the covariance of synapses: exact in full, or smaller approximations.
 
     full        P[D, D]                        exact
     block       P of each K inputs in turn     exact where inputs of different blocks are never active together
     diagonal    block of one input             one uncertainty a synapse
-    low_rank    I / ridge - U U^T, U[D, R]     exact up to R independent inputs; beyond, it keeps what was learned best
-    isotropic   I / ridge for ever             no memory of the past: normalised least mean squares
+    low_rank    I / ridge - U U^T, U[D, R]     exact up to R independent inputs; then the R directions most reduced
+    isotropic   I / ridge, constant            no memory of the past: normalised least mean squares
 
-`deferred` is P in full, of one among several layers, whose last steps wait beside it: no sample writes all of P.
+`deferred` is P in full, of one of several layers, with its last steps stored beside it: no sample writes all of P.
 
-Approximate forms project after every batch: what `shrink` does to P is kept where the form has room for it, so they
-depend on the order. All treat the batch at hand exactly. Diagonal posteriors as in Bayesian gradient descent, Zeno
-et al., arXiv:1803.10123, and MESU, arXiv:2504.13569.
+Approximate forms project P onto the form after every batch, so that they depend on the order. All treat the present
+batch exactly. Diagonal posteriors as in Bayesian gradient descent, Zeno et al., arXiv:1803.10123, and MESU,
+arXiv:2504.13569.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,7 @@ def covariance(form: str, inputs: int, size: int) -> Covariance:
       UsageError: there is none.
     """
     if form not in FORMS:
-        raise UsageError(f"precision={form}: has no covariance; one of {', '.join(FORMS[:-1])} is needed here")
+        raise UsageError(f"covariance={form}: has no covariance; one of {', '.join(FORMS[:-1])} is needed here")
     if form == "low_rank":
         return low_rank(min(size, inputs))
     if form == "isotropic":
@@ -47,7 +47,7 @@ def covariance(form: str, inputs: int, size: int) -> Covariance:
 def synapse_flops(form: str, inputs: int, size: int, outputs: int, batch: int) -> int:
     """Floating-point operations of a sample in `pcl.synapses.synapse.learn`, in matrix products.
 
-    P phi and the change of P, then what a batch shares (S, V and R), the output and the change of the weights.
+    P phi and the change of P, then S, V and R, which a batch shares, the output and the change of the weights.
     """
     size = min(size, inputs)
     rank = size + batch
@@ -115,7 +115,7 @@ def low_rank(rank: int) -> Covariance:
 
 
 def isotropic() -> Covariance:
-    """P = scale I, whatever was seen; the step is the implicit (proximal) one on the batch at hand."""
+    """P = scale I, constant; the step is the implicit (proximal) one on the present batch."""
     return Covariance(
         init=lambda inputs, ridge: 1 / jnp.asarray(ridge, float),
         project=lambda p, phi_BD: p * phi_BD,
@@ -140,8 +140,8 @@ class Deferred(NamedTuple):
 def deferred(layer: Int[Array, ""], steps: int = 8) -> Covariance:
     """P of one `layer` (`init` makes one alone, without its axis), taken in after every `steps` rows that teach.
 
-    A row at a time reads P once and writes a few rows beside it; written back one by one, steps of a thousand inputs
-    take as long again for each pass over P. Rows of P are read in pieces that stay in a cache.
+    Each row that teaches reads P once and stores one step beside it. Writing P at every row would double the time at a
+    thousand inputs. Rows of P are read in pieces that stay in a cache.
     """
 
     def init(inputs: int, ridge: ArrayLike) -> Deferred:

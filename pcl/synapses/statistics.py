@@ -1,12 +1,12 @@
-"""Conjugate synapses in natural form: sums over samples, and what they say of the weights.
+"""Conjugate synapses in natural form: sums over samples, and the posterior of the weights from them.
 
     xx = sum phi phi^T,   xy = sum phi y^T,   yy = sum y y^T,   n = number of samples
     Lambda = ridge I + xx,   W = Lambda^-1 xy,   Psi = Psi_0 + yy - W^T xy,   nu = nu_0 + n
 
-Adding two of them is the posterior of the union of what they saw, so that specialists merge exactly. A solve costs
-D^3 / 3 multiplications and additions each, a sample D^2, without the rounding of a covariance that is carried along:
-the way for wide codes, where samples wait as rows (`Gathering`) until there are enough to be added and solved for
-together. What waits is not in the weights yet, and there is no covariance to tell how sure they are.
+Their sum over two data sets gives the posterior of the union, so that layers merge exactly. A solve costs D^3 / 3
+multiplications and additions each, a sample D^2, without the rounding of a covariance that is updated. For wide codes
+samples wait as rows (`Gathering`) until there are enough to be added and solved for together. Waiting rows are not in
+the weights yet, and there is no covariance of the weights.
 Source: Tschantz et al. (2025), arXiv:2503.24016.
 """
 
@@ -26,7 +26,7 @@ from pcl.synapses.synapse import Noise, Synapses
 
 
 class Statistics(NamedTuple):
-    """What a layer has seen, without any prior."""
+    """Sums over the samples of a layer, without a prior."""
 
     xx: Float[Array, "D D"]  # presynaptic x presynaptic
     xy: Float[Array, "D C"]  # presynaptic x postsynaptic
@@ -35,12 +35,12 @@ class Statistics(NamedTuple):
 
 
 def statistics(phi_BD: Float[Array, "B D"], y_BC: Float[Array, "B C"], rows: ArrayLike) -> Statistics:
-    """Those of a batch of which `rows` count and the others are zero in `phi` and `y`."""
+    """Those of a batch with `rows` samples; its other rows are zero in `phi` and `y`."""
     return Statistics(phi_BD.T @ phi_BD, phi_BD.T @ y_BC, y_BC.T @ y_BC, jnp.asarray(rows, phi_BD.dtype))
 
 
 def merged(*parts: Statistics) -> Statistics:
-    """Statistics of the union of what the parts have seen."""
+    """Statistics of the union of the samples of all parts."""
     return jax.tree.map(lambda *leaves: sum(leaves[1:], leaves[0]), *parts)
 
 
@@ -68,7 +68,7 @@ def recovered(synapses: Synapses, noise: Noise, ridge: ArrayLike, prior: Noise) 
 
 
 class Gathering(NamedTuple):
-    """Sums, the weights by all that is in them, and the rows that are not in them yet."""
+    """Sums, the weights by these sums, and the rows that are not in them yet."""
 
     w: Float[Array, "D C"]
     xx: Float[Array, "D D"]
@@ -93,10 +93,10 @@ def gather(
     teaches_B: Bool[Array, " B"],
     ridge: ArrayLike,
 ) -> Gathering:
-    """The rows of a batch that teach join those that wait; once another batch has no room, all are learned.
+    """The rows of a batch that teach join those that wait; once there is no room for another batch, all are learned.
 
-    The weights then are the posterior mean of all that was ever gathered, as `weights` gives it, until the sums are of
-    more samples than `pcl.synapses.horizon` lets them stand for.
+    The weights are then the posterior mean given all rows so far, as by `weights`, up to the number of samples at which
+    sums fade (`pcl.synapses.horizon`).
 
     Raises:
       UsageError: a batch is larger than the room for rows.
@@ -111,7 +111,7 @@ def gather(
         w = linalg.cholesky_solve(_factor(xx, ridge), xy)
         return Gathering(w, xx, xy, *jax.tree.map(jnp.zeros_like, (held.phi, held.y, held.waiting)))
 
-    # What teaches nothing comes last, as zeros, and is written over by the next batch.
+    # Rows that do not teach come last, as zeros, and are overwritten by the next batch.
     order = jnp.argsort(~teaches_B, stable=True)
     phi_BD, y_BC = (jnp.where(teaches_B[:, None], rows, 0.0)[order] for rows in (phi_BD, y_BC))
     held = held._replace(

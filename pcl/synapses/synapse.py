@@ -7,16 +7,16 @@ covariance P (x) Sigma, a Kronecker product: P[D, D] is in units of the noise. L
     w <- w + V^T R,    P <- P - V^T V,    nu <- nu + B,    Psi <- Psi + R^T R
 
 the rank-B Woodbury form of Lambda <- Lambda + Phi^T Phi, Lambda w <- Lambda w + Phi^T Y (Lambda = P^-1), in which
-the batch's own inputs decorrelate its prediction errors. All of it are sums over samples: neither order nor batches
-matter, two posteriors merge by adding their sums (`pcl.synapses.statistics`), and W is ridge regression of all that
-was ever seen. On a code that does not change this is recursive least squares, known as such in class-incremental
-learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823.
+the batch's own inputs decorrelate its prediction errors. The posterior is a function of sums over samples: neither
+their order nor batches matter, two posteriors merge by adding their sums (`pcl.synapses.statistics`), and the mean is
+ridge regression on all samples so far. On a code that does not change this is recursive least squares, as used in
+class-incremental learning: ACIL, arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823.
 
-In full precision the only forgetting is process noise, P <- P + q I, with q inferred from errors that are larger than
-P explains; cheaper forms of P forget by what they leave out (`pcl.synapses.covariance`). Float32 rounding after a
+With a full covariance the only forgetting is process noise, P <- P + q I, with q inferred from errors that are larger
+than P explains; cheaper forms of P also forget by approximation (`pcl.synapses.covariance`). Float32 rounding after a
 million updates is measured by `scripts.bench.rounding`.
 
-Locality: V and R stand at the two ends of a synapse; P phi is the steady state of lateral inhibition among the
+Locality: V and R are at the two ends of a synapse; P phi is the steady state of lateral inhibition among the
 inputs, and P changes anti-Hebbianly. Sources: Tschantz et al. (2025), Bayesian predictive coding, arXiv:2503.24016;
 Kalman (1960), doi:10.1115/1.3662552; process noise as in Jazwinski (1969), doi:10.1016/0005-1098(69)90109-5.
 """
@@ -56,7 +56,7 @@ class Synapses(NamedTuple):
 
 
 class Innovation(NamedTuple):
-    """What a batch told; every row has an output and a leverage, those that do not teach have errors of 0."""
+    """Outputs and errors of a batch; rows that do not teach have errors of 0, but an output and a leverage."""
 
     output: Float[Array, "B C"]  # W^T phi, before learning
     leverage: Float[Array, " B"]  # phi^T P phi, before learning
@@ -74,8 +74,8 @@ class Noise(NamedTuple):
 def decorrelator(phi_BD: Float[Array, "B D"], projected_BD: Float[Array, "B D"]) -> Float[Array, "B B"]:
     """L^-1 with L L^T = I + Phi P Phi^T, given Phi and Phi P.
 
-    The jitter is that of rounding: without it inputs so large that they drown the noise would break the factor. Where
-    it breaks all the same the result is 0, and the batch teaches nothing.
+    The jitter is the size of rounding: without it the factorisation fails if inputs are so large that the noise is lost
+    to rounding. If it fails all the same the result is 0, and the batch teaches nothing.
     """
     s_BB = phi_BD @ projected_BD.T
     s_BB = 0.5 * (s_BB + s_BB.T)
@@ -113,7 +113,7 @@ def leverage(form: Covariance, synapses: Synapses, phi_BD: Float[Array, "B D"]) 
 
 
 def information_gain(leverage_B: Float[Array, " B"]) -> Float[Array, " B"]:
-    """What the answer to each row would tell about the weights, in nats an output: 1/2 log(1 + phi^T P phi).
+    """Information gain about the weights from the target of each row, in nats an output: 1/2 log(1 + phi^T P phi).
 
     Mutual information of a linear-Gaussian model: MacKay (1992), doi:10.1162/neco.1992.4.4.590.
     """
@@ -121,14 +121,14 @@ def information_gain(leverage_B: Float[Array, " B"]) -> Float[Array, " B"]:
 
 
 def noise_prior(outputs: int, variance: ArrayLike) -> Noise:
-    """As much as one sample would tell: the expected noise is `variance` in each output, without correlation."""
+    """A weak prior: the expected noise is `variance` in each output, without correlation."""
     return Noise(jnp.full((), outputs + 2.0), jnp.asarray(variance) * jnp.eye(outputs))
 
 
 def learn_noise(noise: Noise, whitened_BC: Float[Array, "B C"], rows: ArrayLike) -> Noise:
     """The noise after the decorrelated errors of a batch, of which `rows` teach and the others are zero.
 
-    Of more than a million samples older ones fade (`horizon.left`).
+    Beyond a million samples older ones fade (`horizon.left`).
     """
     left = horizon.left(jnp.where(jnp.asarray(rows) > 0, noise.nu, 0.0))
     return Noise(left * noise.nu + rows, left * noise.psi + whitened_BC.T @ whitened_BC)
@@ -144,8 +144,8 @@ def drift(
 ) -> Float[Array, ""]:
     """The q that explains the errors of the rows that teach: sum e^2 / noise = sum 1 + v + q |phi|^2.
 
-    Jazwinski's estimate, averaged over rows and outputs. Below 0 where errors are smaller than P explains; the mean
-    of many is near 0 in a world that stands still. 0 for a batch that does not teach.
+    Jazwinski's estimate, averaged over rows and outputs. Below 0 where errors are smaller than P explains; on
+    stationary data the mean of many is near 0. 0 for a batch that does not teach.
     """
     square = jnp.sum(innovation.error**2 / variance_C) / innovation.error.shape[1]
     excess = square - teaches_B @ (1 + innovation.leverage)
@@ -153,5 +153,5 @@ def drift(
 
 
 def _leverage(phi_BD: Float[Array, "B D"], projected_BD: Float[Array, "B D"]) -> Float[Array, " B"]:
-    """A variance, which rounding must not make negative where inputs drown the noise."""
+    """A variance: at least 0, whatever the rounding of large inputs."""
     return jnp.maximum(jnp.sum(phi_BD * projected_BD, axis=1), 0.0)

@@ -31,7 +31,7 @@ flags.DEFINE_float("noise", 0.0, "Share of the labels that are drawn at random."
 flags.DEFINE_integer("seed", 0, "What classes and samples are drawn from.", lower_bound=0)
 
 PIECE, CLASSES, INPUTS, APART = 10_000, 10, 16, 1.2
-SETTINGS = {"width": 64}
+SETTINGS = {"random_features": 64}
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def main() -> None:
 def measured(width: int) -> dict[str, object]:
     """Samples a second of one life, after as many samples that are not counted."""
     learner, hp = learners.make("parallax", Spec((INPUTS,), CLASSES))
-    hp = jax.tree.map(np.float32, replace(hp, {"width": width}))
+    hp = jax.tree.map(np.float32, replace(hp, {"random_features": width}))
     centre_key, key = jax.random.split(jax.random.key(0))
     centres = APART * jax.random.normal(centre_key, (CLASSES, INPUTS))
 

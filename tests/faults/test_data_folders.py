@@ -77,7 +77,7 @@ def test_a_user_without_a_home_is_told_which_folders_to_name(places, monkeypatch
     load("kmnist")  # all that is needed is named
     monkeypatch.delenv("TFDS_DATA_DIR")
     with pytest.raises(UsageError, match=r"^this user has no home folder; name a folder with TFDS_DATA_DIR$"):
-        load("cifar100")
+        load("emnist")
 
 
 NOBODY = "~no-such-user-at-all/x"

@@ -45,7 +45,7 @@ def lived(name, x, y, settings, order=None, batch=8, spec=SPEC):
 def test_order_batches_and_the_moments_of_the_stream_do_not_matter(name, code):
     with jax.enable_x64(True):
         x, y = images()
-        settings = {"features": code, "width": 20}
+        settings = {"features": code, "random_features": 20}
         rng = np.random.default_rng(1)
         brightness, contrast = rng.normal(size=(N, 1, 1)), rng.uniform(0.5, 2, size=(N, 1, 1))
         *_, state = lived(name, x, y, settings)
@@ -69,18 +69,18 @@ def test_answers_are_those_of_ridge_regression_on_one_hot_labels(name):
         np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-9)
 
 
-def test_class_gaussians_are_linear_discriminant_analysis_with_the_shrinkage_of_the_ridge():
-    """(scatter + ridge I) / n is (1 - s) scatter / n + s mu I but for its scale, s = ridge / (ridge + tr / D)."""
+def test_class_gaussians_are_linear_discriminant_analysis_shrunk_by_the_prior_scatter():
+    """(scatter + prior I) / n is (1 - s) scatter / n + s mu I but for its scale, s = prior / (prior + tr / D)."""
     with jax.enable_x64(True):
         x, y = images()
-        ridge = 0.5
-        learner, hp, state = lived("generative", x, y, {"ridge": ridge})
+        prior = 0.5
+        learner, hp, state = lived("generative", x, y, {"prior_scatter": prior})
         queries, _ = images(seed=1)
         phi, asked = (np.asarray(features.encode((), part, hp)[:, :-1]) for part in (x, queries))
         scatter = sum(np.cov(phi[y == c].T, bias=True) * (y == c).sum() for c in range(4))
-        np.testing.assert_allclose(np.linalg.inv(state.p[0]), scatter + ridge * np.eye(36), rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(np.linalg.inv(state.p[0]), scatter + prior * np.eye(36), rtol=1e-8, atol=1e-9)
         np.testing.assert_allclose(state.discriminant, state.mean @ state.p[0], rtol=1e-8, atol=1e-9)
-        share = ridge / (ridge + np.trace(scatter) / 36)
+        share = prior / (prior + np.trace(scatter) / 36)
         model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=share).fit(phi, y)
         got = learner.predict(state, queries, hp).logits
         # scikit-learn's covariance is (1 - s) times ours; without the log prior, equal here, scores scale as well.

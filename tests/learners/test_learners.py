@@ -106,7 +106,7 @@ def test_cost_is_relative_to_backpropagation_on_the_same_network_and_not_on_a_co
     on_default = learners.REGISTRY["ncm"].flops(spec, hp, 0, 10) / learners.REGISTRY["backprop"].flops(
         spec, learners.REGISTRY["backprop"].hparams, 0, 10
     )
-    assert learners.cost_ratio("ncm", spec, hp.replace(width=5000), 0, 10) == pytest.approx(on_default)
+    assert learners.cost_ratio("ncm", spec, hp.replace(random_features=5000), 0, 10) == pytest.approx(on_default)
 
 
 @pytest.mark.slow

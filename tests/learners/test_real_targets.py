@@ -30,7 +30,11 @@ def turning(n_batches, size=4, seed=0):
 @pytest.fixture(params=ABLE)
 def made(request):
     learner, hp = learners.make(request.param, SPEC)
-    settings = {k: v for k, v in {"width": 16, "memory": 50, "activation": "tanh"}.items() if k in fields(hp)}
+    settings = {
+        k: v
+        for k, v in {"width": 16, "random_features": 16, "memory": 50, "activation": "tanh"}.items()
+        if k in fields(hp)
+    }
     return learner, jax.tree.map(np.float32, replace(hp, settings))
 
 

@@ -93,6 +93,7 @@ def test_a_sample_without_a_label_is_observed_and_does_not_teach():
     life.learn_one(X[4])
     other.learn_one(X[0], "a")
     assert bits(life) == bits(other)
+    assert life.state.size.tolist() == [1, 0, 0, 0]
     assert life.classes_.tolist() == ["a"]
 
 

@@ -20,10 +20,10 @@ from pcl.runner.sweep import resolve
 SEEDS = 4
 CODE = {"patch": "3", "atoms": "16", "critical": 40}  # digits have 8 x 8 pixels, and the code is to be read out
 SETTINGS = {"reopening": CODE, "reopening_parallax": CODE, "anderson": {"inference": "anderson"}}
-SETTINGS |= {"low_rank": {"precision": "low_rank"}, "sums": {"precision": "sums", "block": 16}}
+SETTINGS |= {"low_rank": {"covariance": "low_rank"}, "sums": {"covariance": "sums", "block": 16}}
 KINDS = {"anderson": "pcn", "low_rank": "rls", "sums": "rls"}  # what a name that is no learner's is a variant of
 IMAGES = {"source": "digits", "contexts": 2, "visits": 3, "dwell": 40}
-SEQUENCES = {"observed": 64, "hidden": 64, "contexts": 2, "visits": 3, "dwell": 20, "batch": 2}
+SEQUENCES = {"observed": 64, "hidden": 64, "contexts": 2, "visits": 3, "visit_steps": 20, "batch": 2}
 
 
 def experiment(name):

@@ -192,11 +192,11 @@ def test_running_out_of_memory_halves_the_width_and_tries_again(store, monkeypat
     attempts = []
     run_chunk = execution._run_chunk
 
-    def exhausted_once(compiled, runs, experiment):
+    def exhausted_once(compiled, *arguments):
         attempts.append(compiled.width)
         if len(attempts) == 1:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-        return run_chunk(compiled, runs, experiment)
+        return run_chunk(compiled, *arguments)
 
     monkeypatch.setattr(execution, "_run_chunk", exhausted_once)
     assert execute(plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=8), "map"), store, "map", "trial") == 8
@@ -205,7 +205,7 @@ def test_running_out_of_memory_halves_the_width_and_tries_again(store, monkeypat
 
 
 def test_one_run_that_never_fits_is_said_in_one_line(store, monkeypatch):
-    def exhausted(compiled, runs, experiment):
+    def exhausted(*arguments):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
     groups = plan(resolve(EXPERIMENT, learner_names=["ncm"], seeds=1), "map")

@@ -350,10 +350,10 @@ def products(jaxpr):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("pcn", {"inference": "adam"}),
-        ("backprop", {"architecture": "vgg5"}),
-        ("rls", {"features": "random"}),
-        pytest.param("parallax", {}, marks=pytest.mark.slow),
+        ("pcn", {"inference": "adam", "width": 4}),
+        ("backprop", {"architecture": "vgg5", "width": 4}),
+        ("rls", {"features": "random", "random_features": 4}),
+        pytest.param("parallax", {"random_features": 4}, marks=pytest.mark.slow),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -361,7 +361,7 @@ def test_products_are_those_of_float32_whatever_the_caller_set(name, settings):
     """A life, and the functions of a learner of the registry called as they are."""
     stream, data = streams.make("split", batch=50)
     learner, hp = learners.make(name, stream.spec)
-    hp, key, highest = hp.replace(width=4, **settings), jax.random.key(0), (jax.lax.Precision.HIGHEST,) * 2
+    hp, key, highest = hp.replace(**settings), jax.random.key(0), (jax.lax.Precision.HIGHEST,) * 2
     state = jax.eval_shape(learner.init, key, hp)
     world, steps, _ = jax.eval_shape(stream.schedule, key, data)
     step = jax.eval_shape(lambda steps: jax.tree.map(lambda leaf: leaf[0], steps), steps)

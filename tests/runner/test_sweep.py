@@ -3,12 +3,14 @@
 import dataclasses
 
 import pytest
+from flax import struct
 
 from pcl import learners, streams
 from pcl.cli.run import labelled
 from pcl.errors import UsageError
 from pcl.experiment import Arm, Experiment, StreamSpec, experiment_names, load_experiment
-from pcl.fields import check, fields
+from pcl.fields import check, fields, idle, idles, replace, traced
+from pcl.learners.steps import InferenceHParams
 from pcl.runner.evaluation import Evaluation
 from pcl.runner.sweep import applicable, parse_settings, published, require_one_meaning, resolve, static_groups
 
@@ -68,7 +70,7 @@ def test_identity_does_not_depend_on_the_sweep_but_on_every_number():
 def test_a_setting_that_came_later_leaves_old_runs_their_ids():
     """At its default, which is what was done before; any other value makes another run."""
     plain, named, other = (
-        resolve(EXPERIMENT, parse_settings(given, []), ["bpc"], ["a"], 1)[0]
+        resolve(EXPERIMENT, parse_settings(["depth=1", *given], []), ["bpc"], ["a"], 1)[0]
         for given in ([], ["inference=gd"], ["inference=adam"])
     )
     assert not set(plain.hp.LATER) & set(plain.identity["learner"])
@@ -164,15 +166,6 @@ def test_unknown_names():
         resolve(EXPERIMENT, seeds=0)
 
 
-# Names that mean one thing to some learners and another to others, and are to be told apart; those of the second row
-# are one thing that is said in two ways.
-TWO_MEANINGS = {
-    *("features", "momentum", "precision", "ridge", "tolerance", "width"),
-    *("activation", "depth", "inference_lr", "inference_steps"),
-}
-TWO_MEANINGS_TO_STREAMS = {*("dwell", "noise"), *("batch", "classes_per_task", "contexts", "source")}
-
-
 def meanings(configs):
     """What each setting says that it is, by name."""
     said = {}
@@ -182,20 +175,21 @@ def meanings(configs):
     return said
 
 
+def ambiguous(said):
+    """Names of which several things are said."""
+    return {name: texts for name, texts in said.items() if len(texts) > 1}
+
+
 def test_no_name_means_two_things():
     """A setting goes to whatever has it, so no learner may share a name with a stream or the evaluation.
 
-    Where learners share one, all of them say of it what it is in the same words.
+    Where learners share one, or streams do, all of them say of it what it is in the same words.
     """
     of_runs = {name for e in streams.REGISTRY.values() for name in fields(e.config)} | set(fields(Evaluation))
     of_learners = meanings(e.hparams for e in learners.REGISTRY.values())
     assert not of_runs & of_learners.keys()
-    assert {name for name, said in of_learners.items() if len(said) > 1} <= TWO_MEANINGS
-
-
-def test_no_name_means_two_things_to_streams():
-    of_streams = meanings(e.config for e in streams.REGISTRY.values())
-    assert {name for name, said in of_streams.items() if len(said) > 1} == TWO_MEANINGS_TO_STREAMS
+    assert ambiguous(of_learners) == {}
+    assert ambiguous(meanings(e.config for e in streams.REGISTRY.values())) == {}
 
 
 @pytest.mark.parametrize(
@@ -205,8 +199,8 @@ def test_no_name_means_two_things_to_streams():
 )
 def test_what_makes_a_setting_mean_nothing_is_a_value_of_another(config):
     known = fields(config)
-    for name, field in known.items():
-        for other, values in field.metadata["idle"].items():
+    for name, with_these in idles(config).items():
+        for other, values in with_these.items():
             assert other != name
             for value in values:
                 check(known[other], value)
@@ -222,15 +216,70 @@ def test_a_setting_that_means_nothing_with_the_others_is_refused():
     assert runs[0].hp.beta == 0.1
 
 
-def test_a_setting_that_means_two_things_to_the_learners_is_refused():
+# One line each: a setting, those with which it means nothing, and a learner that has them.
+@pytest.mark.parametrize(
+    ("setting", "others", "why", "learner"),
+    [
+        ("inference_momentum=0.3", {"inference": "adam"}, "inference=adam", "pcn"),
+        ("inference_lr=0.3", {"inference": "gauss_newton"}, "inference=gauss_newton", "pcn"),
+        ("step_limit=nothing", {"inference": "layerwise"}, "inference=layerwise", "tpc"),
+        ("step_share=0.5", {"step_limit": "nothing"}, "step_limit=nothing", "pcn"),
+        ("step_share=0.5", {"inference": "adam"}, "inference=adam", "tpc"),
+        ("tolerance=0.1", {}, "halt=fixed", "pcn"),
+        ("depth=3", {"architecture": "vgg5"}, "architecture=vgg5", "backprop"),
+        ("inference_steps=3", {}, "depth=0", "bpc"),
+        ("activation=relu", {}, "depth=0", "bpc"),
+        ("patch=6", {}, "features=random", "parallax"),
+        ("critical=100", {"features": "raw"}, "features=raw", "rls"),
+        ("contrast=none", {"features": "code"}, "features=code", "ncm"),
+        ("random_features=8", {"features": "code"}, "features=code", "parallax"),
+        ("random_features=8", {}, "features=code", "reopening_parallax"),
+        ("code=8", {"features": "raw"}, "features=raw", "parallax"),
+    ],
+)
+def test_what_means_nothing_with_the_other_settings(setting, others, why, learner):
+    hp = replace(learners.REGISTRY[learner].hparams, others)
+    assert idle(hp)[setting.partition("=")[0]] == why
+    experiment = dataclasses.replace(EXPERIMENT, learners={learner: others})
+    with pytest.raises(UsageError, match=f"means nothing with {why}"):
+        resolve(experiment, parse_settings([setting], []), [learner], ["a"], 1)
+
+
+def test_what_a_file_has_no_use_for():
+    of_dynamics = {"observed", "hidden", "contexts", "visits", "visit_steps"}
+    assert idle(replace(streams.REGISTRY["sequence"].config, {"source": "weather"})).keys() == of_dynamics
+    assert idle(streams.REGISTRY["sequence"].config) == {}
+
+
+def test_what_means_something_after_all():
+    assert "inference_momentum" not in idle(replace(learners.REGISTRY["pcn"].hparams, {"inference": "momentum"}))
+    deep = replace(learners.REGISTRY["bpc"].hparams, {"depth": 1, "halt": "gradient"})
+    assert idle(deep).keys() & fields(InferenceHParams).keys() == {"inference_momentum"}
+    assert not {"patch", "critical"} & idle(replace(learners.REGISTRY["rls"].hparams, {"features": "code"})).keys()
+
+
+@struct.dataclass
+class Other:
+    """The numbers of a learner from outside, which calls another thing by a name that is there."""
+
+    lr: float = traced(0.1, "learning rate of the weights")
+    momentum: float = traced(0.5, "speed of a mass")
+    passes: float = traced(1.0, "times over")
+
+
+def test_a_setting_that_means_two_things_to_the_learners_is_refused(monkeypatch):
+    monkeypatch.setitem(learners.REGISTRY, "other", learners.REGISTRY["ncm"]._replace(hparams=Other()))
     cells = parse_settings(["momentum=0.5", "optimiser=momentum", "lr=0.1"], [])
-    runs = resolve(EXPERIMENT, cells, ["pcn", "backprop", "parallax"], ["a"], 1)
-    with pytest.raises(UsageError, match=r"^momentum means several things: backprop: share .*; parallax: share of the"):
+    runs = resolve(EXPERIMENT, cells, ["pcn", "backprop", "other"], ["a"], 1)
+    with pytest.raises(UsageError, match=r"^momentum means several things: backprop: share .*; other: speed of a mass"):
         require_one_meaning(["lr", "momentum"], runs)
     require_one_meaning(["lr"], runs)
-    require_one_meaning(["momentum"], [run for run in runs if run.learner != "parallax"])
-    # To class means on raw inputs a width means nothing.
-    require_one_meaning(["width"], resolve(EXPERIMENT, parse_settings(["width=8"], []), ["pcn", "ncm"], ["a"], 1))
+    require_one_meaning(["momentum"], [run for run in runs if run.learner != "other"])
+    runs = resolve(EXPERIMENT, parse_settings(["passes=2"], []), ["other"], ["a"], 1)
+    with pytest.raises(
+        UsageError, match=r"^passes means several things: other: times over; split: times that each task"
+    ):
+        require_one_meaning(["passes"], runs)
 
 
 def test_where_a_setting_means_nothing_all_its_values_are_one_run():

@@ -9,7 +9,14 @@ from pcl import streams
 from pcl.errors import UsageError
 from pcl.streams.transforms import TRANSFORMS, exchanges, principal_axes
 
-SETTINGS = {"source": "digits", "transform": "labels", "contexts": 2, "dwell": 30, "revisits": 3, "revisit_dwell": 21}
+SETTINGS = {
+    "source": "digits",
+    "transform": "labels",
+    "contexts": 2,
+    "samples_per_task": 30,
+    "revisits": 3,
+    "revisit_dwell": 21,
+}
 PAIRS, BATCH = 5, 10
 
 
@@ -46,7 +53,7 @@ def test_contexts_come_class_by_class_and_return_with_all_classes():
 
 
 def test_a_group_that_stays_longer_than_its_samples_last_comes_again():
-    stream, data = streams.make("class_contexts", **SETTINGS | {"contexts": 1, "dwell": 500, "revisits": 0})
+    stream, data = streams.make("class_contexts", **SETTINGS | {"contexts": 1, "samples_per_task": 500, "revisits": 0})
     sample = np.asarray(jax.jit(lambda key: stream.schedule(key, data).step.sample)(jax.random.key(0)))
     for block in sample.reshape(PAIRS, 500):
         assert np.ptp(np.bincount(block)[np.unique(block)]) <= 1

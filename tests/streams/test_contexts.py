@@ -12,7 +12,7 @@ from pcl import streams
 from pcl.errors import UsageError
 from pcl.streams import contexts
 from pcl.streams.contexts import Contexts
-from pcl.streams.sources import make_source
+from pcl.streams.sources import from_arrays
 from pcl.streams.transforms import TRANSFORMS, rotations
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ def tagged_source(shape=(4,), n=N):
     """Sample i has the pixels 4i .. 4i+3, so that any one tells the sample; those of the test are negative."""
     y, y_test = np.arange(n) % N_CLASSES, np.arange(8) % N_CLASSES
     x, x_test = np.arange(4.0 * n, dtype=np.float32), -1 - np.arange(32.0, dtype=np.float32)
-    return make_source(x.reshape(n, *shape), y, x_test.reshape(8, *shape), y_test, scale=1.0)
+    return from_arrays(x.reshape(n, *shape), y, x_test.reshape(8, *shape), y_test, scale=1.0)
 
 
 def raw(batch, moments):

@@ -26,7 +26,7 @@ EVERY = pytest.mark.parametrize("concept", CONCEPTS)
 @functools.cache
 def program(concept, noise):
     """2,000 samples, ten a step, drifting by 0.01 a step: the stream, and everything in it for one key."""
-    stream, data = streams.make("drift", concept=concept, samples=2000, batch=10, noise=noise, speed=0.001)
+    stream, data = streams.make("drift", concept=concept, samples=2000, batch=10, label_noise=noise, speed=0.001)
 
     def live(key):
         world, steps, layout = stream.schedule(key, data)
@@ -158,7 +158,7 @@ def test_a_probe_tells_the_present_concept_from_the_last_one():
 
 
 def test_a_run_is_one_vmapped_program_that_learns():
-    stream, data = streams.make("drift", concept="rbf", samples=4000, noise=0.0, speed=0.0001)
+    stream, data = streams.make("drift", concept="rbf", samples=4000, label_noise=0.0, speed=0.0001)
     learner, hp = learners.make("ncm", stream.spec)
     run = make_run(learner, stream, Evaluation(probe_every=100))
     keys = jax.random.split(jax.random.key(0), 3)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pcl.streams import contexts, drift, regression
-from pcl.streams.inputs import PixelMoments, running_moments
-from pcl.streams.recorded import feature_moments
+from pcl.streams.inputs import PixelMoments, feature_moments, running_moments
 
 ROWS = 2**25  # twice where a float32 stops counting
 

@@ -16,7 +16,7 @@ from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
 from pcl.streams import load
 from pcl.streams.load import Load
-from pcl.streams.sources import make_source, source
+from pcl.streams.sources import from_arrays, source
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def test_labels_are_uniform_and_independent_of_inputs():
 
 def test_inputs_of_a_source_are_distinct_training_samples():
     x = np.arange(30, dtype=np.float32)[:, None]
-    made_from = make_source(x, np.arange(30) % 2, -x[:4] - 1, np.arange(4) % 2, scale=1.0)
+    made_from = from_arrays(x, np.arange(30) % 2, -x[:4] - 1, np.arange(4) % 2, scale=1.0)
     config = Load(source="digits", groups=3, pairs=10, repeats=2, batch=5)
     _, world, steps, _, batches = lived(config, made_from)
     assert sorted(world.x[:, 0].tolist()) == list(range(30))

@@ -11,8 +11,8 @@ from pcl.fields import fields, replace
 from pcl.learners.inputs import skipping
 from pcl.runner.run import make_run
 from pcl.streams import load, recorded, sequence, split
-from pcl.streams.recorded import feature_moments
-from pcl.streams.sources import make_source
+from pcl.streams.inputs import feature_moments
+from pcl.streams.sources import from_arrays
 from pcl.types import Batch, Info, Learner, Prediction
 
 ROWS, GAP = 400, 100
@@ -31,7 +31,7 @@ def spoilt(value):
 
 
 def timed(x, y):
-    return make_source(x, y, x[:0], y[:0], 1.0)
+    return from_arrays(x, y, x[:0], y[:0], 1.0)
 
 
 def lived(kind, config, source):
@@ -64,7 +64,7 @@ def test_the_moments_of_a_recorded_stream_are_those_without_the_row(value, batch
 @pytest.mark.parametrize(("kind", "value"), [("split", np.nan), ("load", np.inf)])
 def test_the_moments_of_all_pixels_are_those_without_the_row(kind, value):
     x, y = spoilt(value)
-    source = make_source(x, y, x[:4], y[:4], 1.0)
+    source = from_arrays(x, y, x[:4], y[:4], 1.0)
     if kind == "split":
         batches = lived(split, split.Split(order="iid"), source)
     else:
@@ -89,7 +89,7 @@ def test_nothing_of_a_first_sample_that_is_missing_is_left():
 def record(name, kind, config, source):
     stream, data = kind.make(config, source, "test")
     learner, hp = learners.make(name, stream.spec)
-    small = {"width": 8} if "width" in fields(hp) else {}
+    small = {name: 8 for name in ("width", "random_features") if name in fields(hp)}
     hp = jax.tree.map(np.float32, replace(hp, small))
     return jax.jit(make_run(learner, stream))(jax.random.key(0), hp, data)
 
@@ -164,7 +164,7 @@ def test_times_in_milliseconds_keep_their_resolution(dtype, kind):
 @pytest.mark.parametrize("dtype", [np.int64, np.float64])
 def test_one_mean_for_all_pixels_keeps_the_resolution_too(dtype):
     times = 1_700_000_000_000 + np.random.default_rng(0).integers(0, 100_000, (ROWS, 2))
-    source = make_source(times.astype(dtype), np.arange(ROWS) % 2, times[:4].astype(dtype), np.arange(4) % 2, 1.0)
+    source = from_arrays(times.astype(dtype), np.arange(ROWS) % 2, times[:4].astype(dtype), np.arange(4) % 2, 1.0)
     rows = np.asarray(lived(split, split.Split(order="iid"), source).x)[-1]
     expected = (times - times.mean()) / times.std()
     assert abs(rows[:, None] - expected[None]).max(2).min(1).max() < 1e-3

@@ -14,8 +14,9 @@ from pcl.runner.run import make_run
 from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
 from pcl.streams import recorded
-from pcl.streams.recorded import Recorded, feature_moments
-from pcl.streams.sources import make_source
+from pcl.streams.inputs import feature_moments
+from pcl.streams.recorded import Recorded
+from pcl.streams.sources import from_arrays
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def history(n=50, seed=0):
     rng = np.random.default_rng(seed)
     late = np.where(np.arange(n) < 40, 0.25, rng.random(n))
     x = np.stack([np.arange(n), rng.normal(101_325, 9, n), np.full(n, 7.3), late], axis=1).astype(np.float32)
-    return make_source(x, rng.integers(0, 3, n), x[:0], np.zeros(0, int), scale=1.0)
+    return from_arrays(x, rng.integers(0, 3, n), x[:0], np.zeros(0, int), scale=1.0)
 
 
 def lived(config, source, seed=0):

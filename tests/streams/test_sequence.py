@@ -7,7 +7,7 @@ import pytest
 from pcl import streams
 from pcl.errors import UsageError
 from pcl.streams import sequence
-from pcl.streams.sources import make_source
+from pcl.streams.sources import from_arrays
 
 
 def lived(config, source=None, seed=0):
@@ -22,14 +22,14 @@ def lived(config, source=None, seed=0):
 
 
 def test_the_target_is_the_next_observation():
-    stream, _, batches, _ = lived(sequence.Sequence(dwell=50, batch=3))
+    stream, _, batches, _ = lived(sequence.Sequence(visit_steps=50, batch=3))
     assert stream.spec == ((4,), 0, 4)
     np.testing.assert_array_equal(batches.y[:-1], batches.x[1:])
     assert batches.valid.all()
 
 
 def test_dynamics_have_unit_variance_and_the_stated_transition_in_every_context():
-    config = sequence.Sequence(observed=6, hidden=6, contexts=2, visits=2, dwell=4000, batch=4)
+    config = sequence.Sequence(observed=6, hidden=6, contexts=2, visits=2, visit_steps=4000, batch=4)
     _, _, batches, layout = lived(config)
     assert layout.visit_task.tolist() == [0, 1]
     laws = []
@@ -47,7 +47,7 @@ def test_dynamics_have_unit_variance_and_the_stated_transition_in_every_context(
 def test_a_file_comes_in_its_order_in_as_many_parts_as_rows():
     x = np.arange(23, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
     empty = x[:0]
-    source = make_source(x, np.zeros(23, int), empty, np.zeros(0, int), 1.0)
+    source = from_arrays(x, np.zeros(23, int), empty, np.zeros(0, int), 1.0)
     _, world, batches, _ = lived(sequence.Sequence(source="weather", batch=2), source)
     raw = np.asarray(world.x)[..., 0]
     assert raw[:, 0].tolist() == [*range(12)]

@@ -1,6 +1,7 @@
 """The real files, where they are: counts, contents by an independent reading, versions, speed."""
 
 import gzip
+import hashlib
 import io
 import time
 import zipfile
@@ -8,6 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
+
+from pcl.streams.sources import cifar10
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +20,7 @@ FACTS = {
     "mnist": ((60000, 28, 28), (10000, 28, 28), MNIST, "5330326fdf49e244"),
     "fashion_mnist": ((60000, 28, 28), (10000, 28, 28), [6000] * 10, "edb94e69750cee2f"),
     "cifar10": ((50000, 32, 32, 3), (10000, 32, 32, 3), [5000] * 10, "261e42194afd739b"),
+    "cifar100": ((50000, 32, 32, 3), (10000, 32, 32, 3), [500] * 100, "edfd1e07a57371a9"),
     "omniglot": ((24345, 32, 32), (8115, 32, 32), [15] * 1623, "c1080c58864cde49"),
     "electricity": ((45312, 6), (0, 6), [26075, 19237], "a46eb210a4375f40"),
     "weather": ((18159, 8), (0, 8), [12461, 5698], "b5d9d3e2411c7744"),
@@ -62,6 +66,19 @@ def test_cifar_images_keep_their_labels(raw_folder, real):
     tiles = [sheet[32 * (i // 40) : 32 * (i // 40 + 1), 32 * (i % 40) : 32 * (i % 40 + 1)] for i in range(1000)]
     expected = np.load(raw_folder / "cifar10/labels.npz")["y_test"][3000:4000].tolist()
     assert [label[tile.tobytes()] for tile in tiles] == expected
+
+
+def test_cifar100_images_and_labels_are_those_of_the_published_binary_file(raw_folder, real):
+    """A row of the file: coarse label, fine label, red, green and blue pixels; its md5 is that of its publisher."""
+    real("cifar100")
+    archive = np.load(raw_folder / "cifar100/labels.npz")
+    x = cifar10.read_sheets(raw_folder / "cifar100/test_images.zip", (500, 1))
+    labels = np.stack([archive["coarse_test"], archive["y_test"]], 1).astype(np.uint8)
+    rows = np.concatenate([labels, x.transpose(0, 3, 1, 2).reshape(len(x), -1)], 1)
+    assert hashlib.md5(rows.tobytes()).hexdigest() == "4499cfba6c016c1be1438163640a0898"
+    found = real("cifar100")
+    images = {tile.tobytes() for tile in x[archive["y_test"] == 7]}
+    assert {image.tobytes() for image in found.x_test[found.y_test == 7]} == images
 
 
 def test_omniglot_characters_keep_their_numbers(raw_folder, real):

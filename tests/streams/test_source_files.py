@@ -50,6 +50,14 @@ def test_cifar_sheets_are_cut_row_by_row(written):
     np.testing.assert_array_equal(cifar10.read_sheets(written(content)), tiles)
 
 
+def test_sheets_of_one_column_are_cut_into_tiles(written):
+    tiles = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    content = files.zipped({"a.webp": files.png(tiles.reshape(128, 32, 3), "WEBP")})
+    np.testing.assert_array_equal(cifar10.read_sheets(written(content), (4, 1)), tiles)
+    with pytest.raises(UsageError, match="has 32x128 pixels; a sheet has 64x64"):
+        cifar10.read_sheets(written(content), (2, 2))
+
+
 def test_cifar_labels_come_with_their_images(places):
     tiles = np.random.default_rng(0).integers(0, 256, (1000, 32, 32, 3), dtype=np.uint8)
     folder = places / "data/cifar10"

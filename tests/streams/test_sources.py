@@ -14,8 +14,8 @@ import raw_files as files
 
 from pcl.errors import UsageError
 from pcl.streams import sources
-from pcl.streams.sources import cache, load, omniglot, samples, use_data_dir
-from pcl.streams.sources.arrays import canonical_order, make_source
+from pcl.streams.sources import cache, datasets, load, omniglot, samples, use_data_dir
+from pcl.streams.sources.arrays import canonical_order, from_arrays
 from pcl.streams.sources.files import KNOWN
 from scripts.prepare_data import prepare
 
@@ -283,8 +283,8 @@ def test_missing_data_say_where_they_were_looked_for_and_how_to_get_them(places,
         load("kmnist")
     with pytest.raises(UsageError, match=r"is set; get it with: python -m scripts.prepare_data weather --data_dir="):
         load("weather")
-    with pytest.raises(UsageError, match=r"machine: nothing prepared in .*/cifar100; get it with"):
-        load("cifar100")
+    with pytest.raises(UsageError, match=r"machine: nothing prepared in .*/places; get it with"):
+        datasets.load("places", datasets.SourceEntry("without raw files", (2,), 2, tfds_name="places"))
 
 
 def test_a_folder_that_is_not_there_is_named_with_its_setting(places, monkeypatch):
@@ -347,7 +347,7 @@ def test_a_prepared_data_set_that_cannot_be_read_is_one_clear_error(places, monk
 
 def test_a_source_in_time_order_has_nothing_to_probe():
     x, y = np.zeros((4, 2), np.float32), np.arange(4) % 2
-    timed = make_source(x, y, x[:0], y[:0], scale=1.0)
+    timed = from_arrays(x, y, x[:0], y[:0], scale=1.0)
     for probe_on in ("test", "validation"):
         with pytest.raises(UsageError, match="time order has no held-out samples to probe"):
             samples(timed, probe_on)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pcl.errors import UsageError
 from pcl.streams import split
-from pcl.streams.sources import make_source, samples, source
+from pcl.streams.sources import from_arrays, samples, source
 
 N_CLASSES = 4
 
@@ -20,7 +20,7 @@ def tagged_source(counts, seed=0):
     y = rng.permutation(np.repeat(np.arange(N_CLASSES), counts))
     x = np.arange(len(y), dtype=np.float32)[:, None]
     y_test = np.arange(8) % N_CLASSES
-    return make_source(x, y, -1 - np.arange(8, dtype=np.float32)[:, None], y_test, scale=1.0)
+    return from_arrays(x, y, -1 - np.arange(8, dtype=np.float32)[:, None], y_test, scale=1.0)
 
 
 def lived(config, made_from, seed=0, probe_on="test"):
@@ -72,7 +72,7 @@ def test_each_pass_shows_every_training_sample_once_and_tasks_come_in_turn(confi
     np.testing.assert_array_equal(np.asarray(batches.task)[valid], task[valid])
     n_tasks = N_CLASSES // config.classes_per_task
     if config.content == "classes":
-        of_class = np.asarray(world.class_task)[made_from.y_train[tags.astype(int)]]
+        of_class = np.asarray(world.group_task)[made_from.y_train[tags.astype(int)]]
         np.testing.assert_array_equal(task[valid], of_class[valid])
     else:
         sizes = np.bincount(np.asarray(world.sample_task), minlength=n_tasks)
@@ -113,9 +113,9 @@ def test_different_keys_give_different_streams(order):
 
 
 def test_the_key_draws_the_order_of_the_classes_and_natural_keeps_it():
-    drawn = np.asarray(schedules(split.Split(), 8).world.class_task)
+    drawn = np.asarray(schedules(split.Split(), 8).world.group_task)
     assert len({tuple(row) for row in drawn}) > 1
-    assert (np.asarray(schedules(split.Split(order="natural"), 2).world.class_task) == [0, 0, 1, 1]).all()
+    assert (np.asarray(schedules(split.Split(order="natural"), 2).world.group_task) == [0, 0, 1, 1]).all()
 
 
 def test_passes_of_a_task_are_shuffled_anew():
@@ -151,7 +151,7 @@ def test_labels_and_masks_of_the_scenarios():
 
     stream, world, _, batches, _ = lived(split.Split(scenario="domain"), made_from)
     assert stream.spec.num_labels == 2
-    assert sorted(np.asarray(world.class_task * 2 + world.class_label)) == [0, 1, 2, 3]
+    assert sorted(np.asarray(world.group_task * 2 + world.class_label)) == [0, 1, 2, 3]
     assert set(np.unique(batches.y)) == {0, 1}
 
     layout = layout_of("task")
@@ -171,14 +171,14 @@ def test_no_test_sample_enters_a_stream_and_the_probe_is_the_whole_test_set():
     tags = np.rint(probe.x[:, 0] * last.moments.std + last.moments.mean)
     assert sorted(tags) == sorted(made_from.x_test[:, 0])
     np.testing.assert_array_equal(group, made_from.y_test[-1 - tags.astype(int)])
-    assert layout.group_task.tolist() == world.class_task.tolist()
+    assert layout.group_task.tolist() == world.group_task.tolist()
     few, _ = stream.probe(world, last, data, 4)
     assert sorted(few.y.tolist()) == [0, 1, 2, 3]  # a mix of all classes
 
 
 def test_validation_samples_are_stratified_and_held_out_of_the_stream():
     digits = source("digits")
-    x, y, probe_x, probe_y = samples(digits, "validation")
+    x, y, probe_x, probe_y = samples(digits, "validation")[:4]
     assert len(x) + len(probe_x) == len(digits.x_train) == 1437
     share = np.bincount(probe_y) / np.bincount(digits.y_train)
     assert (abs(share - 0.2) < 0.01).all()

@@ -116,7 +116,7 @@ def test_rows_that_wait_are_learned_together_once_there_is_no_room():
     teaches = jnp.arange(20) % 5 < 3
     taught = jnp.flatnonzero(teaches)
     gather = jax.jit(statistics.gather)
-    with pytest.raises(UsageError, match="precision=sums"):
+    with pytest.raises(UsageError, match="covariance=sums"):
         covariance("sums", D, 12)
     state = statistics.nothing_gathered(D, C, 12)
     for i, learned in ((0, 0), (5, 0), (10, 9), (15, 9)):

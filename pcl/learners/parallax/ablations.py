@@ -17,15 +17,15 @@ from pcl.learners.parallax.hparams import HParams
 
 
 def of(hp: HParams) -> numbers.Numbers:
-    """Those of the settings."""
+    """The numbers that the settings give."""
     as_set = numbers.Numbers(
-        slots=hp.specialists,
+        slots=hp.max_contexts,
         told=hp.context == "told",
         inference_steps=hp.inference_steps,
         rate=hp.rate,
-        momentum=hp.momentum,
+        momentum=hp.inference_momentum,
         leap=hp.leap,
-        tolerance=hp.tolerance,
+        tolerance=hp.energy_tolerance,
         hazard=hp.hazard,
         least_hazard=0.0,
         bound=hp.bound,
@@ -37,7 +37,7 @@ def of(hp: HParams) -> numbers.Numbers:
         lag=hp.lag,
         maturity=1,
         sleeps=True,
-        width=0 if hp.features == "code" else hp.width,
+        width=0 if hp.features == "code" else hp.random_features,
         ridge=hp.ridge,
         sharpness=hp.sharpness,
         retention=1.0,

@@ -1,8 +1,8 @@
-"""What one labelled sample says for and against contexts: log Bayes factors against the present one, in nats.
+"""Evidence of one labelled sample: log Bayes factors of contexts against the present one, in nats.
 
-A sample can speak by its input (is it typical of the sensor?) and by its label (is it what the context calls such
-inputs?). What either can say is bounded, and where little is known yet of a label it speaks for no new context. The
-window sums the evidence; the verdict compares the sums.
+The input gives evidence by its density under a sensor, the label by its probability under a map. Both are bounded. A
+label that is not mature gives no evidence for a new context. The window sums the evidence; the verdict compares the
+sums.
 """
 
 import jax
@@ -59,14 +59,14 @@ def weigh(
 def _renamed(state: State, said: Opinion, doubt: Float[Array, ""], label: Int[Array, ""]) -> Float[Array, ""]:
     """Log probability of the label under the new map of the window, over the present sensor."""
     posterior_L, labels = said.posterior[state.contexts.current], said.label.shape[1]
-    # Under other names the same latents are no easier to tell, and the label is no surer.
+    # The error rates of the latents hold under other names too.
     doubt = jnp.maximum(doubt, posterior_L @ state.sensors.wrong[state.contexts.sensor[state.contexts.current]])
     named = maps.read_out(state.window.names, posterior_L, labels)[window.place(state.window, label)]
     return jnp.log((1 - doubt) * named + doubt / labels)
 
 
 def _mixture(state: State, explains_S: Array, as_map: Array) -> tuple[Float[Array, " T"], Float[Array, " T"]]:
-    """What each context, and last the new map, says of a sample, plus the log of its weight; and the weights."""
+    """Log likelihood ratio plus log weight of each context and, last, of the new map; and the weights."""
     there_S, now = alive(state.contexts), state.contexts.current
     apart_T = jnp.append(jnp.where(there_S, explains_S - explains_S[now], -jnp.inf), as_map)
     first_T = jnp.append(there_S / jnp.maximum(state.contexts.number - 1, 1), 1.0).at[now].set(1.0)
@@ -75,14 +75,14 @@ def _mixture(state: State, explains_S: Array, as_map: Array) -> tuple[Float[Arra
 
 
 def _guessed(state: State, label: Int[Array, ""], seen: Int[Array, ""]) -> Float[Array, ""]:
-    """Probability of the label for a guess: in part all labels are alike, else as frequent as in the window."""
+    """Probability of the label by guessing: a mixture of uniform and of the frequencies in the window."""
     shown_C = state.window.shadow.size
     frequent = (shown_C[label] + numbers.JEFFREYS) / (shown_C.sum() + numbers.JEFFREYS * len(shown_C))
     return numbers.UNIFORM / seen + (1 - numbers.UNIFORM) * frequent
 
 
 def _ripe(state: State, said: Opinion, label: Int[Array, ""]) -> Bool[Array, " S"]:
-    """Contexts that know the label well enough for it to speak of a change."""
+    """Contexts that have seen enough of the label for it to be evidence of a change."""
     tied_S = state.contexts.names.tied[:, label]
     return (state.contexts.names.met[:, label] >= numbers.MATURE) & said.speaks[jnp.arange(len(tied_S)), tied_S]
 
@@ -97,10 +97,10 @@ def _clear(state: State, label: Int[Array, ""]) -> Bool[Array, ""]:
 
 
 def _unknown(state: State, said: Opinion, label: Int[Array, ""]) -> Float[Array, " S"]:
-    """Probability of the label in each context where its own samples say nothing of it.
+    """Probability of the label in each context if its own samples do not depend on the context.
 
-    A label never met belongs to a latent without a name, and such a latent to one of these labels: the fewer are left,
-    the surer. Else it might be any.
+    A label never met belongs to a latent without a name: its probability is that of these latents over the number of
+    labels never met, and at least uniform. For all other labels it is uniform.
     """
     names = state.contexts.names
     labels, unmet_SC = names.met.shape[1], names.met < 0.5

@@ -1,14 +1,13 @@
-"""What sensors see: a code of the input, the same for a sample whenever it comes.
+"""Codes of inputs, which all sensors share. The code of a sample does not depend on when it comes.
 
-Of an input with many entries they see fixed random orthogonal directions (`features=random`), which keep distances
-(Johnson and Lindenstrauss (1984)) whatever happens to the pixels, and which no order of samples can change; or as many
-as there are, so that nothing is lost (`raw`). Images are first freed of their mean and norm (`pcl.learners.features`),
-and with them of the stream's running moments. Or they see the sensory code of the first samples, which then stays
-(`code`, `pcl.code.code`). Entries have about unit variance.
+`features=random`: projections on fixed random orthogonal directions, which keep distances approximately (Johnson and
+Lindenstrauss (1984)). `raw`: on as many directions as the input has entries, so that nothing is lost. Images are first
+freed of their mean and norm, and thereby of the stream's running moments (`pcl.learners.features`). `code`: the
+sensory code of the first samples, which then stays (`pcl.code.code`). Entries have about unit variance.
 
-Synapses see H rectified random features of the code, which are fixed, the same for all sensors, and computed once a
-sample. A sensory code is made to be read by densities alone: synapses beside them said nothing new (MNIST, 12,000
-images learned, 10,000 asked: 98.8 with and without, whatever their weight).
+Synapses read H rectified random features of the code, which are fixed, the same for all sensors, and computed once a
+sample. A sensory code has none: synapses did not change its accuracy (MNIST, 12,000 images learned, 10,000 asked: 98.8
+with and without, at any weight).
 """
 
 import math
@@ -30,7 +29,7 @@ from pcl.types import Spec
 
 
 class Eye(NamedTuple):
-    """What never changes: directions of the code, weights and thresholds of its features."""
+    """Fixed parameters: directions of the code, weights and thresholds of its features."""
 
     directions: Float[Array, "I D"]
     w: Float[Array, "D H"]
@@ -51,9 +50,11 @@ def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
         return sensory.init(key, spec, hp)
     turn_key, w_key, b_key = jax.random.split(key, 3)
     inputs, entries = math.prod(spec.input_shape), size(spec, hp)
-    w = jax.random.normal(w_key, (entries, hp.width)) / jnp.sqrt(entries)
+    w = jax.random.normal(w_key, (entries, hp.random_features)) / jnp.sqrt(entries)
     turn = linalg.orthonormal(turn_key, inputs, entries)
-    return Eye(turn, w, jax.random.uniform(b_key, (hp.width,), minval=-numbers.THRESHOLD, maxval=numbers.THRESHOLD))
+    return Eye(
+        turn, w, jax.random.uniform(b_key, (hp.random_features,), minval=-numbers.THRESHOLD, maxval=numbers.THRESHOLD)
+    )
 
 
 def encode(sees: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
@@ -66,15 +67,15 @@ def encode(sees: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> F
 
 
 def seen(sees: Eye | sensory.Code, code: Float[Array, " D"]) -> Seen:
-    """What sensors see of an input."""
+    """A code and its features."""
     return Seen(code, features(sees, code))
 
 
 def features(sees: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Array, "... H"]:
-    """Rectified random features, with a norm of about one; nothing for synapses on a sensory code."""
+    """Rectified random features, with a norm of about one; none on a sensory code."""
     if isinstance(sees, sensory.Code):
         return code[..., :0]
-    # Half of a normal's variance is left by the rectifier.
+    # A rectifier halves the mean square of a centred normal.
     return jax.nn.relu(code @ sees.w + sees.b) * math.sqrt(2 / len(sees.b))
 
 
@@ -82,4 +83,4 @@ def flops(spec: Spec, hp: HParams) -> int:
     """Floating-point operations a code, with the features that synapses see."""
     if hp.features == "code":
         return sensory.flops(spec, hp)
-    return 2 * size(spec, hp) * (math.prod(spec.input_shape) + 2 * hp.width)
+    return 2 * size(spec, hp) * (math.prod(spec.input_shape) + 2 * hp.random_features)

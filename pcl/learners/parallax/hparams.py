@@ -1,7 +1,7 @@
 """Settings of parallax: one value of each for all streams. Numbers that are no settings are in `numbers`.
 
-Thresholds were tried on digits and MNIST, seeds below 10; another value is on record of `lag` alone: with 80 a second
-map won in one of two lives of Split-Fashion-MNIST, while 40 costs new sensors on rotated MNIST.
+Thresholds were tried on digits and MNIST, seeds below 10. Only for `lag` is another value on record: 80 opened a second
+map in one of two lives of Split-Fashion-MNIST; 40 misses new sensors on rotated MNIST.
 """
 
 from flax import struct
@@ -18,27 +18,34 @@ WITHOUT = (
 
 @struct.dataclass
 class HParams(CodeHParams):
-    """Numbers of the workspace and of its specialists, and of a sensory code; evidence is in nats."""
+    """Settings of contexts and their inference, of sensors, and of a sensory code; evidence is in nats."""
 
     features: str = static(
-        "random", "what specialists see: all of the input, random directions of it, or a sensory code", choices=FEATURES
+        "random",
+        "representation of an input: all of it, random features of it, or a sensory code",
+        choices=FEATURES,
     )
-    specialists: int = static(6, "slots for contexts; 1 is a single learner", low=1)
-    code: int = static(64, "random directions of the input, at most as many as it has entries", low=1)
-    width: int = static(256, "random features of raw or random codes, which synapses see", low=1)
-    lag: int = static(40, "unresolved samples that are held back, or four times as many in suspicion", low=1)
-    inference_steps: int = static(20, "most steps in which the workspace settles", low=1)
+    max_contexts: int = static(6, "largest number of contexts; 1: a single context", low=1)
+    code: int = static(
+        64,
+        "random directions of the input, at most as many as it has entries",
+        low=1,
+        idle={"features": ("raw", "code")},
+    )
+    random_features: int = static(256, "random features that the synapses read", low=1, idle={"features": ("code",)})
+    lag: int = static(40, "most samples held back in the window; four times as many if a new sensor is likely", low=1)
+    inference_steps: int = static(20, "most steps of inference", low=1)
     context: str = static(
-        "inferred", "whether the context of a sample is inferred or, to an oracle, told", choices=("inferred",)
+        "inferred", "whether the context of a sample is inferred, or told (an oracle)", choices=("inferred",)
     )
-    without: str = static("nothing", "an ablation: the mechanism that is taken away", choices=WITHOUT)
-    rate: Traced = traced(0.5, "share of the way to what the evidence says that a step goes", low=0, high=1)
-    momentum: Traced = traced(0.2, "share of the last step that is repeated", low=0, high=0.9)
-    leap: Traced = traced(1.5, "most nats by which a step changes a log probability", low=1e-3)
-    tolerance: Traced = traced(0.01, "free energy of the contexts in nats that settling may leave", low=0)
-    hazard: Traced = traced(0.01, "expected switches a sample before any was seen", low=1e-6, high=0.5)
-    bound: Traced = traced(6.0, "most that one input says for or against a context", low=0)
-    recall: Traced = traced(10.0, "evidence at which a known context takes over the window", low=0)
-    allocation: Traced = traced(20.0, "evidence at which a new context does", low=0)
-    ridge: Traced = traced(0.1, "precision of the synapses before anything is seen", low=1e-6)
-    sharpness: Traced = traced(5.0, "nats that an output of 1 of the synapses is worth beside the densities", low=0)
+    without: str = static("nothing", "an ablation: the mechanism that is removed", choices=WITHOUT)
+    rate: Traced = traced(0.5, "step of inference, as a share of the way to the log posterior", low=0, high=1)
+    inference_momentum: Traced = traced(0.2, "share of the last step of inference that is kept", low=0, high=0.9)
+    leap: Traced = traced(1.5, "largest change of a log probability by one step, in nats", low=1e-3)
+    energy_tolerance: Traced = traced(0.01, "free energy of contexts at which inference stops, in nats", low=0)
+    hazard: Traced = traced(0.01, "prior probability of a change of context, per sample", low=1e-6, high=0.5)
+    bound: Traced = traced(6.0, "largest evidence of one input for or against a context, in nats", low=0)
+    recall: Traced = traced(10.0, "evidence at which a known context takes over the window, in nats", low=0)
+    allocation: Traced = traced(20.0, "evidence at which a new context takes over the window, in nats", low=0)
+    ridge: Traced = traced(0.1, "prior precision of the weights", low=1e-6)
+    sharpness: Traced = traced(5.0, "weight of the synapses: nats for an output of 1", low=0)

@@ -1,4 +1,4 @@
-"""Parallax as a learner: a batch is lived through row by row (`life`), and answered before any of it is learned."""
+"""Parallax as a learner: a batch is learned row by row (`life`), and answered before any of it is learned."""
 
 import jax
 import jax.numpy as jnp
@@ -46,8 +46,7 @@ def living(spec: Spec) -> Learner:
             said = life.look(state, phi, kind)
             return jax.nn.logsumexp(life.expect(state, said, state.contexts.current, set_to).log_q, axis=0)
 
-        # Many queries go through in chunks, for each may take S L D numbers on the way; all of one size, so that they
-        # are compiled once.
+        # Queries go in chunks, because each may take S L D numbers of memory; chunks of one size are compiled once.
         padded_BD = jnp.pad(phi_BD, ((0, -len(x) % chunks), (0, 0)))
         log_p = jax.lax.map(jax.vmap(expected), padded_BD.reshape(chunks, -1, phi_BD.shape[1]))
         return _answer(log_p.reshape(len(padded_BD), -1)[: len(x)])
@@ -56,7 +55,7 @@ def living(spec: Spec) -> Learner:
         set_to, kind = of(hp)
         phi_BD = jnp.where(batch.valid[:, None], eye.encode(state.code, batch.x, hp), 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
-        # What comes while a code develops arrives when it is read out.
+        # Samples that come while a code develops arrive when they are read out.
         arrives_B = batch.valid & (state.code.closed if isinstance(state.code, sensory.Code) else True)
         rows, before = Sample(phi_BD, batch.y, told_B, arrives_B, teaching_rows(batch) & arrives_B), state.course
         state, log, expected = _lived(state, rows, kind, set_to)
@@ -70,12 +69,12 @@ def living(spec: Spec) -> Learner:
 
 
 def _lived(state: State, rows: Sample, kind: Sensor, hp: Numbers) -> tuple[State, Log, Settlement]:
-    """The state after the rows of a batch, and of each row its log and what was expected of it."""
+    """The state after the rows of a batch, and of each row its log and the posterior before its label."""
     if len(rows.label) == 1:
         state, *of_row = life.live(state, jax.tree.map(lambda leaf: leaf[0], rows), kind, hp)
         log, expected = jax.tree.map(lambda leaf: leaf[None], of_row)
         return state, log, expected
-    # What is expected of a whole batch is said before any of it is learned.
+    # The whole batch is predicted before any of it is learned.
     of_batch = jax.vmap(lambda row: life.expect(state, life.look(state, row.code, kind), row.task, hp))(rows)
     state, log = jax.lax.scan(lambda state, row: life.live(state, row, kind, hp)[:2], state, rows)
     return state, log, of_batch
@@ -95,11 +94,11 @@ def _logged(
         "merged": Logged(after.merged - before.merged, "count"),
         "split": Logged(after.split - before.split, "count"),
     } | (
-        # An oracle meets a context with a sensor that has seen nothing, and expects nothing of its inputs.
+        # An oracle begins each context with an empty sensor, to which all inputs are unexpected.
         {} if hp.told else {"input_surprise": Logged(log.input_surprise.sum() / arrived, "seen")}
     )
 
 
 def _answer(log_p_BC: Float[Array, "B C"]) -> Prediction:
-    """Log posterior of the labels; what a label would tell is the entropy of what is expected."""
+    """Log posterior of the labels; the information of a label (`query`) is the entropy of this posterior."""
     return Prediction(logits=log_p_BC, query=-jnp.sum(jnp.exp(log_p_BC) * log_p_BC, axis=1))

@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What a row adds to the averages that an update reports."""
+    """What a row adds to the means that an update reports."""
 
     surprise: Float[Array, ""]
     steps: Float[Array, ""]
@@ -41,7 +41,7 @@ class Log(NamedTuple):
 
 
 def live(state: State, sample: Sample, sensor: Sensor, hp: Numbers) -> tuple[State, Log, Settlement]:
-    """The state after one sample, and what was expected of it."""
+    """The state after one sample, its log, and the posterior before its label."""
     said = look(state, sample.code, sensor)
     expected = expect(state, said, sample.task, hp)
     state, log = hear(state, said, expected, sample, hp)
@@ -54,7 +54,7 @@ def live(state: State, sample: Sample, sensor: Sensor, hp: Numbers) -> tuple[Sta
 
 
 def look(state: State, phi: Float[Array, " D"], sensor: Sensor) -> Opinion:
-    """What every context makes of an input, by the votes of the sensors that any of them looks through."""
+    """The opinion of every context on an input, from the votes of the sensors in use."""
     seen, (slots, latents) = eye.seen(state.code, phi), state.sensors.wrong.shape
 
     def of_sensor(slot: Int[Array, ""], votes: Vote) -> Vote:
@@ -76,7 +76,7 @@ def expect(state: State, said: Opinion, told: Int[Array, ""], hp: Numbers) -> Se
 
 
 def hear(state: State, said: Opinion, expected: Settlement, sample: Sample, hp: Numbers) -> tuple[State, Log]:
-    """The state that believes the label, where there is one, and how surprising the sample was."""
+    """The state given the label, where there is one, and the sample's log."""
     heard = belief.hear(state, expected, belief.doubts(state, sample.label, hp), sample.label, hp)
     surprise = -jax.nn.logsumexp(expected.log_q[:, sample.label])
     steps = expected.steps + heard.steps - 1
@@ -101,7 +101,7 @@ def explain(state: State, said: Opinion, sample: Sample, hp: Numbers) -> Window:
 
 
 def learn(state: State, held: Window, decided: Verdict, sample: Sample, sensor: Sensor, hp: Numbers) -> State:
-    """The state once the verdict is carried out: whoever has the window learns it, sample by sample."""
+    """The state once the verdict is carried out: the chosen context learns the window, sample by sample."""
 
     def if_taught(new: Any, old: Any) -> Any:
         return jax.tree.map(lambda a, b: jnp.where(sample.teaches, a, b), new, old)

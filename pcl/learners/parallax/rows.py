@@ -11,12 +11,12 @@ from jaxtyping import Float, Int
 
 
 def read(stack: Float[Array, "..."], *at: Int[Array, ""]) -> Float[Array, "..."]:
-    """`stack[at]`, read once: nothing is read again out of a loop, though it has one turn."""
+    """`stack[at]`, read once: the compiler does not repeat the reads of a loop, even of one turn."""
     nothing = jnp.zeros(stack.shape[len(at) :], stack.dtype)
     return jax.lax.fori_loop(at[0], at[0] + 1, lambda _, row: stack[at], nothing)
 
 
 def once_seen(index: Int[Array, ""], rows: int, *seen: Float[Array, "..."]) -> Int[Array, ""]:
-    """`index`, one of so many rows, which nothing can know before `seen`: what changes there changes after it."""
+    """`index`, below `rows`, made to depend on `seen`: an update at it happens after `seen` is computed."""
     spoilt = jnp.any(jnp.stack([jnp.isnan(x).any() for x in seen]))
     return jnp.minimum(index, jnp.where(spoilt, rows - 1, rows))

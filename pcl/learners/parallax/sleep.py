@@ -1,7 +1,7 @@
-"""Sleep: two contexts that one explains as well become one, and one that has changed unnoticed becomes two.
+"""Sleep: contexts merge if one explains their samples as well as two, and a context that changed unnoticed splits.
 
-A verdict rests on a few dozen samples. Sleep compares all that contexts have learned: of any two contexts, and of the
-current one what it has learned since the last sleep with what it knew then (its evening).
+A verdict rests on a few dozen samples. Sleep compares sufficient statistics of all samples: of any two contexts, and
+of the current one those since the last sleep with those before (its evening).
 
 A merger has the price of a new context, reversed. Two contexts become one if all that they have learned favours two
 contexts over one by less than `recall` nats. Contexts that name no latent in common cannot disagree and never merge.
@@ -17,8 +17,8 @@ much right after a split, and no more later.)
 Where windows find all contexts, as on digits, sleep changes nothing; where they do not, `experiments.contexts` says
 what it finds.
 
-Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5. That a change is
-told by what lies before and after a moment is as in ADWIN, Bifet and Gavalda (2007), SIAM Conference on Data Mining.
+Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5. Comparing the
+samples before and after a moment is as in ADWIN, Bifet and Gavalda (2007), SIAM Conference on Data Mining.
 """
 
 from typing import Any, NamedTuple
@@ -50,7 +50,7 @@ class Pair(NamedTuple):
 
 
 class Night(NamedTuple):
-    """What sleep may change."""
+    """The parts of the state that sleep may change."""
 
     sensors: Sensors
     contexts: Contexts
@@ -60,20 +60,20 @@ class Night(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a merger or a split makes of a night; a place of B is none."""
+    """The result of a merger or a split; a place of B is none."""
 
     wrong: Float[Array, "B L"]
     contexts: Contexts
     went: Int[Array, " S"]
-    learned: Sums  # of the one sensor that is made anew
-    kept: Any  # what another one has learned
+    learned: Sums  # of the one sensor that is computed from sums
+    kept: Any  # the state of another one
     places: Int[Array, " 3"]  # of both, and of a sensor that is emptied
 
 
 def rest(
     state: State, verdict: Verdict, teaches: Bool[Array, ""], sensor: Sensor, hp: Numbers
 ) -> tuple[State, Verdict]:
-    """The state after a sleep, where one is due or a slot is wanted, and the verdict in terms of it."""
+    """The state after a sleep, if one is due or a slot is wanted, and the verdict with the slots of that state."""
     if hp.slots == 1 or not hp.sleeps:
         return state, verdict
     least = -jnp.where(verdict.refused, verdict.gain, hp.recall)
@@ -88,21 +88,21 @@ def rest(
 
 
 def unless_moved(before: Evening, size_BL: Float[Array, "B L"], learned_BL: Float[Array, "B L"]) -> Evening:
-    """The evening as long as no latent has left a part of its samples behind, with which days can no longer be told."""
+    """The evening; invalid (context -1) once a latent has moved, because the day can then not be subtracted."""
     left = (learned_BL < size_BL).any()
     return before._replace(context=jnp.where(left, -1, before.context))
 
 
 def due(course: Course, hp: Numbers) -> Bool[Array, ""]:
-    """Whether enough was learned since contexts were compared last."""
+    """Whether enough samples were learned since the last comparison of contexts."""
     return course.taught >= (1 + numbers.OFTEN) * course.rested + hp.lag
 
 
 def sleep(night: Night, least: ArrayLike, may_split: ArrayLike, sensor: Sensor, hp: Numbers) -> Night:
     """The two closest contexts are one afterwards, if the evidence for it is above `least`; slots stay contiguous.
 
-    Else the context that is awake splits, if it may and has changed. The window is left as it is: whoever sleeps has
-    settled it. A slot that is emptied is as it was at first.
+    Else the current context splits, if `may_split` and it has changed. The window stays: it is resolved before a sleep.
+    A slot that is emptied is as it was at first.
     """
     pair = closest(night.sensors, night.contexts, sensor, hp)
     merges = pair.evidence > least
@@ -119,10 +119,10 @@ def sleep(night: Night, least: ArrayLike, may_split: ArrayLike, sensor: Sensor, 
 
 
 def unchanged(night: Night, sensor: Sensor) -> Float[Array, ""]:
-    """Evidence that what the present context has learned since the last sleep is like what it had learned before.
+    """Evidence that the present context's samples since the last sleep are of the same sensor as those before.
 
-    Infinite where that cannot be told: it was not the present one then, shares its sensor, or a latent has moved; and
-    where there is no slot for another.
+    Infinite where this cannot be computed (the context was not the present one then, shares its sensor, or a latent has
+    moved) and where there is no slot for another.
     """
     contexts, before = night.contexts, night.evening
     here = at(night.sensors.banks, contexts.sensor[before.context])
@@ -162,7 +162,7 @@ def compared(
     shared, of_maps = mergers.maps_alike(called, mergers.renamed(others, place), sensors.wrong[ours])
 
     def of_sensors(of_maps: Float[Array, ""]) -> Float[Array, ""]:
-        # Names have chosen which latents are compared: that they agree says nothing then.
+        # Latents were matched by their names: that these agree is no evidence then.
         here, there = (sensor.sums(at(sensors.banks, slot))._replace(weights=None) for slot in (ours, theirs))
         there = sums.placed(there, place)
         return jnp.minimum(of_maps, 0.0) + sums.sensors_alike(here, there, sums.freedom(here, there))
@@ -172,7 +172,7 @@ def compared(
 
 
 def _changed(night: Night, pair: Pair, merges: Bool[Array, ""], sensor: Sensor) -> Night:
-    """The night after a merger, or else a split. What takes long to compile stands here once for both."""
+    """The night after a merger, or else a split; both share the parts that take long to compile."""
     change = jax.lax.cond(
         merges, lambda night: _merger(night, pair, sensor), lambda night: _split(night, sensor), night
     )
@@ -184,7 +184,7 @@ def _changed(night: Night, pair: Pair, merges: Bool[Array, ""], sensor: Sensor) 
 
 
 def _merger(night: Night, pair: Pair, sensor: Sensor) -> Change:
-    """The second context is part of the first, its sensor of the first's; the last ones fill the holes."""
+    """The second context joins the first, its sensor the first's; the last ones move into the empty slots."""
     (banks, wrong_BL), contexts = night.sensors, night.contexts
     ours, theirs = contexts.sensor[pair.first], contexts.sensor[pair.second]
     here, there = sensor.sums(at(banks, ours)), sums.placed(sensor.sums(at(banks, theirs)), pair.place)
@@ -207,7 +207,7 @@ def _merger(night: Night, pair: Pair, sensor: Sensor) -> Change:
 
 
 def _one_less(contexts: Contexts, pair: Pair, went_B: Int[Array, " B"]) -> tuple[Contexts, Int[Array, " S"]]:
-    """The contexts once the first of a pair is both and sensors have gone elsewhere, and where each context went."""
+    """The contexts after the merger of a pair and moves of sensors, and the slot in which each context goes on."""
     first, second, _, place = pair
     ours, theirs = contexts.sensor[first], contexts.sensor[second]
     renamed = jax.vmap(mergers.renamed, (0, None))(contexts.names, place)
@@ -215,7 +215,7 @@ def _one_less(contexts: Contexts, pair: Pair, went_B: Int[Array, " B"]) -> tuple
     called = jax.tree.map(lambda new, old: jax.vmap(jnp.where)(through_S, new, old), renamed, contexts.names)
     both = mergers.merged_maps(at(called, first), at(called, second))
     places, last = jnp.stack([first, second]), contexts.number - 1
-    # What is emptied and the last one change places.
+    # The emptied slot and the last one change places.
     swap_S = jnp.arange(len(contexts.belief)).at[second].set(last).at[last].set(second)
     went_S = swap_S.at[second].set(swap_S[first])
     two = both, names.empty(*both.votes.shape[::-1])
@@ -230,7 +230,7 @@ def _one_less(contexts: Contexts, pair: Pair, went_B: Int[Array, " B"]) -> tuple
 
 
 def _split(night: Night, sensor: Sensor) -> Change:
-    """The present context is what it was before the day, and another one, now present, what the day has shown."""
+    """The present context is as in the evening; a new one, now present, has the samples of the day."""
     (banks, wrong_BL), contexts, before = night.sensors, night.contexts, night.evening
     slot, new = before.context, contexts.number
     old_sensor, new_sensor = contexts.sensor[slot], sensors_of(contexts)

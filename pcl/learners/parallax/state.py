@@ -1,4 +1,4 @@
-"""All that lasts of a life from one sample to the next."""
+"""The state that is carried from one sample to the next."""
 
 from typing import Any, NamedTuple
 
@@ -17,14 +17,14 @@ from pcl.learners.parallax.window import Window
 
 
 class Sensors(NamedTuple):
-    """How inputs look; those from `sensors_of` on are as new."""
+    """Densities of inputs; those from `sensors_of` on are as new."""
 
-    banks: Any  # what each has learned (leaves lead with B); only the functions of a `Sensor` look into it
+    banks: Any  # the state of each (leaves lead with B); only the functions of a `Sensor` look into it
     wrong: Float[Array, "B L"]  # share of the samples of each latent that the sensor gets wrong; 1 at first
 
 
 class Contexts(NamedTuple):
-    """Which sensor, and what its latents are called; slots from `number` on are empty."""
+    """The sensor and the map of each context; slots from `number` on are empty."""
 
     belief: Float[Array, " S"]  # posterior probability of each
     number: Int[Array, ""]
@@ -34,10 +34,10 @@ class Contexts(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What is counted of a life so far; samples are those that taught."""
+    """Counts of a life so far; samples are those that taught."""
 
     taught: Int[Array, ""]
-    switches: Int[Array, ""]  # changes of the current context: what the hazard is learned from
+    switches: Int[Array, ""]  # changes of the current context, from which the hazard is learned
     usual: Float[Array, ""]  # surprise at labels lately, in nats
     rested: Int[Array, ""]  # `taught` when the last context was new, or sleep last found nothing to merge
     refused: Int[Array, ""]  # contexts for which there was no slot left
@@ -48,13 +48,13 @@ class Course(NamedTuple):
 class Evening(NamedTuple):
     """The context that was current when the last sleep ended, as it was then."""
 
-    context: Int[Array, ""]  # -1: since then it has left samples behind, and cannot be compared
+    context: Int[Array, ""]  # -1: a latent has moved since, and it cannot be compared
     bank: Any  # of the sensor that it looks through
     names: Map
 
 
 class State(NamedTuple):
-    """A life."""
+    """The state of a life."""
 
     code: Any
     sensors: Sensors

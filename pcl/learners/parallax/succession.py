@@ -1,15 +1,15 @@
-"""Which labels follow each other: the next sample of a stream has a place in time, a query has none.
+"""Transitions of labels, for the next sample of a stream; a query has no place in time and does not use them.
 
-Labels of neighbouring samples may agree. How often each label came after each is counted: a Dirichlet posterior over
-the rows of a transition matrix. Its prior is that a label stays, as often as labels have done beyond chance, or else is
-drawn by the frequencies so far. Before a sample is learned two voices speak of its label, the input and the past:
+Labels of neighbouring samples may agree. Transitions are counted: a Dirichlet posterior over the rows of a transition
+matrix. In its prior a label stays, with the estimated probability of staying beyond chance, or else is drawn by the
+frequencies so far. The prediction for the next sample pools two voices, the input and the past:
 
     log p(y_t | x_t, y_<t) = a log p(y_t | x_t) + b log [T(y_t | y_t-1) / p(y_t)] + constant
 
 With a = b = 1 this is the filter of a hidden Markov model whose states are seen afterwards. But the probabilities by
-the input may be too sure, and may repeat what the past says. The trust (a, b) therefore has a Gaussian posterior, of
-mean (1, 0) at first, which learns from how well labels were foretold: where samples come shuffled the input is left
-alone. Neither the evidence for contexts nor the answer to a query depends on any of it.
+the input may be overconfident, and not independent of the past. The trust (a, b) therefore has a Gaussian posterior
+with prior mean (1, 0), learned from the log loss of the pooled prediction. On shuffled samples it stays near (1, 0).
+Neither the evidence for contexts nor the answer to a query depends on it.
 
 Sources: Rabiner (1989), doi:10.1109/5.18626 (the filter); Fox, Sudderth, Jordan and Willsky (2011),
 doi:10.1214/10-AOAS395 (rows that share a sticky prior); Genest and Zidek (1986), doi:10.1214/ss/1177013825
@@ -30,7 +30,7 @@ from pcl.synapses import horizon
 
 
 class Succession(NamedTuple):
-    """What is known of labels in their order."""
+    """Statistics of labels in their order."""
 
     follows: Float[Array, "C C"]  # times that a label (column) came after another (row)
     met: Int[Array, " C"]  # samples of each label
@@ -41,14 +41,14 @@ class Succession(NamedTuple):
 
 
 class Foretold(NamedTuple):
-    """The voices, and the log probabilities that they come to."""
+    """The voices, and their pooled log probabilities."""
 
     voices: Float[Array, "B 2 C"]
     log_p: Float[Array, "B C"]
 
 
 def init(labels: int) -> Succession:
-    """Nothing came yet, and the input is believed."""
+    """No samples, and full trust in the input."""
     return Succession(
         follows=jnp.zeros((labels, labels)),
         met=jnp.zeros(labels, jnp.int32),
@@ -60,7 +60,7 @@ def init(labels: int) -> Succession:
 
 
 def frequencies(state: Succession) -> Float[Array, " C"]:
-    """Probability of each label out of time: of samples so far, with one more that may have any label."""
+    """Marginal probability of each label: frequencies so far, with one pseudo-sample spread over all labels."""
     return (state.met + 1 / len(state.met)) / (state.met.sum() + 1)
 
 
@@ -75,7 +75,7 @@ def after(state: Succession, latest_C: Float[Array, " C"]) -> Float[Array, " C"]
 
 
 def foretell(state: Succession, of_input_BC: Float[Array, "B C"], arrives_B: Bool[Array, " B"]) -> Foretold:
-    """The labels of a batch whose rows come in turn."""
+    """Predictions for the labels of a batch whose rows come in turn."""
 
     def of_row(latest_C: Float[Array, " C"], arrives: Bool[Array, ""]) -> tuple[Array, Array]:
         next_C = after(state, latest_C)
@@ -94,9 +94,9 @@ def learn(
     teaches_B: Bool[Array, " B"],
     hp: Numbers,
 ) -> Succession:
-    """The state after a batch; a row without a label is believed to have the one that was foretold.
+    """The state after a batch; a row without a label has its predicted distribution instead.
 
-    For what it teaches of the trust no voice speaks with more than `voice_bound` nats against a label.
+    In the update of the trust, voices are bounded to `voice_bound` nats against a label.
     """
 
     def of_row(state: Succession, row: tuple[Foretold, Array, Array, Array]) -> tuple[Succession, None]:
@@ -123,6 +123,6 @@ def learn(
 
 
 def _solve(a: Float[Array, "2 2"], b: Float[Array, " 2"]) -> Float[Array, " 2"]:
-    """Cramer's rule, for a call of a solver takes longer than all the rest."""
+    """Cramer's rule; a call of a solver takes longer than all the rest."""
     determinant = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
     return jnp.stack([a[1, 1] * b[0] - a[0, 1] * b[1], a[0, 0] * b[1] - a[1, 0] * b[0]]) / determinant

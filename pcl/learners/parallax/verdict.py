@@ -1,4 +1,4 @@
-"""What becomes of the window: explanations as rows of gain, price and permission, and one choice among them.
+"""The decision about the window: explanations as rows of gain, price and permission, and one choice among them.
 
 The present context is the null hypothesis. Three rows may replace it, in this order:
 
@@ -7,9 +7,9 @@ The present context is the null hypothesis. Three rows may replace it, in this o
   NAMES   a new map over the present sensor        every context, and the mixture of them       `allocation`
   SENSOR  a new sensor, with a map of its own      the same, or as below                        `allocation`
 
-If nothing speaks against the present context it learns the window (PRESENT). Else the first row that is allowed and
-gains more than its price has the window. If there is none the window is held (HOLD) until it is full, and then goes to
-the best known context. A window with strange inputs that has shown half of what a new sensor costs is held longer.
+If there is no evidence against the present context it learns the window (PRESENT). Else the first row that is allowed
+and gains more than its price has the window. If there is none the window is held (HOLD) until it is full, and then goes
+to the best known context. A window with strange inputs and half the evidence for a new sensor is held longer.
 
 A new sensor has no density yet. Its evidence may therefore be the log probability of guessing the labels plus how
 untypical the inputs are of every known sensor. This finds small changes of the inputs early, and tells a new sensor
@@ -32,13 +32,13 @@ PRESENT, KNOWN, NAMES, SENSOR, HOLD = range(5)
 
 
 class Inputs(NamedTuple):
-    """What the inputs of a window, labels aside, say of sensors."""
+    """Evidence of the inputs of a window, without its labels, about sensors."""
 
     strange: Bool[Array, ""]  # they are not of the present one
     doubtful: Bool[Array, ""]  # perhaps they are not
-    own: Bool[Array, " S"]  # nothing speaks for another one than that of this context
-    familiar: Bool[Array, " S"]  # nor are they strange to it, and it is not the present one
-    stranger: Float[Array, ""]  # evidence for a sensor of which nothing is known, in nats
+    own: Bool[Array, " S"]  # there is no evidence against the sensor of this context
+    familiar: Bool[Array, " S"]  # they are not strange to the sensor of this context, which is not the present one
+    stranger: Float[Array, ""]  # evidence for an unknown sensor, in nats
 
 
 class Explanations(NamedTuple):
@@ -50,7 +50,7 @@ class Explanations(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What becomes of the window."""
+    """The decision about the window."""
 
     resolved: Bool[Array, ""]  # the window is emptied
     slot: Int[Array, ""]  # into this context
@@ -66,8 +66,8 @@ class Verdict(NamedTuple):
 
 
 def decide(contexts: Contexts, held: Window, hp: Numbers) -> Verdict:
-    """What becomes of the window with the last sample in it."""
-    if hp.slots == 1:  # a single learner has no choice
+    """The decision about the window with the last sample in it."""
+    if hp.slots == 1:  # a single context has no choice
         no = jnp.zeros((), bool)
         return Verdict(~no, contexts.current, no, no, jnp.zeros(()), no)
     seen, known_S, turns = hp.read(contexts, held), known_contexts(contexts, held), jnp.maximum(held.mixed, 0.0)
@@ -121,14 +121,14 @@ def explanations(contexts: Contexts, held: Window, seen: Inputs, known: Float[Ar
 
 
 def decomposed(contexts: Contexts, held: Window) -> Inputs:
-    """What the inputs say, apart from what the labels do."""
+    """The evidence of the inputs, apart from that of the labels."""
     now, there_S = contexts.current, alive(contexts)
     mean_S, unlike_S = held.typicality / jnp.maximum(held.judged, 1), unlikeness(held.typicality, held.judged)
     told_S, judged = there_S & (held.judged >= numbers.JUDGED), held.judged[now] > 0
     enough_S = (held.judged >= numbers.JUDGED) & (numbers.OF_WINDOW * held.judged >= held.size)
     stranger = unknown_sensor(contexts, held)
     strange = judged & ((mean_S[now] > numbers.STRANGE) | (unlike_S[now] > numbers.UNLIKE))
-    # Where few classes are about, another sensor passes for other names; but these tell labels no better than a guess.
+    # With few classes present a new sensor looks like new names; but these then predict labels no better than a guess.
     strange |= told_S[now] & (unlike_S[now] > 0) & (stranger > held.new_map)
     alike_S = enough_S & (mean_S < numbers.STRANGE) & (unlike_S < numbers.UNLIKE)
     return Inputs(
@@ -141,23 +141,23 @@ def decomposed(contexts: Contexts, held: Window) -> Inputs:
 
 
 def undecomposed(contexts: Contexts, held: Window) -> Inputs:
-    """One sum of evidence: inputs are as strange as a new sensor explains them and their labels better."""
+    """One sum of evidence: inputs are strange if a new sensor explains them and their labels better than a new map."""
     strange, any_S = held.new_sensor > held.new_map, jnp.ones(len(held.known), bool)
     return Inputs(strange, strange, any_S, ~any_S, unknown_sensor(contexts, held))
 
 
 def unknown_sensor(contexts: Contexts, held: Window) -> Float[Array, ""]:
-    """Evidence for a sensor of which nothing is known: its labels are guessed, its inputs unlike all known ones."""
+    """Evidence for an unknown sensor: its labels are guessed, its inputs unlike those of all known ones."""
     told_S = alive(contexts) & (held.judged >= numbers.JUDGED)
     unlike_S = unlikeness(held.typicality, held.judged)
     return held.guess + jnp.where(told_S.any(), jnp.min(jnp.where(told_S, unlike_S, jnp.inf)), 0.0)
 
 
 def unlikeness(total: Float[Array, "..."], judged: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Evidence of n typicalities with the sum `total` that their sensor is another one, in nats.
+    """Log Bayes factor for another sensor, in nats, of n = `judged` typicalities with the sum `total`.
 
-    Those of the own sensor are standard normal; those of another one have a mean of their own, itself of unit variance
-    before anything was seen, and above 0: log of the ratio of both densities.
+    Under their own sensor typicalities are standard normal. Under another one they also have unit variance, and their
+    mean has a standard normal prior. A sum below 0 counts as 0.
     """
     above = jnp.maximum(total, 0.0)
     return above**2 / (2 * (judged + 1)) - 0.5 * jnp.log1p(judged)

@@ -1,4 +1,4 @@
-"""The window: samples that nobody has learned yet, and the evidence for each explanation of them.
+"""The window: samples that are not learned yet, and the evidence for each explanation of them.
 
 Evidence is summed from the first doubtful sample on, relative to the current context. It is counted for each known
 context, and for two shadows that begin with the window: a new map over the current sensor, and a new sensor, a density
@@ -10,11 +10,11 @@ A shadow is scored on each sample before it learns it. Its sum is thus a prequen
 price of learning is included (Dawid (1984), doi:10.2307/2981683). The ratio of two of them exceeds e^h by chance with a
 probability of at most e^-h (Ville's inequality): that is what a threshold of h nats means.
 
-Only labels that are mature in the current context speak for a shadow. An unseen or young label is a new class, so that
-a stream without conflicts never gets a second context.
+Only labels that are mature in the current context are evidence for a shadow. An unseen or young label is taken for a
+new class, not for a change of context.
 
-A window of `lag` samples is full, and some context learns it. The exception is a window that makes a new sensor likely:
-it is held for up to `numbers.LONGEST` times as long, because a sensor that learns what is not its own adapts to it.
+A window of `lag` samples is full, and some context learns it. A window that makes a new sensor likely is held for up to
+`numbers.LONGEST` times as long, because a sensor that learns samples of another one adapts to them.
 """
 
 import math
@@ -53,7 +53,7 @@ class Window(NamedTuple):
     new_map: Float[Array, ""]  # and for one that a new map is part of
     explained: Float[Array, " T"]  # samples that each context, or the new map (the last of T = S + 1), explains best
     new_sensor: Float[Array, ""]
-    guess: Float[Array, ""]  # for a sensor of which nothing is known: its labels are guessed, its inputs not counted
+    guess: Float[Array, ""]  # for an unknown sensor: its labels are guessed, its inputs not counted
     typicality: Float[Array, " S"]  # of the inputs with mature labels, summed
     judged: Float[Array, " S"]  # number of these
     mature: Float[Array, ""]  # samples whose label is mature in the current context
@@ -76,7 +76,7 @@ class Evidence(NamedTuple):
 
 
 def empty(slots: int, size: int, latents: int, labels: int, inputs: int) -> Window:
-    """Nothing is held back, nothing speaks against the current context."""
+    """A window without samples and without evidence."""
     zero, zero_S, rows = jnp.zeros(()), jnp.zeros(slots), numbers.LONGEST * size
     variance = numbers.PRIOR_SAMPLES * numbers.WITHIN
     shadow = Shadow(
@@ -143,7 +143,7 @@ def place(window: Window, label: Int[Array, ""]) -> Int[Array, ""]:
 
 
 def shadow_density(window: Window, code: Float[Array, " D"], label: Int[Array, ""]) -> Float[Array, ""]:
-    """log p(code | label) under the new sensor; a label without samples lies anywhere among the means."""
+    """log p(code | label) under the new sensor; a label without samples has the mean of all samples, and is wider."""
     inputs, shadow = len(code), window.shadow
     met = shadow.size[label] > 0
     centre = shadow.size @ shadow.mean / jnp.maximum(shadow.size.sum(), 1)
@@ -171,7 +171,7 @@ def _learn(shadow: Shadow, held: Int[Array, ""], code: Float[Array, " D"], label
 
 
 def _spread(shadow: Shadow, held: Int[Array, ""], off: Float[Array, " D"]) -> Float[Array, " D"]:
-    """The inverse of prior plus scatter, times a deviation; O(R D), for it has learned R samples at most."""
+    """The inverse of prior plus scatter, times a deviation; O(R D), because there are R samples at most."""
     along_R = jnp.where(jnp.arange(len(shadow.steps)) < held, shadow.steps @ off, 0.0)
     return off / (numbers.PRIOR_SAMPLES * numbers.WITHIN) - along_R @ shadow.steps
 
@@ -179,7 +179,7 @@ def _spread(shadow: Shadow, held: Int[Array, ""], off: Float[Array, " D"]) -> Fl
 def cleared(window: Window, emptied: Bool[Array, ""]) -> Window:
     """The window without samples and evidence, where it is emptied.
 
-    What it held is left in place, for sizes of 0 say that it is not there.
+    Arrays keep their values; sizes of 0 mark them as unused.
     """
     (rows, inputs), latents = window.code.shape, window.names.votes.shape[1]
     fresh = empty(len(window.known), rows // numbers.LONGEST, latents, len(window.shadow.size), inputs)

@@ -1,19 +1,19 @@
 """The registry of inference rules: one file a rule, which ends in its `RULE`.
 
-Settling is one signature, `settle(problem, start, budget, numbers) -> Settled` (see `pcl.network.inference`). A file
-that is put into this folder is a rule; a module from elsewhere is added by `register`.
+All have the signature `settle(problem, start, budget, numbers) -> Settled` (see `pcl.network.inference`). A file in
+this folder is a rule; a module from elsewhere is added by `register`.
 
     gd, momentum, adam      local: memory, if any, is kept at each unit
     ipc                     local: weights move as well
     layerwise               local but for lateral connections within a layer
     conjugate, anderson     NOT: sums over all of a sample's units
-    gauss_newton            NOT: errors carried through the chain meet in one solve
+    gauss_newton            NOT: errors are carried through the chain into one solve
     epc                     NOT: a global reverse pass
-    fixed_prediction        NOT: a feed-forward pass kept apart
+    fixed_prediction        NOT: stores the feed-forward pass
 
-Not rules, but beside them: outputs nudged to their targets (`energy.nudged`), an amortised start (`amortise`) and
-Langevin dynamics (`generative`, which `inference.descend` takes) are local; early stops (`halting`) decide by a norm
-over a sample's units when to learn, never where to go.
+To be combined with rules: outputs nudged to their targets (`energy.nudged`), an amortised start (`amortise`) and
+Langevin dynamics (`generative`, for `inference.descend`) are local. Early stops (`halting`) read a norm over a
+sample's units to decide when it learns; they do not change the path of its activities.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ from pcl.registry import Registry
 
 
 class Rules(Registry[Rule]):
-    """Rules by name; each refuses halts that it does not say it takes."""
+    """Rules by name; each refuses halts that are not among its `halts`."""
 
     def __setitem__(self, name: str, rule: Rule) -> None:
         super().__setitem__(name, dataclasses.replace(rule, settle=functools.partial(_settle, name, rule)))
@@ -69,7 +69,7 @@ def _check_halt(name: str, rule: Rule, halt: str) -> None:
 
 
 def choose(name: str, halt: str = "fixed", learns: tuple[str, ...] = ("settled",)) -> Rule:
-    """The rule called `name`, for who has it `halt` so and whose weights can learn in one of these ways.
+    """The rule called `name`, if it takes `halt` and its way of learning is one of `learns`.
 
     Raises:
       UsageError: there is none, or it does not fit.

@@ -20,7 +20,7 @@ from pcl.network.inference import Numbers, Rule, Settled, Start, descend
 from pcl.network.samples import Activities, flat, unflat
 
 DEPTH = 3  # steps that are combined
-RIDGE = 1e-5  # of the least-squares problem, relative to its trace: float32 cannot see below
+RIDGE = 1e-5  # of the least-squares problem, relative to its trace: about the resolution of float32
 
 
 class State(NamedTuple):
@@ -61,5 +61,5 @@ def _push(history: Float[Array, "B M N"], new: Float[Array, "B N"]) -> Float[Arr
     return jnp.concatenate([history[:, 1:], new[:, None]], 1)
 
 
-# What the least-squares problem costs grows with units and not with synapses: it is left out.
+# The cost of the least-squares problem grows with units and not with synapses: it is left out.
 RULE = Rule(settle, predictive_coding, local=False, halts=HALTS, bound=None)

@@ -30,7 +30,7 @@ class State(NamedTuple):
 
 
 def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
-    """Steps along conjugate directions; they have no size to be given."""
+    """Steps along conjugate directions; `numbers` is not used."""
     first = first_prediction(problem)
 
     def init(z: Activities) -> State:
@@ -68,7 +68,7 @@ def _curvature(problem: Problem, z: Activities, d: Activities, first: Array | No
 
 
 def flops(uses: Sequence[int], inference_steps: Any) -> Any:
-    """Half a step more than gradient descent in each, for the curvature along the direction."""
+    """As gradient descent with 1.5 times as many steps: the curvature along the direction costs half a step."""
     return predictive_coding(uses, 1.5 * inference_steps)
 
 

@@ -47,5 +47,5 @@ def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> 
     return ended(problem, z, taken_B, memory, errors(problem, z))
 
 
-# Products between all errors and the output are left out of what it costs.
+# The count leaves out products between all errors and the output.
 RULE = Rule(settle, predictive_coding, local=False, halts=("fixed",), bound=None, rate=0.03)

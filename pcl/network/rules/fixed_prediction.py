@@ -1,7 +1,7 @@
 """The fixed-prediction assumption: predictions and slopes stay those of the feed-forward pass.
 
-Errors then settle to what backpropagation sends down, at any stable rate, and in as many steps as there are hidden
-layers at rate 1. NOT LOCAL: every unit has to keep its feed-forward activity meanwhile. An oracle, and a baseline.
+Errors then converge to those of backpropagation at any stable rate, and at rate 1 in as many steps as there are hidden
+layers. NOT LOCAL: every unit must store its feed-forward activity. An oracle, and a baseline.
 Source: Millidge, Tschantz and Buckley (2022), doi:10.1162/neco_a_01497.
 """
 

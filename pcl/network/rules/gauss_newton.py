@@ -1,24 +1,23 @@
 """Gauss-Newton inference: the equilibrium of the activities in a few steps instead of a hundred.
 
-Write activities by their errors, z_l = f(a_l) + e_l. At equilibrium every error is what the layers above ask for,
+Write activities by their errors, z_l = f(a_l) + e_l. At equilibrium the gradient is zero,
 
     Pi_l e_l = J_l(lambda),    J_l(lambda) = lambda carried down the chain from the output to layer l,
 
-where lambda is the gained error of the output. So all of a sample's errors follow from as many numbers as it has
-outputs, and a Gauss-Newton step needs one small solve, S = (Sigma_out + sum_l J_l Sigma_l J_l^T)^{-1} with
+where lambda is the precision-weighted error of the output. So all of a sample's errors follow from as many numbers as
+it has outputs, and a Gauss-Newton step needs one small solve, S = (Sigma_out + sum_l J_l Sigma_l J_l^T)^{-1} with
 Sigma = Pi^{-1}. It is the solution of the block-tridiagonal Gauss-Newton system of the activities, by substitution.
 
-Three things make it cheap: J_l in S is taken at the batch's mean slope, once (shared, rank = number of outputs;
-what is carried down is each sample's own); where a Gaussian output is linear in the layer below it, that layer is
-solved for exactly, given those further below; a step costs as many matrix products as a step of gradient descent.
-It is exact in one step for linear networks, and for one hidden layer under a linear output. Elsewhere (muPC, whose
-output reads f(z), categorical and binary outputs) it comes to the same point at a linear rate, the faster the more
-alike the slopes of the batch's samples are. A sample whose energy rises takes its step back and tries a quarter of
-it; where kinks (relu, maximal pooling) leave no point without a gradient, it stays where nothing falls any more.
+S is computed once, with J_l at the batch's mean slope; errors are carried down at each sample's own slopes. Where a
+Gaussian output is linear in the layer below it, that layer is solved for exactly, given those further below. The
+result is exact after one step for linear networks, and for one hidden layer under a linear output. Elsewhere (muPC,
+whose output reads f(z), categorical and binary outputs) convergence is linear, and faster the more similar the slopes
+of the batch's samples are. If a sample's energy would rise, its step is undone and its step size divided by 4. With
+kinks (relu, maximal pooling) there may be no stationary point: a sample then stays where no step lowers its energy.
 
-NOT LOCAL: errors are carried through the whole chain and meet in one solve. What it finds is the same equilibrium,
-so that the weights still learn by their local rule. Samples of a batch share S: it decides how fast each arrives,
-not where. Related: error coordinates, Goemaere et al. (2025), arXiv:2505.20137.
+NOT LOCAL: errors are carried through the whole chain into one solve. The equilibrium is that of the other rules, so
+the weights still learn by their local rule. The samples of a batch share S, which changes how fast each converges,
+but not where to. Related: error coordinates, Goemaere et al. (2025), arXiv:2505.20137.
 """
 
 import functools
@@ -50,12 +49,12 @@ from pcl.network.outputs import largest_curvature
 from pcl.network.precision import Precision, is_full, weigh
 from pcl.network.samples import Activities, flat, per_sample, where
 
-NOTHING = 1e-6  # of the largest initial gradient: a sample below has nothing to settle, and no say in what is shared
-SLACK = 1e-5  # of the energy: a rise within float32 rounding is none
+NOTHING = 1e-6  # of the largest initial gradient: samples below it are left out of the shared mean slope
+SLACK = 1e-5  # relative rise of the energy that counts as float32 rounding
 
 
 class Point(NamedTuple):
-    """Where inference stands: activities, their error signals, slopes f'(a) of the hidden layers, energies [B]."""
+    """A point of inference: activities, their error signals, slopes f'(a) of the hidden layers, energies [B]."""
 
     z: Activities
     errors: Errors
@@ -76,13 +75,13 @@ class Gain(NamedTuple):
     all: Float[Array, "C C"]
 
 
-State = tuple[Point, Float[Array, " B"]]  # where inference stands, and each sample's step size
+State = tuple[Point, Float[Array, " B"]]  # the current point, and each sample's step size
 
 
 def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
-    """Gauss-Newton steps down the free energy; they have no size to be given. Where they lead and why: see above.
+    """Gauss-Newton steps down the free energy (see above); `numbers` is not used.
 
-    What it remembers is the shared solve and each sample's step size.
+    The memory is the shared solve and each sample's step size.
 
     Raises:
       UsageError: also a free bottom, or a partly observed top.
@@ -134,7 +133,7 @@ def _move(
 
 
 def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], counts_B: Array) -> Gain:
-    """J_l and the solve at the mean slope of the samples that count."""
+    """J_l and the solve at the mean slope of the samples in `counts_B`."""
     share_B = counts_B / jnp.maximum(counts_B.sum(), 1)
     mean = functools.partial(jnp.tensordot, share_B, axes=1)
     outputs = problem.top[0].size
@@ -153,7 +152,7 @@ def _shared_gain(problem: Problem, z: Activities, slope: tuple[Array, ...], coun
 
 
 def _mean_down(layer: Layer, z_l: Array, carried: Array, mean: Callable[[Array], Array]) -> Array:
-    """What the errors `carried` ask of the layer below, on average (maximal pooling: at the mean)."""
+    """The errors `carried`, carried down to `z_l`: the mean over samples (linear or pooling layers: at their mean)."""
 
     def down(z: Array) -> Array:
         return layer.carry_down(jnp.broadcast_to(z, (len(carried), *z.shape)), carried)
@@ -182,7 +181,7 @@ def _roll_out(problem: Problem, gain: Gain, first: Array | None, e: Activities) 
 
 
 def _point(problem: Problem, first: Array | None, settled: Activities) -> Point:
-    """Where activities `settled` stand."""
+    """The point of activities `settled`."""
     signals, a = errors(problem, settled, first), preactivations(problem, settled, first)
     energy_B = output_cost(problem.output, problem.top, a[-1], problem.gain(-1))
     for raw, gained in zip(signals.raw[:-1], signals.gained[:-1], strict=True):
@@ -191,7 +190,7 @@ def _point(problem: Problem, first: Array | None, settled: Activities) -> Point:
 
 
 def _target(problem: Problem, gain: Gain, point: Point) -> Activities:
-    """The errors after a full Gauss-Newton step: what is asked now, corrected through the shared solve."""
+    """The errors after a full Gauss-Newton step: `_asked` of the current output error, corrected by the solve."""
     asked = _asked(problem, gain, point, point.errors.delta[-1])
     excess = tuple(e_l - t_l for e_l, t_l in zip(point.errors.raw[:-1], asked, strict=True))
     kappa_BC = _gather(gain, excess) @ gain.all
@@ -202,14 +201,14 @@ def _target(problem: Problem, gain: Gain, point: Point) -> Activities:
 
 
 def _first_target(problem: Problem, gain: Gain, point: Point) -> Activities:
-    """The same to first order, but corrected before it is carried down: better far away, inexact at the end."""
+    """The same to first order, corrected before it is carried down: better far from equilibrium, inexact near it."""
     lambda_BC = _flat(point.errors.delta[-1])
     lambda_BC = (lambda_BC @ gain.out + _gather(gain, point.errors.raw[:-1])) @ gain.all
     return _asked(problem, gain, point, lambda_BC.reshape(problem.top.shape))
 
 
 def _asked(problem: Problem, gain: Gain, point: Point, delta: Array) -> Activities:
-    """The hidden errors that a gained output error `delta` asks for: Sigma_l J_l(delta)."""
+    """The hidden errors in balance with a precision-weighted output error `delta`: Sigma_l J_l(delta)."""
     asked: list[Array] = []
     for layer, z_l, slope_l, c in zip(
         problem.network[:0:-1], point.z[::-1], point.slope[::-1], gain.covariance[::-1], strict=True
@@ -221,7 +220,7 @@ def _asked(problem: Problem, gain: Gain, point: Point, delta: Array) -> Activiti
 
 
 def _gather(gain: Gain, e: Activities) -> Float[Array, "B C"]:
-    """What errors `e` do to the output, to first order."""
+    """The change of the output by errors `e`, to first order."""
     return functools.reduce(jnp.add, (_flat(e_l) @ _flat(j).T for e_l, j in zip(e, gain.down, strict=True)))
 
 
@@ -250,8 +249,8 @@ def flops(uses: Sequence[int], inference_steps: Any) -> Any:
     """As gradient descent, with the output's synapses used more often.
 
     In each step the highest hidden layer is solved for (twice), and errors are gathered at the output and handed
-    back, once each for every hidden layer; layers are taken to be as wide as the highest. What a batch shares is
-    left out.
+    back, once each for every hidden layer; layers are taken to be as wide as the highest. The shared solve is left
+    out.
     """
     return predictive_coding(uses, inference_steps) + 4 * inference_steps * len(uses) * uses[-1]
 

@@ -1,4 +1,4 @@
-"""Gradient descent on the free energy: every unit follows its own error and those that it helps to predict.
+"""Gradient descent on the free energy: every unit reads its own error and those of the units that it predicts.
 
 Source: Whittington and Bogacz (2017), doi:10.1162/NECO_a_00949.
 """

@@ -1,8 +1,8 @@
 """Each layer preconditioned by its own block of the Gauss-Newton matrix: lateral connections within a layer.
 
 The block Pi_l + W f'^2 Pi_{l+1} W^T is taken at the batch's mean slopes at the start, from the weights that leave the
-layer. One factorisation of [H, H] a layer and call; meant for dense layers. Block Jacobi: it converges for rates up
-to 1. Local within a layer: what its units exchange stays there.
+layer. Each call factorises one matrix [H, H] a layer, so it is meant for dense layers. Block Jacobi: it converges for
+rates up to 1. Local to a layer: the lateral connections stay within it.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ from pcl.network.samples import Activities
 
 
 def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
-    """Steps of `rate` along the preconditioned gradient; going on, with the blocks of the first call."""
+    """Steps of `rate` along the preconditioned gradient; a call that goes on keeps the blocks of the first."""
 
     def update(g: Activities, inverse: Any, _: Any = None) -> tuple[Activities, Any]:
         flat = (g_l.reshape(g_l.shape[0], -1) for g_l in g)
@@ -59,5 +59,5 @@ def _matrix(precision: Precision, like: Float[Array, "B ..."]) -> Float[Array, "
     return precision if is_full(precision, like) else jnp.diag(precision.reshape(-1))
 
 
-# Products within layers are left out of what it costs.
+# The count leaves out products within layers.
 RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=None, rate=0.5)

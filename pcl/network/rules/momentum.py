@@ -12,7 +12,7 @@ from pcl.network.inference import Numbers, Rule, Settled, Start, descend
 
 
 def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
-    """Steps of `rate` down the gradient, beside the share `momentum` of the last one."""
+    """Steps of `rate` down the gradient, plus `momentum` times the last step."""
     return descend(problem, start, budget, optax.sgd(numbers.gradient_rate, numbers.momentum))
 
 

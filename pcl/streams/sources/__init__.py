@@ -3,22 +3,32 @@
 One function, `source(name)`, and one file a source, under its name, which ends in `ENTRY`. Digits are embedded;
 everything else is read from raw files below `--data_dir` or PCL_DATA_DIR, or else from what `scripts.prepare_data`
 prepared, and cached (see `cache`).
+
+Data of one's own become a `Source` by `from_file`, `from_dataframe`, `from_huggingface` or `from_arrays`, and get a
+name by `register`: `register(from_file("mine.csv"), name="mine")`, then `streams.make("split", source="mine")`.
 """
 
 import functools
+from types import ModuleType
 
+from pcl.errors import UsageError
 from pcl.registry import Registry
 from pcl.streams.sources import datasets
-from pcl.streams.sources.arrays import HELD_OUT, Samples, Source, make_source, samples
+from pcl.streams.sources.arrays import HELD_OUT, Samples, Source, fewer, from_arrays, samples
 from pcl.streams.sources.files import KNOWN, use_data_dir
+from pcl.streams.sources.own import from_dataframe, from_file, from_huggingface, summary
 
 __all__ = [
     "HELD_OUT",
     "SOURCES",
     "Samples",
     "Source",
+    "fewer",
+    "from_arrays",
+    "from_dataframe",
+    "from_file",
+    "from_huggingface",
     "load",
-    "make_source",
     "register",
     "samples",
     "source",
@@ -32,6 +42,26 @@ class Sources(Registry[datasets.SourceEntry]):
     def __setitem__(self, name: str, entry: datasets.SourceEntry) -> None:
         super().__setitem__(name, entry)
         KNOWN.update(entry.files)
+
+    def register(self, given: ModuleType | datasets.SourceEntry | Source, name: str = "") -> None:
+        """List an entry from outside the package, or a source that is there already, by which runs find it.
+
+        Such a source may take the place of another such source.
+
+        Raises:
+          UsageError: it is neither, or the name is missing, taken or no Python name.
+        """
+        if not isinstance(given, Source):
+            super().register(given, name)
+            return
+        if not name:
+            raise UsageError("a source without a name: write register(source, name='…')")
+        if name in self and self[name].made:
+            del self[name]
+            source.cache_clear()
+        self._list(
+            name, datasets.SourceEntry(summary(given), given.x_train.shape[1:], given.num_classes, made=given), name
+        )
 
 
 SOURCES = Sources("source", datasets.SourceEntry, __name__)

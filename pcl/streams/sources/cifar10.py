@@ -1,10 +1,10 @@
 """CIFAR-10 from sheets of tiles: lossless WebP, a thousand images each.
 
-`train_images.zip` and `test_images.zip` hold `sheet_NN.webp` of 1280x800 pixels: 25 rows of 40 tiles of 32x32,
-row by row; `labels.npz` holds `y_train` and `y_test`. 98 of the 60,000 images (77 training, 21 test; 93 ships and
-5 horses, listed there as `lossy_train_idx` and `lossy_test_idx`) are copies that went through JPEG. They are
-kept, so that every class is whole; the version of this source therefore differs from that of the exact images
-read through tensorflow-datasets.
+`train_images.zip` and `test_images.zip` hold `sheet_NN.webp` of 1280x800 pixels: 25 rows of 40 tiles of 32x32
+(CIFAR-100: another grid), row by row; `labels.npz` holds `y_train` and `y_test`. 98 of the 60,000 images (77 training,
+21 test; 93 ships and 5 horses, listed there as `lossy_train_idx` and `lossy_test_idx`) are copies that went through
+JPEG. They are kept, so that every class is whole; the version of this source therefore differs from that of the exact
+images read through tensorflow-datasets.
 
 Source: Krizhevsky (2009), Learning multiple layers of features from tiny images.
 """
@@ -19,18 +19,19 @@ from pcl.streams.sources.arrays import Arrays
 from pcl.streams.sources.datasets import SourceEntry
 from pcl.streams.sources.files import UNREADABLE, image, read, unzip
 
-TILE, ROWS, COLUMNS = 32, 25, 40
+TILE = 32
+GRID = 25, 40  # rows and columns of a sheet
 
 
-def sheets(train_images: Path, test_images: Path, labels: Path) -> Arrays:
-    """Images uint8 [N, 32, 32, 3] and their labels.
+def sheets(train_images: Path, test_images: Path, labels: Path, grid: tuple[int, int] = GRID) -> Arrays:
+    """Images uint8 [N, 32, 32, 3] and their labels, from sheets of `grid` tiles.
 
     Raises:
       UsageError: a file is damaged, a sheet has another size, or the labels are missing.
     """
     members = dict(unzip(read(labels), labels))
     y_train, y_test = (_labels(members.get(f"{name}.npy", b""), name, labels) for name in ("y_train", "y_test"))
-    return Arrays(read_sheets(train_images), y_train, read_sheets(test_images), y_test)
+    return Arrays(read_sheets(train_images, grid), y_train, read_sheets(test_images, grid), y_test)
 
 
 def _labels(content: bytes, name: str, path: Path) -> np.ndarray:
@@ -44,22 +45,22 @@ def _labels(content: bytes, name: str, path: Path) -> np.ndarray:
         raise UsageError(f"{path}: not an npz file with y_train and y_test ({name}: {error})") from None
 
 
-def read_sheets(path: Path) -> np.ndarray:
-    """The tiles of all sheets in a zip file: uint8 [1000 sheets, 32, 32, 3].
+def read_sheets(path: Path, grid: tuple[int, int] = GRID) -> np.ndarray:
+    """The tiles of all sheets in a zip file: uint8 [rows columns sheets, 32, 32, 3].
 
     Raises:
       UsageError: it is damaged, empty, or holds anything but sheets.
     """
-    tiles = [_tiles(content, f"{path}: {name}") for name, content in unzip(read(path), path)]
+    tiles = [_tiles(content, f"{path}: {name}", *grid) for name, content in unzip(read(path), path)]
     if not tiles:
         raise UsageError(f"{path}: holds no sheet; expected sheet_00.webp and on")
     return np.concatenate(tiles)
 
 
-def _tiles(content: bytes, where: str) -> np.ndarray:
-    width, height = COLUMNS * TILE, ROWS * TILE
+def _tiles(content: bytes, where: str, rows: int, columns: int) -> np.ndarray:
+    width, height = columns * TILE, rows * TILE
     sheet = image(content, where, "WebP", "RGB", (width, height), f"a sheet has {width}x{height}")
-    return sheet.reshape(ROWS, TILE, COLUMNS, TILE, 3).swapaxes(1, 2).reshape(-1, TILE, TILE, 3)
+    return sheet.reshape(rows, TILE, columns, TILE, 3).swapaxes(1, 2).reshape(-1, TILE, TILE, 3)
 
 
 ENTRY = SourceEntry(

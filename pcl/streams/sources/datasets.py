@@ -11,7 +11,7 @@ import numpy as np
 from pcl.commands import called
 from pcl.errors import UsageError
 from pcl.streams.sources import cache, files, prepared
-from pcl.streams.sources.arrays import Arrays, Source, canonical_order, make_source
+from pcl.streams.sources.arrays import Arrays, Source, canonical_order, from_arrays
 
 
 class SourceEntry(NamedTuple):
@@ -26,6 +26,7 @@ class SourceEntry(NamedTuple):
       where tensorflow-datasets does not have them.
     tfds_name: its name in tensorflow-datasets; `collect` makes arrays of its training and test examples.
     in_time_order: the order of the files is kept; otherwise samples take the canonical order.
+    made: the source itself, where it was made by whoever uses it; nothing else is looked at then.
     """
 
     summary: str
@@ -39,6 +40,7 @@ class SourceEntry(NamedTuple):
     tfds_name: str | None = None
     collect: Callable[[Path], Arrays] = prepared.images
     in_time_order: bool = False
+    made: Source | None = None
 
 
 def load(name: str, entry: SourceEntry, code: str | None = None) -> Source:
@@ -50,6 +52,8 @@ def load(name: str, entry: SourceEntry, code: str | None = None) -> Source:
     Raises:
       UsageError: it is nowhere to be found, or what was found is damaged or is not that data set.
     """
+    if entry.made:
+        return entry.made
     if entry.embedded:
         return _source(entry.embedded(), entry, name)
     paths, missing = files.find(tuple(entry.files))
@@ -71,7 +75,7 @@ def load(name: str, entry: SourceEntry, code: str | None = None) -> Source:
         arrays, found = _prepared(name, entry, tried)
         origin = {"prepared": found} | of_code
     _check(arrays, entry, found)
-    cache.store(where, make_source(*_ordered(arrays, entry), scale=entry.scale), origin, checked)
+    cache.store(where, from_arrays(*_ordered(arrays, entry), scale=entry.scale), origin, checked)
     return cache.load(where, checked)[0]
 
 
@@ -95,7 +99,7 @@ def _source(arrays: Arrays, entry: SourceEntry, where: str) -> Source:
       UsageError: counts, shapes or labels are wrong.
     """
     _check(arrays, entry, where)
-    return make_source(*arrays, scale=entry.scale)
+    return from_arrays(*arrays, scale=entry.scale)
 
 
 def _check(arrays: Arrays, entry: SourceEntry, where: str) -> None:

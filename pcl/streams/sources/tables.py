@@ -81,11 +81,11 @@ def _in_time_order(x: np.ndarray, y: np.ndarray, path: Path) -> Arrays:
     """Everything for training in the order of the file, nothing for the test."""
     if (y != np.round(y)).any():
         raise UsageError(f"{path}: a label is not a whole number: {y[y != np.round(y)][0]}")
-    x = _single(x)
+    x = single(x)
     return Arrays(x, y.astype(np.int64), x[:0], y[:0].astype(np.int64))
 
 
-def _single(x: np.ndarray) -> np.ndarray:
+def single(x: np.ndarray) -> np.ndarray:
     """`x` in single precision, unless a column is so large beside its spread that it would lose it."""
     rounded = x.astype(np.float32)
     return x if (abs(rounded - x).max(0) > 1e-3 * x.std(0)).any() else rounded

@@ -62,7 +62,7 @@ def believing(number, hp, labels=2):
 def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
     expected_SC = jnp.log(jnp.asarray([[0.35, 0.15, 0.1], [0.06, 0.3, 0.04]]))
     doubt_S, label = jnp.asarray([0.05, 0.6]), 1
-    hp = set_to(specialists=2, without="settling", inference_steps=100)
+    hp = set_to(max_contexts=2, without="settling", inference_steps=100)
     state, expected = believing(2, hp, labels=3), Settlement(expected_SC, jnp.asarray(1))
     settled = belief.hear(state, expected, doubt_S, jnp.asarray(label), hp)
     weight_S = (1 - doubt_S) * jnp.exp(expected_SC[:, label]) + doubt_S / 3 * jnp.exp(expected_SC).sum(1)
@@ -75,7 +75,7 @@ def test_a_label_is_doubted_about_contexts_and_taken_for_the_class():
 
 
 def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps():
-    hp = set_to(specialists=2)
+    hp = set_to(max_contexts=2)
     state, nats = believing(1, hp), np.random.default_rng(0).exponential(0.4, 300)
     for i, each in enumerate(nats):
         course = belief.surprised(state.course, jnp.asarray(each), jnp.asarray(True))
@@ -97,7 +97,7 @@ def test_usual_surprise_is_the_mean_of_lately_and_what_is_more_takes_more_steps(
 
 @pytest.mark.slow
 def test_belief_over_a_stream_is_that_of_a_brute_force_forward_filter():
-    hp = set_to(specialists=4, without="settling", inference_steps=300, leap=1e6, bound=1e6)
+    hp = set_to(max_contexts=4, without="settling", inference_steps=300, leap=1e6, bound=1e6)
     state, rng = believing(3, hp), np.random.default_rng(0)
     logs = rng.normal(size=(12, 3))
     for log_density in logs:
@@ -223,7 +223,7 @@ def test_unlikeness_is_the_odds_of_a_mean_of_their_own_and_of_nothing_below_zero
 
 def judged(size=10, mature=10.0, strange=0.0, **evidence):
     """The verdict of one context of a possible four on a window that is full with ten."""
-    hp = set_to(specialists=4, lag=10)
+    hp = set_to(max_contexts=4, lag=10)
     state = fresh(hp)
     held = state.window._replace(
         size=jnp.asarray(size),
@@ -264,7 +264,7 @@ def test_a_full_window_is_emptied_but_for_one_in_which_another_sensor_is_suspect
 
 def of_two_sensors(size, strange, **evidence):
     """The verdict of two contexts with a sensor each on a window whose inputs are so strange to the two, in sum."""
-    hp = set_to(specialists=4)
+    hp = set_to(max_contexts=4)
     state = fresh(hp)
     contexts = state.contexts._replace(number=jnp.asarray(2), sensor=jnp.arange(4))
     held = state.window._replace(
@@ -298,7 +298,7 @@ def knowing(shifts, wrong=(0.05,) * 4):
 
     Labels are those of latents, shifted by a number for each context; the bank gets a share of samples of each `wrong`.
     """
-    hp, labels = set_to(specialists=4), 4
+    hp, labels = set_to(max_contexts=4), 4
     state = fresh(hp, labels)
     tables = [200.0 * np.roll(np.eye(labels), shift, axis=0) for shift in shifts] + [np.zeros((labels, labels))] * 3
     votes_SCL, none_C = jnp.asarray(np.stack(tables[:4]), jnp.float32), jnp.full(labels, -1, jnp.int32)

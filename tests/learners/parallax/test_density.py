@@ -96,7 +96,7 @@ def test_inverse_carried_along_is_the_inverse():
 KINDS = {
     "density": densities(L, D),
     "shared": shared.densities(L, D),
-    "both": sensor(L, D, set_to(width=D)),
+    "both": sensor(L, D, set_to(random_features=D)),
 }
 
 

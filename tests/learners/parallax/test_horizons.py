@@ -57,7 +57,7 @@ def test_names_are_read_out_by_their_shares_whatever_was_counted():
 
 @pytest.mark.slow
 def test_the_rate_of_switches_is_that_of_the_stream_after_thirty_million_samples():
-    hp, million = ablations.of(HParams(specialists=2)), 1_000_000
+    hp, million = ablations.of(HParams(max_contexts=2)), 1_000_000
     state = fresh(hp, 2)
     state = state._replace(
         contexts=state.contexts._replace(number=jnp.asarray(2, jnp.int32)),

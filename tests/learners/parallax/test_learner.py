@@ -30,10 +30,10 @@ def rows(n, seed=0, names=(0, 1, 2), sensor=None):
 
 
 @functools.cache
-def compiled(specialists):
+def compiled(most):
     """One program for all tests: `PIECE` rows at a time, the last filled up with padding, which changes nothing."""
     learner, hp = learners.make("parallax", SPEC)
-    hp = jax.tree.map(np.float32, replace(hp, {"width": 16, "specialists": specialists}))
+    hp = jax.tree.map(np.float32, replace(hp, {"random_features": 16, "max_contexts": most}))
 
     def step(state, batch):
         state, info = learner.update(state, batch, hp)
@@ -49,8 +49,8 @@ def filled(batches):
     return longer._replace(valid=longer.valid & there[:, None])
 
 
-def made(specialists=6):
-    program, state = compiled(specialists)
+def made(most=6):
+    program, state = compiled(most)
 
     def live(state, batches):
         logs = []
@@ -126,7 +126,7 @@ def test_inputs_are_foretold_whatever_they_are_called_and_not_those_of_another_s
 
 
 def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_best_learns_it():
-    live, state = made(specialists=2)
+    live, state = made(most=2)
     state, _ = live(state, rows(150))
     state, _ = live(state, rows(150, 1, (1, 2, 0)))
     before = state
@@ -142,7 +142,7 @@ def test_a_full_bank_refuses_a_context_and_says_so_and_the_one_that_explains_it_
 
 
 def test_a_full_bank_with_two_contexts_that_are_one_merges_them_and_has_room_for_another():
-    live, state = made(specialists=2)
+    live, state = made(most=2)
     state, _ = live(state, rows(150))
     contexts = state.contexts
     halves = jax.tree.map(lambda leaf: jnp.stack([leaf[0]] * 2), contexts.names)
@@ -220,7 +220,7 @@ def test_constant_inputs_and_one_class_for_long_leave_finite_numbers_and_one_con
 
 def test_rows_that_come_as_one_batch_teach_what_they_teach_one_by_one():
     learner, hp = learners.make("parallax", SPEC)
-    hp = jax.tree.map(np.float32, replace(hp, {"width": 16}))
+    hp = jax.tree.map(np.float32, replace(hp, {"random_features": 16}))
     live, state = made()
     alone, _ = live(state, rows(40))
     together = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1)[0], rows(40))

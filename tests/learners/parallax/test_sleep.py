@@ -21,7 +21,7 @@ from pcl.learners.parallax.verdict import Verdict
 from tests.learners.parallax.streams import fresh, set_to
 
 S, L, D, H, N = 4, 3, 4, 6, 40
-HP = set_to(specialists=S, width=H)
+HP = set_to(max_contexts=S, random_features=H)
 KIND = sensor(L, D, HP)
 RIDGE = HP.ridge
 of_sums = jax.jit(KIND.of_sums)

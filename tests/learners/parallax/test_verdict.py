@@ -81,7 +81,7 @@ def by_rules(w, decomposes):
 @pytest.mark.slow
 @pytest.mark.parametrize("without", ["nothing", "decomposition"])
 def test_one_choice_among_rows_of_gain_and_price_is_that_of_the_rules_in_turn(without):
-    hp, some = set_to(specialists=S, lag=LAG, without=without), windows(4000)
+    hp, some = set_to(max_contexts=S, lag=LAG, without=without), windows(4000)
     state = fresh(hp)
 
     def judged(w):

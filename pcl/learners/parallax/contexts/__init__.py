@@ -1,1 +1,1 @@
-"""Contexts: what a label means at present, and which of them is present."""
+"""Contexts: maps from latents to labels, and the belief about which context is present."""

@@ -1,8 +1,8 @@
 """The posterior over contexts and classes, before and after the label of a sample: one step of a filter.
 
-Contexts follow each other as states of a hidden Markov chain. From the votes of the sensors comes an opinion of every
-context on an input; a sticky prior, learned from the stream, and the opinions settle into a posterior (`settling`).
-What the sensors say never depends on the belief (the cavity), so that a belief that lasts cannot confirm itself.
+Contexts follow each other as states of a hidden Markov chain. The votes of the sensors give the likelihood of an input
+in every context (its opinion). A sticky prior, learned from the stream, and the opinions settle into a posterior
+(`settling`). Votes do not depend on the belief (the cavity), so that a belief cannot confirm itself.
 """
 
 from typing import NamedTuple
@@ -22,18 +22,18 @@ from pcl.learners.parallax.state import Contexts, Course, State, alive
 
 
 class Opinion(NamedTuple):
-    """What each context makes of one input, before any label."""
+    """Likelihoods of one input and of its labels in each context, before the label is known."""
 
     posterior: Float[Array, "S L"]  # of the latents of its sensor
     input: Float[Array, " S"]  # log p(code | context)
     label: Float[Array, "S C"]  # p(label | code, context)
-    typicality: Float[Array, " S"]  # of the input, in standard deviations; 0 where it cannot be told
+    typicality: Float[Array, " S"]  # of the input, in standard deviations; 0 where it is not calibrated
     calibrated: Bool[Array, " S"]
-    speaks: Bool[Array, "S L"]  # latents that may speak of a change of context
+    speaks: Bool[Array, "S L"]  # latents that may be evidence of a change of context
 
 
 def opinion(contexts: Contexts, votes: Vote) -> Opinion:
-    """From the votes of all sensors (leading axis B) to what each context makes of the input."""
+    """The opinion of each context, from the votes of all sensors (leading axis B)."""
     seen_BL = votes.score > 0.5 * numbers.UNSEEN
     count_B = jnp.maximum(seen_BL.sum(1), 1)
     seen_B = jax.nn.logsumexp(votes.score, axis=1) - jnp.log(count_B) + jnp.log1p(-numbers.NOVELTY)
@@ -51,7 +51,7 @@ def opinion(contexts: Contexts, votes: Vote) -> Opinion:
 
 
 def prior(state: State, hp: Numbers) -> Float[Array, " S"]:
-    """Probability of each context for the next sample: sticky, with the rate of switches that the stream has had."""
+    """Probability of each context for the next sample: sticky, with the posterior mean rate of switches so far."""
     contexts, course = state.contexts, state.course
     base_S = alive(contexts).astype(jnp.float32) / contexts.number
     hazard = jnp.maximum((1 + course.switches) / (1 / hp.hazard + course.taught), hp.least_hazard)
@@ -59,17 +59,17 @@ def prior(state: State, hp: Numbers) -> Float[Array, " S"]:
 
 
 def input_surprise(state: State, said: Opinion, hp: Numbers) -> Float[Array, ""]:
-    """-log p(code) by what the moment before expected, whatever the context and the class, in nats."""
+    """-log p(code) under the prior of contexts, in nats: marginal over contexts and classes."""
     log_prior_S = jnp.log(jnp.maximum(prior(state, hp), jnp.exp(numbers.NEVER)))
     log_prior_S = jnp.where(alive(state.contexts), log_prior_S, -jnp.inf)
     return -jax.nn.logsumexp(log_prior_S + said.input)
 
 
 def expect(state: State, said: Opinion, hp: Numbers) -> Settlement:
-    """The belief once the input is there and the label is not."""
+    """The posterior given the input, before the label."""
     there_S = alive(state.contexts)
     log_prior_S = jnp.log(jnp.maximum(prior(state, hp), jnp.exp(numbers.NEVER)))
-    # Bounded are the odds that one input may reach: however sure the belief was, a clear input can overturn it.
+    # The bound is on the posterior odds after one input: a clear input can overturn a belief of any certainty.
     certainty = jnp.max(log_prior_S) - jnp.min(jnp.where(there_S, log_prior_S, jnp.inf))
     evidence_S = numbers.TEMPER * (said.input - jnp.max(jnp.where(there_S, said.input, -jnp.inf)))
     evidence_S = jnp.maximum(evidence_S, -hp.bound - certainty)
@@ -80,9 +80,10 @@ def expect(state: State, said: Opinion, hp: Numbers) -> Settlement:
 def hear(
     state: State, expected: Settlement, doubt_S: Float[Array, " S"], label: Int[Array, ""], hp: Numbers
 ) -> Settlement:
-    """The belief once the label is there too, which every context takes for the class.
+    """The posterior given the label too, which every context takes for the class.
 
-    About contexts it says nothing with probability `doubt`: log q(s) + log((1 - doubt) q(label | s) + doubt / C).
+    With probability `doubt` the label does not depend on the context:
+    log q(s) + log((1 - doubt) q(label | s) + doubt / C).
     """
     labels = expected.log_q.shape[1]
     context_S = jax.nn.logsumexp(expected.log_q, axis=1)
@@ -94,26 +95,26 @@ def hear(
 
 
 def doubts(state: State, label: Int[Array, ""], hp: Numbers) -> Float[Array, " S"]:
-    """In each context, the probability that this label says nothing about it."""
+    """In each context, the probability that this label does not depend on it."""
     contexts, wrong_BL = state.contexts, state.sensors.wrong
     rates_SC = jax.vmap(names.error_rates, (0, 0, None))(contexts.names, wrong_BL[contexts.sensor], hp.least_error)
     return rates_SC[:, label]
 
 
 def bounded(log_density: Array, best: ArrayLike, hp: Numbers) -> Array:
-    """No input says more than `bound` nats against a context."""
+    """Log densities relative to the `best`, and at least minus `bound` nats."""
     return jnp.maximum(log_density - best, -hp.bound)
 
 
 def believe(contexts: Contexts, settled: Settlement) -> Float[Array, " S"]:
-    """The belief over contexts that lasts."""
+    """The belief: the posterior of contexts, which is carried to the next sample."""
     belief_S = jnp.where(alive(contexts), settled.contexts, 0.0)
     return belief_S / belief_S.sum()
 
 
 def surprised(course: Course, nats: Float[Array, ""], teaches: Bool[Array, ""]) -> Course:
-    """After a label that was expected with probability exp(-nats), or none."""
-    rate = 1 / jnp.minimum(course.taught + 2, numbers.LATELY)  # before there was any, 1 nat counts for one
+    """The running mean of surprise after a label of so many `nats`, if the sample teaches."""
+    rate = 1 / jnp.minimum(course.taught + 2, numbers.LATELY)  # the initial 1 nat counts as one label
     return course._replace(usual=course.usual + jnp.where(teaches, rate * (nats - course.usual), 0.0))
 
 

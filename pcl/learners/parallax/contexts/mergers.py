@@ -1,9 +1,8 @@
-"""Two maps that become one, or one that becomes two: the evidence that they are, and what each has counted.
+"""Mergers and splits of maps: the log Bayes factor of one map against two, and the counts afterwards.
 
-    evidence = log p(what both learned | one map) - log p(what both learned | two maps)
+    evidence = log p(samples of both | one map) - log p(samples of both | two maps)
 
-in closed form, for maps count. Of two maps over one sensor these are the samples of each label on each latent: one name
-a latent, drawn at random, and samples with others as often as the sensor gets them wrong. Votes and counts add.
+in closed form in the counts of each label on each latent (see `maps_alike`). Votes and counts add.
 
 Source: Murphy (2012), Machine Learning, section 5.3.2 (marginal likelihoods).
 """
@@ -24,9 +23,9 @@ from pcl.learners.parallax.sensors.sums import by_place
 def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Samples on latents that both name, and the evidence that two maps over one sensor are one.
 
-    The model: a map draws a label for each latent, all alike likely. A sample on the latent has that label, or another
-    one as often as the sensor gets samples of the latent wrong. Samples count where their label is tied. (Votes beside
-    it are errors too, but differ by the classes that were about.)
+    The model: a map draws a label for each latent, uniformly. A sample on the latent has that label, or another one
+    with the error rate of the sensor on the latent. Samples count where their label is tied. (Votes elsewhere are
+    errors too, but depend on which classes were present.)
     """
     labels, latents = one.votes.shape
     wrong_L1 = jnp.clip(wrong_L, numbers.LEAST_ERROR, numbers.MOST_ERROR)[:, None]
@@ -43,10 +42,10 @@ def maps_alike(one: Map, other: Map, wrong_L: Float[Array, " L"]) -> tuple[Float
 
 
 def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Float[Array, " L"]) -> Int[Array, " L"]:
-    """Where among the latents of one sensor those of another belong: where their labels are, the others elsewhere.
+    """The permutation of another sensor's latents that puts them in the places of one sensor's latents.
 
-    Labels that both have met often come first; latents that none of them names are placed by size, large ones where
-    there is most room. A permutation: every latent has one place.
+    Latents are matched by labels, those that both have met most often first. The others are matched by size: the
+    largest to the smallest that is free.
     """
     met_C = jnp.minimum(one.met, other.met)
     here_C, there_C = one.tied, other.tied
@@ -70,7 +69,7 @@ def matched(one: Map, other: Map, size_L: Float[Array, " L"], other_size_L: Floa
 
 
 def renamed(names: Map, place: Int[Array, " L"]) -> Map:
-    """The map once the latents that it names are in other places."""
+    """The map after a permutation of its latents."""
     opened = jnp.where(names.opened >= 0, place[names.opened], -1).astype(jnp.int32)
     return maps.of(by_place(names.votes.T, place).T, opened, names.met)
 
@@ -82,7 +81,7 @@ def merged_maps(one: Map, other: Map) -> Map:
 
 
 def parted_maps(whole: Map, part: Map) -> Map:
-    """The map of the votes that are not of its part. Latents that labels have opened stay theirs."""
-    # Votes of so many samples that they were scaled since do not tell how many are left: shares are all there is.
+    """The map without the votes of its part. Labels keep the latents that they opened."""
+    # Votes that were scaled since (`horizon`) cannot be subtracted: the shares are kept.
     scaled_C1 = (whole.votes < part.votes).any(1, keepdims=True)
     return maps.of(jnp.where(scaled_C1, whole.votes, whole.votes - part.votes), whole.opened, whole.met - part.met)

@@ -1,12 +1,12 @@
-"""Maps: what the latents of a sensor are called in one context, a small table of votes, label by label.
+"""Maps: contingency tables of labels and the latents of a sensor, one for each context.
 
-Contexts that share a sensor differ in what its latents are called. A label is tied to one latent: the one that it
-opened, or else the one on which its samples fell most often. Votes are what the sensor says of a sample, never what the
-context believes: otherwise a wrong tie would confirm itself.
+Contexts that share a sensor differ in their maps. A label is tied to one latent: the one that it opened, or else the
+one on which its samples fell most often. Votes are the sensor's posterior of latents and do not depend on the belief
+about contexts: otherwise a wrong tie would confirm itself.
 
-How far a label can be trusted is an error rate: the share of samples of its latent that the sensor gets wrong, and a
-doubt that fades with the label's samples in its context. It bounds what the label can say for or against a context; a
-label not met before says nothing.
+A label's error rate is the share of samples of its latent that the sensor gets wrong, plus a doubt that fades with the
+label's samples in its context. It bounds the evidence of the label for or against a context; a label not met before is
+no evidence.
 """
 
 from typing import NamedTuple
@@ -23,9 +23,9 @@ from pcl.synapses import horizon
 
 
 class Map(NamedTuple):
-    """The names of one context: what is counted of the samples of each label, one row a label."""
+    """The names of one context: counts over the samples of each label, one row a label."""
 
-    votes: Float[Array, "C L"]  # where they fell; of more samples than sums may stand for, by their shares
+    votes: Float[Array, "C L"]  # latents on which they fell; halved from `horizon.MOST` votes on
     opened: Int[Array, " C"]  # the latent that the label opened (-1: none)
     tied: Int[Array, " C"]  # the latent of the label
     met: Int[Array, " C"]  # number of samples
@@ -34,7 +34,7 @@ class Map(NamedTuple):
 
 
 def empty(latents: int, labels: int) -> Map:
-    """A context that knows no name."""
+    """The map of a context without names."""
     none_C, none_L = jnp.zeros(labels, jnp.int32), jnp.zeros(latents, jnp.int32)
     return Map(jnp.zeros((labels, latents)), none_C - 1, none_C, none_C, jnp.zeros(latents), none_L)
 
@@ -49,15 +49,15 @@ def of(votes_CL: Float[Array, "C L"], opened_C: Int[Array, " C"], met_C: Int[Arr
 def read_out(names: Map, posterior_L: Float[Array, " L"], labels: int) -> Float[Array, " C"]:
     """p(label | probability of each latent), one number a row; `labels` is how many labels there are in all.
 
-    p(label | latent) is the label's part of the samples of all labels that are tied to the latent; a latent without a
-    name has all labels alike.
+    p(label | latent) is the label's share of the samples of all labels that are tied to the latent; for a latent
+    without a name it is uniform.
     """
     weight_L = posterior_L / (names.named + numbers.SMOOTHING)
     return names.met * weight_L[names.tied] + numbers.SMOOTHING / labels * weight_L.sum()
 
 
 def error_rates(names: Map, wrong_L: Float[Array, " L"], least: ArrayLike) -> Float[Array, " C"]:
-    """Probability that a sample of each label says nothing about the context; 1 for a label never met."""
+    """Probability that a sample of each label does not depend on the context; 1 for a label never met."""
     return jnp.clip((numbers.DOUBT + wrong_L[names.tied] * names.met) / (numbers.DOUBT + names.met), least, 1.0)
 
 
@@ -67,7 +67,7 @@ def nameless(voted: Float[Array, "... L"], met: Int[Array, "... C"]) -> Bool[Arr
 
 
 def count(names: Map, slot: Int[Array, ""], label: Int[Array, ""], opened: Int[Array, ""], vote_L: Array) -> Map:
-    """The maps (leaves lead with S) after a sample of one label that fell there; it may have opened a latent."""
+    """The maps (leaves lead with S) after a sample with the vote `vote_L`; `opened`: the latent of its label, or -1."""
     met, before = names.met[slot, label], names.tied[slot, label]
     of_label = read(names.votes, slot, label)
     of_label = horizon.left(of_label.sum()) * of_label + vote_L
@@ -83,7 +83,7 @@ def count(names: Map, slot: Int[Array, ""], label: Int[Array, ""], opened: Int[A
 
 
 class Naming(NamedTuple):
-    """What one sample of a label does: to the maps, and the latent that the sample teaches (none while unsure)."""
+    """The maps after one labelled sample, and the latent that the sample teaches (none while unsure)."""
 
     names: Map
     latent: Int[Array, ""]

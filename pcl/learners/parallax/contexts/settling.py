@@ -1,4 +1,4 @@
-"""Inference of contexts and classes: damped steps with momentum down a free energy, until little is left to lose.
+"""Inference of contexts and classes: damped steps with momentum down a free energy, until it is near its minimum.
 
 The belief q over contexts and classes has the free energy F(q) = sum q (log q - log p), p the product of prior and
 evidence. Its natural gradient is log q - log p, so that a step is

@@ -1,1 +1,1 @@
-"""Sensors: how inputs look. `interface` is all that others know of one."""
+"""Sensors: densities of inputs. Other folders use `interface` alone."""

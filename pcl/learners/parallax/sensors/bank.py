@@ -1,7 +1,7 @@
 """The sensor of a life: densities of its latent classes, and synapses beside them where there are any.
 
 Densities say how likely the code is under each latent, synapses which latent it is. The posterior over latents is the
-product of both; all else a sensor says is what its densities say.
+product of both; all other parts of a vote come from the densities.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from pcl.learners.parallax.sensors.sums import Sums
 
 
 class Bank(NamedTuple):
-    """What one sensor has learned, or all of them (leaves lead with B)."""
+    """The state of one sensor, or of all of them (leaves lead with B)."""
 
     density: density.Density | shared.Shared
     synapses: synapses.Discriminator | None  # none on a sensory code

@@ -1,4 +1,4 @@
-"""Coordinates in which the samples of all latents are spread alike, and what few samples say of a mean in them.
+"""Coordinates in which the covariance within latents is the identity, and the shrinkage of means in them.
 
 See `shared`, which finds them, for the letters.
 """
@@ -15,7 +15,7 @@ from pcl.learners.parallax import numbers
 def coordinates(
     size_L: Float[Array, " L"], mean_LD: Float[Array, "L D"], scatter_DD: Float[Array, "D D"]
 ) -> dict[str, Array]:
-    """Centre, turn, b and log |W| by the sums: B is what class means are apart beyond what chance makes of them."""
+    """Centre, turn, b and log |W| by the sums: B is the covariance of class means beyond their sampling error."""
     latents, inputs = mean_LD.shape
     samples = jnp.maximum(size_L - 1, 0).sum() + numbers.PRIOR_SAMPLES
     total = jnp.trace(scatter_DD) + numbers.PRIOR_SAMPLES * numbers.WITHIN * inputs
@@ -44,17 +44,17 @@ def coordinates(
 
 
 def directions(sums: Float[Array, " 2"]) -> Float[Array, ""]:
-    """Number of directions in which deviations are independent."""
+    """Effective number of independent directions of deviations."""
     return sums[0] / sums[1]
 
 
 def alike(
     sums: Float[Array, " 2"], off_D: Float[Array, " D"], latest_D: Float[Array, " D"], mass: Float[Array, ""]
 ) -> Float[Array, " 2"]:
-    """The sums after one more deviation, which with the one before tells how many directions are independent.
+    """The sums for `directions` after one more deviation, by its cosine with the one before.
 
-    Deviations that are spread alike in d directions have a squared cosine of 1 / d on average. Where W knows a class
-    these are most of D, of a class that it has hardly met some tens: there as many entries repeat each other.
+    Isotropic deviations in d directions have a squared cosine of 1 / d on average. For a class that W is estimated
+    from, d is most of D; for a class hardly met it is some tens, because its deviations are correlated.
     """
     lengths = jnp.sum(off_D**2) * jnp.sum(latest_D**2)
     counts = (mass > 0) & (lengths > 0)
@@ -63,22 +63,22 @@ def alike(
 
 
 def well_known(renewed_L: Float[Array, " L"]) -> Bool[Array, " L"]:
-    """Latents that coordinates found with so many samples of each know: with few of all, or half of the mean.
+    """Latents with enough samples when the coordinates were found (`numbers.FEW`, `numbers.OF_MEAN`).
 
-    Those found without a class have no room for what its samples have in common, which all look strange then.
+    Coordinates found without a class leave out what its samples have in common, so that all of them look strange.
     """
     total, met = renewed_L.sum(), jnp.maximum((renewed_L > 0).sum(), 1)
     return renewed_L >= jnp.maximum(total * jnp.minimum(numbers.FEW, numbers.OF_MEAN / met), 1)
 
 
 def predictive(between_D: Float[Array, " D"], size: Float[Array, "..."]) -> tuple[Array, Array]:
-    """s and v: how far a mean of that many samples is trusted, and the variance of the next sample around it."""
+    """s and v: shrinkage of a mean of `size` samples, and the variance of the next sample around it."""
     ratio = jnp.maximum(size, 1e-6) * between_D
     return ratio / (1 + ratio), 1 + between_D / (1 + ratio)
 
 
 def placed(u: Float[Array, "... D"], between_D: Float[Array, " D"], size: Float[Array, "..."]) -> dict[str, Array]:
-    """What a vote needs of latents with such means and sizes."""
+    """The terms of a vote that depend on latents, for such means and sizes."""
     s, v = predictive(between_D, size)
     linear = s * u / v
     return {

@@ -1,24 +1,25 @@
 """Student-t densities of latent classes, with a covariance of each class.
 
-Of every latent k are kept count n, mean and scatter, sums over samples whose order does not matter; of the covariance
+Kept for every latent k are count n, mean and scatter: sums over samples, which do not depend on their order. Of the
+covariance
 
     Sigma_k = (scatter_k + D Sigma) / (n_k - 1 + D),   Sigma = (prior + sum_k scatter_k) / samples
 
-is carried the inverse of the numerator, by a rank-one step a sample. Sigma, towards which all are shrunk, moves with
+the inverse of the numerator is updated by a rank-one step a sample. Sigma, towards which all are shrunk, changes with
 every sample of every class. It is renewed, and the inverses with it, once new samples are a certain part of all, so
 that the cost of a sample stays O(D^2). The predictive density of a class is a Student t, whose degrees of freedom
-follow from the kurtosis of the distances that were met. A class never seen has the mean of the class means and the
+are fitted to the kurtosis of the distances of samples. A class never seen has the mean of the class means and the
 covariance within plus between classes.
 
-A latent may move. Beside the mean over all its samples a second one follows the last hundred or so. By how many nats
-the second predicts samples better than the first is summed, from 0 up (its drift). Once the sum is as large as evidence
-for a new context must be, the latent goes on from its recent mean, with as many samples as that stands for. Where
-nothing moves nothing is forgotten, and sums do not depend on the order.
+A latent may move. Beside the mean over all its samples a second one follows the last hundred or so. The log likelihood
+ratio of the second to the first is summed, from 0 up (a CUSUM; the latent's drift). Once the sum reaches `allocation`,
+the price of a new context, the latent goes on from its recent mean, with the number of samples in it. If no latent
+moves, nothing is forgotten, and sums do not depend on the order.
 
-Where L covariances would need more than `numbers.LARGEST` numbers all latents share one (`shared`).
+If L covariances would need more than `numbers.LARGEST` numbers, all latents share one (`shared`).
 Sources: Murphy (2012), Machine Learning, sections 4.2 and 4.6 (predictive densities and shrinkage of Gaussians);
-Page (1954), doi:10.2307/2333009 (sums that begin anew at 0), by which nothing moves for e^h samples on average where
-nothing is to move, Lorden (1971), doi:10.1214/aoms/1177693055.
+Page (1954), doi:10.2307/2333009 (CUSUM), whose mean time to a false alarm at h nats is at least e^h samples, Lorden
+(1971), doi:10.1214/aoms/1177693055.
 """
 
 import math
@@ -56,7 +57,7 @@ class Density(NamedTuple):
     log_square: Float[Array, " 3"]  # fading sums of 1, log q, (log q)^2
     renewed: Float[Array, ""]  # samples when Sigma was renewed
     recent: Float[Array, "L D"]  # means over the last samples of each latent
-    drift: Float[Array, " L"]  # evidence that these lie elsewhere than all its samples do, in nats
+    drift: Float[Array, " L"]  # evidence for the recent mean against the overall one, in nats
 
 
 def densities(latents: int, inputs: int, retention: float = 1.0) -> Sensor:
@@ -66,7 +67,7 @@ def densities(latents: int, inputs: int, retention: float = 1.0) -> Sensor:
     """
 
     def init(key: PRNGKeyArray) -> Density:
-        # What `renew` makes of no samples: multiples of the identity.
+        # The result of `renew` without samples: multiples of the identity.
         eye_DD, zero_LD = jnp.eye(inputs), jnp.zeros((latents, inputs))
         pooled = numbers.WITHIN * (1 + numbers.RIDGE)
         prior, anywhere = inputs * pooled, (1 + 2 * numbers.IMAGINED / (numbers.IMAGINED - 1)) * pooled
@@ -135,7 +136,7 @@ def distances(state: Density, code: Float[Array, " D"]) -> Float[Array, " L"]:
 
 
 def learn(state: Density, message: Message) -> Density:
-    """The densities after a sample of one latent, which moves where little of its past still holds."""
+    """The densities after a sample of one latent; it moves to its recent mean if `keep` is below 1."""
     learned = _with_sample(state, message.seen.code, message.latent, message.gate)
     age, taught = learned.size.sum(), message.gate > 0
     moves = taught & (message.keep < 1)
@@ -154,7 +155,7 @@ def learn(state: Density, message: Message) -> Density:
 
 
 def _with_sample(state: Density, code: Float[Array, " D"], k: Int[Array, ""], mass: Float[Array, ""]) -> Density:
-    """One more sample of latent k; delta rule for the mean, Hebbian scatter of what was not predicted."""
+    """One more sample of latent k; delta rule for the mean, Hebbian scatter of the prediction error."""
     inputs, if_taught = len(code), gated(mass)
     before, off, samples = state.size[k], code - state.mean[k], _samples(state)[k]
     spread = state.inverse[k] @ off
@@ -184,7 +185,7 @@ def sums(state: Density) -> Sums:
 
 
 def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
-    """Latent k where it was lately, with a share of its samples; all of it for a share of 1."""
+    """Latent k at its recent mean, with the share `keep` of its samples; unchanged for a share of 1."""
     goes, size = keep < 1, state.size[k]
     return state._replace(
         size=state.size.at[k].set(keep * size),
@@ -195,7 +196,7 @@ def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
 
 
 def renew(state: Density) -> Density:
-    """The same sums, none of more samples than they may be, with all that follows from them."""
+    """The sums, scaled down to `horizon`'s limit, and all that is computed from them."""
     inputs, kept_L = state.mean.shape[1], share_kept(state.size)
     state = state._replace(
         size=kept_L * state.size,
@@ -207,7 +208,7 @@ def renew(state: Density) -> Density:
     count = seen_L.sum()
     novel_mean = seen_L @ state.mean / jnp.maximum(count, 1)
     off_LD = seen_L[:, None] * (state.mean - novel_mean)
-    # As if so many more classes had lain as far from each other as samples of one class do.
+    # `IMAGINED` pseudo-classes, whose means have the covariance within classes.
     between_DD = (off_LD.T @ off_LD + numbers.IMAGINED * pooled_DD) / (count + (numbers.IMAGINED - 1))
     anywhere_DD = pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1))
     inverse, logdet = jax.vmap(inverted)(jnp.concatenate([state.scatter + inputs * pooled_DD, anywhere_DD[None]]))
@@ -230,5 +231,5 @@ def _pooled(state: Density) -> Float[Array, "D D"]:
 
 
 def _samples(state: Density) -> Float[Array, " L"]:
-    """Samples that each covariance rests on, the shrinkage counting for D of them."""
+    """Degrees of freedom of each covariance; the shrinkage counts for D of them."""
     return jnp.maximum(state.size - 1, 0) + state.mean.shape[1]

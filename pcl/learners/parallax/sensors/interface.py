@@ -1,4 +1,4 @@
-"""A sensor as all others know it: seven functions. Nothing else reads or writes what it has learned.
+"""The interface of a sensor: six functions and their costs. Nothing else reads or writes its state.
 
 Shape letters of this package, beside those of `pcl.types`:
   S contexts (slots for them)   B sensors (as many slots)   L latent classes of a sensor   D entries of the code
@@ -18,32 +18,32 @@ from pcl.learners.parallax.sensors.sums import Sums
 
 
 class Seen(NamedTuple):
-    """An input as sensors see it."""
+    """The code of an input, and its features."""
 
     code: Float[Array, " D"]
     features: Float[Array, " H"]  # of the code, for synapses; none on a sensory code
 
 
 class Message(NamedTuple):
-    """What a sensor is to learn of a sample, and how much of it."""
+    """A sample that a sensor is to learn, the latent that it teaches, and its weight."""
 
     seen: Seen
     latent: Int[Array, ""]  # the latent class that the label names
     gate: Float[Array, ""]  # mass of the sample in 0 .. 1; 0 leaves the sensor as it is, bit for bit
-    keep: Float[Array, ""]  # share of what was learned of the latent that still holds: 1 where nothing moved
+    keep: Float[Array, ""]  # share of the latent's samples that is kept: 1 unless the latent moves
 
 
 class Vote(NamedTuple):
-    """What one sensor says of one input.
+    """Likelihoods of one input under one sensor.
 
     posterior: probability of each latent, given that the input is of one of them.
     score: log p(code | latent) up to a constant of the sample, `numbers.UNSEEN` where a latent has no samples.
     novel: log p(code | a class never seen), on the scale of `score`.
-    typicality: how much farther the code is from the nearest latent than this sensor's samples were, in their standard
-      deviations; `calibrated` says whether there were enough of them.
-    speaks: latents of which enough is known for their samples to speak of a change of context.
-    drift, fresh: log Bayes factor in nats that the latest samples of a latent lie elsewhere than all of them do, and
-      the share that these are of all.
+    typicality: log distance of the code from the nearest latent, standardised by those of this sensor's samples;
+      `calibrated` says whether there were enough of them.
+    speaks: latents with enough samples to be evidence of a change of context.
+    drift, fresh: log Bayes factor in nats for the recent mean of each latent against its overall mean, and the share of
+      its samples that the recent mean stands for.
     """
 
     posterior: Float[Array, " L"]
@@ -57,7 +57,7 @@ class Vote(NamedTuple):
 
 
 def silence(latents: int) -> Vote:
-    """The vote of a sensor that is not there."""
+    """The vote of an empty slot."""
     unseen, nowhere_L = jnp.full((), numbers.UNSEEN), jnp.zeros(latents)
     posterior_L, unseen_L, speaks_L = jnp.full(latents, 1 / latents), jnp.full(latents, unseen), jnp.ones(latents, bool)
     return Vote(posterior_L, unseen_L, unseen, jnp.zeros(()), jnp.zeros((), bool), speaks_L, nowhere_L, nowhere_L + 1)
@@ -73,13 +73,13 @@ class Flops(NamedTuple):
 class Sensor(NamedTuple):
     """One kind of sensor; `states` are those of all sensors of a life, their leaves lead with B.
 
-    init:    key -> state                            of one that has seen nothing
+    init:    key -> state                            of one without samples
     vote:    (states, slot, Seen) -> Vote            a query to the sensor in `slot`; it never changes the states
     learn:   (states, slot, Message) -> states       only the sensor in `slot` learns
     size:    states -> [B, L]                        samples of each latent
     sums:    state -> Sums                           sufficient statistics of one sensor
-    of_sums: Sums -> state                           the sensor that has learned what they stand for
-    flops:   what a vote and a lesson cost
+    of_sums: Sums -> state                           the sensor with these statistics
+    flops:   operations of a vote, and of a lesson
     """
 
     init: Callable[[PRNGKeyArray], Any]
@@ -92,17 +92,17 @@ class Sensor(NamedTuple):
 
 
 def at(states: Any, slot: Int[Array, ""]) -> Any:
-    """One of those that lead with B, or S."""
+    """The entry of `slot` in leaves that lead with B, or S."""
     return jax.tree.map(lambda leaf: leaf[slot], states)
 
 
 def of_slot(vote: Callable[[Any, Seen], Vote]) -> Callable[[Any, Int[Array, ""], Seen], Vote]:
-    """The `vote` of a kind whose one state is taken out as a whole."""
+    """`vote` on the states of all sensors, from a `vote` on one state."""
     return lambda states, slot, seen: vote(at(states, slot), seen)
 
 
 def in_slot(learn: Callable[[Any, Message], Any]) -> Callable[[Any, Int[Array, ""], Message], Any]:
-    """The `learn` of a kind whose one state is taken out and put back as a whole."""
+    """`learn` on the states of all sensors, from a `learn` on one state."""
 
     def learn_there(states: Any, slot: Int[Array, ""], message: Message) -> Any:
         learned = learn(at(states, slot), message)

@@ -12,7 +12,7 @@ from pcl import linalg
 def rank_one(
     deviation: Float[Array, " D"], spread: Float[Array, " D"]
 ) -> tuple[Float[Array, "D D"], Float[Array, "D D"], Float[Array, ""]]:
-    """What one deviation d adds to a scatter, takes from its inverse P, and adds to its log determinant.
+    """Changes by one deviation d: added to a scatter, taken from its inverse P, added to its log determinant.
 
     `spread` is P d: (P^-1 + d d^T)^-1 = P - P d (P d)^T / (1 + d^T P d) (Sherman and Morrison (1950)).
     """
@@ -32,7 +32,7 @@ def inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Flo
 def _lower_inverse(lower_DD: Float[Array, "D D"]) -> Float[Array, "D D"]:
     """Inverse of a lower triangle: those of its diagonal blocks, in blocks of twice the size until one is left.
 
-    All products, for XLA's triangular solve on CPU takes a hundred times as long as the factorisation does.
+    By products alone: XLA's triangular solve on CPU takes a hundred times as long as the factorisation does.
     """
     inputs = len(lower_DD)
     size, padding = 1, 2 ** math.ceil(math.log2(inputs)) - inputs

@@ -1,18 +1,18 @@
-"""Densities of many latents, or on a wide code: one covariance for all, and a prior over where they lie.
+"""Densities of many latents, or on a wide code: one covariance for all, and a Gaussian prior over their means.
 
-Samples of a latent are spread around its mean with the covariance W that all share, and the means around their own
-mean c with a covariance B. Of each latent are kept its count n and mean mu, of all the scatter within, sums as in
-`density`; and, as these define them, coordinates V in which W is the identity and B is diagonal:
+All latents share the covariance W of samples around their mean. The means have mean c and covariance B. Kept are the
+count n and mean mu of each latent and one scatter within latents, sums as in `density`. They define coordinates V in
+which W is the identity and B is diagonal:
 
     V^T W V = I,   V^T B V = diag(b),   t = V^T (phi - c),   u = V^T (mu - c)
     p(phi | latent) = t-density of  t ~ N(s u, diag(v)),   s = n b / (1 + n b),   v = 1 + b / (1 + n b)
 
 The mean of few samples is shrunk towards c, more so in directions in which means differ little; a class never seen
 (n = 0) is N(c, W + B). With many samples of each class this is linear discriminant analysis. A vote takes one product
-with V and two with numbers of the latents; a sample that is learned moves its own latent in these coordinates. They are
-found anew from the sums (O(D^3)) once new samples are a certain part of all.
+with V and two with matrices [L, D]; a learned sample moves its own latent in these coordinates. They are recomputed
+from the sums (O(D^3)) once new samples are a certain part of all.
 
-Distances, their tails and latents that move are those of `tails`. Sources: Ioffe (2006), doi:10.1007/11744085_41, and
+Distances, their tails and latents that move are as in `tails`. Sources: Ioffe (2006), doi:10.1007/11744085_41, and
 Prince and Elder (2007), doi:10.1109/ICCV.2007.4409052 (probabilistic linear discriminant analysis); Hayes and Kanan
 (2020), arXiv:1909.01520 (one streaming covariance for all classes).
 """
@@ -50,7 +50,7 @@ class Shared(NamedTuple):
 
     size: Float[Array, " L"]
     mean: Float[Array, "L D"]
-    scatter: Float[Array, "D D"]  # within latents, but for what waits
+    scatter: Float[Array, "D D"]  # within latents, without the waiting deviations
     waiting: Float[Array, "R D"]  # deviations that the scatter is still to take in
     waits: Int[Array, ""]  # number of these
     centre: Float[Array, " D"]  # c
@@ -126,7 +126,7 @@ def vote(states: Shared, slot: Int[Array, ""], seen: Seen) -> Vote:
     log_p_L = _log_density(states, slot, square_L, states.widening[slot])
     score_L = jnp.where(seen_L, log_p_L, numbers.UNSEEN)
     novel = _log_density(states, slot, jnp.sum(t_D**2 / anywhere_D), jnp.log(anywhere_D).sum())
-    # However far a sample is, which class it is nearest to stays more than the rounding of a probability.
+    # Even far samples keep a posterior of the nearest class above the rounding of a probability.
     novel = jnp.where(seen_L.any(), jnp.minimum(novel, score_L.max() + numbers.STRANGEST), novel)
     nearest = jnp.where(seen_L.any(), square_L[jnp.argmax(score_L)], 1.0)
     typicality, calibrated = typical(states.log_square[slot], nearest, inputs)
@@ -163,7 +163,7 @@ def learn(states: Shared, slot: Int[Array, ""], message: Message) -> Shared:
     size_L, renewed_L, moves = learned.size[slot], learned.renewed[slot], (mass > 0) & (keep < 1)
     age = size_L.sum()
     grown = age - renewed_L.sum() >= jnp.clip(age / numbers.SHARED_PART, 1, numbers.SELDOM)
-    # A class of which the coordinates know little needs them sooner, once it is more than a few of all samples.
+    # Sooner for a class that has at least doubled, once its new samples are more than `FEW` of all.
     unknown = size_L[k] - renewed_L[k] >= jnp.maximum(renewed_L[k], numbers.FEW * age)
     due = moves | ((mass > 0) & (grown | unknown))
     return when(due, _renewed, learned, slot, k, jnp.where(moves, keep, 1.0))
@@ -179,7 +179,7 @@ def _sample(states: Shared, slot: Int[Array, ""], code: Float[Array, " D"], k: I
 def _with_sample(
     states: Shared, slot: Int[Array, ""], k: Int[Array, ""], mass: Float[Array, ""], sample: Sample
 ) -> Shared:
-    """One more sample of latent k: sums, and what a vote needs of the latent."""
+    """One more sample of latent k: sums, and the latent's terms of a vote."""
     before, t_D, u_D, if_taught = sample.size, sample.t, sample.u, gated(mass)
     s_D, v_D = predictive(states.between[slot], before)
     met = jnp.sum((t_D - s_D * u_D) ** 2 / v_D)
@@ -210,7 +210,7 @@ def _with_sample(
 def _drift(
     states: Shared, slot: Int[Array, ""], k: Int[Array, ""], mass: Float[Array, ""], sample: Sample
 ) -> Float[Array, ""]:
-    """Evidence that latent k lies elsewhere lately, with one more sample."""
+    """Drift of latent k after one more sample: evidence for its recent mean, in nats."""
     inputs, lately = len(sample.t), jnp.minimum(sample.size, numbers.RECENT)
     freedom, number = degrees_of_freedom(states.square[slot], inputs), directions(states.alike[slot])
     near, far = jnp.sum(sample.recently**2), jnp.sum((sample.t - sample.u) ** 2)
@@ -221,20 +221,20 @@ def _drift(
 
 
 def sums(state: Shared) -> Sums:
-    """Sufficient statistics of one sensor, those that wait among them."""
+    """Sufficient statistics of one sensor, with the waiting deviations."""
     kept = {name: getattr(state, name) for name in KEPT}
     return Sums(scatter=state.scatter + state.waiting.T @ state.waiting, **kept)
 
 
 def renew(state: Shared) -> Shared:
-    """One sensor of the same sums with all that follows from them."""
+    """One sensor with the same sums, and all that is computed from them."""
     first = jnp.zeros((), int)
     renewed = _renewed(jax.tree.map(lambda leaf: leaf[None], state), first, first, jnp.ones(()))
     return jax.tree.map(lambda leaf: leaf[0], renewed)
 
 
 def _log_density(states: Shared, slot: Int[Array, ""], square: Array, widening: Array) -> Array:
-    """Log t-density at a squared distance, as far as directions are independent."""
+    """Log t-density at a squared distance, in the effective number of independent directions."""
     inputs = states.turn.shape[1]
     number, freedom = directions(states.alike[slot]), degrees_of_freedom(states.square[slot], inputs)
     scale = number / inputs
@@ -252,7 +252,7 @@ def _taken_in(states: Shared, slot: Int[Array, ""]) -> Shared:
 
 
 def _renewed(states: Shared, slot: Int[Array, ""], k: Int[Array, ""], keep: Float[Array, ""]) -> Shared:
-    """All that follows from the sums anew; latent k where it was lately, with a share `keep` of its samples."""
+    """All that is computed from the sums; latent k moves to its recent mean with a share `keep` < 1 of its samples."""
     states, goes = _taken_in(states, slot), keep < 1
     size_L, moved_D = states.size[slot], jnp.where(goes, states.recent[slot, k], states.mean[slot, k])
     kept = 1 - (1 - keep) * size_L[k] / jnp.maximum(size_L.sum(), 1)

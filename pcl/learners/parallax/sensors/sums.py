@@ -1,11 +1,12 @@
-"""Sufficient statistics of what a sensor has learned, of two sensors that become one, and of one that becomes two.
+"""Sufficient statistics of a sensor, and their mergers and splits.
 
-They are sums over samples, whose order does not matter. A merger is exact: counts and precisions add, and scatters with
-what lies between the means. So is its reverse (`parted`), up to rounding. The evidence that two sensors are one,
+They are sums over samples, which do not depend on their order. A merger is exact: counts and precisions add, and
+scatters add with the scatter between the means. So is its reverse (`parted`), up to rounding. The evidence that two
+sensors are one,
 
-    log p(what both learned | one sensor) - log p(what both learned | two sensors)
+    log p(samples of both | one sensor) - log p(samples of both | two sensors)
 
-is in closed form in them. Source: Murphy (2012), Machine Learning, section 4.6 (normal and Student densities).
+is a closed form of them. Source: Murphy (2012), Machine Learning, section 4.6 (normal and Student densities).
 """
 
 import math
@@ -39,7 +40,7 @@ class Sums(NamedTuple):
     mean: Float[Array, "L D"]
     scatter: Float[Array, "L D D"] | Float[Array, "D D"]
     recent: Float[Array, "L D"]  # means over the last samples of each latent
-    square: Float[Array, " 3"]  # sums of 1, q, q^2 of the squared distances q that were met, over D
+    square: Float[Array, " 3"]  # sums of 1, q, q^2 of the squared distances q of samples, over D
     log_square: Float[Array, " 3"]  # fading sums of 1, log q, (log q)^2
     alike: Float[Array, " 2"] | None = None  # these two where a covariance is shared (`shared`)
     latest: Float[Array, " D"] | None = None
@@ -52,12 +53,12 @@ class Sums(NamedTuple):
 
 
 def by_place(leaf_L: Shaped[Array, "L ..."], place: Int[Array, " L"]) -> Shaped[Array, "L ..."]:
-    """What belongs to latents, once these are in other places."""
+    """An array over latents after their permutation."""
     return leaf_L.at[place].set(leaf_L)
 
 
 def placed(sums: Sums, place: Int[Array, " L"]) -> Sums:
-    """The sums of a sensor with its latents in other places."""
+    """The sums of a sensor after a permutation of its latents."""
     of_each = sums.scatter.ndim > 2
     weights = sums.weights
     return sums._replace(
@@ -89,7 +90,7 @@ def joined(one: Sums, other: Sums) -> Sums:
 
 
 def parted(whole: Sums, part: Sums) -> Sums:
-    """The sums of the samples of a whole that are not of its part; distances are not told apart, and forgotten."""
+    """The sums of a whole without those of its part; those of distances cannot be parted, and begin anew."""
     size_L = jnp.maximum(whole.size - part.size, 0.0)
     rest_LD = whole.mean + (part.size / jnp.maximum(size_L, 1e-30))[:, None] * (whole.mean - part.mean)
     rest_LD = jnp.where((size_L > 0.5)[:, None], rest_LD, 0.0)
@@ -108,12 +109,12 @@ def parted(whole: Sums, part: Sums) -> Sums:
 
 
 def _between(like: Sums, apart_LD: Float[Array, "L D"]) -> Float[Array, "..."]:
-    """Scatter of deviations, of each latent or of all as in other sums."""
+    """Scatter of deviations: of each latent, or of all, as `like` has it."""
     return apart_LD[:, :, None] * apart_LD[:, None] if like.scatter.ndim > 2 else apart_LD.T @ apart_LD
 
 
 def freedom(*some: Sums) -> Float[Array, ""]:
-    """Degrees of freedom of the distances that sensors have met."""
+    """Degrees of freedom of the distances of samples of these sensors."""
     return degrees_of_freedom(jnp.sum(jnp.stack([one.square for one in some]), axis=0), some[0].mean.shape[1])
 
 
@@ -121,9 +122,9 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
     """Evidence that two sensors, whose latents are in the same places, are one.
 
     It compares the means of latents that both have met, in units of one covariance that all latents share under both
-    hypotheses. (With a covariance of each latent two sensors pass for one even after hundreds of samples; with one of
-    each sensor the evidence says more of which classes were about than of sensors.) Under two sensors the two means of
-    a latent differ by the variance of its samples, or by a tenth or a hundredth of it, as likely each
+    hypotheses. (With a covariance for each latent, two sensors still pass for one after hundreds of samples; with one
+    for each sensor, the evidence depends on which classes were present.) Under two sensors the difference of the two
+    means of a latent has the variance of its samples, or a tenth or a hundredth of it, with equal probability
     (`numbers.MEANS_APART`). Means of few samples have the tails of a t-density with `freedom`, as samples have; means
     of many are normal. The latent that differs most is left out: another sensor moves all latents, outliers lie in one.
     """
@@ -152,17 +153,17 @@ def sensors_alike(ours: Sums, theirs: Sums, freedom: Float[Array, ""]) -> Float[
 def joined_weights(one: Weights, other: Weights) -> Weights:
     """The posterior after the samples of both.
 
-    Precisions, and what they say of weights, add. Without inverses of P, whose small variances rounding would blur: of
-    A = P_a, B = P_b and the prior's precision r,
+    Precisions, and precision-weighted means, add. Inverses of P are avoided, because rounding would lose its small
+    variances: with A = P_a, B = P_b and the prior's precision r,
 
         P = (1/A + 1/B - r)^-1 = A M^-1 B,   M = A + B - r B A,   w = w_a + A M^-1 (w_b - w_a) + r P w_a
     """
     a_HH, b_HH = one.covariance, other.covariance
-    # Where latents moved, variances may exceed the prior's; it is taken off no further than leaves them positive.
+    # If latents moved, variances may exceed the prior's; then less of the prior is taken off, so that P stays positive.
     widest = jnp.maximum(linalg.eigenvalues(a_HH)[-1], linalg.eigenvalues(b_HH)[-1])
     prior = jnp.minimum(jnp.asarray(one.prior), 1 / widest)
     mixed_HH = a_HH + b_HH - prior * b_HH @ a_HH
-    # What is below the rounding of P is not told apart: there the first layer stays as it is.
+    # Directions of M below the rounding of P are kept from exploding; there the first layer stays as it is.
     rounding = 4 * jnp.finfo(mixed_HH.dtype).eps * jnp.max(jnp.diagonal(mixed_HH))
     mixed_HH = mixed_HH + rounding * jnp.eye(len(mixed_HH))
     p_HH, gain_HL = _solved(a_HH, mixed_HH, b_HH, other.mean - one.mean)
@@ -170,9 +171,9 @@ def joined_weights(one: Weights, other: Weights) -> Weights:
 
 
 def parted_weights(whole: Weights, part: Weights) -> Weights:
-    """The posterior after the samples of a whole that are not of its part, by the same sums.
+    """The posterior after the samples of a whole without those of its part.
 
-    Of N = P_whole and E = P_part: P = (1/N - 1/E + r)^-1 = E M^-1 N,   M = E - N + r N E,
+    With N = P_whole and E = P_part: P = (1/N - 1/E + r)^-1 = E M^-1 N,   M = E - N + r N E,
 
         w = w_part + E M^-1 (w_whole - w_part) - r P w_part
     """
@@ -185,7 +186,7 @@ def parted_weights(whole: Weights, part: Weights) -> Weights:
 
 
 def fading(learn: Callable[..., Any], retention: float) -> Callable[..., Any]:
-    """The `learn` of a kind whose sums count for a little less in the sensor of a sample (constant forgetting)."""
+    """`learn` with constant forgetting: the sensor that learns a sample keeps the share `retention` of its sums."""
 
     def learn_and_fade(states: Any, slot: Int[Array, ""], message: Any) -> Any:
         learned, left = learn(states, slot, message), jnp.where(message.gate > 0, retention, 1.0)

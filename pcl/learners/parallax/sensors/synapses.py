@@ -1,13 +1,13 @@
 """Synapses beside the densities: ridge regression that tells the latent classes of a sensor apart.
 
 Densities say how likely the code is under each latent; synapses say which latent it is, and need no model of the code
-for that. They see rectified random features of the code (`eye.features`), learn by the local rule of
-`pcl.synapses.synapse`, and have no opinion on whether the input is of their sensor at all.
+for that. They read rectified random features of the code (`eye.features`), learn by the local rule of
+`pcl.synapses.synapse`, and are no evidence on whether the input is of their sensor at all.
 
-They are worth (`without=synapses`, five lives each) 1.1 points on Electricity: 87.4 % with them, 86.3 without. When
-contexts come back, with and without: exchanged coordinates of MNIST 89.1 and 88.1, of Fashion-MNIST 82.3 and 79.6 (one
-life of five has a context too many then); permuted labels of MNIST 90.9 and 90.1, of Fashion-MNIST 80.0 and 80.3. On
-digits they are worth nothing (`experiments.ablations`).
+Accuracy with and without them (`without=synapses`, five lives each): Electricity 87.4 and 86.3 %. When contexts come
+back: exchanged coordinates of MNIST 89.1 and 88.1, of Fashion-MNIST 82.3 and 79.6 (one life of five has a context too
+many then); permuted labels of MNIST 90.9 and 90.1, of Fashion-MNIST 80.0 and 80.3. On digits there is no difference
+(`experiments.ablations`).
 """
 
 from collections.abc import Callable
@@ -81,10 +81,10 @@ def discriminators(latents: int, width: int, hp: Numbers) -> Layer:
 
 
 def variances(p: Deferred) -> Float[Array, "H H"]:
-    """P of one sensor with the steps that wait."""
+    """P of one sensor with its deferred steps."""
     return p.base - p.steps.T @ p.steps
 
 
 def _process_noise(variance: Array, keep: Float[Array, ""], ridge: ArrayLike) -> Float[Array, ""]:
-    """What the mean variance must gain to be that of a share `keep` of the samples; never more than at first."""
+    """Increase of the mean variance that leaves a share `keep` of the samples; variance at most the prior's."""
     return jnp.clip(1 / jnp.asarray(ridge) - variance, 0, variance * (1 / keep - 1))

@@ -1,7 +1,7 @@
-"""Distances that a sensor has met: how heavy their tails are, what is typical of them, and which latents move.
+"""Statistics of a sensor's distances: degrees of freedom, typicality, and the drift of latents.
 
-The distance of each sample is remembered before the sample is learned, so that a new one can be told typical or not on
-the sensor's own scale, and the degrees of freedom of its Student t follow from their kurtosis.
+The distance of each sample is remembered before the sample is learned. These distances are the scale of typicality,
+and their kurtosis gives the degrees of freedom of the sensor's Student t.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pcl.learners.parallax.student import student
 def typical(
     log_square: Float[Array, " 3"], square: Float[Array, ""], inputs: int
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-    """How much farther than its own samples a sensor has a code at this distance, and whether it can tell."""
+    """Standardised log distance of a code at this squared distance, and whether enough distances are remembered."""
     count, total, total_square = log_square
     mean = total / jnp.maximum(count, 1)
     variance = jnp.maximum(total_square / jnp.maximum(count, 1) - mean**2, 0) + numbers.LEAST_VARIANCE
@@ -25,7 +25,7 @@ def typical(
 
 
 def degrees_of_freedom(square: Float[Array, " 3"], inputs: int) -> Float[Array, ""]:
-    """Those of a t whose squared distances are as heavy-tailed as the ones met, once there are enough."""
+    """Those of a t whose squared distances have the kurtosis of the remembered ones, once there are enough."""
     count, total, total_square = square
     ratio = total_square * count / jnp.maximum(total, 1e-6) ** 2 * (inputs / (inputs + 2))
     fitted = (4 * ratio - 2) / jnp.maximum(ratio - 1, 1e-3)
@@ -34,7 +34,7 @@ def degrees_of_freedom(square: Float[Array, " 3"], inputs: int) -> Float[Array, 
 
 
 def gated(mass: Float[Array, ""]) -> Callable[[Array], Array]:
-    """Changes as they are to be added: those by a sample without mass change no bit."""
+    """A function of changes that makes those of a sample without mass add nothing, bit for bit."""
     return lambda change: jnp.where(mass > 0, change, -0.0)
 
 
@@ -46,7 +46,7 @@ def remember(
     mass: Float[Array, ""],
     inputs: int,
 ) -> tuple[Float[Array, " 3"], Float[Array, " 3"]]:
-    """The sums of distances after one more, `met` by a sample of a class that had `before` samples."""
+    """The sums of distances after one more, `met`, of a class that had `before` samples."""
     # Distances of young classes say more about the class than about the sample.
     remembered = jnp.where(before >= numbers.YOUNG, mass, 0.0)
     log_met, bounded = _log_distance(met, inputs), jnp.minimum(met / inputs, numbers.FARTHEST)
@@ -60,7 +60,7 @@ def remember(
 def nearer(
     recent_square: Array, lately: Array, square: Array, size: Array, freedom: Array, inputs: Array | int
 ) -> Float[Array, ""]:
-    """Nats by which a sample lies nearer to where its latent was lately than to where it was all along, bounded."""
+    """Log likelihood ratio of one sample for its latent's recent mean against the overall mean, in nats, bounded."""
     zero = jnp.zeros(())
     near = student(recent_square, zero, 1 + 1 / jnp.maximum(lately, 1), freedom, inputs)
     far = student(square, zero, 1 + 1 / jnp.maximum(size, 1), freedom, inputs)

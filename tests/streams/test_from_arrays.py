@@ -5,8 +5,10 @@ import re
 import numpy as np
 import pytest
 
+from pcl import streams
 from pcl.errors import UsageError
-from pcl.streams.sources import make_source, samples, source
+from pcl.fields import identity
+from pcl.streams.sources import fewer, from_arrays, samples, source
 
 X = np.arange(24, dtype=np.float32).reshape(8, 3)
 Y = np.arange(8) % 2
@@ -14,7 +16,7 @@ NOTHING = X[:0], Y[:0]
 
 
 def made(x=X, y=Y, x_test=X[:4], y_test=Y[:4], scale=1.0):
-    return make_source(x, y, x_test, y_test, scale)
+    return from_arrays(x, y, x_test, y_test, scale)
 
 
 NAMED = [
@@ -113,9 +115,9 @@ def test_what_cannot_be_a_source_is_one_clear_line(wrong, says):
 
 
 def test_in_time_order_a_class_may_come_once():
-    found = make_source(X, [0, 1, 0, 1, 0, 1, 0, 2], *NOTHING, 1.0)
+    found = from_arrays(X, [0, 1, 0, 1, 0, 1, 0, 2], *NOTHING, 1.0)
     assert (found.num_classes, found.x_test.shape) == (3, (0, 3))
-    assert make_source(X.tolist(), Y.tolist(), [], [], 1.0).x_test.shape == (0, 3)
+    assert from_arrays(X.tolist(), Y.tolist(), [], [], 1.0).x_test.shape == (0, 3)
 
 
 def test_what_is_held_out_for_validation_is_finite():
@@ -129,3 +131,45 @@ def test_what_is_held_out_for_validation_is_finite():
     assert len(whole.probe_x) == 8
     assert np.isfinite(left.probe_x).all()
     assert 0 < len(left.probe_x) < 8
+
+
+def test_fewer_training_samples_are_a_share_of_each_class_and_nested():
+    digits = source("digits")
+    for probe_on in ("test", "validation"):
+        whole = samples(digits, probe_on)
+        assert fewer(whole, 0) is whole
+        few, more = (fewer(whole, n) for n in (100, 300))
+        counts = np.bincount(few.y)
+        assert counts.sum() == 100
+        assert counts.min() >= 9
+        np.testing.assert_array_equal(few.probe_x, whole.probe_x)
+        rows = [{(x.tobytes(), int(y)) for x, y in zip(one.x, one.y, strict=True)} for one in (few, more, whole)]
+        assert rows[0] < rows[1] < rows[2]
+
+
+@pytest.mark.parametrize(
+    ("n", "says"),
+    [
+        (2000, "train_samples=2000: there are 1437; name at most as many"),
+        (5, "train_samples=5: leaves classes without"),
+    ],
+)
+def test_a_number_of_training_samples_that_cannot_be_is_refused(n, says):
+    with pytest.raises(UsageError, match=says):
+        fewer(samples(source("digits"), "test"), n)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"), [("split", {}), ("contexts", {}), ("class_contexts", {}), ("recorded", {"source": "digits"})]
+)
+def test_streams_of_fewer_samples_hold_no_others(kind, settings):
+    _, data = streams.make(kind, train_samples=50, **settings)
+    assert len(data["x"]) == len(data["y"]) == 50
+    with pytest.raises(UsageError, match="train_samples=3000: "):
+        streams.make(kind, train_samples=3000, **settings)
+
+
+def test_the_identity_of_a_run_on_all_samples_is_as_before_there_was_the_setting():
+    config = streams.REGISTRY["split"].config
+    assert "train_samples" not in identity(config)
+    assert identity(config.replace(train_samples=50))["train_samples"] == 50

@@ -1,0 +1,46 @@
+"""Hold learners, streams, sources and rules to what every one of them must hold, a line a property.
+
+pcl conform mine --import=mine.py
+pcl conform ncm split digits ipc
+
+What fails is named with what would be right; the command then ends with exit code 2. The properties are those by which
+the built-in ones are tested (`pcl.conformance`).
+"""
+
+from absl import flags
+
+from pcl import outside
+from pcl.command import folder_flag
+from pcl.conformance import Outcome, conform
+from pcl.errors import UsageError
+from pcl.runner import devices
+from pcl.streams.sources import use_data_dir
+
+FLAGS = flags.FLAGS
+outside.import_flag()
+folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
+
+ARGUMENTS = "one or more learners, streams, sources or rules"
+
+
+def main(*names: str) -> None:
+    """Try every property of what is named, and print what becomes of it.
+
+    Raises:
+      UsageError: a name is unknown, or a property does not hold.
+    """
+    devices.configure()
+    devices.keep_programs()
+    outside.bring(outside.given())
+    use_data_dir(FLAGS.data_dir)
+    failed: list[Outcome] = []
+    for name in names:
+        heading = ""
+        for outcome in conform(name):
+            if heading != (heading := f"{outcome.kind} {name}"):
+                print(heading)
+            print(outcome.text, flush=True)
+            failed += [outcome] if outcome.failure else []
+    if failed:
+        said = ", ".join(f"{one.kind} {one.name}: {one.held}" for one in failed)
+        raise UsageError(f"{len(failed)} properties do not hold: {said}; see above for what would be right")

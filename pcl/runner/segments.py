@@ -1,0 +1,111 @@
+"""Runs in segments with checkpoints between them: a process that was killed goes on in the middle, to the same bits.
+
+A checkpoint is a file beside the records, of the format of `pcl.saved`: what every run of a chunk has reached. Its name
+is a digest of these runs, the code and the versions that compute them, so that no other run is continued from it. It is
+deleted when the records are stored.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from pcl import saved
+from pcl.errors import UsageError
+from pcl.fields import canonical
+from pcl.folders import write_whole
+from pcl.interrupts import Interrupts
+from pcl.runner import devices
+from pcl.runner.run import Segments
+
+
+class Checkpoints(NamedTuple):
+    """Where and how often unfinished runs are kept.
+
+    steps: from one checkpoint to the next.   folder: of the files.   interrupts: a signal ends the work behind one.
+    """
+
+    steps: int
+    folder: Path
+    interrupts: Interrupts
+
+    def file(self, runs: Sequence[str], width: int, mode: str) -> Path:
+        """The file of a chunk of runs, by their ids."""
+        about = devices.provenance()
+        computed = {name: about[name] for name in ("commit", "dirty", "device", "devices", "versions")}
+        digest = hashlib.sha256(canonical([list(runs), width, mode, computed]).encode()).hexdigest()
+        return self.folder / f"checkpoint-{digest[:16]}.npz"
+
+
+class Reached(NamedTuple):
+    """What the runs of a chunk have come to: arrays led by runs, the steps lived, and the seconds that they took."""
+
+    tree: Any
+    steps: int
+    seconds: float
+
+
+def compiled(
+    segments: Segments, sharded: Callable[..., Any], mesh: Any, final_state: bool, seeds: Any, hps: Any, data: Any
+) -> Segments:
+    """The programs of a chunk; `sharded` makes a jitted batch of a function of (key, hp, data, reached)."""
+    begin = sharded(lambda key, hp, data, _: segments.begin(key, hp, data))
+    advance = sharded(
+        lambda key, hp, data, reached: segments.advance(key, hp, data[0], reached, *data[1:]), donate_argnums=3
+    )
+    finish = sharded(lambda *given: segments.finish(*given)[: 1 + final_state])
+    over_runs = NamedSharding(mesh, P("run"))
+    reached = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=over_runs),
+        jax.eval_shape(begin, seeds, hps, data, None),
+    )
+    until = np.int32(0)
+    return Segments(
+        begin.lower(seeds, hps, data, None).compile(),
+        advance.lower(seeds, hps, (data, until, until), reached).compile(),
+        finish.lower(seeds, hps, data, reached).compile(),
+    )
+
+
+def lived(
+    programs: Segments, steps: int, checkpoints: Checkpoints, file: Path, seeds: Any, hps: Any, data: Any
+) -> tuple[Any, float]:
+    """Records and final states of a chunk, and the seconds that went into them, in other processes too.
+
+    Raises:
+      UsageError: the checkpoint is damaged, or cannot be written.
+      Interrupted: a signal came, and what was reached has been written.
+    """
+    start = time.perf_counter()
+    first = programs.begin(seeds, hps, data, None)
+    reached = _read(file, first) or Reached(first, 0, 0.0)
+    while reached.steps < steps:
+        until = min(reached.steps + checkpoints.steps, steps)
+        bounds = np.int32(reached.steps), np.int32(until)
+        tree = jax.block_until_ready(programs.advance(seeds, hps, (data, *bounds), reached.tree))
+        seconds = reached.seconds + time.perf_counter() - start
+        reached, start = Reached(tree, until, seconds), time.perf_counter()
+        if until < steps:
+            write_whole(file, saved.archived({"steps": until, "seconds": seconds}, jax.device_get(tree)))
+            checkpoints.interrupts.rest()
+    ended = jax.block_until_ready(programs.finish(seeds, hps, data, reached.tree))
+    return ended, reached.seconds + time.perf_counter() - start
+
+
+def _read(file: Path, like: Any) -> Reached | None:
+    """What the file holds; None where there is none."""
+    if not file.exists():
+        return None
+    try:
+        about, members = saved.opened(saved.read(file), str(file))
+        tree = saved.restored(about, members, like)
+        sharded = jax.tree.map(lambda leaf, old: jax.device_put(leaf, old.sharding), tree, like)
+        return Reached(sharded, about["steps"], about["seconds"])
+    except (UsageError, LookupError) as error:
+        raise UsageError(f"checkpoint {file} is damaged ({error}): delete it, and its runs begin anew") from error
