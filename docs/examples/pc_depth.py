@@ -12,11 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from pcl import network as pc
 
-FORMS = {
-    "muPC": (pc.mupc_chain, 0.03),
-    "standard": (pc.dense_chain, 0.003),
-    "standard, lr 0.03": (pc.dense_chain, 0.03),
-}
+FORMS = {"muPC": (pc.mupc_chain, 0.03), "standard": (pc.dense_chain, 0.003), "at lr 0.03": (pc.dense_chain, 0.03)}
 
 
 def main(folder: str = "figures", size: int = 24) -> dict[str, float]:
