@@ -1,12 +1,18 @@
 """Each example of predictive coding in docs/examples runs, draws, and shows what its first line says."""
 
+import re
 import runpy
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+from pcl import network as pc
+
+DOCS = Path(__file__).parents[1] / "docs"
+EXAMPLES = DOCS / "examples"
+PAGE = (DOCS / "network.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -21,6 +27,19 @@ def main(tmp_path, capsys):
         return found
 
     return run
+
+
+def test_the_page_shows_the_example_of_the_docstring_and_names_everything():
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert textwrap.indent(code, "    ") in pc.__doc__
+    for path in re.findall(r"\]\((?!http)(.*?)\)", PAGE):
+        assert (DOCS / path).exists(), path
+    assert set(EXAMPLES.glob("pc_*.py")) == {DOCS / path for path in re.findall(r"\]\((examples/.*?)\)", PAGE)}
+    for name in (*pc.OUTPUTS, *pc.PRECISIONS, *pc.NUDGES, *pc.INITS):
+        assert f"`{name}`" in PAGE, name
+    rates = dict(re.findall(r"^\| `(\w+)` \|.*?\| (?:yes|no|within a layer) \| (\S+) \|", PAGE, re.MULTILINE))
+    assert set(rates) == set(pc.RULES)
+    assert all(rates[name] in ("none", f"{rule.rate:g}") for name, rule in pc.RULES.items())
 
 
 def test_no_example_is_longer_than_forty_lines():
