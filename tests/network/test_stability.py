@@ -73,6 +73,8 @@ def test_where_no_rate_is_given_the_step_is_a_share_of_the_largest_stable_one(fr
     assert 0.1 < numbers.gradient_rate * largest_eigenvalue(p, z) <= 0.9 * 2 * 1.005
     small = dataclasses.replace(p, network=jax.tree.map(lambda w: 0.01 * w, p.network))
     np.testing.assert_allclose(with_rate(RULES["gd"], Numbers(), small, z).rate, 0.1)
+    stiff = dataclasses.replace(small, precision=None, prior=50.0)
+    assert with_rate(RULES["gd"], Numbers(), stiff, z).gradient_rate * largest_eigenvalue(stiff, z) <= 0.9 * 2
     assert with_rate(RULES["gd"], Numbers(5.0), p, z).rate == 5.0
     assert with_rate(RULES["adam"], Numbers(), p, z).rate == RULES["adam"].rate < 0.1
 
