@@ -1,6 +1,6 @@
-"""What each mechanism of parallax is worth: the same streams with one of them taken away.
+"""Ablations of parallax: the same streams with one mechanism removed.
 
-Permuted labels and pixels, and plain Split-Digits, where a hundred runs with nothing taken away show how often a second
+Permuted labels and pixels, and plain Split-Digits, where a hundred runs without ablation show how often a second
 context is opened by mistake. Settings as in `contexts`; findings: docs/findings.md.
 """
 
@@ -39,8 +39,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_ablations",
-            "Parallax without one of its mechanisms: accuracy while living and at the end, contexts found, settling"
-            " steps.",
+            "Parallax without one of its mechanisms: accuracy online and at the end, contexts found, settling steps.",
             "prequential_acc,acc,specialists,right_number,inference_steps,surprise_error_correlation",
             measures=(each(_contexts),),
         ),

@@ -1,8 +1,8 @@
-"""A stream that does not wait: the accuracy left when the computation of each learner takes stream time.
+"""A stream that does not wait: accuracy when the computation of each learner takes stream time.
 
-Digits shuffled and in turn, once with updates for nothing and once charged by FLOPs: an update c times as dear as
-that of backpropagation on the same architecture takes as long as c samples need to arrive, and those in between are
-predicted but not learned from. Findings: docs/findings.md.
+Digits shuffled and in turn, once with free updates and once charged by FLOPs: samples arrive while a learner computes,
+so that one that needs c times the FLOPs of backpropagation on the same architecture learns from one sample in c. The
+others are predicted but not learned from. Findings: docs/findings.md.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_charged",
-            "A stream that does not wait: accuracy with updates for nothing and charged by FLOPs.",
+            "A stream that does not wait: accuracy with free updates and charged by FLOPs.",
             "acc,aaa,prequential_acc,labelled,cost_ratio,flops_per_sample",
         ),
     ),

@@ -1,8 +1,8 @@
-"""Contexts are inferred: parallax beside an oracle that is told them, one context for everything, replay, and no past.
+"""Inferring contexts: parallax beside an oracle that is told them, a single context, replay, and fresh networks.
 
-Contexts come, go and come back, one sample a step and unannounced; after the stream a copy of each learner lives
-through 60 more samples of every context. Seeds 10 to 19 on digits, 10 to 14 elsewhere: thresholds of parallax were
-tried with seeds below 10 and 20 to 26. Findings, limits and what decided the numbers: docs/findings.md.
+Contexts recur unannounced, one sample a step; after the stream a copy of each learner is run on 60 more samples of
+every context. Seeds 10 to 19 on digits, 10 to 14 elsewhere: thresholds of parallax were tried with seeds below 10 and
+20 to 26. Findings, limits and the choice of settings: docs/findings.md.
 """
 
 from collections.abc import Mapping
@@ -151,8 +151,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_contexts",
-            "Contexts that come back: accuracy beside the oracle's, samples to recover, contexts found, and settling"
-            " steps.",
+            "Recurring contexts: accuracy beside the oracle's, samples to recover, contexts found, and settling steps.",
             "prequential_acc,revisit_acc,oracle_acc,revisit_share_of_oracle,revisit_acc_behind_first,"
             "oracle_acc_behind_first,samples_on_first_visit,samples_to_recover,specialists,right_number,refused,"
             "mean_k_quiet,mean_k_predicted,spearman_k_surprise,input_surprise",
@@ -162,7 +161,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_contexts",
-            "What happens at a switch: accuracy, surprise at label and input, belief and settling steps, over all"
+            "Accuracy, surprise at label and input, belief and settling steps around a switch of context, mean over all"
             " switches.",
             panels={
                 "accuracy at a switch": (),
@@ -189,7 +188,7 @@ EXPERIMENT = Experiment(
         ),
         Figure(
             "fig_compute",
-            "What settling costs and when: steps against surprise, and accuracy against operations spent in settling.",
+            "Cost of settling: steps against surprise, and accuracy against operations of settling.",
             beside=("ablations",),
         ),
     ),

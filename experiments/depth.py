@@ -1,4 +1,4 @@
-"""How deep: what is learned through 2 to 64 hidden layers, under muPC and the standard parametrisation.
+"""Depth: accuracy with 2 to 64 hidden layers, under muPC and the standard parametrisation.
 
 Chains of 32 tanh units a layer on digits, five shuffled passes, 64 inference steps: one for each layer of the
 deepest. `init=mupc` is the parametrisation of Innocenti, Achour and Buckley (2025), arXiv:2505.13124, with skip

@@ -1,7 +1,7 @@
 """The rates of the networks on digits: optimiser and learning rate, chosen on validation samples.
 
 Five shuffled passes, a fifth of the training samples held out and scored. Adam at 0.003 is the default of both and
-the best for both; Adam at 0.001 is inside its interval. Streams in which classes come in turn took no part in the
+the best for both; Adam at 0.001 is inside its interval. Streams in which classes come in turn were not used for the
 choice.
 """
 

@@ -1,4 +1,4 @@
-"""Moving worlds: how well learners follow concepts that jump, rotate, wander or change by a bit.
+"""Concept drift: how well learners track concepts that jump, rotate, wander or change by a bit.
 
 Streams without a source, drawn on the device: labels of SEA concepts, of a rotating hyperplane and of moving
 radial-basis centroids; the real targets of a slowly changing regression, scored by the share of variance explained.
@@ -38,7 +38,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_drift",
-            "Streams that move: prequential scores, mean scores on the present concept, and what they cost.",
+            "Concept drift: prequential scores, mean scores on the present concept, and costs.",
             "prequential_acc,aaa,surprise_error_correlation,flops_per_sample,ms_per_sample",
         ),
     ),

@@ -2,8 +2,8 @@
 
 Prequential accuracy at batch 1 over the samples in file order: 45,312 half-hours of Electricity, 18,159 days of
 Weather, 4,000 views of 40 objects (Outdoor), beside River's models (`scripts.river_electricity`). Learning rates and
-nudging were chosen on Weather (`weather_rates`), how soon latents of parallax move on Weather and the streams of
-`drift` (means over the last 100 samples, of 30, 50, 100 and 200); nothing on Electricity. Findings: docs/findings.md.
+nudging were chosen on Weather (`weather_rates`), the memory of parallax's recent means on Weather and the streams of
+`drift` (100 samples, of 30, 50, 100 and 200); nothing on Electricity. Findings: docs/findings.md.
 """
 
 import csv

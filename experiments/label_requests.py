@@ -1,8 +1,8 @@
-"""Few labels: a learner that asks for the labels it wants against one that is handed as many at random.
+"""Active learning: labels that a learner asks for against as many random labels.
 
 Digits in five shuffled passes, MNIST in one, with 2 to 30 % of the labels. Networks and class means ask where the
-margin between their two best labels is smallest, `parallax` where the entropy of the label that it expects is largest,
-`bpc` where a label would tell its synapses most. Findings: docs/findings.md.
+margin between their two likeliest labels is smallest, `parallax` where the entropy of its predicted label is largest,
+`bpc` where the information gain about its weights is largest. Findings: docs/findings.md.
 """
 
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
@@ -39,16 +39,15 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_label_requests",
-            "Few labels: accuracy by the share of labels, handed out at random or on request.",
+            "Active learning: accuracy by the share of labels, random or requested.",
             "acc,prequential_acc,labelled",
         ),
     ),
     figures=(
         Figure(
             "fig_active",
-            "What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking"
-            " saves. A triangle says that no share of random labels that was measured was as good: it is the least"
-            " that asking saves.",
+            "Active learning: accuracy by the share of labels, requested or random, and the labels that requests save."
+            " A triangle is a lower bound: no measured share of random labels was as good.",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""The load: how many random labels a learner takes in, and how many of the older ones it loses for them.
+"""Memory capacity: how many random labels a learner stores, and how many older ones it loses.
 
 Ten groups of 20 Gaussian inputs with random labels, each group shown ten times before the next; all 200 pairs
 are recalled at the end of every group. Bits gained, lost and held, and bits held per byte of state.
@@ -20,7 +20,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_load",
-            "Absorption: bits of random labels taken in, lost and held, and what they cost.",
+            "Absorption: bits of random labels gained, lost and held, and their costs.",
             "bits_gained,bits_lost,bits_held,bits_gained_per_lost,bits_held_per_byte,state_bytes",
         ),
     ),

@@ -1,7 +1,7 @@
 """The rates of the networks on MNIST and Fashion-MNIST: learning rates chosen on validation samples.
 
 One shuffled pass of MLPs with two hidden layers of 256, a fifth of the training samples held out and scored.
-The winners are used on the split streams of the same images, which took no part in the choice.
+The best are used on the split streams of the same images, which were not used for the choice.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table

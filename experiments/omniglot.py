@@ -1,4 +1,4 @@
-"""A class at a time, a thousand times: networks on the first character after all others came.
+"""A thousand classes, one at a time: how much networks forget of the first ones.
 
 Omniglot, 15 images of each class and then never again: the first 600 classes, and all 1,623, in an order drawn from
 the key. All held-out images, five a class, are probed after every 50th class. Learning rate and output of the networks
@@ -46,8 +46,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_retention",
-            "Retention by age: accuracy on a class against how many others have come since it was taught, a thousand"
-            " of them.",
+            "Retention by age: accuracy on a class against the number of classes taught since.",
             panels={"retention": ()},
             streams={"omniglot_600": "omniglot, 600 classes", "omniglot_1623": "omniglot, 1623 classes"},
         ),

@@ -1,9 +1,9 @@
-"""One error, four preconditioners: the more of the past a synapse keeps, the less the order of classes matters.
+"""One error, four preconditioners: the fuller the covariance of the weights, the less the order of classes matters.
 
 Least mean squares, the same normalised (`nlms`), recursive least squares with a diagonal and with a full covariance
-(`rls`), all on one code: once through a class-incremental stream in an order drawn from the key, and through the same
-samples shuffled. Conjugate hidden layers (`bpc`) stand beside them, with their inference and without. Full covariance
-is known from ACIL, arXiv:2205.14922, and RanPAC, arXiv:2307.02251.
+(`rls`), all on one code: one pass over a class-incremental stream in an order drawn from the key, and over the same
+samples shuffled. For comparison, conjugate hidden layers (`bpc`) with inference and without. Full covariance is known
+from ACIL, arXiv:2205.14922, and RanPAC, arXiv:2307.02251.
 """
 
 from pcl.evaluation.offline import order_gaps, spreads
@@ -13,7 +13,7 @@ from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 # 0.3 (84.5, at 1 down to 58) and normalised ones at 3 (94.0, at 0.3 87.9), ridge of 0.01, 0.03, 0.1, 0.3 and 1.
 CODE = {"features": "random", "random_features": 500}
 
-# What conjugate hidden layers are worth, with their inference and without.
+# Conjugate hidden layers, with inference and without.
 HIDDEN = ("covariance=full", "ridge=0.1", "depth=1")
 HIDDEN_CASES = ((), ("inference_steps=0",), ("hidden_units=20",), ("hidden_units=20", "inference_steps=0"))
 
@@ -37,8 +37,8 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_ladder",
-            "The ladder from least mean squares to full precision: accuracy in turn and shuffled, and what the order"
-            " costs. `acc_spread` is how far the accuracy of an order is from the mean over orders, without its sign;"
+            "From least mean squares to a full covariance: accuracy in turn and shuffled, and the loss by the"
+            " order. `acc_spread` is how far the accuracy of an order is from the mean over orders, without its sign;"
             " `offline_acc` that of one pass over the same samples shuffled.",
             "acc,acc_spread,offline_acc,order_gap,order_gap_size,prequential_acc,state_bytes,ms_per_sample",
             measures=(order_gaps, spreads),
@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_ladder",
-            "The ladder: accuracy of every order of classes, and of the same samples shuffled, rung by rung.",
+            "Four preconditioners: accuracy of every order of classes, and of the same samples shuffled.",
         ),
     ),
 )

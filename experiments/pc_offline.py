@@ -13,7 +13,7 @@ SMOKE = {"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batc
 
 
 def network(samples: int) -> dict[str, object]:
-    """Settings of the network that lives through `samples` samples in each pass."""
+    """Settings of the network for passes of `samples` samples each."""
     return {
         "depth": 3,
         "activation": "gelu",

@@ -1,8 +1,8 @@
-"""Twenty permutations of MNIST in turn: how much is kept of nineteen earlier inputs with the same labels.
+"""Permuted MNIST: accuracy on all of twenty permutations of the pixels that come in turn.
 
 Pixels are permuted anew in each of 20 contexts, unannounced; the labels stay (Goodfellow et al. (2014),
 arXiv:1312.6211). 10,000 images of each; `--set dwell=60000` shows all, as the literature does. Probes at the ends of
-contexts look at 500 held-out images, the last one at all of them, under every permutation. Learning rates:
+contexts are of 500 held-out images, the last one of all of them, under every permutation. Learning rates:
 `mnist_rates`, whose stream has no permutation.
 """
 

@@ -1,4 +1,4 @@
-"""Two hundred permutations of MNIST: whether a network learns the last as well as it learned the first.
+"""Loss of plasticity: whether a network learns the last of 200 permutations of MNIST as well as the first.
 
 2,000 images of each permutation by small networks, three hidden layers of 100, as in the smallest of Dohare et al.
 (2024), doi:10.1038/s41586-024-07711-7, who show 60,000 of each. Measured: the accuracy while each permutation is met,

@@ -1,8 +1,8 @@
-"""Contexts come back: what networks keep of a regime that was left, and how fast they find it again.
+"""Recurring contexts: how much networks forget of earlier contexts, and how fast they relearn them.
 
 Three contexts of digits in nine visits of 400 samples, unannounced. `contexts_visible` permutes the pixels, so
-that the input tells the context; `contexts_invisible` permutes the labels, so that nothing but errors does.
-After the stream a copy of each learner lives through ten more batches of every context.
+that inputs depend on the context; `contexts_invisible` permutes the labels, so that only errors reveal it.
+After the stream a copy of each learner is run on ten more batches of every context.
 """
 
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
@@ -34,7 +34,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_recurring_contexts",
-            "Recurring contexts: accuracy while living, on held-out samples of all contexts, and on coming back.",
+            "Recurring contexts: online accuracy, on held-out samples of all contexts, and when a context comes back.",
             "prequential_acc,acc,revisit_acc,revisit_first_acc,state_bytes,ms_per_step",
         ),
     ),

@@ -1,9 +1,9 @@
-"""A new modality: a code that develops again sees colours, if it remembers enough to be read out anew.
+"""Relearning the sensory code after a shift: it helps with new colours, if the replay memory is large enough.
 
 CIFAR-10, 10,000 images without colours, then 10,000 with them, unannounced; MNIST whose pixels are permuted after
-10,000 images; and both kinds of images in turn every 50, which bounds what developing again can reach. `generative`
-and `parallax` keep the code of the first 1,000 images, `reopening` and `reopening_parallax` develop another where
-inputs do not fit it. Findings: docs/findings.md.
+10,000 images; and both kinds of images in turn every 50, an upper bound for relearning. `generative` and `parallax`
+keep the code of the first 1,000 images, `reopening` and `reopening_parallax` learn another if inputs do not fit it.
+Findings: docs/findings.md.
 """
 
 from pcl.evaluation.contexts import contexts_found
@@ -65,8 +65,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_reopening",
-            "Opening again: accuracy on both worlds at the end, on each right after it was lived in, and what was"
-            " lost of it.",
+            "Relearning the code: accuracy on both contexts at the end, on each at its own end, and forgetting.",
             "acc,learning_acc,forgetting,prequential_acc,specialists,state_bytes,ms_per_step",
             measures=(each(_contexts),),
         ),

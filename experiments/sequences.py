@@ -1,9 +1,9 @@
-"""What comes next: how much of the next observation is predicted, and whether a memory of the past pays.
+"""Sequences: explained variance of the next observation, and the benefit of a latent state.
 
-Four sequences side by side under three laws of motion that come and go unannounced (`dynamics`), of which half the
-state is seen; and the days of a weather station, one at a time. Only `tpc` keeps a state from one observation to the
-next. Prequential share of variance explained; rates are the defaults. Outputs of predictive coding are clamped, or
-nudged a tenth of the way to their targets as on Weather's labels (`weather_rates`).
+Four sequences side by side under three linear dynamics that change unannounced (`dynamics`), with half of the state
+observed; and the days of a weather station, one at a time. Only `tpc` keeps a state from one observation to the next.
+Prequential share of variance explained; rates are the defaults. Outputs of predictive coding are clamped, or nudged a
+tenth of the way to their targets as on Weather's labels (`weather_rates`).
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
@@ -23,7 +23,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_sequences",
-            "Sequences: the share of variance of the next observation that was predicted, and what it cost.",
+            "Sequences: the share of variance of the next observation that was predicted, and costs.",
             "prequential_acc,surprise_error_correlation,flops_per_sample,state_bytes,ms_per_sample",
         ),
     ),

@@ -1,8 +1,8 @@
-"""The wall: a network that learns digits when they are shuffled forgets them when they come in turn.
+"""Catastrophic forgetting: a network that learns digits when they are shuffled forgets them when they come in turn.
 
-Predictive coding and backpropagation on one architecture, and nearest class mean, live once through
-Split-Digits (5 tasks of 2 classes, order of the classes drawn from the key) and through the same samples
-shuffled: once, which is the bound that a single pass could reach, and five times.
+Predictive coding and backpropagation on one architecture, and nearest class mean: one pass over Split-Digits
+(5 tasks of 2 classes, order of the classes drawn from the key), and over the same samples shuffled: one pass,
+the reference for a single pass, and five.
 """
 
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_split_digits",
-            "Split-Digits: every learner in turn-by-turn and in shuffled order.",
+            "Split-Digits: every learner with tasks in turn and with samples shuffled.",
             "acc,aaa,forgetting,learning_acc,min_acc,prequential_acc,state_bytes,ms_per_step",
             latex=True,
         ),
@@ -33,7 +33,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_wall",
-            "The wall of catastrophic forgetting: accuracy of each task over the stream, one panel a learner.",
+            "Catastrophic forgetting: accuracy of each task over the stream, one panel a learner.",
         ),
     ),
 )

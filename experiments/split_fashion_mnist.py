@@ -1,4 +1,4 @@
-"""Replay against the wall, on clothes: `split_mnist` on the images of Fashion-MNIST."""
+"""Replay against forgetting, on clothes: `split_mnist` on the images of Fashion-MNIST."""
 
 from .split_mnist import on
 

@@ -1,4 +1,4 @@
-"""One pass over images, two classes at a time: synapses that add up keep their accuracy, gradients lose it.
+"""One pass over images, two classes at a time: learners of sums over samples keep accuracy, gradients lose it.
 
 Conjugate synapses (`bpc`, `rls`), class Gaussians (`generative`), normalised least mean squares and nearest class
 mean, each on the pixels, on random features and on the sensory code; `parallax` on the code; backpropagation with and
@@ -33,7 +33,7 @@ SOURCES = {"split_mnist": "mnist", "split_fashion": "fashion_mnist", "split_cifa
 # instead of ridge regression, 74.3: class Gaussians 74.4; 4,000 rectified, cosine or product features of the code
 # besides 72.6, 75.4 and 73.9; ridge in a Gaussian kernel, which must keep every sample, 76.4.
 #
-# A second level does not pay. It is a code of the first one's activity, averaged over 3 x 3 places on CIFAR-10, 2 x 2
+# A second level does not help. It is a code of the first one's activity, averaged over 3 x 3 places on CIFAR-10, 2 x 2
 # on the others, its root taken and every unit evened: patches of 2 x 2 (else 3 x 3) such averages in all channels, with
 # contrast, whitening and competing atoms as in the first, developed on the same 1,000 images of two classes, all of
 # them for both halves, and pooled beside the first level to as many units in all. 10,000 images learned, 5,000 asked,
@@ -53,8 +53,8 @@ NETWORK = {"width": 256, "lr": 0.0003}
 SUMS = ("bpc", "rls", "generative", "nlms", "ncm")
 MIRROR = ("features=code", "mirror=yes")
 PATCHES = (*MIRROR, "patch=6", "grid=3")
-# Wide codes are solved for by sums, 5,000 samples at a time: what came last may not be known yet, and the prequential
-# accuracy is that of weights up to 5,000 samples old.
+# Wide codes are solved for by sums, 5,000 samples at a time: the prequential accuracy is that of weights that are up to
+# 5,000 samples old.
 WIDE = ("covariance=sums", "block=5000")
 WIDE_MNIST = ("features=code", "patch=5+9+13", "atoms=64+96+64", "grid=5", *WIDE)
 WIDE_FASHION = (*MIRROR, "patch=3+5+9", "atoms=24+32+40", "grid=8", *WIDE)
@@ -115,8 +115,8 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_split_images",
-            "Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: each learner beside its own offline"
-            " bound.",
+            "Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: accuracy beside that on the"
+            " same images shuffled.",
             "acc,offline_acc,order_gap,forgetting,prequential_acc,state_bytes,ms_per_sample",
             measures=(order_gaps,),
             offline=True,
@@ -126,8 +126,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_width",
-            "How wide a code must be: error of recursive least squares by the bytes of its state, and by its"
-            " computation.",
+            "Width of the code: error of recursive least squares by the bytes of its state, and by its computation.",
         ),
     ),
 )

@@ -1,9 +1,9 @@
-"""Replay against the wall: what a memory of 200 or 1,000 images saves on Split-MNIST in a single pass.
+"""Replay against forgetting: Split-MNIST in a single pass, with a memory of 200 or 1,000 images.
 
 Class-incremental, 5 tasks of 2 classes in an order drawn from the key, 60,000 images once, batch 10; beside
-it the same images shuffled. Experience replay works around backpropagation (`er`) and around predictive
-coding (`er_pcn`) alike; nearest class mean, `parallax` on 64 random directions of the image, and the bare networks
-stand beside. Learning rates: `mnist_rates`.
+it the same images shuffled. Experience replay is combined with backpropagation (`er`) and with predictive coding
+(`er_pcn`). For comparison: nearest class mean, `parallax` on 64 random directions of the image, and the networks
+without replay. Learning rates: `mnist_rates`.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
@@ -13,7 +13,7 @@ NETWORK = {"width": 256, "lr": 0.0003}
 
 TABLE = Table(
     "tab_split_mnist",
-    "Split-MNIST and Split-Fashion-MNIST: replay around two network rules, beside what goes without.",
+    "Split-MNIST and Split-Fashion-MNIST: two network rules with replay, beside learners without.",
     "acc,aaa,forgetting,learning_acc,min_acc,stability_gap,prequential_acc,state_bytes,ms_per_step",
     beside=("split_fashion_mnist",),
     latex=True,

@@ -1,4 +1,4 @@
-"""pcl: predictive-coding learners that never stop learning.
+"""pcl: continual learning with predictive coding, on non-stationary streams.
 
     pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default numbers
     pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
@@ -7,7 +7,7 @@
     pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
     pcl.live        a learner that answers and learns sample by sample, by River's and scikit-learn's conventions;
                     pcl.load_live reads what life.save wrote, pcl.life has for_river and for_sklearn
-    pcl.network     the engine alone: build, settle, look inside, train
+    pcl.network     the predictive-coding engine alone: build, settle, look inside, train
     pcl.results     records as one table: results.load("results")
 
 `register` of learners, streams, sources and network.rules lists one of your own beside these (docs/extending.md).

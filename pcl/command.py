@@ -1,4 +1,4 @@
-"""Command lines: absl flags in, one line and exit code 2 for everything that the user got wrong."""
+"""Command lines with absl flags; a user's error is one line and exit code 2."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ from pcl.errors import LONGEST, UsageError, shown
 from pcl.interrupts import Interrupted
 
 flags.disclaim_key_flags()  # those that are defined here belong to the command that asks for them
-CLOSED_PIPE = 141  # what a shell reports of a process that writes to a pipe nobody reads any more
+CLOSED_PIPE = 141  # exit code of a process that writes to a closed pipe, as shells report it
 
 
 def launch(main: Callable[..., None], arguments: str = "") -> None:
@@ -44,7 +44,7 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
         except UsageError as error:
             fail(one_line(error))
         except BrokenPipeError:
-            # What is still buffered would raise again at exit.
+            # Buffered text would raise again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CLOSED_PIPE)
 
@@ -138,7 +138,7 @@ def folder_flag(name: str, default: str | None, help: str) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """What the command says of it; absl repeats a wrong value in full, so that its middle is left out."""
+    """The message of an error on one line; absl repeats a wrong value in full, so its middle is left out."""
     text = " ".join(str(error).split())
     return shown(text, 4 * LONGEST) if isinstance(error, flags.Error) else text
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-# What the first argument of `pcl` names, and the module that does it: its `main` is called with the arguments beside
-# its flags, and if it takes any, its `ARGUMENTS` says what they are.
+# Names for the first argument of `pcl`, and their modules: `main` is called with the arguments beside the flags; if it
+# takes any, `ARGUMENTS` describes them.
 COMMANDS = {
     "run": "pcl.cli.run",
     "figures": "pcl.scripts.make_figures",

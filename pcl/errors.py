@@ -6,7 +6,7 @@ LONGEST = 100  # characters of a user's value that a message repeats
 
 
 class UsageError(ValueError):
-    """Something the user gave is wrong: the message says what, where, and what would be right."""
+    """An error in the user's input: the message says what is wrong, where, and what would be right."""
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
@@ -39,4 +39,4 @@ def one_of(kind: str, given: str, known: Iterable[str]) -> str:
 
 
 class NoResults(UsageError):
-    """What was asked for has not been run or measured yet."""
+    """The records or measurements that were asked for do not exist yet."""

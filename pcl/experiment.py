@@ -1,4 +1,4 @@
-"""An experiment is data: what it claims, what it runs, and the tables and figures that it publishes. Imports no JAX."""
+"""An experiment as data: its claim, its runs, and the tables and figures that it publishes. Imports no JAX."""
 
 import dataclasses
 import importlib
@@ -12,7 +12,7 @@ from pcl.errors import UsageError, unknown
 
 Record = Mapping[str, Any]
 Measured = Callable[[Record], Mapping[str, float]]
-Measure = Callable[[Sequence[Record]], Measured]  # from all records of a table to what each of them has
+Measure = Callable[[Sequence[Record]], Measured]  # from all records of a table to the metrics of each of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Figure:
     name: its files are `figures/<name>.pdf`, `.png`, and `.csv` with the plotted numbers.
     panels: names of `pcl.figures.grid.PANELS`, each with the learners that it shows (none named: all). Without any
       panel, `scripts/<name>.py` draws the figure.
-    streams, learners: what is drawn, with the names that readers know; without learners, whatever there are.
+    streams, learners: those that are drawn, with their labels; without learners, all that have records.
     size: width and height of one panel, in inches.
     legend: names beside each other in the legend.
-    across: streams stand beside each other (else below each other).
+    across: streams are beside each other (else below each other).
     """
 
     name: str
@@ -92,10 +92,10 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What is claimed, what is run for it, and what is shown.
+    """A claim, the runs for it, and the tables and figures of these.
 
     name: its module in `experiments`, and the folder of its records.
-    claim: its module's docstring; the first line stands in lists.
+    claim: its module's docstring; lists show the first line.
     learners: settings that differ from the learner's defaults.
     evaluation: settings of `pcl.runner.evaluation.Evaluation` that differ from its defaults.
     arms: all runs whose records are published, each in one arm or more. The first one is the experiment's own grid,
@@ -175,8 +175,8 @@ def load_experiment(name: str) -> Experiment:
 def narrowed(experiment: Experiment, learners: Sequence[str] = (), streams: Sequence[str] = ()) -> list[Arm]:
     """The arms on the named learners and streams alone (none named: all).
 
-    What is named and in no arm is published nowhere: such a learner lives through the experiment's own grid in the
-    place of its learners, such a stream in the place of its streams.
+    A named learner or stream that is in no arm is not published: it is run on the experiment's own grid, in the place
+    of the grid's learners or streams.
     """
     arms, own = [experiment.named(arm) for arm in experiment.arms], experiment.grid
     found = []

@@ -21,7 +21,7 @@ INT32 = 2**31 - 1
 FLOAT32 = (2.0**-126, (2 - 2.0**-23) * 2.0**127)  # the smallest normal number and the largest one
 
 Traced = Any  # type of a traced field: a float where it is declared, an array inside a run
-# Values of other settings with which a setting means nothing, by the name of these.
+# Values of other settings with which a setting has no effect, by the name of these.
 Idle = Mapping[str, Collection[int | str]]
 Idles = Mapping[str, Idle]  # of several settings: `IDLE` of a class beside what its fields say
 
@@ -67,7 +67,7 @@ def fields(config: Any) -> dict[str, dataclasses.Field]:
 
 
 def idle(config: Any) -> dict[str, str]:
-    """Settings that mean nothing with the others of `config`, and which of these is why: {"beta": "nudge=none"}."""
+    """Settings that have no effect with the others of `config`, and the reason: {"beta": "nudge=none"}."""
     values = as_dict(config)
     return {
         name: f"{other}={shown(values[other])}"
@@ -78,7 +78,7 @@ def idle(config: Any) -> dict[str, str]:
 
 
 def idles(config: Any) -> Idles:
-    """With which values of others each setting means nothing: what its field says, and the `IDLE` of its class."""
+    """Values of others with which each setting has no effect, from its field and from the `IDLE` of its class."""
     found: dict[str, Idle] = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -176,9 +176,9 @@ def as_dict(config: Any) -> dict[str, Any]:
 
 
 def identity(config: Any) -> dict[str, Any]:
-    """What of a configuration decides a run: all fields, but those of its class's `LATER` that have their default.
+    """The part of a configuration that identifies a run: all fields, but those in `LATER` that have their default.
 
-    Runs were recorded before these were settings; what they did is the default, and their identity stays.
+    `LATER` names settings that were added after runs had been recorded with their default; the ids of these runs stay.
     """
     decisive: dict[str, Any] = {}
     for field in dataclasses.fields(config):
@@ -199,7 +199,7 @@ def check_all(config: Any, like: Any) -> Any:
     """`config` if it is of the type of `like` and every value in it is one that a command line would take.
 
     Traced numbers may be arrays of no axes, of any float type: each stands for the decimal number that it was
-    rounded from. What is being traced by JAX has no value yet and passes.
+    rounded from. Values that JAX is tracing are not checked.
 
     Raises:
       UsageError: otherwise.

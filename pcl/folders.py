@@ -1,4 +1,4 @@
-"""Folders of a user's own, from the environment or below the home. Imports no JAX."""
+"""The user's folders, from the environment or below the home. Imports no JAX."""
 
 import os
 import secrets

@@ -1,8 +1,8 @@
 """Signals that end a command: the chunk in flight is finished and written, and nothing else is waited for.
 
-Python runs the handlers of signals in the main thread, between two of its own instructions. XLA compiles and computes
-for minutes in one of them, and an exception that comes out of it in the middle brings the process down. So the work is
-done by a thread of its own, and the main thread does nothing but listen.
+Python runs signal handlers in the main thread, between two of its own instructions. XLA compiles and computes for
+minutes in one of them, and an exception in the middle of it crashes the process. So the work is done by a thread of its
+own, and the main thread only waits for signals.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class Interrupted(BaseException):
 
 
 class Interrupts:
-    """What the thread that works tells the one that listens."""
+    """State that the working thread shares with the main thread."""
 
     def __init__(self) -> None:
         self.doing = "planning"

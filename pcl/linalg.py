@@ -1,9 +1,8 @@
-"""Factorisations and solves of one matrix, which no CPU ever batches.
+"""Factorisations and solves of one matrix, which are not batched on CPUs.
 
 On CPUs a batched factorisation hands parts of its batch to the threads that it occupies itself: where every core is a
-device, all of them wait for each other, and the program stands still for ever. There `vmap` of these functions goes
-through its batch in turn (`lax.map`); on accelerators it makes batched ones, as ever. Nothing else in `pcl` may call a
-factorisation or a solve of JAX (`tests/test_architecture.py`).
+device, this is a deadlock. There `vmap` of these functions goes through its batch in turn (`lax.map`); on accelerators
+it makes batched ones. Nothing else in `pcl` may call a factorisation or a solve of JAX (`tests/test_architecture.py`).
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Loops that cost nothing where there is nothing to do."""
+"""A conditional that costs nothing under `vmap` while its flag is false."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,9 +14,9 @@ S = TypeVar("S")
 def when(flag: Bool[Array, ""], change: Callable[..., S], state: S, *seen: Any) -> S:
     """`change(state, *seen)` where `flag` holds, else `state`.
 
-    A loop of one turn or none, because of `lax.cond` alone `vmap` always runs both sides: as long as no member of
-    the batch has its flag up it costs nothing. And a condition inside the loop, because of a loop alone the compiler
-    does ahead of all turns what is the same in each, even where there is none.
+    A loop of one turn or none: `vmap` of a `lax.cond` always runs both sides, while the loop costs nothing if no flag
+    in the batch is true. The condition inside the loop keeps the compiler from hoisting the work of the turn out of
+    the loop, where it would run even without a turn.
     """
 
     def turn(_: Array, state: S) -> S:

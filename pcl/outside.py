@@ -1,8 +1,8 @@
 """Learners, streams, sources, rules and experiments from outside the package: a user's own, or those of a plugin.
 
 They come from a file (`--import=mine.py`), from a module that can be imported (`--import=my_package.mine`), or from the
-modules that installed packages name as entry points of the group `pcl`. A module is registered by what it ends in: an
-`ENTRY`, a `RULE` or an `EXPERIMENT`; it may also call `register` of a registry itself. Imports no JAX itself.
+modules that installed packages name as entry points of the group `pcl`. A module is registered by its last statement:
+an `ENTRY`, a `RULE` or an `EXPERIMENT`; it may also call `register` of a registry itself. Imports no JAX itself.
 """
 
 import ast
@@ -59,7 +59,7 @@ def import_flag() -> None:
 
 
 def given() -> list[str]:
-    """What the flag names."""
+    """The names behind the flag."""
     return [name for names in flags.FLAGS[FLAG].value or () for name in names]
 
 
@@ -69,7 +69,7 @@ def is_path(name: str) -> bool:
 
 
 def bring(names: Iterable[str], installed: bool = True) -> None:
-    """Import what is named, and what installed packages name, and register what it holds, each module once.
+    """Import the named modules, and those that installed packages name, and register their entries, each once.
 
     An installed package that fails is left out, and one line on stderr says so.
 
@@ -89,7 +89,7 @@ def bring(names: Iterable[str], installed: bool = True) -> None:
 
 
 def show(names: Iterable[str], installed: bool = True) -> None:
-    """Let commands that need no JAX know what is named: labels are read from files, experiments alone are imported.
+    """Make the named modules known without JAX: labels are read from files, experiments alone are imported.
 
     Raises:
       UsageError: as `bring` does.
@@ -101,7 +101,7 @@ def show(names: Iterable[str], installed: bool = True) -> None:
 
 
 def brought() -> dict[str, str]:
-    """What a record says of code from outside: the names behind --import, and the versions of installed packages."""
+    """Code from outside, as records name it: the names behind --import, and the versions of installed packages."""
     named = {"imported": ",".join(IMPORTED.values())} if IMPORTED else {}
     points = metadata.entry_points(group=GROUP)
     return named | {p.dist.name: p.dist.version for p in points if p.dist and p.module in _registered}
@@ -227,7 +227,7 @@ def _imported(found: Outside) -> ModuleType:
     try:
         folder = str(found.path.parent)
         if found.is_file and folder not in sys.path:
-            sys.path.append(folder)  # it may import what stands beside it
+            sys.path.append(folder)  # it may import modules in its folder
         if not found.is_file:
             return importlib.import_module(found.module)
         spec = importlib.util.spec_from_file_location(found.module, found.path)

@@ -90,7 +90,7 @@ class Registry(dict[str, E], Generic[E]):
 
 
 class Names(Collection[str]):
-    """Names of its own, and behind them those of a registry at the time of asking."""
+    """Fixed names, followed by the names that a registry has when they are read."""
 
     def __init__(self, *own: str, registry: Registry[Any]) -> None:
         self.own, self.registry = own, registry
@@ -124,9 +124,9 @@ def _maker(entry: Any) -> ModuleType | None:
 
 
 def declared(package: str, field: str) -> dict[str, Any]:
-    """What entries of a package, and of files from outside, say of one field, by name: read without importing them.
+    """The values of one field in the entries of a package and of files from outside, by name, without importing them.
 
-    Figures and analysis need a label, and no JAX. So the value is a literal in the module's last statement. A field
+    Figures and analysis need labels without JAX. So the value is a literal in the module's last statement. A field
     belongs to entries of one kind.
     """
     found = dict(_inside(package, field))

@@ -1,4 +1,4 @@
-"""What ran, failed, diverged or is missing; the best, what differs, and joining what several machines made.
+"""Stored runs: list, failed, missing, best, difference, merge, check.
 
 python -m pcl.runs list [EXPERIMENT ...]                  runs by cell, or by experiment where none is named
 python -m pcl.runs failed [EXPERIMENT ...]                every run that did not end well
@@ -41,7 +41,7 @@ flags.DEFINE_bool("set_aside", False, "Rename what is bad or superseded (`check`
 
 
 def main(verb: str, *names: str) -> None:
-    """Do what `verb` says with what is named behind it, and print a table.
+    """Execute `verb` on the names behind it, and print a table.
 
     Raises:
       UsageError: the verb or a name is unknown, or there are no results; `missing` and `check` found faults.
@@ -126,7 +126,7 @@ def _difference(results_dir: Path, names: Sequence[str]) -> None:
 
 
 def _between(results_dir: Path, a: str, b: str, metric: str) -> Difference:
-    """What two cells differ by."""
+    """The paired difference of two cells."""
 
     def named(cell: str) -> list[Row]:
         ids = {run["run_id"]: run["experiment"] for run in select(results_dir, [cell])}

@@ -6,8 +6,8 @@
 A file is a zip archive of
 
     about.json       {"schema": 1, "pcl": version, "learner": name, "spec": {...}, "settings": {...}, "types": {...},
-                     "notes": {...}}: what the learner is made from again; `types` names the types of arrays that npy
-                     has no name for (keys of random numbers, bfloat16)
+                     "notes": {...}}: all that is needed to make the learner again; `types` names the types of arrays
+                     that npy has no name for (keys of random numbers, bfloat16)
     state<path>.npy  one array for each leaf of the state, as in state.network[0].w.npy
 
 so that `numpy.load` opens it too. Reading executes nothing: there is no pickle in it, the functions of the learner are
@@ -39,7 +39,7 @@ KEY = "key:"  # before the name of the generator that an array of keys belongs t
 
 
 class Saved(NamedTuple):
-    """What was saved: the learner made again, its state, and its numbers."""
+    """A loaded learner: its functions, its state, and its settings."""
 
     learner: Made
     state: State
@@ -111,7 +111,7 @@ def archived(about: Mapping[str, Any], tree: Any) -> bytes:
 
 
 def opened(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What a file says, and its arrays as bytes; `name` stands in messages.
+    """The description in a file, and its arrays as bytes; `name` is used in messages.
 
     Raises:
       UsageError: it is damaged, or of another schema.
@@ -135,7 +135,7 @@ def restored(about: Mapping[str, Any], members: Mapping[str, bytes], structure: 
 
 
 def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
-    """What `packed` packed, and the notes; `name` stands in messages.
+    """The learner and the notes in the content of a file by `packed`; `name` is used in messages.
 
     Raises:
       UsageError: the content is damaged, or does not fit this version of pcl.
@@ -150,7 +150,7 @@ def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
         return Saved(learner, restored(about, members, _structure(learner, hp)), hp), about["notes"]
     except UsageError as error:
         raise UsageError(f"{name} does not fit pcl {pcl.__version__} ({_by(about)}): {error}") from error
-    except Exception as error:  # bytes that nobody vouches for may raise whatever a decoder has
+    except Exception as error:  # unverified bytes may raise any error of a decoder
         raise UsageError(f"{name} is no saved learner ({shown(error) or type(error).__name__})") from error
 
 

@@ -18,7 +18,7 @@ Data = Any  # a pytree of device arrays that belongs to one stream
 
 
 class Spec(NamedTuple):
-    """What a stream announces to a learner before it begins: labels to choose from, or real targets."""
+    """Shapes that a stream announces to a learner before it begins: of inputs, and of labels or real targets."""
 
     input_shape: tuple[int, ...]
     num_labels: int  # 0 where targets are real
@@ -31,7 +31,7 @@ class Spec(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What arrives at one step. A row with `valid` false is padding and must change nothing."""
+    """The samples of one step. A row with `valid` false is padding and must change nothing."""
 
     x: Float[Array, "B ..."]
     y: Int[Array, " B"] | Float[Array, "B C"]  # labels, or real targets
@@ -45,7 +45,7 @@ class Prediction(NamedTuple):
 
     logits: the learner's log-probability of each label, up to a constant a row.
     mean, variance: of each real target; a learner without a notion of its uncertainty leaves the variance None.
-    query: how much a label would tell, larger is more; None leaves it to whoever asks.
+    query: information that a label would give (larger is more), for active learning; None: the caller decides.
     """
 
     logits: Float[Array, "B C"] | None = None
@@ -58,10 +58,10 @@ class Prediction(NamedTuple):
 class Logged:
     """A number or array that an update reports, and how those of many updates become one of a bin of the log.
 
-    per: `taught` or `seen`, a mean over the rows that were learned from or that arrived, weighed with their number;
-      `count`, events, which add up; `last`, what holds afterwards, of which the latest counts; `mean`, what every
-      step has, averaged over steps.
-    finite: whether a value that is not finite says that the run diverged.
+    per: `taught` or `seen`: a mean over the rows that were learned from or that arrived, weighted by their number;
+      `count`: events, which are summed; `last`: a value after the update, of which the latest counts; `mean`: a value
+      of every step, averaged over steps.
+    finite: whether a value that is not finite means that the run diverged.
     decimals: those that a record keeps; None: all.
     """
 
@@ -72,7 +72,7 @@ class Logged:
 
 
 class Info(NamedTuple):
-    """What an update tells the run; whoever has nothing to report leaves it out."""
+    """The report of an update to the run; every field is optional."""
 
     prediction: Prediction | None = None  # made before learning, where the update computes it anyway
     log: dict[str, Logged] = {}  # noqa: RUF012  # what else it reports, by the name that records give it
@@ -80,7 +80,7 @@ class Info(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """A learner is three pure functions; all its numbers live in `hp`, all its memory in `state`.
+    """A learner is three pure functions; all its settings are in `hp`, all its memory in `state`.
 
     init:    (key, hp) -> state
     predict: (state, x[B, ...], hp) -> Prediction        a query: it never changes the state
@@ -93,7 +93,7 @@ class Learner(NamedTuple):
 
 
 class LearnerEntry(NamedTuple):
-    """The last statement of a learner's file, `ENTRY`: what the registry, tests, tables and figures need to know of it.
+    """The last statement of a learner's file, `ENTRY`: its description for the registry, tests, tables and figures.
 
     make: the learner for a stream that announces `spec`.   hparams: its default numbers.
     flops: operations a learned sample, (spec, hp, inference steps in the mean, rows of a batch).
@@ -130,10 +130,10 @@ class Layout(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """A whole stream before it is lived."""
+    """A whole stream before a run."""
 
     world: Any  # what stays the same over the run; only the stream looks inside
-    step: Any  # what is drawn for each step; every leaf leads with the step axis
+    step: Any  # the variables of each step; every leaf leads with the step axis
     layout: Layout
 
 
@@ -168,7 +168,7 @@ class StreamEntry(NamedTuple):
       `batch`; the source is the one that their field `source` names, None where the stream draws its samples itself.
     config: its default settings.
     contexts: whether its tasks are contexts, which a learner may tell apart; a literal.
-    recall: whether probes show what was taught, one of as many random labels as the setting `labels`; a literal.
+    recall: whether probes show taught samples, with one of as many random labels as the setting `labels`; a literal.
     """
 
     make: Callable[[Any, Any, str], tuple[Stream, Data]]

@@ -1,10 +1,10 @@
-"""Carry records over to today's names of settings: rewrite names and ids, and nothing else that a record says.
+"""Carry records over to today's names of settings: rewrite their names and ids, and nothing else.
 
 python -m scripts.carry_over
 python -m scripts.carry_over --results_dir=results
 
-What a run was is as it was: curves, commit, date, versions and machine stay. The same command again changes nothing.
-`python -m scripts.same_lives --stored=results` shows that the code of today lives the same lives under these ids.
+Curves, commit, date, versions and machine stay. The same command again changes nothing. `python -m scripts.same_lives
+--stored=results` checks that today's code gives the same results under these ids.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ STREAMS: dict[str, dict[str, str]] = {
     "drift": {"noise": "label_noise"},
     "sequence": {"dwell": "visit_steps"},
 }
-# Settings that came after some of the records, and the values with which these runs live as they did: to the bit at
+# Settings that came after some of the records, and the values that give the same results: to the bit at
 # commit 7d23f0d, which brought them, but for the bytes of state that a limited step needs (at most 256 of 53,704).
 LIMITED = {"step_limit": "curvature", "step_share": 0.9}
 LATER: dict[str, dict[str, Any]] = {"bpc": LIMITED, "tpc": LIMITED}

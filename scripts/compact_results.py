@@ -1,4 +1,4 @@
-"""Join the parts of each experiment's records into one, before they are committed: parts of few runs are mostly footer.
+"""Join the parts of each experiment's records into one, to save space: parts of few runs are mostly footer.
 
 python -m scripts.compact_results --results_dir=results
 """

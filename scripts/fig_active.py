@@ -1,6 +1,6 @@
-"""What asking is worth: accuracy by the share of labels, asked for or random, and the labels that asking saves.
+"""Active learning: accuracy by the share of labels, requested or random, and the labels that requests save.
 
-A triangle says that no share of random labels that was measured was as good: it is the least that asking saves.
+A triangle is a lower bound: no measured share of random labels was as good.
 """
 
 import json

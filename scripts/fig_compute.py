@@ -1,4 +1,4 @@
-"""What settling costs and when: steps against surprise, and accuracy against operations spent in settling."""
+"""Cost of settling: steps against surprise, and accuracy against operations of settling."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def _steps_by_surprise(axis: Axes, lives: Sequence[Record], names: Sequence[str]
 def _accuracy_by_operations(
     axis: Axes, runs: Sequence[Record], settings: Mapping[str, tuple[str, str]]
 ) -> list[dict[str, object]]:
-    """Draw accuracy against the operations spent in settling, a point a variant; returns the rows drawn."""
+    """Draw accuracy against the operations of settling, a point a variant; returns the rows drawn."""
     plotted: list[dict[str, object]] = []
     for variant, (label, colour) in settings.items():
         chosen = [r for r in runs if r["variant"] == variant]

@@ -1,6 +1,6 @@
-"""How fast each inference rule nears the equilibrium: residual and angle of the weight update against compute.
+"""Convergence of each inference rule: residual and angle of the weight update against compute.
 
-Solid lines: local rules. Dashed: rules that are not, or whose samples share more than their layer knows.
+Solid lines: local rules. Dashed: rules that are not local, or that share statistics between samples.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The ladder: accuracy of every order of classes, and of the same samples shuffled, rung by rung."""
+"""Four preconditioners: accuracy of every order of classes, and of the same samples shuffled."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from pcl.evaluation.summary import Record, measure
 from pcl.figures.style import available, save_figure, shared_legend
 from pcl.runner.store import Store
 
-# Learner and settings of each rung, whatever else its experiment sets.
+# Learner and settings of each preconditioner, whatever else its experiment sets.
 RUNGS: dict[str, tuple[str, dict[str, object]]] = {
     "LMS": ("nlms", {"step": "plain"}),
     "normalised\nLMS": ("nlms", {"step": "normalised", "lr": 3.0}),
@@ -58,7 +58,7 @@ def main(results_dir: Path) -> list[Path]:
 
 
 def _rung(record: Record) -> str | None:
-    """The rung that a record stands on."""
+    """The preconditioner of a record."""
     config = json.loads(record["config"])["learner"]
     for rung, (learner, settings) in RUNGS.items():
         if record["learner"] == learner and settings.items() <= config.items():

@@ -1,4 +1,4 @@
-"""The wall of catastrophic forgetting: accuracy of each task over the stream, one panel a learner."""
+"""Catastrophic forgetting: accuracy of each task over the stream, one panel a learner."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def main(results_dir: Path) -> list[Path]:
     for axis in axes.flat[len(shown) :]:
         axis.axis("off")
     for axis in axes.flat[max(len(shown) - columns, 0) : len(shown)]:
-        axis.set_xlabel(unit("steps lived", runs[0]))
+        axis.set_xlabel(unit("steps of the stream", runs[0]))
         axis.tick_params(labelbottom=True)
     for axis in axes[:, 0]:
         axis.set_ylabel("test accuracy (%)")

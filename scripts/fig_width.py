@@ -1,4 +1,4 @@
-"""How wide a code must be: error of recursive least squares by the bytes of its state, and by its computation."""
+"""Width of the code: error of recursive least squares by the bytes of its state, and by its computation."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Draw every figure and write every table from the records that are there, and a page that shows them all.
+"""Draw every figure and write every table for which there are records, and a page that shows them all.
 
 python -m scripts.make_figures
 python -m scripts.make_figures --only=fig_wall,tab_split_digits --results_dir=results
@@ -25,7 +25,7 @@ folder_flag("results_dir", "results", "Folder of the records; figures/ and table
 def main() -> None:
     """Make what was chosen and print every file written; without a choice, what has no records is left out.
 
-    What cannot be drawn stops nothing else: each cause is named at the end.
+    A figure that cannot be drawn does not stop the others: each cause is named at the end.
 
     Raises:
       UsageError: what was chosen, or everything, has no records; records or files are bad.

@@ -1,4 +1,4 @@
-"""Break the code in one place at a time and see that a test notices: mutation testing with the mutations held as data.
+"""Mutation testing: change the code in one place at a time and check that a test fails. Mutations are data.
 
 python -m scripts.mutants
 python -m scripts.mutants --only=pcl/evaluation --jobs=2
@@ -50,7 +50,7 @@ class Mutation(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the tests said of a mutation."""
+    """The result of the tests of a mutation."""
 
     verdict: str  # killed, survived, or why it could not be tried
     seconds: float

@@ -4,7 +4,7 @@ The same 45,312 samples of 6 features in file order, each predicted and then lea
 River's default settings: Hoeffding adaptive tree (Bifet and Gavalda (2009), doi:10.1007/978-3-642-03915-7_22),
 adaptive random forest of 10 trees (Gomes et al. (2017), doi:10.1007/s10994-017-5642-8), logistic regression on
 features standardised by running moments; beside them the last label and the most frequent label so far. The
-two that draw random numbers live five times. River: Montiel et al. (2021), arXiv:2012.04740. Minutes on one core.
+two that draw random numbers are run five times. River: Montiel et al. (2021), arXiv:2012.04740. Minutes on one core.
 
     pip install -e ".[figures,river]"
     python -m scripts.river_electricity --data_dir=FOLDER
@@ -70,7 +70,7 @@ def rows(name: str, seed: int, right: np.ndarray, seconds: float) -> Iterator[di
 
 
 def main() -> None:
-    """Live through the stream with each model and write the file."""
+    """Run each model on the stream and write the file."""
     use_data_dir(FLAGS.data_dir)
     data = source("electricity")
     written: list[dict[str, object]] = []

@@ -1,10 +1,10 @@
-"""Whether two checkouts live the same lives, or this one those on record: cells are run, and their records compared.
+"""Regression test of results: run cells by two checkouts, or by this one, and compare with each other or with records.
 
 python -m scripts.same_lives --checkout=../other --cells="--experiment=split_digits --learners=parallax --seeds=5"
 python -m scripts.same_lives --stored=results --cells="--experiment=split_digits --learners=parallax --seeds=5"
 
-A run lives the same life to the bit, or up to rounding: as many contexts at every time, and hits that differ in at most
-one sample of a thousand. The command fails where one does not.
+Runs are the same to the bit, or up to rounding: the same number of contexts at every time, and hits that differ in at
+most one sample of a thousand. The command fails if a run differs by more.
 """
 
 import os
@@ -30,13 +30,13 @@ folder_flag("stored", None, "Folder of the records to compare with instead: thos
 flags.DEFINE_multi_string("cells", [], "Arguments of `experiments.run` that name the cells; may be repeated.")
 ROOT = Path(__file__).parents[1]
 MOST = 1e-3  # share of samples whose hits may differ by rounding
-# Names and identity may change with the code, and what it says of itself.
+# Names, identity and provenance may change with the code.
 ABOUT = {*CIRCUMSTANCES, "run_id", "config", "variant", "logged"}
 Cell = tuple[str, str, str, str, int]
 
 
 class Verdict(NamedTuple):
-    """How one run compares with the other checkout's."""
+    """Comparison of one run with the other checkout's."""
 
     same: bool
     text: str
@@ -45,10 +45,10 @@ class Verdict(NamedTuple):
 
 
 def main() -> None:
-    """Run the cells here and, or read them, there, and print a verdict a run.
+    """Run the cells here, run or read them there, and print a verdict a run.
 
     Raises:
-      UsageError: nothing was named, a command failed, or a run lives another life.
+      UsageError: nothing was named, a command failed, or a run differs by more than rounding.
     """
     if (FLAGS.checkout is None) == (FLAGS.stored is None) or not FLAGS.cells:
         raise UsageError("name the other checkout by --checkout or records by --stored, and what to run by --cells")
@@ -85,7 +85,7 @@ def lived(root: Path, results: Path) -> dict[Cell, dict[str, Any]]:
 
 
 def recorded(results: Path, lives: Mapping[Cell, Mapping[str, Any]]) -> dict[Cell, dict[str, Any]]:
-    """The records in a folder of the runs that were lived, by their ids."""
+    """The records in a folder with the ids of the given runs."""
     ids = {record["run_id"] for record in lives.values()}
     stores = [Store(results, name) for name in {record["experiment"] for record in lives.values()}]
     found = {record["run_id"]: record for store in stores for record in store.records(ids)}

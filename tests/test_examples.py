@@ -65,6 +65,11 @@ def test_own_learner(typed):
 
 
 @pytest.mark.slow
+def test_conformance(typed):
+    typed("Conformance")
+
+
+@pytest.mark.slow
 def test_own_source(typed):
     assert lived(typed("A source"), "split_digits") == [("ncm", "classes_per_task=1 source=own_source")]
 

@@ -20,7 +20,7 @@ from pcl.runner.cells import select
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-EVERYWHERE = {"Accuracy while living"}
+EVERYWHERE = {"Online accuracy"}
 CELLS = {
     "split_digits:split_digits:pcn": {"Accuracy of each task", "Retention by age", "Samples to learn", "Surprise"},
     "recurring_contexts:contexts_invisible:er": {"Savings", "Back in a known context", "Reaction to a shift"},

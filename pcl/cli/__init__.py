@@ -1,4 +1,4 @@
-"""The command `pcl`: run an experiment, or do what the first argument names.
+"""The command `pcl`: run an experiment, or execute the command that the first argument names.
 
 Nothing heavy is imported until it is known what.
 """
@@ -15,7 +15,7 @@ from pcl.errors import shown
 
 
 def main() -> None:
-    """Start what the command line names, an experiment unless its first argument is one of `COMMANDS`."""
+    """Start the command of the command line, an experiment unless its first argument is one of `COMMANDS`."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if not name or name.startswith("-"):
         start("run")

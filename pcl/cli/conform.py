@@ -1,4 +1,4 @@
-"""Hold learners, streams, sources and rules to what every one of them must hold, a line a property.
+"""Conformance tests of learners, streams, sources and rules, a line a property.
 
 pcl conform mine --import=mine.py
 pcl conform ncm split digits ipc
@@ -24,7 +24,7 @@ ARGUMENTS = "one or more learners, streams, sources or rules"
 
 
 def main(*names: str) -> None:
-    """Try every property of what is named, and print what becomes of it.
+    """Try every property of the named learners, streams, sources and rules, and print the results.
 
     Raises:
       UsageError: a name is unknown, or a property does not hold.

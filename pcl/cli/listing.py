@@ -1,4 +1,4 @@
-"""What there is, a line each, and what one of them says of itself: its settings, and how it may be used."""
+"""Lists of experiments, learners, streams, sources and rules, and the description of one: its settings and use."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -40,7 +40,7 @@ def _settings(config: object) -> str:
 
 
 def description(name: str) -> str:
-    """Everything that is called `name`, each with what it says of itself and its settings.
+    """Everything that is called `name`, each with its description and settings.
 
     Raises:
       UsageError: nothing is called so.

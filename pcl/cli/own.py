@@ -1,4 +1,4 @@
-"""An experiment on a file of one's own: its samples as streams that everyone asks for, and learners that are quick."""
+"""An experiment on the user's file: its samples as the usual streams, and fast learners."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from pcl.streams import sources
 from pcl.streams.sources import Source, own
 
 LEARNERS = ("ncm", "rls", "pcn", "backprop")
-PROBES = 50  # of the held-out samples, about, while a pass is lived
+PROBES = 50  # of the held-out samples, about, during a pass
 BATCH = 10
 
 
 def experiment_of(path: str, options: str) -> Experiment:
-    """The experiment on the file at `path`, of whose name it is, as is the source that its samples become.
+    """The experiment on the file at `path`; the experiment and its source have the name of the file.
 
     Raises:
       UsageError: the file or an option is wrong, or the name is taken.

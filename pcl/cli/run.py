@@ -161,7 +161,7 @@ def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Recor
 
 
 def _outcome(executed: int, found: int, elsewhere: int) -> str:
-    """What happened to the runs that were asked for."""
+    """The outcome of the runs that were asked for."""
     if not executed and not elsewhere:
         return f"Nothing to execute: all {found} runs were there already."
     missing = f", {elsewhere} left to other shards" if elsewhere else ""

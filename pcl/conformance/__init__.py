@@ -1,7 +1,7 @@
-"""What every learner, stream, source and rule must hold, as named functions: tests and users run the same ones.
+"""Properties of every learner, stream, source and rule, as named functions: tests and users run the same ones.
 
-A property takes a subject. It raises AssertionError where it does not hold, and `DoesNotApply` where it says nothing of
-the subject. The first line of its docstring says what would be right. `pcl conform NAME --import=mine.py` tries them.
+A property takes a subject. It raises AssertionError where it does not hold, and `DoesNotApply` where it does not apply
+to the subject. The first line of its docstring is the requirement. `pcl conform NAME --import=mine.py` tries them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ LONGEST = 300  # characters of what a failed property says
 
 
 class Outcome(NamedTuple):
-    """What became of a property of one subject: `failure` is empty where it holds, `why_not` where it applies."""
+    """The result of a property on one subject: `failure` is empty where it holds, `why_not` where it applies."""
 
     kind: str
     name: str

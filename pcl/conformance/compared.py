@@ -1,4 +1,4 @@
-"""Comparing pytrees of arrays, and what all suites share."""
+"""Comparisons of pytrees of arrays, shared by all suites."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class DoesNotApply(Exception):
-    """A property says nothing of a subject; the message says why."""
+    """A property does not apply to a subject; the message says why."""
 
 
 def numbers(tree: Any) -> list[Any]:

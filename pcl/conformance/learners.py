@@ -1,4 +1,4 @@
-"""What every learner must hold."""
+"""Properties of every learner."""
 
 import ast
 import functools
@@ -29,7 +29,7 @@ ROWS = 8
 class Subject(NamedTuple):
     """A learner for `spec`, its functions compiled, with numbers as a run holds them.
 
-    at_rest: the state as it is between two moments of a stream: a query has no place in time, a batch has one.
+    at_rest: the state without its place in the stream's time, which a batch has and a query has not.
     """
 
     entry: LearnerEntry
@@ -56,7 +56,7 @@ def subjects(name: str) -> tuple[Subject, ...]:
 
 
 def stretch(spec: Spec, n_batches: int = 20, seed: int = 0, rows: int = ROWS) -> Batch:
-    """Batches to live through: three Gaussian classes four standard deviations from the origin, or noise that turns."""
+    """Batches of a stream: three Gaussian classes four standard deviations from the origin, or noise that turns."""
     rng = np.random.default_rng(seed)
     true, task = jnp.ones((n_batches, rows), bool), jnp.zeros((n_batches, rows), jnp.int32)
     if spec.num_targets:
@@ -69,12 +69,12 @@ def stretch(spec: Spec, n_batches: int = 20, seed: int = 0, rows: int = ROWS) ->
 
 @functools.partial(jax.jit, static_argnums=0)
 def live(learner: Learner, hp: HParams, state: State, batches: Batch) -> tuple[State, Any]:
-    """The state after batches, and what was reported of each."""
+    """The state after batches, and the report of each."""
     return jax.lax.scan(lambda state, batch: learner.update(state, batch, hp), state, batches)
 
 
 def lived(s: Subject, batches: Batch, seed: Any = 0, hp: HParams = None) -> tuple[State, Any]:
-    """A life from the start; all properties live through as many batches, for which it is compiled once."""
+    """A run from the start; all properties use the same number of batches, so that it is compiled once."""
     hp = s.hp if hp is None else hp
     return live(s.learner, hp, s.learner.init(jax.random.key(seed), hp), batches)
 
@@ -91,7 +91,7 @@ def varied(s: Subject, factor: float) -> HParams:
 
 
 def rounding(s: Subject) -> float:
-    """Of lives in two programs; adaptive optimisers divide a gradient near zero by its own size."""
+    """Tolerance between two programs; adaptive optimisers divide a gradient near zero by its own size."""
     return 5e-4 if getattr(s.hp, "optimiser", "") in ("adam", "adamw") else 1e-4
 
 
@@ -151,7 +151,7 @@ def scan_equals_loop(s: Subject) -> None:
 
 
 def vmap_equals_loop(s: Subject) -> None:
-    """Seeds and numbers that are batched by vmap live as they do alone."""
+    """Seeds and numbers that are batched by vmap give the results that they give alone."""
     batches, seeds = stretch(s.spec), jnp.arange(3)
     each = [varied(s, factor) for factor in (0.5, 1.0, 1.5)]
     hps = jax.tree.map(lambda *leaves: np.stack(leaves), *each)

@@ -1,4 +1,4 @@
-"""What every inference rule must hold, in float64 on networks of a few units."""
+"""Properties of every inference rule, in float64 on networks of a few units."""
 
 import dataclasses
 import functools
@@ -187,7 +187,7 @@ def has_nothing_to_settle_without_free_activities(name: str) -> None:
 
 @exact
 def is_as_local_as_it_says(name: str) -> None:
-    """A rule that says that it is local lets news travel one layer a step, not four in two steps."""
+    """A rule that says that it is local carries a change one layer a step, not four in two steps."""
     p = problem(sizes=(6, *[4] * 6, 3))
     z = feedforward(p)
     moved = (*z[:-1], z[-1] + 1.0)

@@ -1,4 +1,4 @@
-"""What every source must hold, where its data are."""
+"""Properties of every source whose data are present."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,7 @@
-"""What every stream must hold.
+"""Properties of every stream.
 
-A stream with a source is given a small one, whose samples can be told from one another: one that is not finite stays so
-under every transform, and leaves no trace in the moments of others. Source k has those whose number has bit k.
+A stream with a source is given a small one, whose samples can be identified: one that is not finite stays so under
+every transform, and is left out of the moments. Source k marks the samples whose number has bit k in this way.
 """
 
 import functools
@@ -68,7 +68,7 @@ def source_of(change: Change = lambda x, x_test: (x, x_test)) -> Source:
 
 
 class Lived(NamedTuple):
-    """A stream, its data, and one program that lives any seed on data of any source."""
+    """A stream, its data, and one program that runs any seed on data of any source."""
 
     config: Any
     stream: Stream
@@ -156,7 +156,7 @@ def the_key_decides_everything(s: Subject) -> None:
 
 
 def knows_nothing_that_is_held_out(s: Subject) -> None:
-    """What arrives does not depend on samples that are held out for the test or for validation; probes show these."""
+    """Batches do not depend on samples that are held out for the test or for validation; probes show these."""
     _require_source(s)
     if of(s).stream.probe is None or s.entry.recall:
         raise DoesNotApply("holds nothing out")

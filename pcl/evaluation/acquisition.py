@@ -1,8 +1,8 @@
-"""How fast a thing is learned, and how much faster the second time. Imports no JAX.
+"""Speed of learning, and savings in relearning. Imports no JAX.
 
-A learning curve is `accuracy` [P] of one class, task or context at `samples` [P], the samples that had
-arrived in the stream by then (increasing), from the moment it first occurs (or comes back) to the moment it
-ends. It may be of probes or of bins of the prequential log. All raise UsageError where shapes disagree.
+A learning curve is `accuracy` [P] of one class, task or context at `samples` [P], the number of samples that had
+arrived in the stream by then (increasing), from its first occurrence (or its return) to its end. It may be of probes or
+of bins of the prequential log. All raise UsageError where shapes disagree.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from pcl.evaluation.checks import share_of_one, vectors
 
 
 def plateau(accuracy: ArrayLike) -> float:
-    """Where a learning curve settles: its mean over the last quarter of its points, one at least."""
+    """The final level of a learning curve: the mean over the last quarter of its points, at least one."""
     (accuracy,) = vectors(accuracy=accuracy)
     return float(accuracy[-max(1, len(accuracy) // 4) :].mean())
 
@@ -44,7 +44,7 @@ def savings(
     share: float = 0.9,
     chance: float = 0.0,
 ) -> float:
-    """Share of the samples of first learning that relearning does without: (first - again) / first.
+    """Share of the samples of first learning that relearning saves: (first - again) / first.
 
     Both are counted to the same criterion, that of the first occurrence. 1: still known; 0: as slow as the
     first time; negative: slower, -inf where the level is not reached again. NaN where the first time cost no

@@ -1,4 +1,4 @@
-"""Whether a learner's surprise and confidence mean what they say. Imports no JAX."""
+"""Calibration of confidence, and the relation of surprise to errors. Imports no JAX."""
 
 import itertools
 from collections.abc import Mapping
@@ -40,8 +40,8 @@ def told_by_surprise(record: Mapping[str, Any]) -> dict[str, float]:
 def tenths_by_surprise(surprise: ArrayLike, cost: ArrayLike, taught: ArrayLike) -> tuple[Vector, Vector]:
     """Mean surprise and mean cost of tenths of a log [10], the tenth of its bins with the least surprise first.
 
-    All are [N] sums over the samples of a bin that were learned from, `taught` of them: of surprise and of what they
-    cost. Bins without any are left out. NaN for a tenth without a bin.
+    All are [N] sums over the samples of a bin that were learned from, `taught` of them: of surprise and of cost. Bins
+    without any are left out. NaN for a tenth without a bin.
 
     Raises:
       UsageError: the three are not equally long.

@@ -1,22 +1,22 @@
-"""Every metric by its name: the unit, what it says, and how it is printed. Imports no JAX.
+"""Every metric by its name: unit, meaning, and format. Imports no JAX.
 
-Whoever computes another metric may add its row; one without a row is printed to three significant digits. What a
-learner logs under a name without a row is summarised under that name.
+Code that computes another metric may add its row; a metric without a row is printed to three significant digits.
+Numbers that a learner logs under a name without a row are summarised under that name.
 """
 
 from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """A metric, or what learners log under a name that evaluation knows.
+    """A metric, or a number that learners log under a known name.
 
     unit: "%" of a percentage; "" of a pure number.
     meaning: a phrase for readers.
     decimals: that are printed; None: three significant digits.
     varies: whether it varies over seeds enough to be shown with an interval.
-    curve: whether it is logged for its curve: no number of it goes into tables by itself.
+    curve: whether it is logged for its curve alone and no table shows it by itself.
     less: whether less of it is better.
-    beside: whether it takes a run beside others (an oracle, shuffled samples), so that no run has it alone.
+    beside: whether it compares a run with others (an oracle, shuffled samples), so that no run has it alone.
     """
 
     unit: str
@@ -68,8 +68,8 @@ METRICS: dict[str, Metric] = {
     "order_gap_size": _beside("the same without its sign", less=True),
     "acc_spread": _beside("distance of an order's final accuracy from the mean over orders", less=True),
     # Of the samples that arrive, before each is learned from
-    "prequential_acc": _percentage("accuracy while living, before each sample is learned from"),
-    "lived_less_retained": _percentage("accuracy while living less that kept at the end"),
+    "prequential_acc": _percentage("online accuracy, before each sample is learned from"),
+    "lived_less_retained": _percentage("online accuracy less that of probes at the end"),
     "plasticity_slope": Metric("% per 100 tasks", "change of the accuracy while each task is met"),
     "labelled": _percentage("samples that were learned from"),
     "calibration_error": _percentage("mean distance of confidence from accuracy", less=True),
@@ -112,14 +112,14 @@ METRICS: dict[str, Metric] = {
     "energy": _curve("the learner's own", "free energy after inference, when the weights move"),
     "belief": _curve("", "probability of each context that the learner may tell apart"),
     "contexts": _curve("contexts", "found so far"),
-    "refused": _curve("contexts", "asked for when there was no room"),
+    "refused": _curve("contexts", "wanted when there was no free slot"),
     "merged": _curve("contexts", "that became part of another"),
     "split": _curve("contexts", "that became two"),
     "skipped": _curve("samples", "that were not finite"),
     "input_surprise": Metric("nats an entry of their code", "-log p of inputs before they came", less=True),
     "inference_steps": _cost("steps", "of inference a labelled sample"),
-    "residual": Metric("", "activity gradient that inference left, relative to its first", less=True),
-    # What it costs
+    "residual": Metric("", "activity gradient after inference, relative to its first", less=True),
+    # Costs
     "state_bytes": _cost("bytes", "of everything that the learner carries"),
     "flops_per_sample": _cost("FLOP", "a sample learned from"),
     "cost_ratio": _cost("", "these over those of backpropagation on the same architecture"),
@@ -130,7 +130,7 @@ UNKNOWN = Metric("", "")
 
 
 def described(name: str) -> Metric:
-    """The row of a metric, or one that says nothing."""
+    """The row of a metric, or an empty one."""
     return METRICS.get(name, UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""Shapes that metrics insist on, refused in one line, and means of what is known. Imports no JAX."""
+"""Checks of shapes for metrics, and means that leave out NaN. Imports no JAX."""
 
 from typing import Any
 

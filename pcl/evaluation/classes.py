@@ -42,7 +42,7 @@ def by_arrival(record: Record) -> dict[str, float]:
 def first_classes_shuffled(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
     """`offline_first_100`: the final accuracy of the classes that came first in a run, when all were shuffled.
 
-    It is what these classes have of their own, and not of their age. Nothing for a run without a shuffled twin.
+    It separates how hard these classes are from their age. Nothing for a run without a shuffled twin.
     """
     twin = shuffled_twins(records)
 
@@ -64,7 +64,7 @@ def tenths(record: Record) -> dict[str, float]:
 
 
 def by_age(curve: Retention, width: int) -> dict[float, float]:
-    """Accuracy of what was just taught, and in bins of `width` ages behind it, each named by its mean age."""
+    """Accuracy at age 0, and in bins of `width` later ages, each named by its mean age."""
     bins = np.ceil(curve.age / width)
     values = {}
     for number in np.unique(bins):

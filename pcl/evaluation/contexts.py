@@ -1,4 +1,4 @@
-"""How a learner fares on a stream of contexts: whether it finds them, how fast, and where it settles long.
+"""Metrics of streams of contexts: contexts found, samples needed to find them, and steps of inference.
 
 All are of one record. NaN where the stream or the learner does not define them. Imports no JAX.
 """
@@ -27,10 +27,10 @@ def true_contexts(record: Record) -> NDArray[np.integer]:
 
 
 def true_posterior(record: Record) -> Vector | None:
-    """Belief in the context that is there, bin by bin; None for a learner without a belief.
+    """Belief in the true context, bin by bin; None for a learner without a belief.
 
     The learner's contexts have numbers of its own: they are matched with the true ones, one to one, so that belief
-    and truth agree most. A context that found none to match is never believed in.
+    and truth agree most. The belief in a true context without a match is 0.
     """
     if record.get("belief") is None:
         return None
@@ -54,18 +54,18 @@ def has_contexts(record: Record) -> bool:
 
 
 def rightly_found(record: Record) -> float:
-    """100 where there are as many as the stream has (one, unless it is a stream of contexts), else 0."""
+    """100 if as many contexts are found as the stream has (one, unless it is a stream of contexts), else 0."""
     there = len(set(record["visit_task"])) if has_contexts(record) else 1
     return 100.0 * (record["contexts"][-1] == there) if record.get("contexts") else np.nan
 
 
 def refusals(record: Record) -> float:
-    """Times that a context was asked for and there was no room."""
+    """Times that a new context was wanted and there was no free slot."""
     return float(np.sum(record["refused"])) if record.get("refused") else np.nan
 
 
 def beside_oracle(records: Sequence[Record], oracle: str) -> Callable[[Record], dict[str, float]]:
-    """Accuracy on coming back beside that of the learner `oracle`, which is told the context, for `summarise`.
+    """Accuracy when contexts come back, compared with the learner `oracle`, which is told them, for `summarise`.
 
     `oracle_acc` is the oracle's on the same stream and seed, `revisit_share_of_oracle` the share of it that a run
     reaches (both in %), `revisit_acc_behind_first` and `oracle_acc_behind_first` leave the first step of an episode
@@ -115,7 +115,7 @@ def samples_to_recover(record: Record) -> float:
 
 
 def settling(record: Record) -> dict[str, float]:
-    """Settling steps a sample where nothing is new, where all was predicted, and their rank correlation with surprise.
+    """Settling steps a sample away from shifts and in bins without errors, and their rank correlation with surprise.
 
     `mean_k_quiet` is over the bins of the log outside the quarter of a visit that follows each shift and the begin of
     the stream, hard samples included; `mean_k_predicted` over the bins in which every sample was a hit;

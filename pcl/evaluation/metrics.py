@@ -2,7 +2,7 @@
 
 `accuracy` is [P, T]: accuracy of each task (in stream order) at each probe, in 0 .. 1; NaN where a probe drew no
 sample of a task, which every mean, best and worst leaves out.
-`steps` is [P]: steps lived before each probe, increasing. `ends` is [T]: steps after which each task was
+`steps` is [P]: steps run before each probe, increasing. `ends` is [T]: steps after which each task was
 seen in full; tasks that share an end arrive together (an iid stream). Metrics that need one task to end
 before another are NaN on streams where none does. All raise UsageError where these shapes disagree, and all but
 ACC and AAA where the end of a task was not probed.
@@ -38,7 +38,7 @@ def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count:
     by_task, weighted = np.argsort(task, kind="stable"), np.where(known, accuracy, 0.0) * count
     first = np.searchsorted(task[by_task], np.arange(np.max(task) + 1))
     total, drawn = (np.add.reduceat(part[:, by_task], first, 1) for part in (weighted, known * count))
-    return ratio(total, np.where(np.bincount(task) > 0, drawn, 0))  # of an empty stretch reduceat gives its neighbour
+    return ratio(total, np.where(np.bincount(task) > 0, drawn, 0))  # for an empty stretch reduceat gives its neighbour
 
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
@@ -144,7 +144,7 @@ def stability_gap(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
 
     For each switch of task, the mean over the tasks before it of accuracy at the switch minus the lowest at
     any probe from there to the end of the next task; then the mean over switches. A fall counts whether it
-    is made good later (the gap proper) or not (forgetting). The phenomenon: De Lange, van de Ven and
+    is recovered later (the gap proper) or not (forgetting). The phenomenon: De Lange, van de Ven and
     Tuytelaars (2023), arXiv:2205.13452, who report it as min-ACC; this measure of its depth is ours.
     """
     steps, ends = _checked(accuracy, steps, ends)

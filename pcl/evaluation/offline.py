@@ -1,4 +1,4 @@
-"""Streams beside the same samples shuffled: what each learner would have reached had the order not mattered."""
+"""Comparison of a stream with its shuffled twin: the same samples in random order."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -36,10 +36,10 @@ def shuffled_twins(records: Sequence[Record]) -> Callable[[Record], Record | Non
 
 
 def order_gaps(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
-    """What the order cost a run, for `summarise`: offline accuracy minus its own, in points.
+    """Loss of accuracy by the order of samples, for `summarise`: offline accuracy minus a run's own, in points.
 
-    `order_gap` as it is and `order_gap_size` without its sign, each between runs of one seed, whose key draws the
-    same code and the same first weights. Nothing for a run without a shuffled twin.
+    `order_gap` has a sign, `order_gap_size` has none; both are between runs of one seed, whose key draws the same code
+    and the same first weights. Nothing for a run without a shuffled twin.
     """
     twin = shuffled_twins(records)
 

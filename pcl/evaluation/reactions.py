@@ -1,4 +1,4 @@
-"""How a run reacts to the shifts of its stream: dips, recoveries and alarms of one record. Imports no JAX."""
+"""Reactions of a run to the shifts of its stream: dips, recoveries and alarms of one record. Imports no JAX."""
 
 from typing import NamedTuple
 
@@ -31,14 +31,14 @@ def shifts(record: Record) -> Shifts | None:
 
 
 def alarms(record: Record) -> NDArray[np.integer] | None:
-    """Bins at which surprise was found to have risen; None for a learner without surprise."""
+    """Bins at which surprise raised an alarm; None for a learner without surprise."""
     if record.get("surprise") is None:
         return None
     return surprise_alarms(ratio(record["surprise"], record["taught"]))
 
 
 def reaction(record: Record) -> dict[str, float]:
-    """Numbers of one run: dip in %, samples to recover, alarms; what its stream or learner lacks is left out."""
+    """Numbers of one run: dip in %, samples to recover, alarms; those not defined for the run are left out."""
     found, raised = shifts(record), alarms(record)
     numbers: dict[str, float] = {}
     if found:

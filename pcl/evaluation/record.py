@@ -13,7 +13,7 @@ from pcl.types import Batch, Layout, Logged, Prediction
 
 
 class Record(NamedTuple):
-    """What one run leaves behind. P probes, G groups, V visits, N bins of `log_every` steps, R revisiting steps.
+    """The result of one run. P probes, G groups, V visits, N bins of `log_every` steps, R revisiting steps.
 
     Sums over the samples of a bin add up over bins; divide by `seen` or `taught`.
     """
@@ -29,10 +29,10 @@ class Record(NamedTuple):
     confidence: Float[Array, " 10"]  # sum over answers of the probability that the learner gave them
     confident_hits: Float[Array, " 10"]  # of these, right ones
     confident: Float[Array, " 10"]  # their number; the ten bins are tenths of probability
-    logged: dict[str, Logged]  # what the learner reported: [N, ...], sums where it is a mean over samples
+    logged: dict[str, Logged]  # the learner's own log: [N, ...], sums where it is a mean over samples
     revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
     diverged_at: Int[Array, ""]  # first step that raised the energy or is not finite; `steps`: the last state; -1: none
-    inference_diverged: Bool[Array, ""]  # it was inference: from a finite energy to a higher one, or none
+    inference_diverged: Bool[Array, ""]  # whether inference diverged: from a finite energy to a higher one, or to none
 
 
 class Confidence(NamedTuple):
@@ -43,7 +43,7 @@ class Confidence(NamedTuple):
     """
 
     total: Float[Array, " 10"]  # of probabilities
-    missing: Float[Array, " 10"]  # what rounding has added to `total` so far
+    missing: Float[Array, " 10"]  # rounding error of `total` so far
     hits: Int[Array, " 10"]
     answers: Int[Array, " 10"]
 
@@ -87,7 +87,7 @@ BINNED: dict[str, Callable[[Array, int], Array]] = {
 
 
 def by_bin(log: Mapping[str, Logged], every: int) -> dict[str, Logged]:
-    """What was logged of each step, by bins of `every` steps."""
+    """The log of each step, by bins of `every` steps."""
 
     def bins(logged: Logged) -> Array:
         value = BINNED[logged.per](logged.value, every)
@@ -106,9 +106,9 @@ def scores(prediction: Prediction, batch: Batch, layout: Layout) -> Float[Array,
     """1 where the likeliest label is right, else 0; for real targets 1 - (mean over them of the squared error).
 
     Real targets have about unit variance, so that their mean score is the share of variance explained: 1 is
-    perfect, 0 is as good as their mean. No sample scores below -1, lest a few outliers outweigh a stream.
+    perfect, 0 is as good as their mean. No sample scores below -1, so that a few outliers do not outweigh a stream.
     Task-incremental scores choose among the task's labels. An answer that is not finite is a miss: 0, or -1.
-    What cannot be scored (`scored`) scores 0.
+    Rows that cannot be scored (`scored`) score 0.
     """
     if prediction.mean is not None:
         explained = 1 - jnp.mean((batch.y - prediction.mean) ** 2, axis=-1)

@@ -1,4 +1,4 @@
-"""What it is worth to choose which samples are labelled. Imports no JAX."""
+"""Labels saved by active learning: requested labels against random ones. Imports no JAX."""
 
 from typing import NamedTuple
 
@@ -9,10 +9,10 @@ from pcl.evaluation.checks import Vector, vectors
 
 
 class Saved(NamedTuple):
-    """Labels that asking saves, at those shares for which random labels show it."""
+    """Labels saved by requests, at the shares that random labels allow to compare."""
 
     share: Vector  # of labels that were asked for
-    times: Vector  # as many random labels do as much
+    times: Vector  # as many random labels give the same accuracy
     reached: NDArray[np.bool_]  # whether some share of random labels was as good; else `times` is the least it can be
 
 

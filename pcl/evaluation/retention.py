@@ -1,4 +1,4 @@
-"""What is left of a thing after other things came: retention by age, and absorption under load. Imports no JAX.
+"""Retention of accuracy by age, and absorption of random labels under load. Imports no JAX.
 
 An item is a class, task, context or group of pairs, whichever the accuracies are given for.
 """
@@ -24,7 +24,7 @@ class Retention(NamedTuple):
 
 
 class Absorption(NamedTuple):
-    """Information taken in, lost and held, in bits, and its price."""
+    """Information gained, lost and held, in bits, and its ratio to losses and to the size of the state."""
 
     gained: float  # on items in the interval of probes in which they were taught, summed
     lost: float  # on items taught before, net of what they gained since, summed
@@ -37,7 +37,7 @@ class Absorption(NamedTuple):
 def ages(steps: ArrayLike, ends: ArrayLike, items: ArrayLike) -> Matrix:
     """[P, K]: how many segments of other items have ended at each probe since the item's own last one did.
 
-    `steps` [P] are steps lived before each probe; segment s taught item `items[s]` (0 .. K - 1) until step
+    `steps` [P] are steps run before each probe; segment s taught item `items[s]` (0 .. K - 1) until step
     `ends[s]`, from the end before it on. NaN before an item's first end and while it is taught again.
     Segments that share an end arrived together and do not age each other.
 
@@ -119,9 +119,9 @@ def label_information(accuracy: ArrayLike, n_labels: int) -> Matrix:
 def absorption(
     recall: ArrayLike, steps: ArrayLike, ends: ArrayLike, n_items: ArrayLike, n_labels: int, state_bytes: int
 ) -> Absorption:
-    """Information taken in by a learner under a load of random labels, against what it loses for it.
+    """Information that a learner gains under a load of random labels, and the information that it loses.
 
-    `recall` [P, G] is the accuracy on each group of taught pairs at each probe, `steps` [P] the steps lived
+    `recall` [P, G] is the accuracy on each group of taught pairs at each probe, `steps` [P] the steps run
     before it, `ends` [G] the step after which a group was taught in full, `n_items` [G] its pairs. Between two
     probes, the groups that ended there gain the change of their bits, n_items `label_information`; the groups
     that ended before lose minus the change of theirs. A group that a probe did not draw (NaN) holds what it held at the

@@ -1,4 +1,4 @@
-"""How a learner reacts when the world shifts, and whether it can still learn late. Imports no JAX.
+"""Reactions to distribution shifts, change detection by surprise, and loss of plasticity. Imports no JAX.
 
 `hits` and `seen` are [N]: samples predicted correctly before learning and samples that arrived, per bin of the
 log. `shifts` [S] are bins, increasing: the first bin with samples from after each shift. All raise UsageError
@@ -16,7 +16,7 @@ from pcl.evaluation.checks import Vector, ratio, share_of_one, vectors
 
 
 class Reaction(NamedTuple):
-    """What each of S shifts did; a shift's stretch is the time from it to the next one or to the end."""
+    """The reaction to each of S shifts; a shift's stretch is the time from it to the next one or to the end."""
 
     before: Vector  # [S] accuracy over the window of bins before the shift
     dip: Vector  # [S] `before` minus the lowest accuracy of a bin in the stretch; negative if none is lower
@@ -66,7 +66,7 @@ def shift_reaction(hits: ArrayLike, seen: ArrayLike, shifts: ArrayLike, window: 
         reference = slice(max(start, shift - window), shift)
         before = float(ratio(hits[reference].sum(), seen[reference].sum()))
         arrived = np.cumsum(seen[shift:stop])
-        met = seen[shift:stop] > 0  # bins in which nothing arrived say nothing
+        met = seen[shift:stop] > 0  # bins in which nothing arrived are left out
         accuracy = np.where(met, hits[shift:stop] / np.where(met, seen[shift:stop], 1), np.inf)
         back = accuracy >= share * before
         lowest = int(np.argmin(accuracy))
@@ -105,7 +105,7 @@ def match_alarms(alarms: ArrayLike, shifts: ArrayLike, tolerance: int) -> Alarms
 def surprise_alarms(
     surprise: ArrayLike, drift: float = 0.5, threshold: float = 5.0, reference: int = 10
 ) -> NDArray[np.integer]:
-    """Bins at which surprise is found to have risen: what a learner could notice of a shift that nobody announces.
+    """Bins at which surprise has risen: detection of unannounced shifts by the learner's own surprise.
 
     `surprise` [N] is the mean surprise of each bin; bins where it is not finite (nothing had a label) are left out.
     Page-Hinkley test: a bin's deviation z from the mean of the `reference` bins before it, in their standard
@@ -115,8 +115,8 @@ def surprise_alarms(
     The defaults are the textbook's for a rise by one standard deviation: half of it is allowed for, and at 5 a
     Gaussian series of known mean raises one false alarm in some 900 bins (Hawkins and Olwell (1998), Cumulative Sum
     Charts, chapter 3); mean and deviation are estimated here, which makes false alarms more frequent. The reference
-    slides so that surprise may fall while a thing is learned without hiding the next rise; the price is that a rise
-    slower than the reference goes unnoticed, and that nothing is noticed for `reference` bins behind an alarm.
+    slides, so that a fall of surprise while a task is learned does not hide the next rise. Therefore a rise slower than
+    the reference is not detected, nor any shift within `reference` bins after an alarm.
 
     Raises:
       UsageError: `drift` is below 0, `threshold` not above it, or `reference` below 2.
@@ -138,7 +138,7 @@ def surprise_alarms(
         if place - begin < reference:
             continue
         excess, spread = excesses[place - reference], spreads[place - reference]
-        # After a flat reference any rise is infinitely unlikely, and none is none.
+        # After a constant reference any rise is an infinite deviation.
         deviation = excess / spread if spread > 0 else np.inf * np.sign(excess) if excess else 0.0
         total = max(0.0, total + deviation - drift)
         if total > threshold:

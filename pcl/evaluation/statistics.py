@@ -2,7 +2,7 @@
 
 All intervals are Student's t: with three to ten seeds a percentile bootstrap of 95 % covers 74 to 90 %. They cover what
 they state for normal values at any number of seeds, and less for skewed ones (88 to 90 % for exponential values at 3 to
-10 seeds). They are not clipped: one that leaves the range of its metric says that it is coarse there.
+10 seeds). They are not clipped: one that leaves the range of its metric is a rough approximation there.
 """
 
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ def mean_band(values: ArrayLike, confidence: float = 0.95) -> tuple[Vector, Vect
         raise UsageError(f"values {values.shape}: must be [seeds, N], not empty")
     known, mean = ~np.isnan(values), known_mean(values, 0)
     n = known.sum(0)
-    with np.errstate(invalid="ignore"):  # from infinity nothing is at a distance
+    with np.errstate(invalid="ignore"):  # infinity less infinity is NaN
         square = np.where(known, values - mean, 0.0) ** 2
     return _around(mean, np.sqrt(ratio(ratio(square.sum(0), n - 1), n)), n, confidence)
 

@@ -69,11 +69,11 @@ def measure(record: Record) -> dict[str, float]:
     `half_life` is in tasks, `samples_to_learn` in samples of the stream, averaged over tasks, both of accuracy
     above chance; `bits_*` are the absorption of a load of random labels. Tasks that never end (recurring contexts,
     blurred boundaries) are measured as if all of them ended with the stream. Where not every end of a task was
-    probed, metrics that need all of them are left out. A stream without held-out samples has nothing but what
-    was measured while it was lived. `revisit_acc` is over the episodes lived after the stream,
-    `revisit_first_acc` over the first batch of each, before anything was relearned. `labelled` is the share of
-    samples that were learned from. Real targets are scored by explained variance, in the place of accuracy. What the
-    learner logged follows under its own names (`logged`).
+    probed, metrics that need all of them are left out. A stream without held-out samples has prequential metrics
+    alone. `revisit_acc` is over the episodes run after the stream, `revisit_first_acc` over the first batch of
+    each, before anything was relearned. `labelled` is the share of samples that were learned from. Real targets are
+    scored by explained variance, in the place of accuracy. Numbers that the learner logged follow under their own
+    names (`logged`).
     """
     values = _probed(record) if len(record["probe_steps"]) else {}
     values["prequential_acc"] = 100 * prequential_accuracy(record["hits"], record["seen"])
@@ -91,10 +91,10 @@ def measure(record: Record) -> dict[str, float]:
 
 
 def logged(record: Record) -> dict[str, float]:
-    """One number a run of everything that its learner logged, in the order of `METRICS`, but for mere curves.
+    """One number a run of everything that its learner logged, in the order of `METRICS`, without curves.
 
-    Means over the samples that taught or arrived, sums of events, what was there at the end, means over steps; of an
-    array each entry, `<name>_1` the first.
+    By `Logged.per`: means over the samples that taught or arrived, sums of events, values at the end, means over steps.
+    Each entry of an array is a number of its own, `<name>_1` the first.
     """
     values, order = {}, {name: place for place, name in enumerate(METRICS)}
     for name in sorted(record["logged"], key=lambda name: (order.get(name, len(order)), name)):
@@ -115,9 +115,9 @@ def _total(record: Record, curve: np.ndarray, per: str) -> Any:
 
 
 def revisit_accuracy(record: Record, first: int = 0) -> float:
-    """Accuracy in % over the episodes lived after the stream, from their step `first` on.
+    """Accuracy in % over the episodes run after the stream, from their step `first` on.
 
-    Where labels alone tell the context, nobody can know of the switch at the first one.
+    Where labels alone distinguish contexts, no learner can know of the switch at the first one.
     """
     return 100 * float(np.mean(np.asarray(record["revisit_accuracy"])[:, first:]))
 
@@ -178,9 +178,8 @@ def summarise(records: Iterable[Record], measured: Callable[[Record], Mapping[st
     """Mean and interval of every metric that `measured` finds, over the seeds of each stream, learner and variant.
 
     A metric that some runs do not define (their stream or learner has none, they are older than its column, or they
-    diverged) is of those that do, and says how many they are; one that none defines is left out. One that is never
-    reached by some run (inf) has mean inf and no interval. A run that diverged counts with the accuracy it had, which
-    is what its user would get.
+    diverged) is averaged over the others, with their number; one that no run defines is left out. One that is never
+    reached by some run (inf) has mean inf and no interval. A run that diverged counts with the accuracy that it had.
     """
 
     def cell(record: Record) -> tuple[str, str, str, str]:
@@ -206,7 +205,7 @@ def summarise(records: Iterable[Record], measured: Callable[[Record], Mapping[st
 
 
 def _command(runs: Sequence[Record]) -> str:
-    """What makes these runs of one cell again."""
+    """The command that makes these runs of one cell again."""
     first, lowest = runs[0], min(run["seed"] for run in runs)
     versions = (json.loads((run["provenance"] or {}).get("versions") or "{}") for run in runs)
     imported = dict.fromkeys(name for said in versions for name in said.get("imported", "").split(",") if name)
@@ -234,11 +233,11 @@ def setting_text(variant: str) -> str:
 
 
 def table(rows: Sequence[Row], wanted: Sequence[str], style: str = "simple") -> str:
-    """A table for people: a line a stream, learner and variant, a column a metric, `mean [low, high]`.
+    """A table: a line a stream, learner and variant, a column a metric, `mean [low, high]`.
 
-    Behind the number of runs stand how many of them diverged, and of how many commits or versions of JAX they are, if
-    more than one; behind a metric the number of runs that it is of, if other than that. `style` is a format of tabulate
-    (`simple`, `github`, `latex_booktabs`).
+    In brackets after the number of runs: how many of them diverged, and the number of commits or versions of JAX, if
+    more than one; after a metric: the number of its runs, if it differs. `style` is a format of tabulate (`simple`,
+    `github`, `latex_booktabs`).
     """
     cells: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:

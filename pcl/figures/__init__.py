@@ -1,1 +1,1 @@
-"""How figures look and are written; imports no JAX."""
+"""Figures, pages and tables from records; imports no JAX."""

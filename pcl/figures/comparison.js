@@ -149,7 +149,7 @@ function curves() {
     const cells = shown().filter((cell) => cell.stream === stream && cell.curves[kind]);
     if (!cells.length) return null;
     const all = cells.flatMap(({ curves: { [kind]: c } }) => [...c.mean, ...c.low, ...c.high]).filter(known);
-    const { svg, x, y, top, foot } = axes(cells.flatMap((cell) => cell.curves[kind].x), [0, ...all], "steps lived");
+    const { svg, x, y, top, foot } = axes(cells.flatMap((cell) => cell.curves[kind].x), [0, ...all], "steps of the stream");
     for (const end of cells[0].ends) svg.append(make("line", { x1: x(end), x2: x(end), y1: top, y2: foot, class: "end" }));
     for (const cell of cells) {
       const { x: steps, mean, low, high } = cell.curves[kind], { colour, dash } = look(cell.learner);

@@ -1,6 +1,6 @@
 """Several learners on several streams as one page that needs no network: its numbers, and the page. Imports no JAX.
 
-The page's own script draws from the numbers, which stand in it as JSON, so that choosing changes every drawing.
+The page's own script draws from the numbers, which the page holds as JSON, so that a choice changes every drawing.
 """
 
 import json
@@ -26,7 +26,7 @@ Cell = tuple[str, str, str]  # stream, learner, variant
 
 
 def numbers(records: Sequence[Record]) -> dict[str, Any]:
-    """All that the page shows, as plain values.
+    """The content of the page, as plain values.
 
     streams, learners: names in the order in which they are shown; a learner's settings stand behind it.
     metrics: unit, meaning and decimals of each, and whether less of it is better.
@@ -63,7 +63,7 @@ def _place(name: str) -> tuple[int, str]:
 
 def _cell(runs: Runs) -> dict[str, Any]:
     rows = summarise([run | {"experiment": "", "stream": ""} for run in map(dict, runs)])
-    curves = {"probes": mean_accuracy(runs), "lived": lived(runs, "hits", "seen", "accuracy while living", 100.0)}
+    curves = {"probes": mean_accuracy(runs), "lived": lived(runs, "hits", "seen", "online accuracy", 100.0)}
     return {
         "runs": len(runs),
         "diverged": diverged(runs),
@@ -112,7 +112,7 @@ def matrix(runs: Runs) -> dict[str, Any] | None:
 
 
 def document(records: Sequence[Record], title: str, command: str) -> str:
-    """The page; `command` is what wrote it."""
+    """The page; `command` is the one that writes it."""
     here, held = Path(__file__).parent, numbers(records)
     text = json.dumps(held, separators=(",", ":"), allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
     body = (here / "comparison.html").read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def document(records: Sequence[Record], title: str, command: str) -> str:
 
 
 def _provenance(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """What the records say of the code and machines that made them: all that occurs."""
+    """Code and machines that made the records, every value that occurs."""
     about: list[Mapping[str, Any]] = [record["provenance"] or {} for record in records]
     keys = ("commit", "device", "machine", "versions")
     rows = [(key, sorted({str(one[key]) for one in about if one.get(key)})) for key in keys]

@@ -1,7 +1,7 @@
-"""What figures draw, as arrays: the runs of one learner on one stream to curves with a band over seeds. Imports no JAX.
+"""Curves of figures: the runs of one learner on one stream as means with a band over seeds. Imports no JAX.
 
-Accuracies are in per cent. `runs` are records of one stream, learner and variant, so that what does not depend on
-the seed (steps, probes, bins of the log) is read from the first.
+Accuracies are in per cent. `runs` are records of one stream, learner and variant, so that values that do not depend on
+the seed (steps, probes, bins of the log) are read from the first.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ from pcl.evaluation.summary import Record, task_curves
 Runs = Sequence[Record]
 Visit = tuple[int, Vector, Vector]  # task, accuracy in 0 .. 1 at samples that had arrived
 FEWEST_POINTS = 5  # in a visit, below which probes are too coarse to time learning by
-WINDOW = 50  # samples over which what was measured while living is averaged, at least
+WINDOW = 50  # samples in running means of online measurements, at least
 WINDOW_SHARE = 0.01  # of the stream
 AGES = 50  # classes that are averaged over in one point behind the first
 
@@ -75,7 +75,7 @@ def mean_accuracy(runs: Runs) -> list[Curve]:
 
 
 def window(record: Record) -> int:
-    """Samples over which what was measured while living is averaged."""
+    """Samples in the running mean of online measurements."""
     return max(WINDOW, round(WINDOW_SHARE * np.sum(record["seen"])))
 
 
@@ -91,7 +91,7 @@ def lived(runs: Runs, of: str, per: str, name: str, scale: float = 1.0, samples:
 
 
 def bin_ends(record: Record) -> Vector:
-    """Steps lived at the end of each bin of the log."""
+    """Steps run by the end of each bin of the log."""
     return np.minimum(np.arange(1.0, len(record["seen"]) + 1) * record["log_every"], record["steps"])
 
 
@@ -102,7 +102,7 @@ def visits(record: Record) -> tuple[Steps, Steps, Steps]:
 
 
 def retained(record: Record, tasks: slice = slice(None), above_chance: bool = False) -> retention.Retention | None:
-    """Accuracy by age of the chosen tasks, in 0 .. 1, or the share that it keeps of what lies above chance.
+    """Accuracy by age of the chosen tasks, in 0 .. 1, or `above_chance` (a - chance) / (1 - chance), at least 0.
 
     From the probes at the ends of visits; where visits end between probes, from all of them. None on a stream
     without a second visit or without probes.

@@ -58,7 +58,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequen
 def drawing(figure: "Figure", title: str, caption: str) -> str:
     """A figure inside the page, as an SVG image with a caption; the figure is closed.
 
-    As an image of its own and not as inline SVG: names within one drawing cannot meet those of another.
+    It is an image of its own and not inline SVG, so that names in several drawings do not collide.
     """
     import matplotlib.pyplot as plt  # a page of tables alone needs none
 
@@ -77,7 +77,7 @@ def panels(figures: Sequence[str]) -> str:
 
 
 def document(title: str, subtitle: str, sections: Sequence[str], style: str = "") -> str:
-    """The whole page; `style` is what its own sections need beside the common style."""
+    """The whole page; `style` is added to the common style."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -1,4 +1,4 @@
-"""Panels that figures share: what each shows of the runs of one learner on one stream, and how it is drawn.
+"""Panels that figures share: curves of the runs of one learner on one stream, and how they are drawn.
 
 A panel is data: a name, a sentence for readers, axes with units, and the curves that it takes from the records.
 A panel without curves is left out. Imports no JAX.
@@ -21,7 +21,7 @@ from pcl.figures.reactions import aligned
 
 MOST_NAMED = 10  # tasks that a legend can name; more are drawn as thin lines
 MOST_LINES = 100  # tasks that are drawn at all, evenly chosen
-STEPS = "steps lived"
+STEPS = "steps of the stream"
 SINCE = "steps since the shift"
 
 
@@ -34,7 +34,7 @@ class Panel(NamedTuple):
     y: str
     main: Callable[[Runs], list[Curve]]
     tasks: Callable[[Runs], list[Curve]] = lambda runs: []
-    mark: Callable[[Axes, Runs], None] | None = None  # what is drawn besides
+    mark: Callable[[Axes, Runs], None] | None = None  # marks that are drawn besides
     per_cent: bool = True
 
 
@@ -50,7 +50,7 @@ class Drawing(NamedTuple):
         return self.panel.caption.format(window=c.window(runs[0]))
 
     def rows(self) -> list[dict[str, object]]:
-        """What is drawn, a line a point."""
+        """The drawn numbers, a line a point."""
         return [row for curve in (*self.tasks, *self.main) for row in points(curve, panel=self.panel.name)]
 
 
@@ -162,7 +162,7 @@ def _steps_of_inference(runs: Runs) -> list[Curve]:
 
 TASKS = Panel(
     "Accuracy of each task",
-    "Probes of every task while the stream is lived, from the first task (violet) to the last (yellow).",
+    "Probes of every task during the run, from the first task (violet) to the last (yellow).",
     STEPS,
     "accuracy of probes (%)",
     c.mean_accuracy,
@@ -170,7 +170,7 @@ TASKS = Panel(
     mark_boundaries,
 )
 PREQUENTIAL = Panel(
-    "Accuracy while living",
+    "Online accuracy",
     "Each sample is predicted before it is learned from; mean over the latest {window} samples.",
     STEPS,
     "prequential accuracy (%)",
@@ -218,7 +218,7 @@ PANELS = (
     ),
     Panel(
         "Savings",
-        "Share of the samples of first learning that learning again does without: 100 % is still known, 0 % as slow"
+        "Share of the samples of first learning that relearning saves: 100 % is still known, 0 % as slow"
         " as the first time, below 0 % slower.",
         "number of the return to a task",
         "samples saved (%)",
@@ -228,7 +228,7 @@ PANELS = (
     ),
     Panel(
         "Reaction to a shift",
-        "Accuracy while living around a shift, mean over the shifts of a run, in bins of the log.",
+        "Online accuracy around a shift, mean over the shifts of a run, in bins of the log.",
         SINCE,
         "prequential accuracy (%)",
         lambda runs: aligned(runs, "hits", "seen", "accuracy", 100.0),
@@ -254,7 +254,7 @@ PANELS = (
     ),
     Panel(
         "Back in a known context",
-        "After the stream, a copy of the learner lives through held-out samples of one context again.",
+        "After the stream, a copy of the learner is run on held-out samples of one context again.",
         "batch since the return",
         "accuracy (%)",
         lambda runs: c.revisits(runs)[-1:],
@@ -264,5 +264,5 @@ PANELS = (
 
 
 def drawings(runs: Runs, panels: Sequence[Panel] = PANELS) -> list[Drawing]:
-    """The panels for which the records have something."""
+    """The panels with curves in the records."""
     return [drawing for panel in panels if (drawing := prepare(panel, runs)).main]

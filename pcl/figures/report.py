@@ -46,7 +46,7 @@ Numbers = dict[str, tuple[float, float, float]]
 def write(runs: Runs, out: Path, command: str) -> list[Path]:
     """Write the report on `runs`, of one learner, stream and variant, into `out`: HTML, PDF, PNG and CSV.
 
-    `command` is what wrote it, for the reader who wants to do so again.
+    `command` is shown in the report, so that it can be repeated.
     """
     out.mkdir(parents=True, exist_ok=True)
     found, numbers = drawings(runs), measured(runs)
@@ -100,7 +100,7 @@ def _names(run: Record) -> tuple[str, str, str, str]:
 
 
 def _headline(runs: Runs) -> tuple[str, str]:
-    """Title, and what it is the mean of."""
+    """Title, and the runs that are averaged."""
     experiment, stream, learner, variant = _names(runs[0])
     seeds = f"{len(runs)} seeds, means with {METHOD}s" if len(runs) > 1 else f"seed {runs[0]['seed']}"
     failed = [f"seed {run['seed']} {run['status']}" for run in runs if run["status"] != "ok"]
@@ -192,7 +192,7 @@ def _table(numbers: Numbers, names: Sequence[str]) -> str:
 
 
 def _provenance(runs: Runs) -> list[tuple[str, str]]:
-    """What the records say of the code and machine that made them; where runs differ, all that occurs."""
+    """Code and machine that made the records; where runs differ, every value that occurs."""
     about = [
         {name: value for name, value in run["provenance"].items() if name != "created"}
         | {"data": json.loads(run["config"])["data"]}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def draw(trajectory: Any) -> "Figure":
     """A figure of a `pcl.network.Trajectory`, means over its samples.
 
-    Left the free energy of each layer, lowest first, and their sum; right the relative residual on a logarithmic
+    Left: the free energy of each layer, lowest first, and their sum. Right: the relative residual on a logarithmic
     scale. Its first line a layer is labelled `layer 1`; where the bottom is free, `bottom` comes before it.
     """
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written. Imports no JAX."""
+"""The common style of figures, and writing them. Imports no JAX."""
 
 import csv
 import os
@@ -33,11 +33,11 @@ plt.rcParams.update(
 
 
 BANDS = f"bands: {METHOD} of the mean over seeds"
-FIRST = ("backprop", "pcn")  # the baseline and what it is compared with lead every legend
+FIRST = ("backprop", "pcn")  # the baseline and predictive coding come first in every legend
 
 
 def learners(records: Iterable[Record]) -> dict[str, str]:
-    """The learners that the records hold, with the names that readers know.
+    """The learners in the records, with their labels.
 
     In the order in which figures show them: `FIRST`, others with a label, those known by the name of their file.
     """
@@ -91,7 +91,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
 def save_figure(figure: Figure, folder: Path, name: str, plotted: Sequence[Mapping[str, object]]) -> list[Path]:
     """`<folder>/figures/<name>.pdf` and `.png`, with the plotted numbers beside them as `.csv`.
 
-    Above a figure with intervals stands how they were made.
+    A figure with intervals has a note on how they were computed.
     """
     stem = folder / "figures" / name
     if "low" in plotted[0]:

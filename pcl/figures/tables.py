@@ -1,4 +1,4 @@
-"""Tables that experiments declare: Markdown and LaTeX for people, CSV with every metric. Imports no JAX."""
+"""Tables that experiments declare: Markdown and LaTeX, and CSV with every metric. Imports no JAX."""
 
 import itertools
 from collections.abc import Sequence

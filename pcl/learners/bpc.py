@@ -132,7 +132,7 @@ def _answer(
     query_B = synapse.information_gain(leverage_B)
     if spec.num_targets:
         return Prediction(mean=mean_BC, variance=variance_BC, query=query_B)
-    # log N(one-hot c; mean, variance I) is mean_c / variance but for what all labels share.
+    # log N(one-hot c; mean, variance I) is mean_c / variance up to a constant of all labels.
     return Prediction(logits=mean_BC / variance_BC.mean(1, keepdims=True), query=query_B)
 
 

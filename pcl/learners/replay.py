@@ -108,7 +108,7 @@ def reservoir_slots(
 
 
 def _once_read(recalled: Batch, slot: Int[Array, " B"]) -> Int[Array, " B"]:
-    """`slot`, with a dependence on what was recalled that changes nothing (no input is infinite).
+    """`slot`, with a dependence on the recalled samples that changes nothing (no input is infinite).
 
     It tells the compiler that the memory is read before it is written. Without it XLA copies the whole memory at every
     step, which costs time in proportion to its size.

@@ -31,7 +31,7 @@ def live(
     seed: int = 0,
     **settings: Any,
 ) -> Life:
-    """A learner that has seen nothing yet.
+    """A live learner before its first sample.
 
     Args:
       learner: its name, as `pcl --list` shows them.
@@ -55,7 +55,7 @@ def live(
 def load_live(path: str | Path) -> Life:
     """The live learner in a file that `Life.save` wrote; it continues exactly where that stopped.
 
-    What `pcl.save` or `--save_state` wrote lives on too: its labels are 0, 1, 2, …
+    It also reads files of `pcl.save` and `--save_state`; their labels are 0, 1, 2, …
 
     Raises:
       UsageError: there is no such file, it is damaged, or what is in it does not fit this version of pcl.

@@ -24,11 +24,11 @@ CHUNK = 256  # rows of a table that one call of a program takes
 
 
 class Life:
-    """A learner that lives on: it answers, learns, is saved, and comes back exactly as it was.
+    """A live learner: it predicts, learns sample by sample, can be saved, and continues exactly.
 
     Samples are learned from one after the other, each once. One whose label is missing (None, nan) is observed. Each
-    program is compiled when it is first needed, and the memory of the state is used again. What `learn_one` is given is
-    learned with the next call, so that to learn and then to predict are one call of a program.
+    program is compiled when it is first needed, and the memory of the state is used again. The sample of `learn_one` is
+    learned with the next call, so that learning and then predicting is one call of a program.
 
     learner, hp: the learner and its numbers, as `pcl.learners.make` returns them.
     """
@@ -39,7 +39,8 @@ class Life:
         self._numbers = programs.numbers(self.hp)
         self._features = features
         self._labels = labels
-        self._leaves, self._structure = jax.tree.flatten(state)
+        self._layout = programs.layout_of(learner, self.hp)
+        self._arrays = [jnp.copy(array) for array in self._layout.pack(state)]  # whose memory will be used again
         self._program = functools.cache(functools.partial(programs.lived, learner, self.hp))
         self._no_rows = np.zeros((0, *learner.spec.input_shape), np.float32)
         self._nothing = self._given([None])
@@ -49,7 +50,7 @@ class Life:
     def born(
         cls, name: str, settings: Mapping[str, Any], features: Features, labels: Labels | int, seed: int
     ) -> "Life":
-        """A learner that has seen nothing yet; `labels` are those to choose from, or the number of real targets.
+        """A learner before its first sample; `labels` are those to choose from, or the number of real targets.
 
         Raises:
           UsageError: there is no such learner or setting, or it cannot predict that.
@@ -67,7 +68,7 @@ class Life:
     def state(self) -> State:
         """A copy of the state, as `pcl.save` and the learner's functions take it."""
         self._settle()
-        return jax.tree.unflatten(self._structure, map(jnp.copy, self._leaves))
+        return self._layout.unpack([jnp.copy(array) for array in self._arrays])
 
     @property
     def classes_(self) -> np.ndarray:
@@ -156,13 +157,11 @@ class Life:
         """The content of its file."""
         labels = None if self._labels is None else {"known": self._labels.known, "bound": self._labels.bound}
         notes = {"features": self._features.names, "labels": labels}
-        self._settle()
-        state = jax.tree.unflatten(self._structure, self._leaves)
-        return saved.packed(self.learner, state, self.hp, {"live": notes})
+        return saved.packed(self.learner, self.state, self.hp, {"live": notes})
 
     @classmethod
     def unpacked(cls, content: bytes, name: str = "a copy") -> "Life":
-        """The life in the content of a file; `name` stands in messages.
+        """The live learner in the content of a file; `name` is used in messages.
 
         Raises:
           UsageError: it is damaged, or does not fit this version of pcl.
@@ -185,7 +184,7 @@ class Life:
 
     def _live(self, x: np.ndarray, y: np.ndarray, n: int, query: np.ndarray, ask: bool = True) -> jax.Array:
         live = self._program(len(x), len(query))
-        self._leaves, output = live(self._leaves, self._numbers, x, y, np.int32(n), query, np.bool_(ask))
+        self._arrays, output = live(self._arrays, self._numbers, x, y, np.int32(n), query, np.bool_(ask))
         return output
 
     def _one(self, query: np.ndarray) -> np.ndarray:

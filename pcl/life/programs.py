@@ -1,14 +1,16 @@
 """Compiled once a learner: the first state, learning from rows one after the other, and answers.
 
-Programs take a state and numbers as lists of arrays: JAX takes apart no tree at each call.
+A call costs JAX some microseconds for each array that goes in and comes out. So programs take a state as few arrays
+(`Layout`), and the numbers as one.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pcl import learners
 from pcl.learners import Made
@@ -16,16 +18,63 @@ from pcl.life.labels import MISSING
 from pcl.runner import devices
 from pcl.types import Batch, HParams, Spec, State
 
-Leaves = list[jax.Array]
+SMALL = 2**12  # numbers in an array that is packed with others
+Arrays = list[jax.Array]
+
+
+class Layout(NamedTuple):
+    """How a state is kept: the small arrays of each type in one, the others as they are.
+
+    structure, leaves: of the state   together: the places of the leaves of each array
+    """
+
+    structure: Any
+    leaves: list[jax.ShapeDtypeStruct]
+    together: list[list[int]]
+
+    @classmethod
+    def of(cls, state: State) -> "Layout":
+        """That of states like this one."""
+        leaves, structure = jax.tree.flatten(state)
+        small: dict[Any, list[int]] = {}
+        alone = []
+        for place, leaf in enumerate(leaves):
+            if leaf.size > SMALL or jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+                alone.append([place])
+            else:
+                small.setdefault(leaf.dtype, []).append(place)
+        return cls(structure, leaves, [*small.values(), *alone])
+
+    def pack(self, state: State) -> Arrays:
+        """The arrays of a state."""
+        leaves = jax.tree.leaves(state)
+        return [
+            leaves[places[0]] if len(places) == 1 else jnp.concatenate([leaves[place].ravel() for place in places])
+            for places in self.together
+        ]
+
+    def unpack(self, arrays: Arrays) -> State:
+        """The state in them."""
+        leaves: list[Any] = [None] * len(self.leaves)
+        for places, array in zip(self.together, arrays, strict=True):
+            ends = np.cumsum([self.leaves[place].size for place in places])
+            parts = [array] if len(places) == 1 else jnp.split(array, ends[:-1])
+            for place, part in zip(places, parts, strict=True):
+                leaves[place] = part.reshape(self.leaves[place].shape)
+        return jax.tree.unflatten(self.structure, leaves)
 
 
 def born(learner: Made, hp: HParams, seed: int) -> State:
     """The state before anything is learned."""
-    structure, start = _compiled(*_about(learner, hp), 0, 0)
-    return jax.tree.unflatten(structure, start(numbers(hp), jnp.uint32(seed)))
+    return _compiled(*_about(learner, hp), 0, 0)[1](numbers(hp), jnp.uint32(seed))
 
 
-def lived(learner: Made, hp: HParams, taught: int, asked: int) -> Callable[..., tuple[Leaves, jax.Array]]:
+def layout_of(learner: Made, hp: HParams) -> Layout:
+    """How programs take the state."""
+    return _compiled(*_about(learner, hp), 0, 0)[0]
+
+
+def lived(learner: Made, hp: HParams, taught: int, asked: int) -> Callable[..., tuple[Arrays, jax.Array]]:
     """`(state, numbers, x[taught, ...], y[taught], n, query[asked, ...], ask) -> state, answer[asked, C]`.
 
     The first `n` rows teach in turn; then the queries are answered, if `ask` is true: logits of labels, or means of
@@ -35,9 +84,9 @@ def lived(learner: Made, hp: HParams, taught: int, asked: int) -> Callable[..., 
     return _compiled(*_about(learner, hp), taught, asked)[1]
 
 
-def numbers(hp: HParams) -> Leaves:
+def numbers(hp: HParams) -> jax.Array:
     """The traced numbers as a program takes them."""
-    return [jnp.float32(number) for number in jax.tree.leaves(hp)]
+    return jnp.asarray(jax.tree.leaves(hp), jnp.float32)
 
 
 def _about(learner: Made, hp: HParams) -> tuple[Any, ...]:
@@ -47,18 +96,18 @@ def _about(learner: Made, hp: HParams) -> tuple[Any, ...]:
 @functools.lru_cache(maxsize=128)
 def _compiled(
     make: Any, name: str, spec: Spec, settings: Any, taught: int, asked: int
-) -> tuple[Any, Callable[..., Any]]:
-    """The structure of the state and one program; lives of the same learner, shapes and static settings share it."""
+) -> tuple[Layout, Callable[..., Any]]:
+    """The layout of the state and one program; lives of the same learner, shapes and static settings share it."""
     learner, _ = learners.make(name, spec)
     targets = bool(spec.num_targets)
 
-    def init(numbers: Leaves, seed: jax.Array) -> State:
-        return _strong(learner.init(jax.random.key(seed), jax.tree.unflatten(settings, numbers)))
+    def init(numbers: jax.Array, seed: jax.Array) -> State:
+        return _strong(learner.init(jax.random.key(seed), jax.tree.unflatten(settings, list(numbers))))
 
     def live(
-        leaves: Leaves, numbers: Leaves, x: jax.Array, y: jax.Array, n: jax.Array, query: jax.Array, ask: jax.Array
-    ) -> tuple[Leaves, jax.Array]:
-        hp = jax.tree.unflatten(settings, numbers)
+        arrays: Arrays, numbers: jax.Array, x: jax.Array, y: jax.Array, n: jax.Array, query: jax.Array, ask: jax.Array
+    ) -> tuple[Arrays, jax.Array]:
+        hp = jax.tree.unflatten(settings, list(numbers))
 
         def teach(i: Any, state: State) -> State:
             x_1, y_1 = (jax.lax.dynamic_slice_in_dim(array, i, 1) for array in (x, y))
@@ -72,23 +121,23 @@ def _compiled(
             return jnp.asarray(prediction.mean if targets else prediction.logits)
 
         # A loop for a single row, too: XLA's operations on CPUs wait less for each other in a loop.
-        state = jax.tree.unflatten(structure, leaves)
+        state = layout.unpack(arrays)
         state = jax.lax.fori_loop(0, n, teach, state) if taught else state
         nothing = jnp.zeros((asked, spec.outputs))
         output = jax.lax.cond(ask, answer, lambda state: nothing, state) if asked else nothing
-        return jax.tree.leaves(state), output
+        return layout.pack(state), output
 
     with devices.pinned():
-        taken = [_array()] * settings.num_leaves
-        state = jax.eval_shape(init, taken, _array((), jnp.uint32))
-        structure, leaves = jax.tree.structure(state), jax.tree.leaves(state)
+        taken, seed = _array((settings.num_leaves,)), _array((), jnp.uint32)
+        state = jax.eval_shape(init, taken, seed)
+        layout = Layout.of(state)
         if not taught and not asked:
-            start = jax.jit(lambda *given: jax.tree.leaves(init(*given)))
-            return structure, start.lower(taken, _array((), jnp.uint32)).compile()
+            return layout, jax.jit(init).lower(taken, seed).compile()
         y = _array((taught, spec.num_targets)) if targets else _array((taught,), jnp.int32)
         rows = _array((taught, *spec.input_shape)), y, _array((), jnp.int32)
         queries = _array((asked, *spec.input_shape)), _array((), bool)
-        return structure, jax.jit(live, donate_argnums=0).lower(leaves, taken, *rows, *queries).compile()
+        arrays = jax.eval_shape(layout.pack, state)
+        return layout, jax.jit(live, donate_argnums=0).lower(arrays, taken, *rows, *queries).compile()
 
 
 def _array(shape: tuple[int, ...] = (), dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:

@@ -13,7 +13,7 @@ from pcl.life.life import Life
 
 
 class Living(base.Estimator):
-    """What both kinds share: the life begins with the first sample, which says how many features there are."""
+    """Common parts of both kinds: the first sample sets the number of features and begins the life."""
 
     life: Life | None  # none before the first sample is learned
 

@@ -13,9 +13,9 @@ from pcl.life.life import Life
 
 
 class Living(BaseEstimator):
-    """What both kinds share: parameters, of which those of the learner may be searched like all others, and `fit`.
+    """Common parts of both kinds: `fit`, and parameters, of which those of the learner can be searched too.
 
-    By scikit-learn's conventions parameters are looked at when `fit` needs them, and not before.
+    By scikit-learn's conventions parameters are not checked before `fit`.
     """
 
     life_: Life

@@ -19,17 +19,17 @@ Build, train, settle, look inside, draw (more in docs/network.md):
 
 By file:
 
-layers, activations, architectures   what a network is, and how it begins; muPC, a parametrisation
+layers, activations, architectures   networks and their initial weights; muPC, a parametrisation
 outputs                              distributions of the output: mean, cost, curvature
 energy, precision                    its free energy with clamped ends, and the local error signals
-inference, halting, stability        what rules share: their signature, early stops; the step size that is stable
+inference, halting, stability        shared by rules: their signature, early stops; the largest stable step size
 rules                                how activities settle: one file a rule
 trajectories                         settling, and the activities, energies and residuals on the way
 plasticity                           how weights move: local rules, gates
 training                             a step of learning by any rule; passes over arrays
 amortise                             a recognition chain that guesses where settling ends
 generative                           completion, Langevin samples, predictive variance
-temporal                             sequences: a state that predicts itself and what is observed, as a chain a step
+temporal                             sequences: a state that predicts itself and the observation, as a chain a step
 oracles                              zero-divergence learning, which is not local
 flops                                floating-point operations per sample
 samples                              activities sample by sample

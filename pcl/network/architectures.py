@@ -50,7 +50,7 @@ def dense_chain(
 
 
 def mupc_chain(key: PRNGKeyArray, sizes: tuple[int, ...], activation: str = "tanh") -> Network:
-    """A chain in the parametrisation of muPC, z_l = z_{l-1} + a_l W_l f(z_{l-1}): scales stand in the layers.
+    """A chain in the parametrisation of muPC, z_l = z_{l-1} + a_l W_l f(z_{l-1}): layers hold the scales.
 
     With N units a hidden layer and L layers of weights of variance 1, no biases, the constants are a_1 =
     1/sqrt(inputs), a_l = 1/sqrt(N L), a_L = 1/N; the first and the last layer have no skip connection.
@@ -92,7 +92,7 @@ def vgg5(
     """Four 3 x 3 convolutions of width, 2, 4 and 4 times width channels, maximal pooling by 2, a dense output.
 
     The last convolution takes no padding, as in the VGG-5 of Pinchetti et al. (2025), arXiv:2407.01163. On
-    images too small for that, it is padded, and what is one pixel wide is no longer pooled. An image
+    images too small for that, it is padded, and maps of one pixel's width are not pooled. An image
     [height, width], and a vector of a square number of entries as a square, are read as images of one channel.
 
     Raises:

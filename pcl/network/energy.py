@@ -4,7 +4,7 @@ For one sample, with layers 1 .. L, pre-activations a_l (see `layers`) and error
 
     F = sum_{l<L} 1/2 (e_l^T Pi_l e_l - log |Pi_l|) + cost(top, a_L) [ + prior/2 |z_0|^2 ]
 
-The costs of the outputs stand in `outputs`. A constant is left out.
+The costs of the outputs are in `outputs`. Additive constants are left out.
 
 Both directions are one chain. Discriminative: the bottom is clamped to the input, the top to the label.
 Generative: the bottom is clamped to the label, or free under a Gaussian prior, and the top is the data.
@@ -76,7 +76,7 @@ class Problem:
 class Errors(NamedTuple):
     """Local error signals, one [B, ...] array a layer, the output's last.
 
-    raw: z_l - f(a_l); of the output, what was observed minus what was expected of it (of a categorical one:
+    raw: z_l - f(a_l); of the output, the observed value minus its expectation (of a categorical one:
     y - sum(y) softmax(a_L)). gained: Pi_l times it. delta: that at the pre-activation, f'(a_l) * gained; for the
     output, minus the derivative of its cost by a_L.
     """

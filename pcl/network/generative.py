@@ -79,7 +79,7 @@ def predictive_covariance(problem: Problem, z: Activities) -> Float[Array, "B D 
 def predictive_variance(problem: Problem, z: Activities) -> Float[Array, "B ..."]:
     """Variance of every number of a Gaussian top, given those that are observed, whose own variance is 0.
 
-    Where nothing is observed (`observed` all 0) this is the variance of what the network generates. Exact for
+    If nothing is observed (`observed` all 0) this is the variance of generated tops. Exact for
     linear networks; otherwise that of the network linearised at activities `z`, the Gauss-Newton form of
     Laplace's approximation where they are settled.
 

@@ -105,7 +105,7 @@ class Rule:
     """An inference rule: how activities move, and the rule's properties.
 
     settle: (problem, start, budget, numbers) -> Settled; it raises UsageError for shapes that do not fit, for values
-    that are not finite where they are known, and for what the rule cannot do. flops: (uses of the synapses of each
+    that are not finite (outside of compiled code), and for unsupported problems. flops: (uses of the synapses of each
     layer, mean inference steps) -> operations of one learning step, a sample (see `flops`). local: every unit
     reads only its own layer or one synapse away. halts: the kinds of `halting.HALTS` that it takes. bound:
     (numbers) -> its largest stable step, times the largest curvature of the energy; None: no bound is known.
@@ -126,7 +126,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not callable(self.flops):
-            raise UsageError(f"a rule with flops={self.flops}: say what a learning step costs")
+            raise UsageError(f"a rule with flops={self.flops}: give the operations of a learning step")
         if not self.halts or set(self.halts) - set(HALTS):
             raise UsageError(f"a rule with halts={self.halts}: name some of {', '.join(HALTS)}")
 

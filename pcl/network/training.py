@@ -246,7 +246,7 @@ def _learn(state: _State, x: Array | None, y: Array, rates: _Rates, plan: _Plan)
 
 
 def _check_data(network: Network, x: Array | None, y: Array, epochs: int, batch: int, output: str) -> None:
-    """Refuses what `fit` cannot learn from."""
+    """Refuses data, batches and targets that do not fit the network."""
     distribution(output)
     if x is None:
         if not network or not isinstance(network[0], Dense):

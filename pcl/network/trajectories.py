@@ -64,7 +64,7 @@ def trajectory(
     """As `settle`, with every point on the way. Energies are those of the weights of each step.
 
     Raises:
-      UsageError: less than one step, nothing that is free to move, and what `settle` refuses.
+      UsageError: less than one step, no free activities, and what `settle` refuses.
     """
     z = feedforward(problem) if start is None else start
     check(problem, z)

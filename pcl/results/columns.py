@@ -1,7 +1,7 @@
-"""What the columns of the results mean. Imports no JAX.
+"""Types, units and meanings of the columns of the results. Imports no JAX.
 
 Columns come in the order of `schema`: first those of `RUN`, then one for each setting that varies, `MADE`, every
-metric, and last what learners log under names of their own.
+metric, and last numbers that learners log under names of their own.
 """
 
 from typing import NamedTuple
@@ -56,8 +56,8 @@ MADE = {
 def metric_columns() -> dict[str, Column]:
     """Every metric that a run has by itself, in the catalogue's order; NaN where its stream or learner has none.
 
-    Metrics of a run beside others (an oracle, the same samples shuffled) stand in tables, not here, and what is logged
-    for its curve is read by `curves`.
+    Metrics that compare a run with others (an oracle, the same samples shuffled) are in tables, not here; logged curves
+    are read by `curves`.
     """
     return {
         name: Column("number", metric.unit, metric.meaning)

@@ -1,4 +1,4 @@
-"""Configurations beside each other: the best of them, and what two differ by. Imports no JAX."""
+"""Comparison of configurations: the best one, and paired differences. Imports no JAX."""
 
 import sys
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def cells(rows: Sequence[Row]) -> Runs:
 def best(rows: Sequence[Row], metric: str) -> list[Best]:
     """The best variant of each learner on each stream, of runs that were probed on validation samples alone.
 
-    More of the metric is better unless the catalogue says that less is. A run that diverged counts with what it had.
+    More of the metric is better unless the catalogue says that less is. A run that diverged counts with its value.
 
     Raises:
       UsageError: no run has the metric, or all were probed on test samples, on which nothing may be chosen.
@@ -88,7 +88,7 @@ def best(rows: Sequence[Row], metric: str) -> list[Best]:
 
 
 def differ(of: str, a: Sequence[Row], b: Sequence[Row], metric: str) -> Difference:
-    """What the runs `a` have more of a metric than the runs `b`, over the seeds that both have.
+    """The paired difference a - b of a metric, over the seeds that both have.
 
     Raises:
       UsageError: fewer than two seeds have the metric on both sides.

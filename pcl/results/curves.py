@@ -35,7 +35,7 @@ def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None 
 
     `acc` is the accuracy in % of probes, mean over tasks, `task_acc` that of each task, `prequential_acc` that of the
     samples that arrived in each bin of the log, before learning. Any other name is what learners logged, by bins: means
-    over samples or steps, sums of events, or what was there at the end of the bin. A curve of arrays has a column an
+    over samples or steps, sums of events, or values at the end of the bin. A curve of arrays has a column an
     entry, `<name>_1` the first. Runs without the curve have no rows.
 
     Raises:
@@ -70,7 +70,7 @@ def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None 
 
 
 def logged(record: Record, name: str) -> Points:
-    """What a learner logged under a name, by the ends of the bins of the log."""
+    """A learner's logged curve, at the ends of the bins of the log."""
     values, per = np.asarray(record[name], float), record["logged"][name]
     if per in ("taught", "seen"):
         count = np.reshape(record[per], (-1, *(1,) * (values.ndim - 1)))

@@ -17,7 +17,7 @@ from pcl.runner.parts import BadPart
 from pcl.runner.store import MAY_DIFFER, Store, experiments
 from pcl.runner.versions import Row, Stored, sort_out
 
-# What is read of a part: everything but the curves.
+# Columns of a part that are read: all but the curves.
 LIGHT = ["run_id", "experiment", "stream", "learner", "variant", "seed", "config", "status", "chance", "steps"]
 LIGHT += ["state_bytes", "flops_per_sample", "cost_ratio", "timing", "provenance"]
 PARTS = ("stream", "learner", "evaluation")  # of a configuration, that hold settings
@@ -43,7 +43,7 @@ def load(
 
 
 def rows(folder: str | Path = "results", experiment: str | Sequence[str] | None = None) -> list[Row]:
-    """The rows behind `load`: what a part holds beside curves, `config` parsed, and `metrics` by name.
+    """The rows behind `load`: the values of a part without curves, `config` parsed, and `metrics` by name.
 
     Raises:
       UsageError: the folder has no results, or none of that experiment.
@@ -74,7 +74,7 @@ def _require_some(rows: Sequence[Row], folder: str | Path) -> None:
 
 
 def _newest(stored: Sequence[Stored], bad: Sequence[BadPart]) -> list[Row]:
-    """The newest version of each run; what is left out is named on stderr."""
+    """The newest version of each run; others are named on stderr."""
     for error in bad:
         print(f"warning: {error}; until then it is left out", file=sys.stderr)
     runs, conflicts = sort_out(stored, MAY_DIFFER)

@@ -1,7 +1,7 @@
-"""Every metric of every run of a part, computed once: parts never change, so that what they give can be kept.
+"""A cache of every metric of every run of a part: parts never change, so each is computed once.
 
-Below the cache folder stands one file a part, named by the part's digest, in a folder named by a digest of the code
-that measures. What is damaged there or cannot be written is computed again.
+There is one file a part below the cache folder, named by the part's digest, in a folder named by a digest of the code
+that measures. Metrics that cannot be read or written there are computed again.
 """
 
 import contextlib
@@ -131,7 +131,7 @@ def _loaded(kept: Path) -> dict[str, Values]:
 
 
 def _keep(kept: Path, found: Mapping[str, Values]) -> None:
-    """Write the metrics, whole or not at all; a cache that cannot be written is no matter."""
+    """Write the metrics, whole or not at all; errors are ignored."""
     names = list(dict.fromkeys(name for values in found.values() for name in values))
     columns = {name: pa.array([values.get(name) for values in found.values()], pa.float64()) for name in names}
     temporary = kept.with_name(f".{kept.name}.{secrets.token_hex(8)}.tmp")

@@ -1,11 +1,11 @@
-"""Labels on request: a learner asks for the labels that it wants most, within a budget.
+"""Active learning on a stream: a learner asks for the labels with the largest `query` values, within a budget.
 
-A row is asked for if it is wanted more than all but the best of the last rows were, and never beyond the budget. How
-many these best are is the budget, and what was left of it: wants fade as a learner learns, and a share that was not
-spent while they did is spent later. After the variable uncertainty strategy of Zliobaite, Bifet, Pfahringer and Holmes
-(2014), doi:10.1109/TNNLS.2012.2236570, with a quantile of recent wants in the place of their multiplicative threshold,
-so that the scale on which a learner wants does not matter. The stream is not stopped: a label not asked for is never
-seen.
+A label is asked for if the row's query value exceeds a quantile of those of the last rows, and never beyond the
+budget. The quantile is the budget, plus a part of the budget that was not spent: query values fall as a learner
+learns, so that less is asked for, and the remainder is spent later. After the variable uncertainty strategy of
+Zliobaite, Bifet, Pfahringer and Holmes (2014), doi:10.1109/TNNLS.2012.2236570, with a quantile of recent values in the
+place of their multiplicative threshold, so that the scale of the values does not matter. The stream is not stopped: a
+label not asked for is never seen.
 """
 
 from fractions import Fraction
@@ -26,7 +26,7 @@ HASTE = 4  # more of them that are good enough, for each label that was not spen
 
 
 class Asking(NamedTuple):
-    """What was wanted lately, and what was asked for so far."""
+    """Recent query values, and counts of labels asked for so far."""
 
     recent: Float[Array, " R"]  # -inf where nothing was wanted yet
     seen: Int[Array, ""]
@@ -52,7 +52,7 @@ def start() -> Asking:
 
 
 def wanted(prediction: Prediction) -> Float[Array, " B"]:
-    """How much each row's label is wanted: as the learner says, else by the smallest margin between two labels.
+    """The query value of each row: the learner's own, else minus the margin between its two likeliest labels.
 
     Margin sampling: Scheffer, Decomain and Wrobel (2001), doi:10.1007/3-540-44816-0_31.
 

@@ -1,7 +1,6 @@
-"""A stream that does not wait: an update that takes as long as c batches need to arrive misses the next c - 1.
+"""A stream that does not wait: an update that takes the time of c batches misses the next c - 1 (on average).
 
-On average, where c is not whole. What is missed is still predicted, from what the learner knows. Ghunaim et al. (2023),
-arXiv:2302.01047.
+Missed batches are still predicted, with the present state. Source: Ghunaim et al. (2023), arXiv:2302.01047.
 """
 
 from collections.abc import Callable
@@ -13,11 +12,11 @@ from pcl.runner.step import Lived, Step
 from pcl.types import Batch, HParams, Learner, State
 
 CostRatio = Callable[[HParams, Any, int], Any]  # (hp, inference steps, rows of a batch) -> batches' time
-STEPS = "inference_steps"  # what a learner logs of the work that FLOP counts multiply; without it there is none
+STEPS = "inference_steps"  # name of the logged factor of FLOP counts; a learner without it has none
 
 
 def charging(step: Step, learner: Learner, cost_ratio: CostRatio) -> Step:
-    """`step`, on a stream that passes by while the learner is busy; its memory is joined by the batches left."""
+    """`step`, on a stream that goes on while the learner computes; its memory also holds the batches still to miss."""
 
     def act(state: State, memory: Any, batch: Batch, hp: HParams) -> tuple[State, Any, Lived]:
         inner, busy = memory

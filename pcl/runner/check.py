@@ -1,4 +1,4 @@
-"""Checking the parts of an experiment, and setting aside those that must not count. Imports no JAX."""
+"""Checks of the parts of an experiment; bad and superseded ones are set aside. Imports no JAX."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,9 @@ from pcl.runner.versions import sort_out
 
 
 class Check:
-    """What is wrong with the parts of one experiment, as they are now.
+    """The faults of the parts of one experiment, as they are now.
 
-    A bad part holds nothing that can be believed. A superseded one holds rows that conflict with newer ones.
+    A bad part cannot be read or verified. A superseded one holds rows that conflict with newer ones.
     """
 
     def __init__(self, store: Store):
@@ -23,11 +23,11 @@ class Check:
 
     @property
     def faults(self) -> int:
-        """How many parts must not count as they are."""
+        """Number of parts that are bad or superseded."""
         return len(self.bad) + len(self.superseded)
 
     def lines(self) -> Iterator[str]:
-        """A line of what is there, and one for each fault."""
+        """A summary line, and a line for each fault."""
         held = {part for part, _ in self.rows}
         unverified = sum(not parts.is_verified(part) for part in held)
         note = f", {unverified} of them without a digest: not verified" if unverified else ""

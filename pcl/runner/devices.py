@@ -1,4 +1,4 @@
-"""The devices of this process, and what is recorded about them."""
+"""The devices of this process, and their description in records."""
 
 import contextlib
 import functools
@@ -23,7 +23,7 @@ from pcl.streams.sources import cache
 MODES = ("vmap", "map")
 PRNG = "threefry2x32"
 PROGRAMS = 2**30  # bytes of compiled programs that are kept
-# What else decides a run's numbers and could be set from outside: it is part of no identity, so it has one value.
+# Global settings that change a run's numbers and are not part of its identity: each has one value.
 PINNED = {
     "jax_enable_x64": False,
     "jax_default_prng_impl": PRNG,
@@ -37,12 +37,12 @@ PINNED = {
 
 
 def configure() -> None:
-    """Make every core a JAX device of its own (or so many as `JAX_NUM_CPU_DEVICES` says), and pin what decides numbers.
+    """Make every core a JAX device (or so many as `JAX_NUM_CPU_DEVICES` says), and pin settings that change numbers.
 
     To be called before the first computation.
 
-    On CPUs runs are mapped one after the other, so that each core lives its own share of them. Products are those of
-    float32: GPUs would else round their factors to the 11 bits of TF32, of which sums over a whole life are no use.
+    On CPUs runs are mapped one after the other, so that each core executes its own share of them. Products are those
+    of float32: GPUs would else round their factors to the 11 bits of TF32, too few for sums over a whole run.
     """
     for name, value in PINNED.items():
         jax.config.update(name, value)
@@ -82,7 +82,7 @@ def _processor() -> str:
 
 @contextlib.contextmanager
 def pinned() -> Iterator[None]:
-    """What decides a run's numbers, whatever the caller's configuration; also a decorator."""
+    """Pins settings that change a run's numbers, whatever the caller's configuration; also a decorator."""
     with (
         jax.default_matmul_precision(PRECISION),
         jax.enable_x64(False),
@@ -114,7 +114,7 @@ def memory_budget() -> int:
 
 @functools.cache
 def provenance() -> dict[str, Any]:
-    """What a record says of the code and machine that made it."""
+    """The code and machine that make a record, as it stores them."""
     packages = ("jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn")
     commit, dirty = _commit()
     return {

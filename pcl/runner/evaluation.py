@@ -1,4 +1,4 @@
-"""When and on what a run is looked at."""
+"""Settings of the evaluation of a run."""
 
 from flax import struct
 
@@ -17,6 +17,6 @@ class Evaluation:
     probe_on: str = static("test", "held-out samples that are probed", choices=("test", "validation"))
     charge: str = static(
         "nothing",
-        "what an update costs: nothing, or (flops) the samples that pass meanwhile, one in the time of `backprop`",
+        "cost of an update: nothing, or (flops) the samples that arrive meanwhile, one in the time of `backprop`",
         choices=("nothing", "flops"),
     )

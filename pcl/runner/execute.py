@@ -39,7 +39,7 @@ class Chunk:
 def plan(
     runs: Sequence[RunConfig], mode: str, max_width: int = 0, shard_index: int = 0, num_shards: int = 1
 ) -> list[list[Chunk]]:
-    """The chunks of each static group of this shard, from all its runs and not from what is left of them.
+    """The chunks of each static group of this shard, from all its runs, finished ones included.
 
     The width is the smallest that needs the fewest chunks of at most `max_width` (0: the mode's default),
     a multiple of the devices. A group of which this shard has no run is left out.
@@ -76,7 +76,7 @@ def execute(
     states: Path | None = None,
     checkpoint_steps: int = 0,
 ) -> int:
-    """Run what the store does not hold yet; returns how many runs were executed.
+    """Execute the runs that the store does not hold yet; returns how many.
 
     A part is written after every chunk, so that a killed process loses at most the chunk it was in. The final state
     of each run is written to the folder `states`, where one is named, as `<run id>.npz`; a run whose record is there
@@ -205,7 +205,7 @@ def _rows(
 
 
 def _status(diverged_at: int, by_inference: bool, stream: Stream, run: RunConfig) -> str:
-    """What a record says of how the run went: where it diverged, and if inference did, its step size and the bound."""
+    """The status of a run: ok, or where it diverged, and if inference did, its step size and the bound."""
     if diverged_at < 0:
         return "ok"
     if not by_inference:

@@ -1,4 +1,4 @@
-"""How much memory there is, and how much arrays take."""
+"""Available memory, and the memory of arrays."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ def of_arrays(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[in
 
 
 def text(size: int | float) -> str:
-    """A number of bytes for people."""
+    """A number of bytes as text."""
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if size < 1000 or unit == "PiB":
             break

@@ -9,7 +9,7 @@ from pcl.runner.versions import Row, sort_out
 
 
 class Merged(NamedTuple):
-    """What merging one experiment adds.
+    """The result of merging one experiment.
 
     rows: runs that the target lacks.
     doubles: how many runs of the source it has already, with the same numbers.

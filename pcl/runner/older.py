@@ -1,4 +1,4 @@
-"""Parts from before learners said what they log: a column for each curve that there was then. Imports no JAX."""
+"""Parts of an older format, with one column for each known curve. Imports no JAX."""
 
 from collections.abc import Collection
 from typing import Any

@@ -19,7 +19,7 @@ DAY = 24 * 60 * 60  # seconds
 
 
 class BadPart(UsageError):
-    """A part that cannot be believed: `part` is its path, `reason` says why."""
+    """A part that cannot be read or verified: `part` is its path, `reason` says why."""
 
     def __init__(self, part: Path, reason: str):
         self.part, self.reason = part, reason
@@ -119,9 +119,9 @@ def set_aside(part: Path, suffix: str) -> Path:
 
 
 def clear_leftovers(folder: Path, now: float) -> None:
-    """Delete what killed writers left under temporary names more than a day before `now`, the file system's time.
+    """Delete temporary files of killed writers that are older than a day at `now`, the file system's time.
 
-    A living writer has its temporary file for as long as a disk takes to write it.
+    A running writer has its temporary file only for as long as a disk takes to write it.
     """
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -1,4 +1,4 @@
-"""Probes: held-out samples that are queried on a schedule while a life goes on, and again after it."""
+"""Probes: held-out samples that are queried on a schedule during a run, and after it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -35,14 +35,14 @@ def whole_probes(stream: Stream, end_every: int) -> tuple[int, ...]:
 
 
 class Due(NamedTuple):
-    """What is probed after each step: the branch of `Prober.look` that does it, and the number of the probe."""
+    """The probe after each step: its branch of `Prober.look`, and its number."""
 
     branch: Int[Array, "..."]
     number: Int[Array, "..."]
 
 
 class Prober(NamedTuple):
-    """Scores of held-out samples over one life.
+    """Scores of held-out samples over one run.
 
     accuracy:    [P, G], with those of the untrained learner
     group_count: held-out samples of each group
@@ -59,7 +59,7 @@ class Prober(NamedTuple):
 def prober(
     learner: Learner, hp: HParams, stream: Stream, evaluation: Evaluation, schedule: Schedule, data: Data, state: State
 ) -> Prober:
-    """The probes of a life that begins in `state`."""
+    """The probes of a run that begins in `state`."""
     world, steps, layout = schedule
     groups = layout.group_task.shape[0]
     if stream.probe is None:
@@ -79,7 +79,7 @@ def prober(
         def set_by(size: int | None) -> Callable[[], Array]:
             return lambda: accuracy.at[due.number].set(mean_scores(state, step, size))
 
-        # `due` does not depend on what is vmapped, so that probes are skipped and not masked.
+        # `due` is not vmapped, so that probes are skipped and not masked.
         return jax.lax.switch(due.branch, (lambda: accuracy, *map(set_by, sizes)))
 
     untrained = mean_scores(state, first, evaluation.probe_size or None)
@@ -90,7 +90,7 @@ def prober(
 def _due(
     stream: Stream, evaluation: Evaluation, probes: Sequence[int], held_out: int
 ) -> tuple[tuple[int | None, ...], Due]:
-    """Sizes of the probes that there are after some step (None: all), one a branch, and what is due after each."""
+    """Sizes of the probes that there are after some step (None: all), one a branch, and the probe due after each."""
     sample = evaluation.probe_size if 0 < evaluation.probe_size < held_out else None
     size: dict[int, int | None] = dict.fromkeys(probes[1:], sample)
     size |= dict.fromkeys(whole_probes(stream, evaluation.end_every), None)

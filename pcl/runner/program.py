@@ -80,8 +80,8 @@ def compile_group(
 ) -> Program:
     """Trace and compile the program of a static group once, for `width` runs at a time.
 
-    It returns records, and with `final_state` the states that the learners end in. With `checkpoints` runs are lived
-    in segments.
+    It returns records, and with `final_state` the states that the learners end in. With `checkpoints` it runs in
+    segments.
 
     Where the program would need more memory than a device has, it is compiled again, narrower.
 
@@ -120,7 +120,7 @@ def compile_group(
 
 
 def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, **options: Any) -> Any:
-    """A jitted batch of `one(key, hp, data, reached)`: of seeds, numbers and what is reached, led by runs, and data."""
+    """A jitted batch of `one(key, hp, data, reached)`, whose seeds, numbers and states (`reached`) are led by runs."""
 
     def seeded(seed: jax.Array, hp: HParams, data: Any, reached: Any) -> Any:
         return one(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data, reached)
@@ -150,7 +150,7 @@ def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run, Segments]:
 def require_room(config: RunConfig) -> None:
     """Refuse a static group of which a single run has no room; compiles nothing.
 
-    What is counted is a lower bound: the state, the schedule of the stream and its arrays, each once.
+    The count is a lower bound: the state, the schedule of the stream and its arrays, each once.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or ask for more than there is room for.

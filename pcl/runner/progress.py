@@ -1,4 +1,4 @@
-"""How far the runs of a command are: a bar on a terminal, elsewhere one line every minute."""
+"""Progress of the runs of a command: a bar on a terminal, elsewhere one line every minute."""
 
 import contextlib
 import sys
@@ -23,7 +23,7 @@ class Progress:
             self._bar = tqdm(total=total, unit="run")
 
     def now(self, doing: str) -> str:
-        """Say what is being done, which is handed back."""
+        """Set the text of the present activity, and return it."""
         self.doing = doing
         if self._bar is not None:
             self._bar.set_description(doing)

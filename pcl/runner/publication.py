@@ -1,4 +1,4 @@
-"""What experiments publish beside the records that there are, run for run, by id."""
+"""Comparison of the runs that experiments publish with the stored records, by run id."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -24,16 +24,16 @@ from pcl.runner.step import Lived, Step, learning
 from pcl.types import Batch, Data, HParams, Layout, Learner, Logged, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Any]  # a record, or a record and a state
-OWN = "seen", "taught", "hits"  # what the run itself logs
+OWN = "seen", "taught", "hits"  # names of the run's own log
 Carry = tuple[State, Any, Confidence, Array]  # the learner's state, the step's memory, confidence and probes so far
 Log = tuple[dict[str, Logged], Array | None]  # of one step, or led by all; the second says where inference went wrong
-Reached = tuple[Carry, Log]  # what a run has come to, the log of steps that are not lived yet being zero
+Reached = tuple[Carry, Log]  # the state of an unfinished run; the log of its later steps is zero
 
 
 class Course(NamedTuple):
-    """A run before it is lived.
+    """The functions of a run, and their inputs.
 
-    start, inputs: what it begins with, and what each step takes, led by all steps
+    start, inputs: the initial carry, and the inputs of all steps, led by steps
     live:          (carry, inputs of a step) -> (carry, log of the step)
     finish:        (carry, log of all steps) -> (record, final state)
     """
@@ -45,7 +45,7 @@ class Course(NamedTuple):
 
 
 class Segments(NamedTuple):
-    """A run in pieces, each a pure function of (key, hp, data) and of what the piece before it has reached.
+    """A run in pieces, each a pure function of (key, hp, data) and of the result of the piece before it.
 
     begin:   () -> reached
     advance: (reached, done, until) -> reached      the steps from `done` up to `until`
@@ -64,26 +64,26 @@ def make_run(
     cost_ratio: CostRatio | None = None,
     final_state: bool = False,
 ) -> Run:
-    """`run(key, hp, data) -> Record`: lives through the stream once, probing on a fixed schedule.
+    """`run(key, hp, data) -> Record`: one pass over the stream, with probes on a fixed schedule.
 
     With `final_state` it returns the record and the state that the learner ends in, as `pcl.save` takes it.
 
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
     Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
     bins. At `probe_steps` held-out samples are queried: `probe_size` of them (0: all), and all of them at each
-    `end_every`-th end of a task (0: never). After the stream a copy of the final state lives through
-    `revisit_steps` steps of each group anew, which shows how fast a known context is found again.
+    `end_every`-th end of a task (0: never). After the stream a copy of the final state is run on `revisit_steps`
+    steps of each group anew, which measures how fast a known context is found again.
 
     Where labels come on request (`stream.label_budget`), the learner's own predictions decide which (`asking`). With
     `cost_ratio` the stream does not wait for an update (`charging`).
 
-    The key decides the stream and the learner's initial state, independently; learners that share a key live on
+    The key decides the stream and the learner's initial state, independently; learners that share a key run on
     the same stream. `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an
-    argument. Its products are those of float32, whatever JAX is told where it is called.
+    argument. Its products are those of float32, whatever JAX's setting where it is called.
 
     Raises:
-      UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps, or a
-        learner logs under a name or in a way that there is not (when `run` is traced).
+      UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps; or a
+        learner logs under a reserved name or in an unknown way (when `run` is traced).
     """
     course_of = _courses(learner, stream, evaluation, cost_ratio)
 
@@ -99,7 +99,7 @@ def make_run(
 def make_segments(
     learner: Learner, stream: Stream, evaluation: Evaluation | None = None, cost_ratio: CostRatio | None = None
 ) -> Segments:
-    """The run of `make_run` in pieces, so that what is reached may be kept.
+    """The run of `make_run` in pieces, so that intermediate results can be saved.
 
     How the steps are divided changes no bit. The record is that of `make_run`, but for the rounding of logged sums,
     which may differ between two compiled programs.
@@ -160,7 +160,7 @@ def _course(
         state, memory, sure, accuracy = carry
         now, due = inputs
         arrived = stream.observe(schedule.world, now, data)
-        # A row that is not finite is skipped by the learner, and to all that is counted it is padding.
+        # A row that is not finite is skipped by the learner, and counts as padding.
         batch = arrived._replace(valid=arrived.valid & finite_rows(arrived))
         state, memory, lived = step.act(state, memory, arrived, hp)
         sure = confident(sure, lived.prediction, batch, schedule.layout)
@@ -203,7 +203,7 @@ def _step(learner: Learner, stream: Stream, cost_ratio: CostRatio | None) -> Ste
 
 
 def _log(lived: Lived, batch: Batch, layout: Layout) -> Log:
-    """Of one step: what is counted of the rows that arrived and of those that taught, and what the learner reports.
+    """The log of one step: counts of the rows that arrived and of those that taught, and the learner's own log.
 
     Means over rows are multiplied with the number of rows, so that they add up.
     """

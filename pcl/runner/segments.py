@@ -44,7 +44,7 @@ class Checkpoints(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """What the runs of a chunk have come to: arrays led by runs, the steps lived, and the seconds that they took."""
+    """The state of the runs of a chunk: arrays led by runs, the number of steps done, and the seconds they took."""
 
     tree: Any
     steps: int
@@ -80,7 +80,7 @@ def lived(
 
     Raises:
       UsageError: the checkpoint is damaged, or cannot be written.
-      Interrupted: a signal came, and what was reached has been written.
+      Interrupted: a signal came, and a checkpoint has been written.
     """
     start = time.perf_counter()
     first = programs.begin(seeds, hps, data, None)
@@ -99,7 +99,7 @@ def lived(
 
 
 def _read(file: Path, like: Any) -> Reached | None:
-    """What the file holds; None where there is none."""
+    """The content of the checkpoint; None if there is no file."""
     if not file.exists():
         return None
     try:

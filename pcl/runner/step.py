@@ -1,4 +1,4 @@
-"""One step of a life: what arrives is predicted and learned from. `asking` and `charging` decorate it."""
+"""One step of a run: a batch is predicted, then learned from. `asking` and `charging` decorate it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from pcl.types import Batch, HParams, Info, Learner, Prediction, State
 
 
 class Lived(NamedTuple):
-    """What happened at one step."""
+    """The result of one step."""
 
     lesson: Batch  # the batch as the learner had it: with the labels that it got, without rows that it missed
     prediction: Prediction  # of all rows that arrived, before they were learned from
@@ -15,9 +15,9 @@ class Lived(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What a run does with each batch.
+    """The step function of a run.
 
-    memory: what the step keeps beside the learner's state, before the first batch
+    memory: the step's own state beside the learner's, before the first batch
     act:    (state, memory, batch, hp) -> (state, memory, Lived)
     """
 
@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 
 def learning(learner: Learner) -> Step:
-    """The step of a learner that gets the labels that come, and for which the stream waits."""
+    """The step of a learner that gets all labels of the stream, on a stream that waits for updates."""
 
     def act(state: State, memory: Any, batch: Batch, hp: HParams) -> tuple[State, Any, Lived]:
         learned, info = learner.update(state, batch, hp)

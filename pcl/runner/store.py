@@ -35,7 +35,7 @@ class Store:
         self._said: set[Path] = set()
 
     def parts(self) -> list[Path]:
-        """The finished parts; what a killed process left under a temporary name is not one.
+        """The finished parts, without temporary files of killed processes.
 
         Raises:
           UsageError: the folder cannot be listed.
@@ -43,7 +43,7 @@ class Store:
         return parts.listed(self.folder)
 
     def ids(self) -> set[str]:
-        """Ids of all finished runs; a bad part is left out and named on stderr: what it held is missing.
+        """Ids of all finished runs; a bad part is left out and named on stderr.
 
         Raises:
           UsageError: the folder or a part may not be read.
@@ -67,7 +67,7 @@ class Store:
         return _ordered(runs)
 
     def read(self, wanted: Collection[str] | None = None) -> tuple[list[Stored], list[BadPart]]:
-        """All rows (or the `wanted`) as they are stored, and the parts that cannot be believed.
+        """All rows (or the `wanted`) as they are stored, and the bad parts.
 
         Raises:
           UsageError: the folder or a part may not be read.
@@ -79,7 +79,7 @@ class Store:
         return [(part, row) for part, table in tables.items() for row in _rows(table)], bad
 
     def require_writable(self) -> None:
-        """Fail now rather than after the computation, and clear what killed writers left long ago.
+        """Fail now rather than after the computation, and clear old temporary files of killed writers.
 
         Raises:
           UsageError: the folder cannot be made or written.
@@ -129,7 +129,7 @@ class Store:
         complete = [part for part in set.intersection(*newest) if parts.is_verified(part)]
         whole = min(complete) if complete else self.write(_ordered(runs))
         gone = contextlib.suppress(FileNotFoundError)  # another compaction has joined it with more
-        with _one_line(f"cannot delete what is joined in {whole}", "you must have the right to write its folder"), gone:
+        with _one_line(f"cannot delete parts joined in {whole}", "you must have the right to write its folder"), gone:
             parts.read(whole)
             for part in old - {whole}:
                 part.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ class Store:
         return runs
 
     def tables(self, columns: list[str] | None = None) -> tuple[dict[Path, pa.Table], list[BadPart]]:
-        """Every part that can be believed, and the others; nothing is missed while parts are joined by others.
+        """Every good part, and the bad ones; no row is missed while another process joins parts.
 
         Of `columns` alone, where they are named.
 

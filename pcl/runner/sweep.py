@@ -31,7 +31,7 @@ class RunConfig:
     hp: Any
     evaluation: Evaluation
     seed: int
-    variant: Mapping[str, Any] = dataclasses.field(compare=False)  # what is swept, by the experiment or the command
+    variant: Mapping[str, Any] = dataclasses.field(compare=False)  # swept settings, by the experiment or the command
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class RunConfig:
 
     @property
     def static(self) -> str:
-        """What is compiled in: runs that agree on it share one program."""
+        """The static settings: runs that agree on them share one compiled program."""
         numbers, known = as_dict(self.hp), fields(self.hp)
         hp = {name: value for name, value in numbers.items() if is_static(known[name])}
         identity = self.identity | {"learner": {"name": self.learner} | hp}
@@ -109,8 +109,8 @@ def resolve(
 ) -> list[RunConfig]:
     """All runs of one grid, each once: streams x learners x cells x seeds, which count from `first_seed`.
 
-    A setting goes to the stream, the learner or the evaluation that has it; a learner without it, or to which it
-    means nothing with its other settings, runs once for all its values. Empty names mean the experiment's own grid's.
+    A setting goes to the stream, the learner or the evaluation that has it; a learner without it, or for which it has
+    no effect with its other settings, runs once for all its values. Without names, those of the experiment's own grid.
 
     Raises:
       UsageError: a name is unknown, a setting belongs or means nothing to all that was chosen, a seed is beyond the 32
@@ -245,12 +245,12 @@ def _base(experiment: Experiment, learner: str, stream_name: str) -> tuple[Any, 
 
 
 def require_one_meaning(names: Iterable[str], runs: Sequence[RunConfig]) -> None:
-    """Refuse a swept setting that is one thing to one learner or stream and another to the next.
+    """Refuse a swept setting that has several meanings across learners and streams.
 
-    Those of the project say of a name the same; one from outside may not.
+    Those of the project give a name one meaning; one from outside may give it another.
 
     Raises:
-      UsageError: with what they say that it is.
+      UsageError: with the meanings.
     """
     for name in sorted(names):
         swept = [run for run in runs if name in run.variant]

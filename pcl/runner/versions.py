@@ -14,7 +14,7 @@ Stored = tuple[Path, Row]  # a row and the part that holds it
 class Conflict:
     """A row that may not count beside another one.
 
-    part, row: what is older, as it is stored.
+    part, row: the older row as it is stored, and its part.
     newer: the part that holds the other.
     what: how they differ.
     decided: whether it is known to be older; False where both were made in one second.

@@ -1,6 +1,6 @@
 """The registry of streams: one file a kind of stream, under its name, which ends in `ENTRY`.
 
-A file in this package is all that it takes; one from outside is listed by `register`, or on a command line by --import.
+A file in this package is listed; one from outside is listed by `register`, or on a command line by --import.
 Files without an `ENTRY` are parts of streams.
 """
 

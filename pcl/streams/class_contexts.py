@@ -1,9 +1,9 @@
 """Class-incremental contexts: each context comes with a few classes at a time, then all come back with all classes.
 
-Context after context stays until it has shown all its classes, in groups of `classes_per_task` that arrive in the same
-order everywhere, which the key draws. Then follow `revisits` visits with a mix of all classes, each to a context drawn
-uniformly among those other than the current one. So a surprise may be a new class or a new context, and the first
-samples of a context tell only of a part of it. Contexts are those of `pcl.streams.contexts`, and so are probes.
+Each context in turn stays until it has shown all its classes, in groups of `classes_per_task` whose order is drawn from
+the key and is the same in all contexts. Then follow `revisits` visits with a mix of all classes, each to a context
+drawn uniformly among those other than the current one. So surprise may be due to a new class or to a new context, and
+the first samples of a context show some of its classes only. Contexts and probes are as in `pcl.streams.contexts`.
 
 The samples of a group of classes are drawn anew in each context, in random order, none again before all of them came;
 so are those of a visit that returns.
@@ -33,12 +33,12 @@ class ClassContexts:
     """Settings of a stream of class-incremental contexts; all are static."""
 
     source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "what distinguishes contexts", choices=tuple(TRANSFORMS))
+    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(3, "number of contexts", low=1)
     classes_per_task: int = static(2, "classes that arrive together", low=1)
     samples_per_task: int = static(100, "samples of each group of classes", low=1)
-    revisits: int = static(12, "visits that return, with all classes", low=0)
-    revisit_dwell: int = static(60, "samples of each of these", low=1)
+    revisits: int = static(12, "visits to known contexts, with all classes", low=0)
+    revisit_dwell: int = static(60, "samples of each of these visits", low=1)
     labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
     labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
     batch: int = static(10, "samples a step", low=1)
@@ -93,7 +93,7 @@ def _rows(samples: int, batch: int) -> np.ndarray:
 
 
 def _drawn(key: PRNGKeyArray, shown: Bool[Array, "blocks N"], rows: int) -> Int[Array, "blocks rows"]:
-    """Samples of each block: all that it shows in random order, and again where they are too few."""
+    """Samples of each block: all of its samples in random order, repeated where they are too few."""
 
     def of_block(args: tuple[PRNGKeyArray, Bool[Array, " N"]]) -> Int[Array, " rows"]:
         key, shown = args

@@ -1,6 +1,6 @@
-"""Synthetic concepts that drift, each a law of samples that may be asked at any time.
+"""Synthetic concepts that drift: distributions of samples that can be drawn from at any time.
 
-  sea         three uniform features, of which the third says nothing; label 1 if the first two sum to at most a
+  sea         three uniform features, of which the third is irrelevant; label 1 if the first two sum to at most a
               threshold, which jumps from 8 to 9, 7 and 9.5 on features of 0 .. 10, a quarter of the stream each.
               Street and Kim (2001), A streaming ensemble algorithm (SEA) for large-scale classification,
               doi:10.1145/502512.502568
@@ -13,8 +13,8 @@
               one of them, in a random direction. The generator RandomRBFDrift of MOA with its default sizes:
               Bifet, Holmes, Kirkby and Pfahringer (2010), MOA: Massive online analysis, JMLR 11, 1601-1604.
 
-Inputs are given in standard deviations from the mean of their law, which does not drift (for rbf: of the law over
-all keys).
+Inputs are given in standard deviations from the mean of their distribution, which does not drift (for rbf: of the
+distribution over all keys).
 """
 
 import math
@@ -36,9 +36,9 @@ RBF_STD = math.sqrt(1 / 12 + 1 / (3 * DIMENSIONS))
 
 
 class Concept(NamedTuple):
-    """A law of samples in three parts, so that the same draws can be looked at under the law of another time.
+    """A distribution of samples in three parts, so that the same draws can be viewed under the concept of another time.
 
-    world: (key) -> what stays the same over the stream
+    world: (key) -> the constants of the stream
     draw:  (key, world, n) -> the random numbers of n samples, every leaf led by n
     view:  (world, draws, part, moved) -> inputs [n, features] and labels [n], in one of the `parts` of the stream
            and where the concept has drifted by a distance or angle `moved`
@@ -62,7 +62,7 @@ class Centroids(NamedTuple):
 
 
 def centres(world: Centroids, moved: Array) -> Float[Array, "K D"]:
-    """Where the centroids are: each coordinate goes on evenly and is reflected at 0 and 1."""
+    """Positions of the centroids: each coordinate moves at constant speed and is reflected at 0 and 1."""
     return 1 - jnp.abs(1 - (world.start + moved * world.direction) % 2)
 
 

@@ -1,4 +1,4 @@
-"""Streams of contexts: one source under regimes that come, and may come back, unannounced.
+"""Streams of contexts: one source under transformations that change, and may come back, unannounced.
 
   permutation  a fixed permutation of the pixels a context (permuted MNIST: Goodfellow et al. (2014),
                arXiv:1312.6211)
@@ -7,12 +7,12 @@
   colour       colours come with the second of two contexts; in the first all channels are their mean, as to newborns
                nearly: Vogelsang et al. (2024), doi:10.1126/science.adk9587
   weak         whitened principal coordinates change places, which leaves mean and covariance of the inputs as they are
-  labels       a fixed permutation of the labels a context, which no input tells
+  labels       a fixed permutation of the labels a context; inputs do not depend on the context
   both         pixels and labels: contexts are the cells of a square, by row a permutation of the pixels, by column one
-               of the labels, so that some share their sensor, others their names
+               of the labels, so that some share their inputs, others their labels
 
 Context 0 is the source as it is (without its colours, if these come later), and contexts are numbered by their first
-visit: what each of the others looks like is drawn from the key. The first visits show every context once; each later
+visit: the transformations of the others are drawn from the key. The first visits show every context once; each later
 one is drawn uniformly among the contexts other than the current one.
 
 Visits of equal length are padded to whole steps, so that every visit holds exactly `dwell` samples. Those of
@@ -22,9 +22,9 @@ Samples come in reshuffled passes over the source, whatever the context. With `d
 source has, each visit is one fresh pass; with `visits` = `contexts` on top, that is the classic permuted or
 rotated benchmark.
 
-A probe shows its held-out samples under every context, so it costs `contexts` times what it does on a split
-stream, in time and in memory for its inputs: bound it by `probe_size` and probe seldom. With `task_ends` (visits
-as many as contexts, neither spread nor fade) all held-out samples are shown at each end.
+A probe shows its held-out samples under every context, so its time and memory for inputs are `contexts` times those
+on a split stream: bound it by `probe_size` and probe seldom. With `task_ends` (visits as many as contexts, neither
+spread nor fade) all held-out samples are shown at each end.
 """
 
 import functools
@@ -40,7 +40,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, exact, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import Moments, exact, pixel_moments, require_pixels, running_moments, standardise
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, fewer, samples
 from pcl.streams.transforms import STUDIED, TRANSFORMS, Transform, n_pixels, side
@@ -52,7 +52,7 @@ class Contexts:
     """Settings of a stream of contexts; all are static."""
 
     source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "what distinguishes contexts", choices=tuple(TRANSFORMS))
+    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(5, "number of contexts", low=1)
     visits: int = static(5, "visits to contexts, the first ones to each in turn", low=1)
     dwell: int = static(1000, "samples a visit (their mean, where they vary)", low=1)
@@ -67,7 +67,7 @@ class Contexts:
 
 
 class World(NamedTuple):
-    """What each context does."""
+    """The transformations of all contexts."""
 
     maps: Any  # of pixels; every leaf leads with the context axis
     label: Int[Array, "contexts C"]  # the label under which each class is taught
@@ -75,7 +75,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     sample: Int[Array, " B"]  # index into the training samples
     context: Int[Array, " B"]
@@ -85,7 +85,7 @@ class Step(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """Who comes when, and in which visits."""
+    """The sample and context of each row, and the visits."""
 
     sample: Int[Array, "steps B"]
     context: Int[Array, "steps B"]
@@ -128,9 +128,10 @@ def in_contexts(
 ) -> tuple[Stream, dict[str, Any]]:
     """A stream whose contexts are those of `config` (transform, contexts, labelled, labelling, batch).
 
-    `arrivals` draws who comes when from four keys and the classes of the training samples, for the rows that are
+    `arrivals` draws samples and contexts from four keys and the classes of the training samples, for the rows that are
     `valid` [steps, B].
     """
+    require_pixels(config.source, source.own_units)
     x, y, probe_x, probe_y = fewer(samples(source, probe_on), config.train_samples)[:4]
     x, probe_x = exact(x), exact(probe_x)
     shape, n_contexts = x.shape[1:], config.contexts
@@ -233,10 +234,10 @@ def _check(config: Contexts, shape: tuple[int, ...]) -> None:
 
 
 def check_transform(transform: str, contexts: int, shape: tuple[int, ...]) -> None:
-    """One line where contexts of this kind cannot be made.
+    """Refuses contexts that the transform cannot make.
 
     Raises:
-      UsageError: so many of them there are not, or not of images of this shape.
+      UsageError: the transform has not so many contexts, or none for images of this shape.
     """
     pairs = {"inversion": "upright and inverted", "colour": "without colours and with them"}
     if transform in pairs and contexts != 2:

@@ -1,9 +1,9 @@
-"""Synthetic streams whose concept drifts, by jumps or steadily: samples without end, drawn on the device.
+"""Synthetic streams whose concept drifts, by jumps or steadily: unlimited samples, drawn on the device.
 
-No source: every sample is drawn from the key when it arrives, and none comes twice. Held-out samples are drawn
-once from the same law; each probe looks at them under the concept of that step and without label noise, so that
-it is the accuracy on the present concept. With `sea` and `hyperplane` their inputs stay and labels change, with
-`rbf` they are carried along by the centroids. What a learner still knows of concepts that are gone is not asked.
+No source: every sample is drawn from the key when it arrives, and none comes twice. Held-out samples are drawn once
+from the same distribution; each probe shows them under the concept of that step and without label noise, so that it
+measures accuracy on the present concept. With `sea` and `hyperplane` their inputs are constant and labels change, with
+`rbf` they move with the centroids. Accuracy on earlier concepts is not measured.
 """
 
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ HELD_OUT = 1000  # samples that probes look at
 class Drift:
     """Settings of a drifting stream; all are static."""
 
-    concept: str = static("sea", "the law of the samples", choices=tuple(CONCEPTS))
+    concept: str = static("sea", "distribution of the samples", choices=tuple(CONCEPTS))
     samples: int = static(50_000, "samples of the stream", low=1)
     label_noise: float = static(0.1, "share of the labels that are turned into the other one", low=0, high=0.5)
     speed: float = static(
@@ -36,14 +36,14 @@ class Drift:
 
 
 class World(NamedTuple):
-    """What stays the same over the stream."""
+    """The constants of the stream."""
 
     concept: Any
     held_out: Any  # draws of the concept
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     key: PRNGKeyArray
     part: Int[Array, ""]

@@ -1,4 +1,4 @@
-"""Standardisation with statistics that the stream could have had: of all pixels that have arrived by now.
+"""Standardisation with running statistics: of all pixels that have arrived so far.
 
 One mean and one standard deviation for all pixels, or of each feature where these have units of their own, updated
 with every sample and never looking ahead.
@@ -14,6 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Shaped
 
+from pcl.errors import UsageError
 from pcl.streams.sources.checks import finite
 
 AT_ONCE = 4096  # samples whose moments are computed together
@@ -38,6 +39,19 @@ def exact(x: np.ndarray, origin: ArrayLike = 0.0) -> np.ndarray:
 def first_finite(x: np.ndarray) -> np.ndarray:
     """The first sample of `x` [N, ...] that is finite, in float64; the first, if none is."""
     return np.asarray(x[finite(x).argmax()], np.float64)
+
+
+def require_pixels(name: str, own_units: bool) -> None:
+    """Refuse features of own units where all inputs share one mean: the largest unit would hide the others.
+
+    Raises:
+      UsageError: they have.
+    """
+    if own_units:
+        raise UsageError(
+            f"source={name}: its features have units of their own, and this stream standardises all inputs together;"
+            " bring them to one unit and read them with standardise=pixels"
+        )
 
 
 class PixelMoments(NamedTuple):
@@ -78,7 +92,7 @@ def fed(x: np.ndarray) -> Callable[[Int[Array, " B"]], Shaped[Array, "B ..."]]:
 def running_moments(of: PixelMoments, valid: Bool[Array, "steps B"]) -> Moments:
     """The moments of all valid samples up to and including each step, from those `of` each row [steps, B].
 
-    Samples whose squares are not finite leave no trace.
+    Samples whose squares are not finite are left out.
     """
     counts = valid & jnp.isfinite(of.square)
     seen = jnp.maximum(jnp.cumsum(counts.sum(1)), 1)
@@ -94,7 +108,7 @@ def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"
     pressure) the difference of squares would lose every digit in float32. A standard deviation below a
     thousandth of the root mean square of these differences is rounding, and is raised to it.
 
-    Samples of which a value is not finite, or its square is not, leave no trace.
+    Samples of which a value is not finite, or its square is not, are left out.
     """
     rows = x.reshape(-1, *x.shape[2:])
     finite = valid & jnp.isfinite(jnp.sum(rows**2, axis=range(1, rows.ndim))).reshape(valid.shape)

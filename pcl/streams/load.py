@@ -1,10 +1,10 @@
-"""Load: pairs of an input and a random label, group after group, to see how much is absorbed and what it costs.
+"""Load: pairs of an input and a random label, group after group, to measure memory capacity and its cost.
 
 Inputs are those of a source, or drawn from a Gaussian (`source=noise`). Labels are drawn from the key, independently
-of them: nothing can be inferred, so that every bit recalled was stored. There are no held-out samples, recall is the
-point: a probe shows all pairs, those of groups yet to come included (which are recalled by chance), and the groups of a
-record are the groups of the load. Fitting random labels as a measure of capacity: Zhang et al. (2017),
-arXiv:1611.03530; the metric of it is `pcl.evaluation.retention.absorption`.
+of them, so that they cannot be inferred and every bit recalled was stored. There are no held-out samples, because
+recall is measured: a probe shows all pairs, those of later groups included (which are recalled by chance), and the
+groups of a record are the groups of the load. Fitting random labels as a measure of capacity: Zhang et al. (2017),
+arXiv:1611.03530; its metric is `pcl.evaluation.retention.absorption`.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from jaxtyping import Bool, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.registry import Names
-from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, running_moments, standardise
+from pcl.streams.inputs import Moments, exact, first_finite, pixel_moments, require_pixels, running_moments, standardise
 from pcl.streams.sources import SOURCES, Source
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
@@ -33,20 +33,20 @@ class Load:
     source: str = static("noise", "where the samples come from", choices=Names("noise", registry=SOURCES))
     groups: int = static(10, "groups of pairs, one after the other", low=1, high=100_000)
     pairs: int = static(20, "pairs in each group", low=1)
-    labels: int = static(10, "labels that are drawn from", low=2)
+    labels: int = static(10, "number of labels", low=2)
     repeats: int = static(10, "times that each pair is shown while it is its group's turn", low=1)
     batch: int = static(10, "samples a step", low=1)
 
 
 class World(NamedTuple):
-    """The pairs. Pair p belongs to group p modulo the groups, so that the first ones are a mix of all groups."""
+    """The pairs. Pair p belongs to group p modulo the number of groups, so that the first pairs are of all groups."""
 
     x: Array  # [groups * pairs, ...], as the source has them
     y: Int[Array, " N"]
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     pair: Int[Array, " B"]
     valid: Bool[Array, " B"]
@@ -57,9 +57,10 @@ def make(config: Load, source: Source | None, probe_on: str) -> tuple[Stream, di
     """The stream and its device arrays; nothing is held out, so that `probe_on` makes no difference.
 
     Raises:
-      UsageError: the source has fewer training samples than there are pairs.
+      UsageError: the source has fewer training samples than there are pairs, or features of own units.
     """
     groups, n_pairs = config.groups, config.groups * config.pairs
+    require_pixels(config.source, source is not None and source.own_units)
     if source is not None and n_pairs > len(source.x_train):
         raise UsageError(
             f"groups={groups}, pairs={config.pairs}: take {n_pairs} samples and {config.source} has"
@@ -119,5 +120,5 @@ def _turn(key: PRNGKeyArray, group: Int[Array, ""], config: Load, rows: int) -> 
 
 
 ENTRY = StreamEntry(
-    make=make, config=Load(), summary="random labels in groups, to be recalled: what is absorbed", recall=True
+    make=make, config=Load(), summary="random labels in groups, to be recalled: memory capacity", recall=True
 )

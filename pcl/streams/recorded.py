@@ -1,15 +1,14 @@
-"""Recorded streams: a source in time order, lived once in the order of its file.
+"""Recorded streams: a source in time order, run once in the order of its file.
 
-Nothing is held out, because a sample taken from the middle of a history is known from its neighbours: a record
+Nothing is held out, because a sample from the middle of a time series is predictable from its neighbours: a record
 has no probes, and prequential accuracy is the measure (Gama, Sebastiao and Rodrigues (2013),
 doi:10.1007/s10994-012-5320-9). The key draws nothing here; runs differ by their learners' states.
 
 Features have units of their own. Each is standardised by the mean and standard deviation of its own values up to
 and including the step, so that no value looks ahead; a feature that has never changed is 0. The first change of
-one that was constant for n samples is therefore an outlier of sqrt(n) deviations, as it is for anyone who does
-not know what comes.
+one that was constant for n samples is therefore an outlier of sqrt(n) deviations.
 
-A sample that is not finite teaches nothing: these moments are without it, and learners skip and count it.
+A sample that is not finite is left out of these moments, and learners skip and count it.
 """
 
 from typing import Any, ClassVar, NamedTuple
@@ -38,7 +37,7 @@ class Recorded:
 
 
 class Step(NamedTuple):
-    """What arrives at one step."""
+    """The rows of one step."""
 
     sample: Int[Array, " B"]  # index into the samples
     valid: Bool[Array, " B"]
@@ -49,7 +48,7 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
     """The stream and its device arrays; without held-out samples `probe_on` makes no difference.
 
     Raises:
-      UsageError: the source has not so many samples.
+      UsageError: the source has fewer samples than `train_samples`.
     """
     n = config.train_samples or len(source.y_train)
     if n > len(source.y_train):

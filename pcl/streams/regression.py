@@ -1,9 +1,9 @@
-"""Slowly changing regression: a real function of many bits, some of which change so seldom that the rest is the task.
+"""Slowly changing regression: a real function of many bits, some of which change seldom.
 
-The target is the output of a fixed random network of threshold units. Of its input bits, `slow` ones stay as they
-are until one of them, drawn anew each time, flips; `fast` ones are drawn for every sample, and one is always on. A
-learner smaller than that network can only fit the function of the fast bits that the slow ones leave, and must
-follow as it changes. No source: all is drawn from the key.
+The target is the output of a fixed random network of threshold units. Of its input bits, `slow` ones are constant
+until one of them, drawn anew each time, flips; `fast` ones are drawn for every sample, and one is always on. A
+learner smaller than that network can only fit the function of the fast bits given the present slow ones, and must
+track its changes. No source: all is drawn from the key.
 
 Source: Dohare, Sutton and Mahmood (2021), Continual backprop, arXiv:2108.06325, section 3: 15 slow bits of 20, one
 flip in 10,000 samples, 100 threshold units whose thresholds lie where 70 % of the bits would bring them, weights of
@@ -22,8 +22,8 @@ from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 
-HELD_OUT, SCALED_ON = 1000, 4096  # samples that probes look at; that the deviation of targets is taken over
-BETA = 0.7  # where thresholds lie between the least and the largest sum of bits
+HELD_OUT, SCALED_ON = 1000, 4096  # samples of probes; samples for the mean and deviation of targets
+BETA = 0.7  # position of thresholds between the least and the largest sum of bits
 
 
 @struct.dataclass
@@ -52,7 +52,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     key: PRNGKeyArray
     flips: Int[Array, ""]
@@ -61,7 +61,7 @@ class Step(NamedTuple):
 def make(config: Regression, source: None, probe_on: str) -> tuple[Stream, dict[str, Any]]:
     """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are drawn and never arrive.
 
-    A probe asks the present function of held-out fast bits, without noise. A visit is a stretch between two flips.
+    A probe has held-out fast bits and targets of the present function, without noise. A visit lies between two flips.
 
     Raises:
       UsageError: samples or flips do not fill whole steps.

@@ -1,10 +1,10 @@
 """Sequences: predict the next observation, which is the target of the one that arrives.
 
   dynamics   drawn from the key: a hidden state of `hidden` numbers turns and fades, z' = r Q z + sqrt(1 - r^2) noise
-             with an orthogonal Q, and its first `observed` numbers are seen. Q is another one in each of `contexts`,
+             with an orthogonal Q, and its first `observed` numbers are seen. Q differs between the `contexts`,
              which come back unannounced; every state and observation has unit variance in all of them, so that
-             nothing but the transitions tells a context. The best prediction from all that was seen explains more
-             than the best from the last observation alone: a memory pays.
+             contexts differ in their transitions alone. The best prediction from all observations explains more
+             variance than the best from the last observation: memory helps.
   a recorded source   the rows of a file in time order, standardised as `recorded` does it.
 
 With `batch` B rows arrive at a step: B sequences in parallel (of a file, its B consecutive parts), each row the next of
@@ -57,7 +57,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Where the stream is."""
+    """The number of the step."""
 
     number: Int[Array, ""]
 
@@ -123,7 +123,7 @@ def _check(config: Sequence, source: Source | None) -> None:
 def _dynamics(
     law_key: PRNGKeyArray, state_key: PRNGKeyArray, config: Sequence, context: Int[Array, " steps"]
 ) -> Float[Array, "steps+1 B D"]:
-    """What is seen of the hidden state before each step, and after the last."""
+    """The observed part of the hidden state before each step, and after the last."""
     first_key, noise_key = jax.random.split(state_key)
     law = jax.vmap(linalg.qr)(jax.random.normal(law_key, (config.contexts, config.hidden, config.hidden)))[0]
     first = jax.random.normal(first_key, (config.batch, config.hidden))

@@ -11,8 +11,8 @@ Where they are not sharp the stream is one visit, and no task has an end.
 Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as many as there would be tasks of
 `classes_per_task` classes, as the new instances of Lomonaco and Maltoni (2017), arXiv:1705.03550. Then held-out classes
 belong to no task: all of them are in task 0, which is visited once, for the whole stream, while `Batch.task` numbers
-the shares. Or they hold `sessions`, which the source knows of its samples (recordings, places, days): each session is a
-task with any of the classes, as the sessions of CORe50 (the same). Held-out samples are scored by session, or, where
+the shares. Or they hold `sessions`, which the source assigns to its samples (recordings, places, days): each session is
+a task with any of the classes, as the sessions of CORe50 (the same). Held-out samples are scored by session, or, if
 they are of sessions that never arrive, by class as those of instances.
 
 Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022-00568-3:
@@ -55,11 +55,11 @@ class Split:
     """Settings of a split stream; all are static."""
 
     source: str = static("digits", "where the samples come from", choices=SOURCES)
-    scenario: str = static("class", "what is asked", choices=("class", "domain", "task"))
+    scenario: str = static("class", "scenario of continual learning", choices=("class", "domain", "task"))
     classes: int = static(
-        0, "classes that take part, the first so many of the source (0: all)", low=0, idle={"content": ("sessions",)}
+        0, "number of classes, the first ones of the source (0: all)", low=0, idle={"content": ("sessions",)}
     )
-    content: str = static("classes", "what a task holds", choices=("classes", "instances", "sessions"))
+    content: str = static("classes", "unit that tasks are made of", choices=("classes", "instances", "sessions"))
     classes_per_task: int = static(2, "classes that arrive together", low=1, idle={"content": ("sessions",)})
     order: str = static(
         "random",
@@ -83,7 +83,7 @@ class Split:
 
 
 class World(NamedTuple):
-    """How the classes and samples of the source are laid out in one stream."""
+    """The assignment of the source's classes and samples to tasks."""
 
     group_task: Int[Array, " G"]  # the place in the stream of the task each class, or session, belongs to
     class_label: Int[Array, " K"]  # the label under which each class is taught
@@ -91,7 +91,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is drawn in advance for one step."""
+    """The variables of one step, drawn in advance."""
 
     sample: Int[Array, " B"]  # index into the training samples
     labelled: Bool[Array, " B"]
@@ -170,7 +170,7 @@ def of_first_classes(of: Samples, n_classes: int) -> Samples:
 
 
 def _arrays(of: Samples, source: Source, by_session: bool) -> dict[str, Any]:
-    """What goes to the device."""
+    """The arrays on the device."""
     # Pixels are standardised together, and have one origin; features of own units have one each.
     origin = first_finite(of.x) if source.own_units else first_finite(of.x).mean()
     x, probe_x = exact(of.x, origin), exact(of.probe_x, origin)
@@ -187,7 +187,7 @@ def _arrays(of: Samples, source: Source, by_session: bool) -> dict[str, Any]:
 def _moments(
     source: Source, data: dict[str, Any], sample: Int[Array, "steps B"], valid: Bool[Array, "steps B"]
 ) -> Moments:
-    """By what each step is standardised: the moments of each feature, or of all pixels."""
+    """The moments for the standardisation at each step: of each feature, or of all pixels."""
     if source.own_units:
         return feature_moments(data["x"][sample] * jnp.float32(source.scale), valid)
     return running_moments(jax.tree.map(lambda leaf: leaf[sample], data["moments"]), valid)
@@ -203,7 +203,7 @@ def _check(config: Split, n_classes: int, source: Source) -> None:
         raise UsageError(f"classes={n_classes}: {config.source} has {there}; set classes to at most that, or 0 for all")
     if config.content == "sessions":
         if source.sessions is None:
-            raise UsageError(f"content=sessions: {config.source} says of no sample in which session it was taken")
+            raise UsageError(f"content=sessions: {config.source} does not say in which session each sample was taken")
         if n_classes < there:
             raise UsageError(f"classes={n_classes}: sessions hold all {there} classes; set classes=0")
     elif n_classes % config.classes_per_task:

@@ -1,5 +1,5 @@
-"""What a context does to an image and to its label: a map of pixels, drawn once a context and applied to one image at
-a time, and a permutation of the labels.
+"""Transformations of a context: a map of pixels, drawn once a context and applied to one image at a time, and a
+permutation of the labels.
 
 Maps lead with the context axis; context 0 is the identity, but for colours. Images are [P, channels], P pixels in rows.
 """
@@ -25,7 +25,7 @@ PRINCIPAL = 64  # of these axes
 class Transform(NamedTuple):
     """How the maps of all contexts are drawn for images of one shape, and how one of them is applied.
 
-    `study` is what they take from `STUDIED` training images [N, ...] of a source, which `draw` is given back.
+    `study` computes statistics of `STUDIED` training images [N, ...] of a source, which are passed to `draw`.
     """
 
     draw: Callable[[PRNGKeyArray, int, Shape, Any], Any]
@@ -84,7 +84,7 @@ def rotations(key: PRNGKeyArray, contexts: int, shape: Shape) -> Bilinear:
     """Counterclockwise by 0, 1/contexts, 2/contexts, … of half a turn, all but the first in random order.
 
     Half a turn, as in the rotated MNIST of Lopez-Paz and Ranzato (2017), arXiv:1706.08840, and not a full one,
-    which would turn a 6 into a 9. What comes from outside the image is 0.
+    which would turn a 6 into a 9. Pixels from outside the image are 0.
     """
     rows = side(shape)
     middle = (rows - 1) / 2
@@ -130,9 +130,9 @@ def principal_axes(x: np.ndarray) -> Axes:
 
 
 def exchanges(key: PRNGKeyArray, contexts: int, shape: Shape, axes: Axes) -> Exchange:
-    """Whitened principal coordinates change places; each takes over the variance of its new place.
+    """Whitened principal coordinates are permuted; each takes over the variance of its new place.
 
-    So neither mean nor covariance of the images tells the context: a weak cue.
+    So the mean and covariance of the images do not depend on the context: a weak cue.
     """
     place = permutations(key, contexts, axes.colour.shape[1])
     change = jax.vmap(lambda place: axes.colour[:, place] - axes.colour)(place)

@@ -5,8 +5,8 @@ from pcl.experiment import Figure, Table
 PUBLISHED = (
     Figure(
         "fig_equilibrium",
-        "How fast each inference rule nears the equilibrium: residual and angle of the weight update against compute."
-        " Solid: local rules. Dashed: rules that are not, or whose samples share more than their layer knows.",
+        "Convergence of each inference rule: residual and angle of the weight update against compute."
+        " Solid: local rules. Dashed: rules that are not local, or that share statistics between samples.",
     ),
     Table("tab_bench_inference", "One training step and the time to the equilibrium, beside other libraries."),
 )

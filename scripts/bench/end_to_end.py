@@ -1,7 +1,7 @@
 """One pass of Split-MNIST from a fresh process: seconds from the command to its record, and the final accuracy.
 
 The time is that of `experiments.run` as a user starts it: imports, data, the code's critical period, compilation of
-every program (none is cached), the life itself, probes and the record. Each repeat is another seed. One JSON line.
+every program (none is cached), the run itself, probes and the record. Each repeat is another seed. One JSON line.
 
     python -m scripts.bench.end_to_end --data_dir=FOLDER >> results/bench_end_to_end.jsonl
 """

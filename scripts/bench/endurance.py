@@ -1,6 +1,6 @@
-"""How parallax lasts: samples without drift in its float32 numbers, and wrong labels without a second context.
+"""Endurance of parallax: float32 error over many samples, and contexts found with wrong labels.
 
-One sample after the other of ten Gaussian classes that never change; prints a JSON line after each tenth of a life:
+One sample after the other of ten Gaussian classes that never change; prints a JSON line after each tenth of the run:
 accuracy of the first and of the latest tenth, contexts found, the largest entry of (inverse x what it inverts -
 identity) over the class covariances, the largest number anywhere, CPU time a sample. `noise` is the share of samples
 whose label is replaced by one drawn from all.
@@ -35,7 +35,7 @@ SETTINGS = {"random_features": 64}
 
 
 def main() -> None:
-    """Live, measure, print a line."""
+    """Run, measure, print a line."""
     devices.configure()
     learner, hp = learners.make("parallax", Spec((INPUTS,), CLASSES))
     hp = jax.tree.map(np.float32, replace(hp, SETTINGS))
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _health(state: State) -> dict[str, float]:
-    """Contexts found and asked for in vain, samples counted, and how the numbers stand."""
+    """Contexts found and refused, samples counted, error of inverses, and the largest number."""
     bank = jax.tree.map(lambda leaf: leaf[0], state.sensors.banks.density)
     return {
         "contexts": int(state.contexts.number),

@@ -1,4 +1,4 @@
-"""How fast each inference rule nears the equilibrium: residual, and angle of the weight update to the true one.
+"""Convergence of each inference rule: residual, and angle of the weight update to that at the equilibrium.
 
 For every rule, every number of steps and both problems of `scripts.bench.inference` (fresh and trained weights), a JSON
 line: the residual (norm of the activity gradient relative to that of the feed-forward pass, over the batch), the

@@ -1,4 +1,4 @@
-"""What a sample costs a live learner, beside a step of the same learner's run with a batch of one.
+"""Time a sample of a live learner, beside a step of the same learner's run with a batch of one.
 
 The samples of digits, one at a time, in one process: a compiled run without probes (it predicts before it learns, logs,
 and ends), the same samples as tables (`partial_fit`), as calls of `learn_one`, and of `predict_one` before it. All are

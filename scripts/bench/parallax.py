@@ -1,9 +1,9 @@
-"""Throughput of parallax: samples a second, one sample a step, by the number of features that its synapses see.
+"""Throughput of parallax: samples a second, one sample a step, by the number of features that its synapses read.
 
-Ten Gaussian classes in 64 dimensions that never change, all slots for contexts allocated as in any life. One JSON line
-a width: median over repeats of the wall time and of the CPU time of all threads, compilation apart (on a machine that
-does other work beside only the second means something); and how often the compiled program copies the covariances of
-all banks, of which there should be none but those of a night, which is seldom.
+Ten Gaussian classes in 64 dimensions that never change, with all slots for contexts allocated. One JSON line a width:
+median over repeats of the wall time and of the CPU time of all threads, without compilation (on a machine with other
+load only the second is meaningful); and how often the compiled program copies the covariances of all banks, which it
+should do in sleep alone.
 
     python -m scripts.bench.parallax --width=256 --width=1000 >> results/bench_parallax.jsonl
 """
@@ -34,14 +34,14 @@ CLASSES, INPUTS, APART = 10, 64, 1.2
 
 
 def main() -> None:
-    """Compile, live, print a line for each width."""
+    """Compile, run, print a line for each width."""
     devices.configure()
     for width in FLAGS.width:
         print(json.dumps(measured(width) | devices.provenance()), flush=True)
 
 
 def measured(width: int) -> dict[str, object]:
-    """Samples a second of one life, after as many samples that are not counted."""
+    """Samples a second of one run, after as many samples that are not counted."""
     learner, hp = learners.make("parallax", Spec((INPUTS,), CLASSES))
     hp = jax.tree.map(np.float32, replace(hp, {"random_features": width}))
     centre_key, key = jax.random.split(jax.random.key(0))

@@ -1,4 +1,4 @@
-"""The two problems of the inference benchmarks, and how fast plain descent can be made on them."""
+"""The two problems of the inference benchmarks, and the best rates of plain descent on them."""
 
 import dataclasses
 import itertools

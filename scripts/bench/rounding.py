@@ -1,7 +1,7 @@
-"""How float32 rounding adds up in a carried covariance: conjugate synapses against the float64 solution of all rows.
+"""Float32 rounding in an updated covariance: conjugate synapses against the float64 solution of all rows.
 
-Lives of 10^4, 10^5 and 10^6 updates, of one sample each on 50 inputs and of 50 samples each on 500, whose covariance
-has a condition number of 10^4. A JSON line a life in `<results_dir>/bench_rounding.jsonl`: the largest error of the
+Runs of 10^4, 10^5 and 10^6 updates, of one sample each on 50 inputs and of 50 samples each on 500, whose covariance
+has a condition number of 10^4. A JSON line a run in `<results_dir>/bench_rounding.jsonl`: the largest error of the
 weights and of the leverages of fresh inputs, both relative to the largest of them, and of P, relative to its largest
 entry.
 
@@ -26,7 +26,7 @@ LIVES = ((10_000, 50, 1), (100_000, 50, 1), (1_000_000, 50, 1), (20_000, 500, 50
 
 
 def main() -> None:
-    """Live each life and write a line."""
+    """Execute each run and write a line."""
     path = Path(FLAGS.results_dir, "bench_rounding.jsonl")
     lines = []
     for updates, inputs, batch in LIVES:

@@ -1,4 +1,4 @@
-"""How far float32 synapses are from the float64 solution of all rows that they have learned."""
+"""Error of float32 synapses relative to the float64 solution of all rows that they have learned."""
 
 import jax
 import jax.numpy as jnp

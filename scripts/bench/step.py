@@ -1,8 +1,8 @@
-"""What it costs to follow the curvature: an update of `pcn` whose step is limited beside one whose step is fixed.
+"""Cost of the step limit: an update of `pcn` whose step follows the curvature beside one whose step is fixed.
 
 Depth 2, 20 inference steps, 784 inputs; `updates` updates in one compiled loop, timed until their results are there.
 Both are timed in turn, `repeats` times: medians of microseconds an update, and the median of the ratios of each turn,
-which what else the machine does disturbs less. One JSON line a case, to the terminal and to
+which is less sensitive to other load. One JSON line a case, to the terminal and to
 `<results_dir>/bench_step.jsonl`.
 
     python -m scripts.bench.step

@@ -1,8 +1,8 @@
-"""Throughput of a life on a stream: images per CPU-second, with and without probes, beside a peer.
+"""Throughput of a run on a stream: images per CPU-second, with and without probes, beside a peer.
 
 One single pass of Split-MNIST (60,000 images, pairs of classes in natural order, batch 10) by an MLP 784-400-400-10
 with SGD, with and without replay of 10 out of 200 samples. One JSON line a measurement; CPU-seconds are those of all
-threads, compilation and loading apart, median over repeats. A peer is a command that runs the same work and prints a
+threads, without compilation and loading, median over repeats. A peer is a command that runs the same work and prints a
 JSON object with `images` and `train_cpu_s`; it is run in between, on the same machine at the same time.
 
     python -m scripts.bench.stream --data_dir=FOLDER --peer="python plain_loop.py --mnist FOLDER/mnist"
@@ -34,7 +34,7 @@ flags.DEFINE_integer("repeats", 3, "Measurements of each case.", lower_bound=1)
 flags.DEFINE_string("peer", None, "Command of a peer to run in between.")
 
 NETWORK = {"width": 400, "depth": 2, "activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}
-# Held-out samples are looked at never but at the end, and 500 of them every 50 steps.
+# Held-out samples are probed at the end alone, or 500 of them every 50 steps.
 PROBES = {"without probes": (10**9, 1), "500 images every 50 steps": (50, 500)}
 
 

@@ -141,5 +141,5 @@ def test_only_panels_with_something_to_show_are_drawn(record):
     assert "Savings" in names
     bare = record | {"probe_steps": [], "probe_accuracy": [], "group_task": [], "group_count": []}
     bare |= {"visit_start": [0], "visit_task": [0], "revisit_accuracy": None}
-    assert [drawing.panel.name for drawing in drawings([bare])] == ["Accuracy while living", "Confidence"]
+    assert [drawing.panel.name for drawing in drawings([bare])] == ["Online accuracy", "Confidence"]
     assert len({panel.name for panel in PANELS}) == len(PANELS)

@@ -74,7 +74,10 @@ def test_a_rule_is_one_file(tmp_path):
     ("end", "message"),
     [
         ("", "half: RULE is NoneType; expected that of a rule"),
-        ('RULE = Rule(settle, None, True, ("fixed",), None)', "a rule with flops=None: say what a learning step costs"),
+        (
+            'RULE = Rule(settle, None, True, ("fixed",), None)',
+            "a rule with flops=None: give the operations of a learning step",
+        ),
         ('RULE = Rule(settle, predictive_coding, True, ("never",), None)', r"a rule with halts=\('never',\)"),
     ],
 )

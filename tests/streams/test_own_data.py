@@ -270,7 +270,7 @@ def test_held_out_sessions_that_never_arrive_are_scored_by_class(tmp_path):
 
 
 def test_a_source_without_sessions_and_settings_that_do_not_fit_them_are_refused(csv):
-    with pytest.raises(UsageError, match="content=sessions: digits says of no sample in which session"):
+    with pytest.raises(UsageError, match="content=sessions: digits does not say in which session"):
         split.make(split.Split(content="sessions"), from_file(csv), "test")
     with pytest.raises(UsageError, match="scenario=domain: tasks of sessions share all classes"):
         split.make(split.Split(content="sessions", scenario="domain"), from_file(csv, session="place"), "test")
@@ -287,6 +287,17 @@ def test_each_feature_of_a_table_is_standardised_by_what_has_arrived_of_it(csv):
     pixels = from_file(csv, drop="place", standardise="pixels")
     assert pixels.version != source.version
     assert abs(np.asarray(observed(split.Split(order="iid", classes_per_task=1, batch=1), pixels)[2].x)[-1, 0, 0]) < 1.5
+
+
+@pytest.mark.parametrize("kind", ["contexts", "class_contexts", "load"])
+def test_streams_that_standardise_all_inputs_together_take_pixels_alone(csv, kind):
+    settings = {"groups": 2, "pairs": 20} if kind == "load" else {"contexts": 2}
+    settings |= {"classes_per_task": 1} if kind == "class_contexts" else {}
+    sources.register(from_file(csv), name="mine")
+    with pytest.raises(UsageError, match=r"source=mine: its features have units of their own.*standardise=pixels"):
+        streams.make(kind, source="mine", **settings)
+    sources.register(from_file(csv, standardise="pixels"), name="mine")
+    streams.make(kind, source="mine", **settings)
 
 
 def runs_of(path, options="label=kind"):

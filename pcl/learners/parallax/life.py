@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What a row adds to the means that an update reports."""
+    """The contribution of a row to the means that an update reports."""
 
     surprise: Float[Array, ""]
     steps: Float[Array, ""]

@@ -8,14 +8,14 @@ contexts over one by less than `recall` nats. Contexts that name no latent in co
 When a new context is wanted and no slot is free, the two closest merge if that loses fewer nats than the window gains
 by the new one. Otherwise the request is refused and counted: nothing is ever overwritten.
 
-The current context splits if its day differs from the days before by `allocation` nats. Then it is what it was in the
-evening, bit for bit, and the day is a context of its own, which is current: sums that add can be taken off again, those
-of synapses too. This undoes a switch that no window has noticed because the inputs of both contexts lie in the same
+The current context splits if its day differs from the days before by `allocation` nats. Then it is as it was in the
+evening, bit for bit, and the day is a context of its own, which is current: sums can be subtracted again, those of
+synapses too. This undoes a switch that no window has noticed because the inputs of both contexts lie in the same
 region and many labels agree. (Synapses may learn instead from samples drawn from the densities; that helped a third as
 much right after a split, and no more later.)
 
-Where windows find all contexts, as on digits, sleep changes nothing; where they do not, `experiments.contexts` says
-what it finds.
+If windows find all contexts, as on digits, sleep changes nothing; results for other streams are in
+`experiments.contexts`.
 
 Source: Stolcke and Omohundro (1993), Hidden Markov model induction by Bayesian model merging, NIPS 5. Comparing the
 samples before and after a moment is as in ADWIN, Bifet and Gavalda (2007), SIAM Conference on Data Mining.

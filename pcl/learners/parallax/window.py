@@ -8,7 +8,7 @@ The new map is a further component of that mixture: it learns only the samples t
 
 A shadow is scored on each sample before it learns it. Its sum is thus a prequential marginal likelihood, in which the
 price of learning is included (Dawid (1984), doi:10.2307/2981683). The ratio of two of them exceeds e^h by chance with a
-probability of at most e^-h (Ville's inequality): that is what a threshold of h nats means.
+probability of at most e^-h (Ville's inequality): the meaning of a threshold of h nats.
 
 Only labels that are mature in the current context are evidence for a shadow. An unseen or young label is taken for a
 new class, not for a change of context.
@@ -37,7 +37,7 @@ class Shadow(NamedTuple):
 
     size: Float[Array, " C"]
     mean: Float[Array, "C D"]
-    steps: Float[Array, "R D"]  # rows v of what the inverse of prior plus scatter lost: I / prior - sum v v^T
+    steps: Float[Array, "R D"]  # rows v of the inverse of prior plus scatter, I / prior - sum v v^T
     logdet: Float[Array, ""]
     samples: Float[Array, ""]
 
@@ -62,7 +62,7 @@ class Window(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What one sample adds to the sums of the window."""
+    """The terms of one sample in the sums of the window."""
 
     known: Float[Array, " S"]
     mixed: Float[Array, ""]

@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Sources(Registry[datasets.SourceEntry]):
-    """Sources by name; the published digests of their files are known from when they are listed."""
+    """Sources by name; listing one registers the published digests of its files."""
 
     def __setitem__(self, name: str, entry: datasets.SourceEntry) -> None:
         super().__setitem__(name, entry)

@@ -1,4 +1,4 @@
-"""What a source is: labelled samples as plain NumPy arrays, split once and for all."""
+"""The type `Source`: labelled samples as plain NumPy arrays, with a fixed split."""
 
 import hashlib
 import math
@@ -17,7 +17,7 @@ class Sessions(NamedTuple):
 
     train: int32 [N].
     test: int32 [M]; None where some held-out samples are of sessions that no training sample is of.
-    names: what each session of the training samples was called.
+    names: the name of each session of the training samples.
     """
 
     train: np.ndarray
@@ -32,7 +32,7 @@ class Source(NamedTuple):
       in time order are as measured (`scale` 1), and its test arrays are empty.
     y_train, y_test: int32 [N].
     version: hash of every array, and of a scale that does not follow from them; part of the identity of each run on it.
-    classes: what each label was called before it was numbered.
+    classes: the name of each label before it was numbered.
     own_units: whether each feature is standardised by itself; else all are pixels, which share one mean.
     sessions: of the samples, where they are known.
     """
@@ -49,7 +49,7 @@ class Source(NamedTuple):
     sessions: Sessions | None = None
 
     def __repr__(self) -> str:
-        """One line: how many samples of which shape, and what labels and sessions stand for."""
+        """One line: number and shape of samples, and the names of labels and sessions."""
         sessions = f", {len(self.sessions.names)} sessions: {_shown(self.sessions.names)}" if self.sessions else ""
         return (
             f"Source({len(self.y_train):,} training and {len(self.y_test):,} test samples of shape"
@@ -73,7 +73,7 @@ class Arrays(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """What a stream is made of: samples that may arrive, and samples that only probes look at."""
+    """The samples of a stream: those that may arrive, and those of probes alone."""
 
     x: np.ndarray
     y: np.ndarray
@@ -127,7 +127,7 @@ def fewer(of: Samples, n: int) -> Samples:
 
 
 def strata(y: np.ndarray, session: np.ndarray | None) -> np.ndarray:
-    """A number for each class, or each class in each session: of all of them a part is held out."""
+    """A number for each class, or each class in each session; a part of each is held out."""
     number = np.unique(y, return_inverse=True)[1]
     if session is None:
         return number
@@ -179,7 +179,7 @@ def from_arrays(
     Args:
       x_train, x_test: real numbers, [N, features], [N, rows, columns] or [N, rows, columns, channels].
       y_train, y_test: one label a sample.
-      scale: what inputs are multiplied with, 1/255 for images of bytes.
+      scale: factor of the inputs, 1/255 for images of bytes.
       own_units: whether each feature is standardised by itself, as those of a table; else all inputs share one mean.
       session, session_test: the session of each sample, if any; numbers are sorted, strings keep the order in which
         they first appear.
@@ -247,7 +247,7 @@ def _sessions(train: Any, test: Any, n_train: int, n_test: int) -> Sessions:
 
 
 def _version(arrays: Arrays, scale: float, own_units: bool, sessions: Sessions | None) -> str:
-    """A hash of all that decides numbers.
+    """A hash of everything that results depend on.
 
     The scale is part of it where it does not follow from the samples: integers reach 1, other numbers are as measured.
     """

@@ -1,12 +1,12 @@
-"""Arrays read once: .npy files that are mapped into memory, beside a JSON file that says what they were made from.
+"""A cache of arrays: .npy files that are mapped into memory, beside a JSON file that names their origin.
 
 One folder a source below the environment's PCL_CACHE_DIR, or else ~/.cache/pcl. It is written under a temporary
 name and renamed when whole, so that a killed process leaves nothing half-written and processes that start
-together do not mix their files; what such a process left is cleared a day later.
+together do not mix their files; files of a killed process are cleared a day later.
 
 A cache is not trusted: the arrays are checked again, and their version, which is part of the identity of every run,
-is made again from what was read. Whether the raw files are still those that it was made from is told by their
-contents. Together that takes 0.06 s for MNIST and 0.24 s for CIFAR-10.
+is computed again from them. Raw files are compared with the cache by their contents. Together that takes 0.06 s for
+MNIST and 0.24 s for CIFAR-10.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from pcl.errors import UsageError
 from pcl.streams.sources import files
 from pcl.streams.sources.arrays import Arrays, Source
 
-FORMAT = 1  # raise it when what is made of the same raw files changes
+FORMAT = 1  # raise it when the same raw files give other arrays
 ABOUT = "source.json"
 
 OLD = 86_400  # seconds after which nobody still writes a temporary folder
 
-Origin = Mapping[str, str]  # what a source was made from: the sha256 of each raw file, or a prepared data set
+Origin = Mapping[str, str]  # the origin of a source: the sha256 of each raw file, or a prepared data set
 Checked = Callable[[Arrays], Source]  # the source of some arrays, or a UsageError
 
 
@@ -50,7 +50,7 @@ def load(where: Path, checked: Checked) -> tuple[Source, Origin]:
     """The source cached in a folder, its arrays read-only and mapped into memory, and its origin.
 
     Raises:
-      Damaged: a file is missing or cannot be read, or what they hold is not what was written.
+      Damaged: a file is missing, cannot be read, or has changed since it was written.
     """
     try:
         about = json.loads((where / ABOUT).read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def load(where: Path, checked: Checked) -> tuple[Source, Origin]:
 
 
 def store(where: Path, source: Source, origin: Origin, checked: Checked) -> None:
-    """Write `source` into a folder, replacing at once what is there unless it is the same.
+    """Write `source` into a folder, replacing another one there in one step.
 
     Raises:
       UsageError: it cannot be written.
@@ -94,7 +94,7 @@ def _clear_leftovers(where: Path) -> None:
 
 
 def _holds(where: Path, version: str, origin: Origin, checked: Checked) -> bool:
-    """Whether the folder holds this already: another process may read what it wrote in the meantime."""
+    """Whether the folder holds this source already, as written by another process in the meantime."""
     try:
         source, made_from = load(where, checked)
     except Damaged:

@@ -1,4 +1,4 @@
-"""What may become a source: numbers that float32 can square, and one label a sample, of any kind that has an order."""
+"""Checks of a source's arrays: numbers that float32 can square, and one label a sample, of any kind with an order."""
 
 from typing import Any
 

@@ -132,7 +132,7 @@ def filled(found: Features, test: np.ndarray, missing: str) -> tuple[np.ndarray,
 
 
 def _plain(table: pa.Table, name: str) -> pa.Array:
-    """A column in one piece; texts without the spaces around them, and what stands for a missing text missing."""
+    """A column in one piece; texts are stripped; "" and "?" are missing values."""
     values = table[name].combine_chunks()
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)

@@ -1,4 +1,4 @@
-"""What a source says of itself, and how it comes to its arrays."""
+"""The description of a source (`SourceEntry`), and the loading of its arrays."""
 
 import functools
 import os
@@ -15,18 +15,18 @@ from pcl.streams.sources.arrays import Arrays, Source, canonical_order, from_arr
 
 
 class SourceEntry(NamedTuple):
-    """The last statement of a source's file, `ENTRY`: where its arrays come from, and what they are.
+    """The last statement of a source's file, `ENTRY`: the origin of its arrays, and their description.
 
     They come with a library (`embedded`), or in two forms, of which either may be missing: raw files, and a data set
     prepared beforehand.
 
     shape: of one sample.   scale: see `Source`.
-    files: paths below the data folder, in the order that `parse` takes them, each with the sha256 of what was published
+    files: paths below the data folder, in the order that `parse` takes them, each with the sha256 of the published file
       (of a table unpacked: every compressor packs it differently); `publisher` gives them unpacked, below its address,
       where tensorflow-datasets does not have them.
     tfds_name: its name in tensorflow-datasets; `collect` makes arrays of its training and test examples.
     in_time_order: the order of the files is kept; otherwise samples take the canonical order.
-    made: the source itself, where it was made by whoever uses it; nothing else is looked at then.
+    made: the source itself, if it was made by the user; all else is ignored then.
     """
 
     summary: str
@@ -50,7 +50,7 @@ def load(name: str, entry: SourceEntry, code: str | None = None) -> Source:
     enough. What was cached by other `code` of a source from outside, its digest, is made again.
 
     Raises:
-      UsageError: it is nowhere to be found, or what was found is damaged or is not that data set.
+      UsageError: it is not found, is damaged, or is not that data set.
     """
     if entry.made:
         return entry.made
@@ -93,7 +93,7 @@ def _prepared(name: str, entry: SourceEntry, tried: list[str]) -> tuple[Arrays, 
 
 
 def _source(arrays: Arrays, entry: SourceEntry, where: str) -> Source:
-    """The source of these arrays if they are what the data set promises.
+    """The source of these arrays, if they agree with the entry.
 
     Raises:
       UsageError: counts, shapes or labels are wrong.
@@ -103,7 +103,7 @@ def _source(arrays: Arrays, entry: SourceEntry, where: str) -> Source:
 
 
 def _check(arrays: Arrays, entry: SourceEntry, where: str) -> None:
-    """Refuses arrays that are not what the data set promises.
+    """Refuses arrays that do not agree with the entry.
 
     Raises:
       UsageError: counts, shapes or labels are wrong.

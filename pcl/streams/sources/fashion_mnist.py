@@ -1,4 +1,4 @@
-"""Fashion-MNIST, in the place of MNIST. Source: Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747."""
+"""Fashion-MNIST, a replacement for MNIST. Source: Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747."""
 
 from pcl.streams.sources import idx
 from pcl.streams.sources.datasets import SourceEntry

@@ -147,7 +147,7 @@ def _reason(error: Exception) -> str:
 
 
 def verified(content: bytes, path: Path) -> bytes:
-    """`content`, if it is what was published for the file at `path` or nothing is known of it.
+    """`content`, if it has the published checksum of the file at `path`, or none is known.
 
     Raises:
       UsageError: it has another checksum.

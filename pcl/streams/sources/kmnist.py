@@ -1,4 +1,4 @@
-"""Kuzushiji-MNIST, in the place of MNIST. Source: Clanuwat et al. (2018), arXiv:1812.01718."""
+"""Kuzushiji-MNIST, a replacement for MNIST. Source: Clanuwat et al. (2018), arXiv:1812.01718."""
 
 from pcl.streams.sources import idx
 from pcl.streams.sources.datasets import SourceEntry

@@ -1,7 +1,7 @@
-"""Sources of anyone's own data: a file, a data frame, a data set of Hugging Face's `datasets`.
+"""Sources from the user's data: a file, a data frame, a data set of Hugging Face's `datasets`.
 
-Each ends in `from_arrays`. Libraries are asked by their protocols and imported by none of this: data frames through
-Arrow's C stream (pandas, polars, DuckDB), data sets through their NumPy format.
+Each ends in `from_arrays`. No such library is imported; protocols are used instead: Arrow's C stream for data frames
+(pandas, polars, DuckDB), the NumPy format for data sets.
 """
 
 import re
@@ -22,7 +22,7 @@ from pcl.streams.sources.tables import single
 
 @struct.dataclass
 class Options:
-    """How data of one's own are read."""
+    """Options of reading the user's data."""
 
     label: str = static(
         "", "column of the labels, by name or number from 0 (default: the one called label, y, or last)"
@@ -42,7 +42,7 @@ class Options:
     separator: str = static("auto", f"of a table in plain text: a character, or {', '.join(SEPARATORS)} (auto: comma)")
     header: str = static("auto", "whether the first line names the columns; auto: refuses a line that may be a sample",
                          choices=("auto", "yes", "no"))  # fmt: skip
-    decimal: str = static("point", "what stands before decimals", choices=("point", "comma"))
+    decimal: str = static("point", "decimal separator", choices=("point", "comma"))
     encoding: str = static("utf8", "of a table in plain text")
     size: int = static(0, "rows and columns that images are scaled to (0: as they are)", low=0, high=4096)
     name: str = static("", "name of the source (default: that of the file)")
@@ -51,7 +51,7 @@ class Options:
 
 
 def options(text: str) -> Options:
-    """Options as a command line says them, as "label=species,test_share=0.3".
+    """Options from the text of a command line, as "label=species,test_share=0.3".
 
     Raises:
       UsageError: one is unknown, or its value wrong.
@@ -156,6 +156,7 @@ def _source(found: list[Rows], chosen: Options) -> Source:
     label = _label(table, chosen)
     drop = [columns.column(table, name, "drop") for name in chosen.drop.split("+") if name]
     y = _labels(table, label, chosen)
+    _require_classes(y, label)
     session = columns.column(table, chosen.session, "session") if chosen.session else None
     of_session = columns.labels(table, session, "session") if session else None
     held, by = _held(table, chosen, given, y, of_session)
@@ -214,6 +215,15 @@ def _labels(table: pa.Table, label: str, chosen: Options) -> np.ndarray:
         raise UsageError(f"{error}{hint}") from None
 
 
+def _require_classes(y: np.ndarray, label: str) -> None:
+    different = len(np.unique(y))
+    if different < 2 or different > max(len(y) // 2, 2):
+        raise UsageError(
+            f"column '{label}' holds {different:,} different labels in {len(y):,} rows; expected two or more, each"
+            " of several rows: name another column with label="
+        )
+
+
 def _held(
     table: pa.Table, chosen: Options, given: np.ndarray | None, y: np.ndarray, session: np.ndarray | None
 ) -> tuple[np.ndarray, str | None]:
@@ -252,7 +262,7 @@ def _own_units(x: np.ndarray, table: bool, chosen: Options) -> bool:
 
 
 def name_of(path: str | Path, chosen: Options) -> str:
-    """What a file is called as a source: as `name` says, or its own name in small letters, digits and underscores.
+    """The name of a file as a source: `name`, or else its own name in small letters, digits and underscores.
 
     Raises:
       UsageError: nothing of it is left.

@@ -57,7 +57,7 @@ def _arrays(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def opened(folder: Path) -> Any:
-    """What tensorflow-datasets knows of a prepared data set.
+    """The builder of tensorflow-datasets for a prepared data set.
 
     Raises:
       UsageError: it was prepared in another format, or is damaged.

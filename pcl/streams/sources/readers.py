@@ -1,6 +1,6 @@
-"""Files of anyone's own, read by their libraries: tables, NumPy arrays, folders of images.
+"""Readers of the user's files: tables, NumPy arrays, folders of images.
 
-What a file holds is a table of columns and, where these are not the inputs, an array of inputs beside it.
+Each returns a table of columns and, where these are not the inputs, an array of inputs beside it.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Tables in plain text: real streams in time order, of which there is no test set, and order is the point.
+"""Tables in plain text: real streams in time order, without a test set.
 
 Samples are features as measured (float32, if that holds them), neither scaled nor shuffled; labels are 0 .. K-1 as
 in the files.
@@ -86,6 +86,6 @@ def _in_time_order(x: np.ndarray, y: np.ndarray, path: Path) -> Arrays:
 
 
 def single(x: np.ndarray) -> np.ndarray:
-    """`x` in single precision, unless a column is so large beside its spread that it would lose it."""
+    """`x` in single precision, unless a column is so large beside its spread that its differences would be lost."""
     rounded = x.astype(np.float32)
     return x if (abs(rounded - x).max(0) > 1e-3 * x.std(0)).any() else rounded

@@ -5,7 +5,7 @@ evidence. Its natural gradient is log q - log p, so that a step is
 
     v <- momentum v + rate (log p - log q), of at most `leap` nats,   log q <- log q + v, normalised
 
-Iteration begins from what was expected. It stops when F(q) - min F = KL(q | p) is below `tolerance` nats for the
+Iteration begins from the prediction. It stops when F(q) - min F = KL(q | p) is below `tolerance` nats for the
 marginal of contexts, which is carried on to the next sample, and below a looser slack for classes given the context,
 which are not carried on; the slack follows the mean surprise at labels lately. (The change of the belief is no
 criterion: a belief that is sure of the wrong context hardly moves at first.) A sample that was expected takes one step;

@@ -65,7 +65,7 @@ def alike(
 def well_known(renewed_L: Float[Array, " L"]) -> Bool[Array, " L"]:
     """Latents with enough samples when the coordinates were found (`numbers.FEW`, `numbers.OF_MEAN`).
 
-    Coordinates found without a class leave out what its samples have in common, so that all of them look strange.
+    Coordinates found without a class do not model its mean, so that all of its samples look strange.
     """
     total, met = renewed_L.sum(), jnp.maximum((renewed_L > 0).sum(), 1)
     return renewed_L >= jnp.maximum(total * jnp.minimum(numbers.FEW, numbers.OF_MEAN / met), 1)
