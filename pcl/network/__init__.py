@@ -1,6 +1,6 @@
 """The predictive-coding engine: pure functions over a tuple of layers. A network is a chain, by choice.
 
-Build, settle, look inside, train:
+Build, train, settle, look inside, draw (more in docs/network.md):
 
     import jax
     from sklearn.datasets import load_digits
@@ -10,11 +10,12 @@ Build, settle, look inside, train:
 
     digits = load_digits()
     x, y = jax.numpy.asarray(digits.data / 16), jax.nn.one_hot(digits.target, 10)
-    layers = pc.dense_chain(jax.random.key(0), (64, 128, 128, 10))
-    fitted = pc.fit(layers, x, y, epochs=10, batch=32, key=jax.random.key(1))
-    print(fitted.history.accuracy)
-    path = pc.trajectory(pc.Problem(fitted.network, x[:32], y[:32]), rule="gd", steps=50)
-    settling.draw(path).savefig("settling.png")
+    layers = pc.dense_chain(jax.random.key(0), (64, 128, 128, 10))  # build
+    fitted = pc.fit(layers, x, y, epochs=10, batch=32, key=jax.random.key(1))  # train
+    problem = pc.Problem(fitted.network, x[:32], y[:32])
+    settled = pc.settle(problem, rule="gd", steps=50)  # settle: free activities, errors, residual
+    print(fitted.history.accuracy, pc.layer_energies(problem, settled.z))  # look inside
+    settling.draw(pc.trajectory(problem, rule="gd", steps=50)).savefig("settling.png")  # draw
 
 By file:
 
@@ -51,7 +52,7 @@ from pcl.network.precision import KINDS as PRECISIONS
 from pcl.network.precision import inverse, learn_variance, unit_variance
 from pcl.network.rules import RULES
 from pcl.network.stability import step_bound
-from pcl.network.temporal import Dynamics, Precisions, Trace, filter_sequences, init_dynamics
+from pcl.network.temporal import Dynamics, Precisions, Trace, filter_sequences, init_dynamics, learn_sequences, rollout
 from pcl.network.training import NUDGES, Fitted, History, Step, fit, train_step
 from pcl.network.trajectories import Trajectory, settle, trajectory
 
@@ -119,4 +120,6 @@ __all__ = [
     "Trace",
     "init_dynamics",
     "filter_sequences",
+    "learn_sequences",
+    "rollout",
 ]

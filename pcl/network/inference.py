@@ -50,14 +50,15 @@ class Learning(NamedTuple):
 class Numbers(NamedTuple):
     """The hyper-parameters of all rules; each rule reads those that it needs.
 
-    rate: the step size. gain: the largest eigenvalue of the precisions, unless `rate` takes it into account already;
+    rate: the step size; None: the rule's own, limited to what is stable (see `rules.with_rate`). gain: the largest
+    eigenvalue of the precisions, unless `rate` takes it into account already (where the rate is None, it is computed);
     gradient rules divide the rate by it to stay stable. momentum: the share of the last step that is kept. learning:
     how weights move.
     """
 
-    rate: ArrayLike
+    rate: Any = None  # ArrayLike | None
     gain: ArrayLike = 1.0
-    momentum: ArrayLike = 0.0
+    momentum: ArrayLike = 0.5
     learning: Learning | None = None
 
     @property
@@ -109,7 +110,7 @@ class Rule:
     reads only its own layer or one synapse away. halts: the kinds of `halting.HALTS` that it takes. bound:
     (numbers) -> its largest stable step, times the largest curvature of the energy; None: no bound is known.
     learns: the source of the weight update: "settled" activities and their errors, "feedforward" activities with the
-    settled errors, or "meanwhile": the rule moves the weights itself.
+    settled errors, or "meanwhile": the rule moves the weights itself. rate: the default step.
 
     Raises:
       UsageError: no count of flops, or an unknown halt.
@@ -121,6 +122,7 @@ class Rule:
     halts: tuple[str, ...]
     bound: Callable[[Numbers], Any] | None
     learns: str = "settled"
+    rate: float = 0.1
 
     def __post_init__(self) -> None:
         if not callable(self.flops):

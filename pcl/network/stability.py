@@ -33,20 +33,27 @@ from pcl.network.samples import Activities, norm, per_sample
 FIRST = 30  # power iterations before anything is learned
 BALANCE, LEAST = 8, 1e-6  # of D: power iterations of T, and its smallest entry beside the largest
 
-Directions = tuple[Array, ...]  # in which each layer but the first stretches most; [1, ...], of length 1
+SHARE = 0.9  # of the largest stable step: the largest that is taken where the bound is followed
+
+Directions = tuple[Array, ...]  # in which each layer above a free activity stretches most; [1, ...], of length 1
 
 
-def directions(network: Network, input_shape: tuple[int, ...]) -> Directions:
+def directions(network: Network, input_shape: tuple[int, ...], free_bottom: bool = False) -> Directions:
     """Those of fresh weights, for inputs of `input_shape`."""
-    below = jax.eval_shape(forward, network[:-1], jnp.zeros((1, *input_shape)))
+    x = jax.ShapeDtypeStruct((1, *input_shape), jnp.zeros(()).dtype)
+    below = jax.eval_shape(forward, network[:-1], x)
+    below = (x, *below) if free_bottom else below
     keys = jax.random.split(jax.random.key(0), len(network))
     drawn = tuple(jax.random.normal(k, z.shape) for k, z in zip(keys, below, strict=False))
     return jax.lax.fori_loop(0, FIRST, lambda _, v: stretch(network, v)[1], drawn)
 
 
 def stretch(network: Network, v: Directions) -> tuple[tuple[Array, ...], Directions]:
-    """s_l of each layer but the first, by one more power iteration from the directions `v`, and the new directions."""
-    found = [_stretch(layer, v_l) for layer, v_l in zip(network[1:], v, strict=True)]
+    """s_l of the layers above free activities, by one more power iteration from `v`, and the new directions.
+
+    Those are all layers but the first, or all where the bottom is free; `v` holds one direction for each.
+    """
+    found = [_stretch(layer, v_l) for layer, v_l in zip(network[len(network) - len(v) :], v, strict=True)]
     return tuple(s for s, _ in found), tuple(v_l for _, v_l in found)
 
 
@@ -71,8 +78,19 @@ def _unit(v: Array) -> tuple[Array, Float[Array, ""]]:
     return v / jnp.where(length > 0, length, 1.0), length
 
 
+@jax.jit
+def bounded_step(problem: Problem, z: Activities, limit: ArrayLike = 2.0) -> Array:
+    """A step of the activities that is stable for a whole batch, at identity precision: `limit` / the bound above.
+
+    z: the free activities, of which only shapes count, at least one. A free bottom is to have a prior of at most 1.
+    """
+    free = problem.bottom is None
+    v = directions(problem.network, (z[0] if free else problem.bottom).shape[1:], free)
+    return jnp.asarray(limit) / curvature(stretch(problem.network, v)[0], problem.output)
+
+
 def curvature(s: tuple[Array, ...], output: str = "gaussian") -> Float[Array, ""]:
-    """The bound of the largest eigenvalue at identity precision, for `s` of each layer but the first, at least one."""
+    """The bound of the largest eigenvalue at identity precision, for `s` as `stretch` finds them, at least one."""
     s_L, p_L = jnp.stack(s), jnp.ones(len(s)).at[-1].set(distribution(output).curvature)
     own, beside = 1 + p_L * s_L**2, jnp.pad(s_L[:-1], 1)
 

@@ -16,6 +16,7 @@ Source: Millidge, Tang, Osanlouy, Harper and Bogacz (2024), doi:10.1371/journal.
 Letters: B sequences side by side, H latent units, D observed numbers, U controls (may be 0), T steps.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -27,13 +28,15 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl import linalg
-from pcl.errors import UsageError
+from pcl.errors import UsageError, one_of
 from pcl.network import plasticity
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import Errors, Problem, errors, feedforward
-from pcl.network.inference import Settled
+from pcl.network.halting import Budget
+from pcl.network.inference import Numbers, Settled
 from pcl.network.layers import Dense
 from pcl.network.precision import Precision, check_precision, weigh
+from pcl.network.rules import RULES
 from pcl.network.samples import Activities
 
 
@@ -202,3 +205,53 @@ def filter_sequences(
 
     (dynamics, _), trace = jax.lax.scan(step, (dynamics, z_BH), (x_TBD, u_TBU))
     return dynamics, trace
+
+
+@functools.partial(jax.jit, static_argnames=("activation", "rule", "steps"))
+def learn_sequences(
+    dynamics: Dynamics,
+    x_TBD: Float[Array, "T B D"],
+    *,
+    precisions: Precisions | None = None,
+    activation: str = "tanh",
+    rule: str = "gd",
+    steps: int = 20,
+    lr: ArrayLike = 0.1,
+    decay: ArrayLike = 0.01,
+) -> tuple[Dynamics, Trace]:
+    """`filter_sequences` from a state of zero, without controls, as one compiled program.
+
+    precisions: None for 10 of every observation and 1 of the state. rule, steps: how each state settles, at the rule's
+    own step. The numbers are those at which a sine and rotating digits are learned (`docs/network.md`).
+
+    Raises:
+      UsageError: dynamics with controls, an unknown rule or activation, and what `check` refuses.
+    """
+    if len(dynamics.control):
+        raise UsageError(f"there are {len(dynamics.control)} controls: give them to filter_sequences")
+    z_BH = jnp.zeros((x_TBD.shape[1], len(dynamics.transition)))
+    given = precisions or Precisions(observed=jnp.full(x_TBD.shape[2], 10.0))
+    return filter_sequences(
+        dynamics,
+        given,
+        z_BH,
+        x_TBD,
+        jnp.zeros((*x_TBD.shape[:2], 0)),
+        one_of("activation", activation, ACTIVATIONS),
+        lambda now, z: RULES[rule].settle(now, z, Budget(steps), Numbers()),
+        lr,
+        decay,
+    )
+
+
+def rollout(
+    dynamics: Dynamics, z_BH: Float[Array, "B H"], steps: int, activation: str = "tanh"
+) -> Float[Array, "T B D"]:
+    """What is expected of the `steps` observations after state `z_BH`, none of which is seen; no controls."""
+    none_BU = jnp.zeros((len(z_BH), len(dynamics.control)), z_BH.dtype)
+
+    def step(z_BH: Array, _: None) -> tuple[Array, Array]:
+        z_BH = predict_state(dynamics, z_BH, none_BU, activation)
+        return z_BH, predict_observation(dynamics, z_BH, activation)
+
+    return jax.lax.scan(step, z_BH, None, steps)[1]

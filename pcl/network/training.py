@@ -21,7 +21,7 @@ from pcl.network import stability
 from pcl.network.energy import Problem, check, energy, nudged
 from pcl.network.halting import Budget
 from pcl.network.inference import Learning, Numbers, Settled, Start
-from pcl.network.layers import Network, forward
+from pcl.network.layers import Dense, Network, forward
 from pcl.network.outputs import distribution
 from pcl.network.plasticity import hebbian_update, init_optimiser, learn
 from pcl.network.precision import Precision, inverse, largest_gain, learn_variance, unit_variance
@@ -29,7 +29,6 @@ from pcl.network.rules import RULES
 
 NUDGES: dict[str, tuple[int, ...]] = {"none": (), "positive": (1,), "negative": (-1,), "centred": (1, -1)}
 ADAM = optax.adam(0.003)
-SHARE = 0.9  # of the largest stable step of the activities: the largest that is taken
 FLOOR = 1e-2  # of the variances that are learned, so that no gain exceeds 100
 WHOLE = 1e-3  # tolerance of the sum of a target's probabilities
 
@@ -146,7 +145,7 @@ class _Rates(NamedTuple):
 
 def fit(
     network: Network,
-    x: ArrayLike,
+    x: ArrayLike | None,
     y: ArrayLike,
     epochs: int,
     batch: int,
@@ -154,7 +153,7 @@ def fit(
     *,
     rule: str = "gd",
     steps: int = 20,
-    rate: ArrayLike = 0.1,
+    rate: ArrayLike | None = None,
     momentum: ArrayLike = 0.5,
     output: str = "gaussian",
     optimiser: optax.GradientTransformation = ADAM,
@@ -165,68 +164,94 @@ def fit(
 ) -> Fitted:
     """`epochs` shuffled passes over inputs `x` [N, ...], clamped at the bottom, and targets `y` [N, ...], at the top.
 
-    A pass leaves out samples that fill no batch. The same key gives the same passes. rate: the step of the activities,
-    limited to 0.9 of the rule's stable step (rules without a bound take it as it is). precision: its kind; variances
-    approach the errors' squares at `precision_rate`. A second call that differs only in the values of arrays, the key
-    or numbers compiles nothing.
+    Without inputs (None) the bottom is free under a Gaussian prior of precision 1, and the network a generative model
+    of `y`, learned without labels: Rao and Ballard (1999), doi:10.1038/4580. Inference begins at a bottom of zeros.
+
+    A pass leaves out samples that fill no batch. The same key gives the same passes. rate: the step of the activities
+    (None: the rule's own), limited to 0.9 of the rule's stable step; rules without a bound take it as it is. precision:
+    its kind; variances approach the errors' squares at `precision_rate`. Below a clamped output, hidden activities
+    settle on its noise and variances shrink to the floor: learn precisions with nudged outputs. A second call that
+    differs only in the values of arrays, the key or numbers compiles nothing.
 
     Raises:
       UsageError: shapes that do not fit; NaN; a batch larger than the data; targets that are not in the output's
         range, as rows that are neither one-hot nor probabilities are not in that of a categorical output; an unknown
         rule, output, nudge or precision.
     """
-    x, y = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
+    x, y = None if x is None else jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
     _check_data(network, x, y, epochs, batch, output)
-    shapes = [a.shape[1:] for a in jax.eval_shape(forward, network, x[:1])]
+    bottom = _resting(network, 1) if x is None else x[:1]
+    shapes = [a.shape[1:] for a in jax.eval_shape(forward, network, bottom)]
     variance = [unit_variance(precision, shape) for shape in shapes]
     if not distribution(output).real:
         variance[-1] = None
-    limited = RULES[rule].bound is not None and len(network) > 1
-    directions = stability.directions(network, x.shape[1:]) if limited else None
-    state = _State(network, init_optimiser(network, optimiser), tuple(variance), directions)
+    state = _State(network, init_optimiser(network, optimiser), tuple(variance), _directions(network, x, rule))
     plan = _Plan(rule, Budget(steps).steps, epochs, batch, output, optimiser, nudge)
-    state, (energies, hits) = _passes(state, x, y, key, _Rates(rate, momentum, beta, precision_rate), plan)
-    labels = bool(y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
+    rates = _Rates(RULES[rule].rate if rate is None else rate, momentum, beta, precision_rate)
+    state, (energies, hits) = _passes(state, x, y, key, rates, plan)
+    labels = x is not None and bool(
+        y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all()
+    )
     return Fitted(state.network, tuple(map(inverse, state.variance)), History(energies, hits if labels else None))
 
 
+def _resting(network: Network, size: int) -> Array:
+    """Where a free bottom begins: at the mean of its prior."""
+    return jnp.zeros((size, len(network[0].w)))
+
+
+def _directions(network: Network, x: Array | None, rule: str) -> Any:
+    if RULES[rule].bound is None or (x is not None and len(network) == 1):
+        return None
+    shape = _resting(network, 1).shape[1:] if x is None else x.shape[1:]
+    return stability.directions(network, shape, free_bottom=x is None)
+
+
 @functools.partial(jax.jit, static_argnames="plan")
-def _passes(state: _State, x: Array, y: Array, key: PRNGKeyArray, rates: _Rates, plan: _Plan) -> tuple[_State, Any]:
-    batches = len(x) // plan.batch
+def _passes(
+    state: _State, x: Array | None, y: Array, key: PRNGKeyArray, rates: _Rates, plan: _Plan
+) -> tuple[_State, Any]:
+    batches = len(y) // plan.batch
 
     def one(state: _State, key: PRNGKeyArray) -> tuple[_State, Any]:
-        rows = jax.random.permutation(key, len(x))[: batches * plan.batch].reshape(batches, plan.batch)
-        state, seen = jax.lax.scan(lambda s, r: _learn(s, x[r], y[r], rates, plan), state, rows)
+        rows = jax.random.permutation(key, len(y))[: batches * plan.batch].reshape(batches, plan.batch)
+        state, seen = jax.lax.scan(lambda s, r: _learn(s, None if x is None else x[r], y[r], rates, plan), state, rows)
         return state, jax.tree.map(jnp.mean, seen)
 
     return jax.lax.scan(one, state, jax.random.split(key, plan.epochs))
 
 
-def _learn(state: _State, x: Array, y: Array, rates: _Rates, plan: _Plan) -> tuple[_State, tuple[Array, Array]]:
+def _learn(state: _State, x: Array | None, y: Array, rates: _Rates, plan: _Plan) -> tuple[_State, tuple[Array, Array]]:
     """One batch: the next state, and the batch's mean energy and share of hits."""
-    *z, a = forward(state.network, x)
+    bottom = _resting(state.network, len(y)) if x is None else x
+    *z, a = forward(state.network, bottom)
+    z = [bottom, *z] if x is None else z
     gains = tuple(map(inverse, state.variance))
     problem = Problem(state.network, x, y, precision=gains, output=plan.output)
-    weight_B, gate_L = jnp.full(len(x), 1 / len(x)), jnp.ones(len(state.network))
+    weight_B, gate_L = jnp.full(len(y), 1 / len(y)), jnp.ones(len(state.network))
     learning = Learning(plan.optimiser, state.memory, weight_B, gate_L)
     numbers = Numbers(jnp.asarray(rates.activities), largest_gain(gains), rates.momentum, learning)
     directions, bound = state.directions, RULES[plan.rule].bound
     if directions is not None and bound is not None:
         s, directions = stability.stretch(state.network, directions)
         stable = bound(numbers) / stability.curvature(s, plan.output)
-        numbers = numbers._replace(rate=jnp.minimum(numbers.rate, SHARE * stable))
+        numbers = numbers._replace(rate=jnp.minimum(numbers.rate, stability.SHARE * stable))
     step = train_step(problem, tuple(z), plan.rule, Budget(plan.steps), numbers, plan.nudge, rates.beta)
     variance = tuple(
         learn_variance(v, e, weight_B, rates.precision, FLOOR) for v, e in zip(state.variance, step.raw, strict=True)
     )
-    hits_B = a.reshape(len(x), -1).argmax(1) == y.reshape(len(x), -1).argmax(1)
+    hits_B = a.reshape(len(y), -1).argmax(1) == y.reshape(len(y), -1).argmax(1)
     seen = weight_B @ energy(step.problem, step.settled.z), hits_B.mean()
     return _State(step.network, step.memory, variance, directions), seen
 
 
-def _check_data(network: Network, x: Array, y: Array, epochs: int, batch: int, output: str) -> None:
+def _check_data(network: Network, x: Array | None, y: Array, epochs: int, batch: int, output: str) -> None:
     """Refuses data, batches and targets that do not fit the network."""
     distribution(output)
+    if x is None:
+        if not network or not isinstance(network[0], Dense):
+            raise UsageError("x=None: a free bottom needs a first layer that is dense, which says how wide it is")
+        x = _resting(network, len(y))
     if len(x) != len(y):
         raise UsageError(f"x has {len(x)} rows and y has {len(y)}: each input needs its target")
     if y.ndim == 1:

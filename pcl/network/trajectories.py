@@ -1,7 +1,7 @@
 """Looking inside: where activities, energies of layers and residuals are after every step of settling."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +9,10 @@ from jax import Array
 from jaxtyping import Float
 
 from pcl.errors import UsageError
-from pcl.network.energy import Problem, feedforward, layer_energies
+from pcl.network.energy import Problem, check, feedforward, layer_energies
 from pcl.network.halting import Budget, Halt
 from pcl.network.inference import Numbers, Settled
-from pcl.network.rules import RULES
+from pcl.network.rules import RULES, with_rate
 from pcl.network.samples import Activities
 
 
@@ -39,10 +39,12 @@ def settle(
     start: Activities | None = None,
     rule: str = "gd",
     steps: int = 20,
-    numbers: Numbers = Numbers(0.1),  # noqa: B008 - it is immutable
+    numbers: Numbers = Numbers(),  # noqa: B008 - it is immutable
     halt: Halt | None = None,
 ) -> Settled:
     """Where `steps` steps of `rule` lead from `start` (None: the feed-forward pass).
+
+    numbers: as the rule has them by default (`rules.with_rate`), or `Numbers(0.05)` for a step of 0.05.
 
     Raises:
       UsageError: an unknown rule, a free bottom without a start, and what the rule refuses.
@@ -56,7 +58,7 @@ def trajectory(
     start: Activities | None = None,
     rule: str = "gd",
     steps: int = 20,
-    numbers: Numbers = Numbers(0.1),  # noqa: B008 - it is immutable
+    numbers: Numbers = Numbers(),  # noqa: B008 - it is immutable
     halt: Halt | None = None,
 ) -> Trajectory:
     """As `settle`, with every point on the way. Energies are those of the weights of each step.
@@ -64,25 +66,36 @@ def trajectory(
     Raises:
       UsageError: less than one step, no free activities, and what `settle` refuses.
     """
-    begun = settle(problem, start, rule, 0, numbers, halt)
-    if steps < 1 or not begun.z:
-        raise UsageError(f"steps={steps}, {len(begun.z)} free activities: a trajectory needs at least one of each")
-    run = RULES[rule].settle
+    z = feedforward(problem) if start is None else start
+    check(problem, z)
+    if steps < 1 or not z:
+        raise UsageError(f"steps={steps}, {len(z)} free activities: a trajectory needs at least one of each")
+    # An optimiser cannot be handed to a compiled function.
+    follow = _compiled if numbers.learning is None else _follow
+    kind, tolerance = (halt.rule, halt.tolerance) if halt else (None, None)
+    return follow(problem, z, numbers, tolerance, rule, steps, kind)
+
+
+def _follow(
+    problem: Problem, z: Activities, numbers: Numbers, tolerance: Any, rule: str, steps: int, kind: str | None
+) -> Trajectory:
+    how, halt = RULES[rule], Halt(kind, tolerance) if kind else None
+    numbers = with_rate(how, numbers, problem, z)
 
     def seen(settled: Settled) -> tuple[Activities, Array, Array]:
         network = settled.learned[0] if settled.learned else problem.network
-        return (
-            settled.z,
-            jnp.stack(layer_energies(dataclasses.replace(problem, network=network), settled.z)),
-            (settled.residual),
-        )
+        energies = layer_energies(dataclasses.replace(problem, network=network), settled.z)
+        return settled.z, jnp.stack(energies), settled.residual
 
     def step(settled: Settled, _: None) -> tuple[Settled, tuple]:
-        moved = run(problem, settled, Budget(1, halt), numbers)
+        moved = how.settle(problem, settled, Budget(1, halt), numbers)
         return moved._replace(steps=settled.steps + moved.steps), seen(moved)
 
-    first = run(problem, feedforward(problem) if start is None else start, Budget(1, halt), numbers)
+    begun, first = (how.settle(problem, z, Budget(k, halt), numbers) for k in (0, 1))
     settled, later = jax.lax.scan(step, first, None, steps - 1)
     points = seen(begun), seen(first), later
     z, energies, residual = jax.tree.map(lambda a, b, c: jnp.concatenate([a[None], b[None], c]), *points)
     return Trajectory(z, energies, residual, settled)
+
+
+_compiled = jax.jit(_follow, static_argnames=("rule", "steps", "kind"))

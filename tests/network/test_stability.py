@@ -16,7 +16,7 @@ from pcl.network.halting import Budget
 from pcl.network.inference import Numbers
 from pcl.network.layers import Dense, forward
 from pcl.network.outputs import distribution
-from pcl.network.rules import RULES
+from pcl.network.rules import RULES, with_rate
 from pcl.network.stability import curvature, directions, stretch
 
 energies = jax.jit(energy)
@@ -62,6 +62,21 @@ def test_no_curvature_exceeds_the_bound(kind, activation, output):
         p = dataclasses.replace(p, top=distribution(output).mean(p.network[-1].predict(z[-1])))
         largest = largest_eigenvalue(p, z)
         assert largest <= 1.005 * bound(p.network, INPUTS[kind], output)
+
+
+@pytest.mark.parametrize("free_bottom", [False, True])
+def test_where_no_rate_is_given_the_step_is_a_share_of_the_largest_stable_one(free_bottom):
+    """Linear layers ten times as large: the rule's own rate is far too large. Precisions and a prior count."""
+    p, z = problem("dense", "identity", precision="full", free_bottom=free_bottom, batch=1)
+    p = dataclasses.replace(p, network=jax.tree.map(lambda w: 10 * w, p.network), prior=20.0)
+    numbers = with_rate(RULES["gd"], Numbers(), p, z)
+    assert 0.1 < numbers.gradient_rate * largest_eigenvalue(p, z) <= 0.9 * 2 * 1.005
+    small = dataclasses.replace(p, network=jax.tree.map(lambda w: 0.01 * w, p.network))
+    np.testing.assert_allclose(with_rate(RULES["gd"], Numbers(), small, z).rate, 0.1)
+    stiff = dataclasses.replace(small, precision=None, prior=50.0)
+    assert with_rate(RULES["gd"], Numbers(), stiff, z).gradient_rate * largest_eigenvalue(stiff, z) <= 0.9 * 2
+    assert with_rate(RULES["gd"], Numbers(5.0), p, z).rate == 5.0
+    assert with_rate(RULES["adam"], Numbers(), p, z).rate == RULES["adam"].rate < 0.1
 
 
 @pytest.mark.slow

@@ -210,3 +210,22 @@ def test_what_is_no_dynamics_is_refused():
     given = temporal.Precisions(), jnp.zeros((4, 3)), jnp.zeros((4, 0)), jnp.zeros((4, 2)), "identity"
     with pytest.raises(UsageError, match="transition and control have shapes"):
         temporal.problem(dynamics._replace(transition=jnp.eye(2)), *given)
+
+
+def test_learning_sequences_is_filtering_them_by_the_numbers_that_its_page_names():
+    x = jnp.asarray(np.random.default_rng(3).normal(size=(4, 2, 3)))
+    dynamics = temporal.init_dynamics(jax.random.key(0), 5, 3)
+    precisions, none = Precisions(observed=jnp.full(3, 10.0)), jnp.zeros((4, 2, 0))
+    # The rule's own rate is 0.1 of the state's error, over the largest gain, 10; these weights allow it.
+    rates = "tanh", descent(20, 0.01), 0.1, 0.01
+    want = temporal.filter_sequences(dynamics, precisions, jnp.zeros((2, 5)), x, none, *rates)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **EXACT), temporal.learn_sequences(dynamics, x), want)
+    with pytest.raises(UsageError, match="2 controls"):
+        temporal.learn_sequences(temporal.init_dynamics(jax.random.key(0), 5, 3, 2), x)
+
+
+def test_a_rollout_turns_the_state_by_the_transition_alone():
+    dynamics = Dynamics(jnp.asarray(A), jnp.asarray(C), jnp.zeros((0, 2)))
+    z = np.array([[1.0, -2.0]])
+    want = [z @ np.linalg.matrix_power(A, k) @ C for k in (1, 2, 3)]
+    np.testing.assert_allclose(temporal.rollout(dynamics, jnp.asarray(z), 3, "identity"), want, **EXACT)

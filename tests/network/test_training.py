@@ -86,6 +86,18 @@ def test_precisions_find_how_noisy_each_target_is():
     np.testing.assert_allclose(1 / fitted.precision[-1], deviation**2 + 0.01, rtol=0.1)
 
 
+def test_without_inputs_a_linear_network_learns_the_subspace_of_principal_components():
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(6, 2)))[0]
+    y = 3 * rng.normal(size=(500, 2)) @ axes.T + 0.1 * rng.normal(size=(500, 6))
+    layers = pc.dense_chain(jax.random.key(0), (2, 6), bias=False)
+    fitted = pc.fit(layers, None, y, 20, 50, jax.random.key(1), steps=10, optimiser=SGD)
+    assert fitted.history.accuracy is None
+    found = np.linalg.qr(np.asarray(fitted.network[0].w).T)[0]
+    # Cosines of the angles between the subspaces: 500 samples tell theirs to half a degree.
+    assert np.linalg.svd(axes.T @ found)[1].min() > np.cos(np.deg2rad(1))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -98,6 +110,8 @@ def test_precisions_find_how_noisy_each_target_is():
         ({"x": np.full((64, 2), np.nan)}, "NaN"),
         ({"batch": 65}, "batch=65"),
         ({"epochs": 0}, "epochs=0"),
+        ({"x": None, "nudge": "centred"}, "clamped bottom"),
+        ({"x": None, "network": ()}, "first layer that is dense"),
         ({"rule": "newton"}, "unknown rule"),
         ({"output": "poisson"}, "unknown output"),
         ({"nudge": "up"}, "unknown nudge"),
@@ -120,13 +134,13 @@ def test_a_step_without_an_optimiser_is_refused():
 @pytest.mark.slow
 def test_the_example_of_the_docstring_runs_as_printed_in_fifteen_lines(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code = textwrap.dedent(pc.__doc__.split("train:\n")[1].split("By file:")[0])
+    code = textwrap.dedent(pc.__doc__.split("network.md):\n")[1].split("By file:")[0])
     assert len([line for line in code.splitlines() if line]) <= 15
     names = {}
     exec(code, names)
     assert names["fitted"].history.accuracy[-1] > 0.95
     assert str(names["fitted"].history.accuracy) in capsys.readouterr().out
-    assert isinstance(names["path"], pc.Trajectory)
+    assert names["settled"].residual.max() < 0.1
     assert (tmp_path / "settling.png").stat().st_size > 1000
 
 

@@ -27,6 +27,14 @@ def float64():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rule", [rule for rule in RULES if RULES[rule].learns == "settled"])
+def test_every_rule_lowers_the_energy_by_its_own_numbers(rule):
+    p, _ = problem("dense")
+    path = seen(dataclasses.replace(p, network=jax.tree.map(lambda w: 0.5 * w, p.network)), rule=rule)
+    assert (path.energy[-1] < path.energy[0]).all()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_the_path_of_every_rule_ends_where_settling_ends(rule):
     p, _ = problem("dense")

@@ -19,10 +19,15 @@ sample's units to decide when it learns; they do not change the path of its acti
 import dataclasses
 import functools
 
+import jax.numpy as jnp
+
 from pcl.errors import UsageError
+from pcl.network import stability
 from pcl.network.energy import Problem
 from pcl.network.halting import Budget
 from pcl.network.inference import Numbers, Rule, Settled, Start
+from pcl.network.precision import largest_gain
+from pcl.network.samples import Activities
 from pcl.registry import Registry
 
 
@@ -36,7 +41,25 @@ class Rules(Registry[Rule]):
 def _settle(name: str, rule: Rule, problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
     if budget.halt is not None:
         _check_halt(name, rule, budget.halt.rule)
-    return rule.settle(problem, start, budget, numbers)
+    z = start.z if isinstance(start, Settled) else start
+    return rule.settle(problem, start, budget, with_rate(rule, numbers, problem, z))
+
+
+def with_rate(rule: Rule, numbers: Numbers, problem: Problem, z: Activities) -> Numbers:
+    """`numbers`; where they hold no rate, the rule's own, no larger than a share of what is stable on these weights.
+
+    The bound is that of `stability` and counts precisions; errors bend the energy beside it, and rules without a bound
+    take their rate as it is.
+    """
+    if numbers.rate is not None:
+        return numbers
+    gain = largest_gain((None,) if problem.precision is None else problem.precision)
+    gain = jnp.maximum(gain, problem.prior) if problem.bottom is None else gain
+    numbers = numbers._replace(rate=rule.rate, gain=gain)
+    if rule.bound is None or not z:
+        return numbers
+    stable = stability.bounded_step(problem, z, rule.bound(numbers))
+    return numbers._replace(rate=jnp.minimum(rule.rate, stability.SHARE * stable))
 
 
 def _check_halt(name: str, rule: Rule, halt: str) -> None:

@@ -48,4 +48,4 @@ def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> 
 
 
 # The count leaves out products between all errors and the output.
-RULE = Rule(settle, predictive_coding, local=False, halts=("fixed",), bound=None)
+RULE = Rule(settle, predictive_coding, local=False, halts=("fixed",), bound=None, rate=0.03)

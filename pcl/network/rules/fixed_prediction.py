@@ -57,4 +57,4 @@ def flops(uses: Sequence[int], inference_steps: Any) -> Any:
     return 4 * sum(uses) + 2 * inference_steps * sum(uses[1:])
 
 
-RULE = Rule(settle, flops, local=False, halts=("fixed",), bound=None, learns="feedforward")
+RULE = Rule(settle, flops, local=False, halts=("fixed",), bound=None, rate=1.0, learns="feedforward")

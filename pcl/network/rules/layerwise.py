@@ -60,4 +60,4 @@ def _matrix(precision: Precision, like: Float[Array, "B ..."]) -> Float[Array, "
 
 
 # The count leaves out products within layers.
-RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=None)
+RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=None, rate=0.5)
