@@ -1,6 +1,7 @@
 """The commands by name, and how to call one from where the reader of a message is. Imports nothing of the package."""
 
 import os
+import re
 from pathlib import Path
 
 # Names for the first argument of `pcl`, and their modules: `main` is called with the arguments beside the flags; if it
@@ -27,6 +28,14 @@ def called(name: str = "run") -> str:
             return f"python -m {COMMANDS[name].removeprefix('pcl.')}"
         return f"python -m pcl {name}"
     return "pcl" if name == "run" else f"pcl {name}"
+
+
+def as_called(text: str) -> str:
+    """A text that names commands by their modules, with each as it is called from here."""
+    for name, module in COMMANDS.items():
+        forms = {module, module.removeprefix("pcl."), f"pcl {name}", *(["experiments.run"] if name == "run" else [])}
+        text = re.sub(rf"python -m ({'|'.join(map(re.escape, forms))})\b", called(name), text)
+    return text
 
 
 def _in_a_clone() -> bool:

@@ -42,7 +42,7 @@ class Registry(dict[str, E], Generic[E]):
                 self._list(found.name, getattr(module, end), module.__name__)
 
     def __missing__(self, name: str) -> E:
-        raise unknown(self.kind, name, self)
+        raise UsageError(f"{unknown(self.kind, name, self)}; one of your own is named with --import, or registered")
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name)
@@ -85,7 +85,7 @@ class Registry(dict[str, E], Generic[E]):
         if not isinstance(entry, self.of):
             raise UsageError(f"{where}: {self.end} is {type(entry).__name__}; expected that of a {self.kind}")
         if name in self:
-            raise UsageError(f"{where}: there is a {self.kind} '{name}' already; give the file another name")
+            raise UsageError(f"{where}: there is a {self.kind} '{name}' already; give yours another name")
         self[checked_name(name, where)] = entry
 
 

@@ -31,11 +31,18 @@ def main() -> None:
       UsageError: there are such cells, a name is unknown, or data or records cannot be read.
     """
     use_data_dir(FLAGS.data_dir)
-    results_dir, odd = Path(FLAGS.results_dir), 0
+    results_dir, odd, left = Path(FLAGS.results_dir), 0, list[str]()
     for name in FLAGS.experiments or experiment_names():
-        found = compare(name, results_dir)
+        try:
+            found = compare(name, results_dir)
+        except UsageError as error:
+            print(f"{name}: not compared: {error}")
+            left.append(name)
+            continue
         print(*found.lines(name), sep="\n")
         odd += found.odd
+    if left:
+        raise UsageError(f"not compared: {', '.join(left)}; see above for what they need")
     if odd:
         raise UsageError(f"{odd} cells are published or recorded alone; see above")
 

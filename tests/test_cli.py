@@ -62,6 +62,14 @@ def test_messages_name_the_commands_of_a_clone_in_its_folder_and_else_those_of_a
     assert [commands.called(name) for name in ("run", "check")] == ["pcl", "pcl check"]
 
 
+def test_help_names_commands_as_they_are_called(tmp_path, monkeypatch):
+    text = "python -m scripts.make_figures, python -m pcl.runs list, python -m pcl conform x, python -m experiments.run"
+    monkeypatch.chdir(tmp_path)
+    assert commands.as_called(text) == "pcl figures, pcl runs list, pcl conform x, pcl"
+    monkeypatch.chdir(ROOT)
+    assert commands.as_called(text) == text.replace("pcl.runs", "pcl runs")
+
+
 def test_experiments_are_found_and_import_each_other_under_the_name_that_they_are_installed_by():
     assert {"split_digits", "split_mnist", "split_fashion_mnist"} <= set(experiment_names())
     assert load_experiment("split_fashion_mnist").name == "split_fashion_mnist"

@@ -125,4 +125,4 @@ def test_the_command_ends_with_one_line_that_names_what_fails(tmp_path):
     assert done.stdout.startswith("source own_source\n  holds    can be made\n")
     assert "\n  FAILED   is finite and images fill their range: Training samples are finite; where" in done.stdout
     held = "source own_source: is_finite_and_images_fill_their_range"
-    assert done.stderr == f"error: 1 properties do not hold: {held}; see above for what would be right\n"
+    assert done.stderr == f"error: not all properties hold: {held}; see above for what would be right\n"

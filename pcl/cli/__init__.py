@@ -10,7 +10,7 @@ from absl import flags
 
 from pcl import interrupts
 from pcl.command import fail, launch
-from pcl.commands import COMMANDS
+from pcl.commands import COMMANDS, as_called
 from pcl.errors import shown
 
 
@@ -32,7 +32,7 @@ def start(name: str) -> None:
     interrupts.leave_at_once()
     module = importlib.import_module(COMMANDS[name])
     # --help describes the module that is the program: this one, whatever started it.
-    sys.modules["__main__"].__doc__ = module.__doc__
+    sys.modules["__main__"].__doc__ = as_called(module.__doc__ or "")
     for flag in flags.FLAGS.get_key_flags_for_module(module.__name__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     launch(module.main, getattr(module, "ARGUMENTS", ""))

@@ -43,4 +43,4 @@ def main(*names: str) -> None:
             failed += [outcome] if outcome.failure else []
     if failed:
         said = ", ".join(f"{one.kind} {one.name}: {one.held}" for one in failed)
-        raise UsageError(f"{len(failed)} properties do not hold: {said}; see above for what would be right")
+        raise UsageError(f"not all properties hold: {said}; see above for what would be right")

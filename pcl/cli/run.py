@@ -4,6 +4,9 @@ pcl --list
 pcl --describe=pcn
 pcl --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
 pcl --experiment=split_digits --import=mine.py --learners=mine,ncm
+
+Other commands are figures, report, runs, compare, prepare, check, conform and compact; `pcl COMMAND --help` describes
+each.
 """
 
 import itertools
@@ -51,7 +54,12 @@ flags.DEFINE_integer(
     "checkpoint_steps", 0, "Steps from one checkpoint of runs in flight to the next (0: none), beside the records.",
     lower_bound=0,
 )  # fmt: skip
-flags.DEFINE_bool("smoke", False, "Run the experiment's seconds-long twin; records go to <results_dir>/smoke.")
+flags.DEFINE_bool(
+    "smoke",
+    False,
+    "Run a twin of small sizes: each learner on one stream and one learner on each stream, or all that --set and its"
+    " like name; records go to <results_dir>/smoke.",
+)
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
 flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources and rules, and exit.")
@@ -79,6 +87,8 @@ def main() -> None:
     outside.bring(outside.given())
     if FLAGS.list or FLAGS.describe:
         _of_own_file()
+        if FLAGS.experiment:
+            outside.load_experiment(FLAGS.experiment)
         print(listing() if FLAGS.list else "\n\n".join(map(description, FLAGS.describe)))
         return
     devices.keep_programs()
@@ -123,14 +133,15 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     Raises:
       UsageError: a flag names what does not exist, or a value that makes no sense.
     """
-    if not FLAGS.experiment and not FLAGS.source_file:
-        raise UsageError(f"--experiment is missing; known: {', '.join(experiment_names())}")
+    use_data_dir(FLAGS.data_dir)
+    of_file = _of_own_file()
+    if not FLAGS.experiment and not of_file:
+        names = ", ".join(experiment_names())
+        raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
     if FLAGS.shard_index >= FLAGS.num_shards:
         raise UsageError(
             f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
         )
-    use_data_dir(FLAGS.data_dir)
-    of_file = _of_own_file()
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
