@@ -14,6 +14,15 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    keywords="predictive coding, continual learning, local learning rules, streams, JAX",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     # Installed, the experiments and the commands beside the run stand in the package, whose name nobody else has.
     packages=[*find_packages(include=["pcl", "pcl.*"]), "pcl.scripts.bench", "pcl.scripts.bench.peers"],
     package_dir={"pcl.experiments": "experiments", "pcl.scripts": "scripts"},
