@@ -20,7 +20,7 @@ def checked(learner: Learner, name: str, spec: Spec) -> Learner:
 
     def predict(state: Any, x: Any, hp: HParams) -> Prediction:
         prediction = learner.predict(state, x, hp)
-        _check_prediction(prediction, spec, len(x), f"learner {name}: predict")
+        _check_prediction(prediction, spec, len(x), f"learner {name}: predict returned")
         return prediction
 
     def update(state: Any, batch: Batch, hp: HParams) -> tuple[Any, Info]:
@@ -30,7 +30,7 @@ def checked(learner: Learner, name: str, spec: Spec) -> Learner:
         after, info = returned
         _check_state(state, after, f"learner {name}: update")
         if info.prediction is not None:
-            _check_prediction(info.prediction, spec, len(batch.x), f"learner {name}: Info.prediction")
+            _check_prediction(info.prediction, spec, len(batch.x), f"learner {name}: Info.prediction holds")
         for key, value in info.log.items():
             if not isinstance(value, Logged):
                 raise UsageError(f"learner {name}: Info.log[{key!r}] must be Logged(value, per); it is {_kind(value)}")
@@ -42,15 +42,14 @@ def checked(learner: Learner, name: str, spec: Spec) -> Learner:
 def _check_prediction(prediction: Any, spec: Spec, rows: int, where: str) -> None:
     wanted, what = ("mean", "real target") if spec.num_targets else ("logits", "label")
     right = rows, spec.outputs
-    if not isinstance(prediction, Prediction):
-        raise UsageError(f"{where} must be Prediction({wanted}=...); it is {_kind(prediction)}")
-    if getattr(prediction, wanted) is None:
-        raise UsageError(f"{where} has no {wanted}; expected Prediction({wanted}=...) of shape {right}, one a {what}")
+    if not isinstance(prediction, Prediction) or getattr(prediction, wanted) is None:
+        found = f"no {wanted}" if isinstance(prediction, Prediction) else _kind(prediction)
+        raise UsageError(f"{where} {found}; expected Prediction({wanted}=...) of shape {right}, one a {what}")
     shapes = {wanted: right, "variance": right, "query": (rows,)}
     for part, shape in shapes.items():
         value = getattr(prediction, part)
         if value is not None and jnp.shape(value) != shape:
-            raise UsageError(f"{where}: {part} of shape {jnp.shape(value)}; expected {shape}")
+            raise UsageError(f"{where} {part} of shape {jnp.shape(value)}; expected {shape}")
 
 
 def _check_state(before: Any, after: Any, where: str) -> None:
