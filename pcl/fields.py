@@ -39,7 +39,7 @@ def traced(
 
 
 def static(
-    default: int | float | str,
+    default: int | float | str | bool,
     help: str,
     *,
     idle: Idle | None = None,
@@ -47,7 +47,7 @@ def static(
     high: int | float = math.inf,
     choices: Collection[str] | None = None,
 ) -> Any:
-    """An int, float or str that is compiled in: its type is the default's; `choices` are the admissible strings."""
+    """An int, float, str or bool that is compiled in: of its default's type; `choices` are the admissible strings."""
     metadata = {"help": help, "low": low, "high": high, "choices": choices}
     return struct.field(pytree_node=False, default=default, metadata=metadata | {"idle": idle or {}})
 
@@ -102,7 +102,10 @@ def parse(field: dataclasses.Field, text: str) -> Any:
     """
     kind: type = type(field.default)
     try:
-        value = kind(text) if kind is str or text.isascii() else None
+        if kind is bool:
+            value: Any = {"true": True, "false": False}.get(text.lower())
+        else:
+            value = kind(text) if kind is str or text.isascii() else None
     except ValueError:
         value = None
     if value is None:
@@ -133,6 +136,8 @@ def check(field: dataclasses.Field, value: Any) -> Any:
         value = float(value)
     if type(value) is not kind:
         raise UsageError(f"{name}={shown(repr(value))}: expected {kind.__name__}, as in {name}={field.default}")
+    if kind is bool:
+        return value
     if kind is str:
         if rules["choices"] and value not in rules["choices"]:
             raise UsageError(f"{name}={given}: choose one of {', '.join(rules['choices'])}")

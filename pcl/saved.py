@@ -27,7 +27,7 @@ import numpy as np
 
 import pcl
 from pcl import learners
-from pcl.errors import UsageError, shown
+from pcl.errors import UsageError, shown, unknown
 from pcl.fields import check_all, identity, replace, with_numbers
 from pcl.folders import write_whole
 from pcl.learners import Made
@@ -142,6 +142,9 @@ def unpacked(content: bytes, name: str) -> tuple[Saved, dict[str, Any]]:
     """
     about, members = opened(content, name)
     try:
+        if about["learner"] not in learners.REGISTRY:
+            why = unknown("learner", about["learner"], learners.REGISTRY)
+            raise UsageError(f"{why}; register a learner of your own first: pcl.learners.register(module)")
         learner, hp = learners.make(about["learner"], _spec(about["spec"]))
         hp = replace(hp, about["settings"])
         if identity(hp) != about["settings"]:

@@ -1,5 +1,7 @@
 """Static numbers: parsed as their default's type, checked against their range."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from flax import struct
 
 from pcl import learners, streams
 from pcl.errors import UsageError, shown
-from pcl.fields import as_dict, canonical, check, fields, is_static, parse, replace, static, traced
+from pcl.fields import as_dict, canonical, check, check_all, fields, is_static, parse, replace, static, traced
 
 
 @struct.dataclass
@@ -15,6 +17,7 @@ class Config:
     share: float = static(0.5, "a share", low=0, high=1)
     count: int = static(3, "a count", low=1)
     rate: float = traced(0.1, "a rate")
+    bias: bool = static(False, "a truth value")
 
 
 def test_a_static_float_is_structure_and_costs_a_compile():
@@ -42,6 +45,8 @@ def test_a_static_float_is_parsed_and_one_number_has_one_spelling():
         ("count", "2.0", "count is a static int, as in count=3"),
         ("count", "\u0663", "count is a static int, as in count=3"),
         ("count", "2147483648", r"count=2147483648: must be finite and within \[1, 2147483647\]"),
+        ("bias", "1", "bias is a static bool, as in bias=False"),
+        ("bias", "yes", "bias is a static bool, as in bias=False"),
         ("rate", "1e39", r"rate=1e\+39: runs hold float32: 0, or a size from 1.18e-38 to 3.4e\+38"),
         ("rate", "-3.5e38", "runs hold float32"),
         ("rate", "1e-38", "runs hold float32"),
@@ -52,6 +57,19 @@ def test_what_a_static_number_refuses(name, text, message):
     with pytest.raises(UsageError, match=message) as caught:
         parse(fields(Config())[name], text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_truth_value_stays_one_through_texts_and_json():
+    config, bias = Config(), fields(Config())["bias"]
+    for text, value in {"true": True, "True": True, "false": False, "False": False}.items():
+        assert parse(bias, text) is value
+        again = replace(config, json.loads(canonical(as_dict(replace(config, {"bias": value})))))
+        assert again.bias is value
+        assert check_all(again, config) is again
+    with pytest.raises(UsageError, match="bias=1: expected bool, as in bias=False"):
+        replace(config, {"bias": 1})
+    with pytest.raises(UsageError, match="count=True: expected int, as in count=3"):
+        replace(config, {"count": True})
 
 
 @pytest.mark.parametrize("value", [2**31, 10**30, 10**400, 10**5000], ids=lambda value: f"{value.bit_length()} bits")

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import struct
 
 import pcl
 from pcl import learners
 from pcl.errors import UsageError
-from pcl.fields import fields, replace
+from pcl.fields import fields, replace, static
 from pcl.learners import REGISTRY
 from pcl.saved import SCHEMA, load, packed, save, unpacked
 from pcl.types import Batch, Learner, Spec
@@ -164,7 +165,10 @@ BAD = {
     "no JSON": (lambda c: rewritten(c, {"about.json": lambda _: b"{"}), "about.json is not that of one"),
     "nothing said": (lambda c: rewritten(c, {"about.json": lambda _: None}), "it has no about.json"),
     "schema": (lambda c: rewritten(c, about(schema=99, pcl="7.1")), r"schema 99, saved by pcl 7\.1; pcl \S+ reads 1"),
-    "learner": (lambda c: rewritten(c, about(learner="nmc")), "unknown learner 'nmc'; known: backprop"),
+    "learner": (
+        lambda c: rewritten(c, about(learner="nmc")),
+        "unknown learner 'nmc'; known: .*; register .* first",
+    ),
     "no learner": (lambda c: rewritten(c, about(learner=["ncm"])), "is no saved learner"),
     "spec": (lambda c: rewritten(c, about(spec={"input_shape": ["5"], "num_labels": 3, "num_targets": 0})), "whole"),
     "other spec": (
@@ -208,6 +212,22 @@ def test_files_that_are_not_there_or_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write .*file/life"):
         save(learner, some_state(learner, hp), hp, tmp_path / "file" / "life")
+
+
+def test_a_truth_value_among_the_settings_comes_back(tmp_path, monkeypatch):
+    @struct.dataclass
+    class Own:
+        bias: bool = static(True, "whether there is a bias")
+
+    own = Learner(lambda key, hp: jnp.full(2, hp.bias), lambda *_: None, lambda *_: None)
+    monkeypatch.setitem(REGISTRY, "mine", REGISTRY["ncm"]._replace(hparams=Own(), make=lambda spec: own))
+    learner, hp = learners.make("mine", LABELS)
+    for value in (True, False):
+        hp = replace(hp, {"bias": value})
+        save(learner, some_state(learner, hp), hp, tmp_path / "life.npz")
+        again = load(tmp_path / "life.npz")
+        assert again.hp.bias is value
+        assert again.learner.init(jax.random.key(0), again.hp).tolist() == [value] * 2
 
 
 def test_a_setting_that_came_later_may_be_missing_and_no_other():

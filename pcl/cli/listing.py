@@ -1,5 +1,6 @@
 """Lists of experiments, learners, streams, sources and rules, and the description of one: its settings and use."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -71,14 +72,17 @@ def _page(kind: str, name: str, about: dict[str, str], config: Any = None) -> st
     lines = [f"{kind} {name}", *(f"  {key}: {text}" if key else f"  {text}" for key, text in about.items())]
     known = fields(config) if config is not None else {}
     if known:
-        rows = [(n, f.default, _admissible(f.metadata), "static" if is_static(f) else "traced", f.metadata["help"])
+        rows = [(n, f.default, _admissible(f), "static" if is_static(f) else "traced", f.metadata["help"])
                 for n, f in known.items()]  # fmt: skip
         lines.append(tabulate(rows, ("setting", "default", "admissible", "kind", "meaning"), disable_numparse=True))
     return "\n".join(lines)
 
 
-def _admissible(rules: Any) -> str:
+def _admissible(field: dataclasses.Field) -> str:
     """The choices or the range of a setting."""
+    rules: Any = field.metadata
+    if type(field.default) is bool:
+        return "True, False"
     if rules.get("choices"):
         return ", ".join(rules["choices"])
     return f"{rules['low']} to {rules['high']}" if (rules["low"], rules["high"]) != (-INF, INF) else "any"

@@ -11,6 +11,7 @@ from pcl.fields import as_dict, check_all
 from pcl.learners import backprop
 from pcl.learners.guard import check_spec, guarded, untold
 from pcl.learners.inputs import skipping
+from pcl.learners.returned import checked
 from pcl.registry import Registry
 from pcl.types import HParams, Learner, LearnerEntry, Spec
 
@@ -28,22 +29,23 @@ class Made(Learner):
 def make(name: str, spec: Spec) -> tuple[Made, HParams]:
     """The learner called `name` for a stream that announces `spec`, and its default numbers.
 
-    It is guarded (`pcl.learners.guard`), and sees tasks only if its entry says that it is told. Rows that are not
-    finite do not change its state (`pcl.learners.inputs.skipping`).
+    What it is given and what it returns is checked (`pcl.learners.guard`, `pcl.learners.returned`). It sees tasks only
+    if its entry says that it is told. Rows that are not finite do not change its state
+    (`pcl.learners.inputs.skipping`).
 
     Raises:
       UsageError: there is none, `spec` has neither labels nor targets, or not the kind that it can predict. So do the
-        learner's functions, for settings that a command line would refuse, and for batches of other shapes than `spec`.
+        learner's functions, for settings that a command line would refuse, for batches of other shapes than `spec`,
+        and where they return what is not of the contract.
     """
     entry = REGISTRY[name]
     check_spec(spec)
     if not (entry.targets if spec.num_targets else entry.labels):
         able = ", ".join(sorted(n for n, e in REGISTRY.items() if (e.targets if spec.num_targets else e.labels)))
         raise UsageError(
-            f"{name} cannot predict {'real targets' if spec.num_targets else 'labels'}, which this stream asks;"
-            f" learners that can: {able}"
+            f"{name} cannot predict {'real targets' if spec.num_targets else 'labels'}; learners that can: {able}"
         )
-    learner = skipping(entry.make(spec))
+    learner = skipping(checked(entry.make(spec), name, spec))
     made = Made(*guarded(learner if entry.told else untold(learner), spec, entry.hparams))
     made.name, made.spec = name, spec
     return made, entry.hparams

@@ -51,7 +51,10 @@ class Features:
           UsageError: it has another size, or something in it is no number.
         """
         if not isinstance(x, Mapping):
-            return self.rows(np.asarray(x)[None])
+            one = self._numbers(x, x)
+            if not one.ndim or one.size != self.size:
+                raise UsageError(f"the sample has shape {one.shape}; expected {self.shape}")
+            return one.reshape(1, *self.shape)
         places = self._with(x) if learn and not x.keys() <= self.places.keys() else self.places
         values = [0.0] * self.size
         for name, value in x.items():

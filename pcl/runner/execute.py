@@ -93,9 +93,9 @@ def execute(
     complete = {run_id for run_id in done if states is None or state_file(states, run_id).exists()}
     missing = _missing(groups, complete)
     total = sum(len(runs) for todo, _ in missing for runs in todo)
-    checkpoints = Checkpoints(checkpoint_steps, store.folder, interrupts) if checkpoint_steps else None
-    compiled = functools.partial(compile_group, mode=mode, final_state=states is not None, checkpoints=checkpoints)
     with Progress(total) as progress:
+        kept = Checkpoints(checkpoint_steps, store.folder, interrupts, progress.say) if checkpoint_steps else None
+        compiled = functools.partial(compile_group, mode=mode, final_state=states is not None, checkpoints=kept)
         for todo, width in missing:
             config = todo[0][0]
             life = f"{config.learner} on {config.stream_name}"

@@ -54,7 +54,8 @@ class Program:
         arguments = *_arguments(runs, self.width), self.data
         if self.checkpoints is not None:
             file = self._checkpoint(runs)
-            return segments.lived(self.executable, self.stream.steps, self.checkpoints, file, *arguments)
+            steps = self.stream.steps
+            return segments.lived(self.executable, steps, len(runs), self.checkpoints, file, *arguments)
         start = time.perf_counter()
         ended = jax.block_until_ready(self.executable(*arguments, None))
         return ended, time.perf_counter() - start

@@ -35,6 +35,11 @@ class Progress:
         if self._bar is not None:
             self._bar.update(runs)
 
+    def say(self, line: str) -> None:
+        """Print a line, above the bar where there is one."""
+        with contextlib.suppress(OSError, ValueError):
+            tqdm.write(line, file=sys.stderr)
+
     def __enter__(self) -> "Progress":
         if self._bar is None and self.total:
             threading.Thread(target=self._lines, daemon=True).start()

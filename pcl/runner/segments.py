@@ -29,11 +29,13 @@ class Checkpoints(NamedTuple):
     """Where and how often unfinished runs are kept.
 
     steps: from one checkpoint to the next.   folder: of the files.   interrupts: a signal ends the work behind one.
+    tell: gets the line that says how many runs go on, and from which step.
     """
 
     steps: int
     folder: Path
     interrupts: Interrupts
+    tell: Callable[[str], None] = print
 
     def file(self, runs: Sequence[str], width: int, mode: str) -> Path:
         """The file of a chunk of runs, by their ids."""
@@ -74,17 +76,22 @@ def compiled(
 
 
 def lived(
-    programs: Segments, steps: int, checkpoints: Checkpoints, file: Path, seeds: Any, hps: Any, data: Any
+    programs: Segments, steps: int, runs: int, checkpoints: Checkpoints, file: Path, *given: Any
 ) -> tuple[Any, float]:
-    """Records and final states of a chunk, and the seconds that went into them, in other processes too.
+    """Records and final states of a chunk of `runs`, and the seconds that went into them, in other processes too.
+
+    `given` are seeds, numbers and data of the chunk.
 
     Raises:
       UsageError: the checkpoint is damaged, or cannot be written.
       Interrupted: a signal came, and a checkpoint has been written.
     """
     start = time.perf_counter()
+    seeds, hps, data = given
     first = programs.begin(seeds, hps, data, None)
     reached = _read(file, first) or Reached(first, 0, 0.0)
+    if reached.steps:
+        checkpoints.tell(f"{runs} runs go on from a checkpoint, at step {reached.steps} of {steps}")
     while reached.steps < steps:
         until = min(reached.steps + checkpoints.steps, steps)
         bounds = np.int32(reached.steps), np.int32(until)

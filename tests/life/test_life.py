@@ -97,6 +97,19 @@ def test_a_sample_without_a_label_is_observed_and_does_not_teach():
     assert life.classes_.tolist() == ["a"]
 
 
+def test_a_sample_that_is_not_finite_changes_nothing_and_is_answered_by_all_labels_alike():
+    life = live(inputs=2)
+    life.partial_fit(X[:20, :2], Y[:20])
+    before = jax.tree.leaves(life.state)
+    for value in (np.nan, np.inf, 1e30):  # whose square is beyond float32
+        life.learn_one([1.0, value], Y[0])
+        assert all((a == b).all() for a, b in zip(before, jax.tree.leaves(life.state), strict=True))
+        asked = life.predict_proba_one([1.0, value])
+        assert len(set(asked.values())) == 1
+    life.learn_one([1.0, 1.0], Y[0])
+    assert any((a != b).any() for a, b in zip(before, jax.tree.leaves(life.state), strict=True))
+
+
 def test_features_come_and_go_in_any_order():
     life, other = live(inputs=3), live(inputs=3)
     with warnings.catch_warnings(record=True) as heard:
@@ -188,12 +201,13 @@ def test_questions_change_no_bit_of_what_is_learned():
         (lambda: live("nope"), "unknown learner 'nope'; known: backprop"),
         (lambda: live(max_classes=0), "give the labels that there are"),
         (lambda: live(targets=1), "give the labels that there are"),
-        (lambda: live(targets=1, max_classes=0), "ncm cannot predict real targets"),
+        (lambda: live(targets=1, max_classes=0), "ncm cannot predict real targets; learners that can: (?!.*ncm).*rls"),
         (lambda: live(lr=1.0), "unknown setting 'lr'"),
         (lambda: live("pcn", lr=-1.0), "lr=-1.0: must be"),
         (lambda: live(inputs=0), "inputs=0: give a number of features, their names, or a shape"),
         (lambda: live(inputs=["a", "a"]), "give a number of features, their names"),
-        (lambda: live().learn_one([1.0], "a"), r"samples have shape \(1, 1\); expected \[N, 5\]"),
+        (lambda: live().learn_one([1.0], "a"), r"the sample has shape \(1,\); expected \(5,\)"),
+        (lambda: live().predict([[1.0]]), r"samples have shape \(1, 1\); expected \[N, 5\]"),
         (lambda: live().learn_one({"a": 1, "b": "red"}, "a"), "feature b is 'red': give numbers; encode others"),
         (lambda: live().partial_fit([["x"] * 5], ["a"]), "feature 0 is 'x': give numbers"),
         (lambda: live().partial_fit(X, Y[:-1]), "300 samples have 299 labels or targets"),

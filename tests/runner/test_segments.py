@@ -48,7 +48,7 @@ def facts(store):
     return [{k: v for k, v in record.items() if k not in CIRCUMSTANCES} for record in store.records()]
 
 
-def test_a_run_stopped_in_the_middle_goes_on_to_the_same_bits(tmp_path):
+def test_a_run_stopped_in_the_middle_goes_on_to_the_same_bits(tmp_path, capsys):
     """And to the record of a run without checkpoints, but for the rounding of sums in another program."""
     groups = plan(resolve(EXPERIMENT), "map")
     plain, whole, kept = (new_store(tmp_path / name) for name in ("plain", "whole", "kept"))
@@ -57,6 +57,7 @@ def test_a_run_stopped_in_the_middle_goes_on_to_the_same_bits(tmp_path):
     with pytest.raises(Interrupted):
         execute(groups, kept, "map", "trial", Stopped(), states=tmp_path / "b", checkpoint_steps=4)
     assert not kept.parts()
+    assert "checkpoint" not in capsys.readouterr().err
     (checkpoint,) = kept.folder.iterdir()
     with np.load(checkpoint, allow_pickle=False) as file:
         assert json.loads(file["about.json"])["steps"] == 8
@@ -70,6 +71,7 @@ def test_a_run_stopped_in_the_middle_goes_on_to_the_same_bits(tmp_path):
                     seen.append(json.loads(file["about.json"])["steps"])
 
     assert execute(groups, kept, "map", "trial", Watching(), states=tmp_path / "b", checkpoint_steps=3) == 2
+    assert capsys.readouterr().err == "2 runs go on from a checkpoint, at step 8 of 15\n"
     assert seen == [11, 14]  # on from step 8, by other segments
     assert facts(kept) == facts(whole)
     for one, other in zip(facts(plain), facts(whole), strict=True):
