@@ -38,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).with_suffix(".jsonl")
 TIME_LIMIT = 600  # seconds: a mutant whose tests never end is noticed as well
 FAILED = 1  # pytest's exit status where tests ran and some failed
+SKIPPED = -1  # in its place: tests ended well, and none ran
 
 
 class Mutation(NamedTuple):
@@ -82,17 +83,20 @@ def attempt(mutation: Mutation, copy: Path) -> Outcome:
         status = _pytest(mutation.tests, copy)
     finally:
         path.write_text(text, encoding="utf-8")
-    verdict = {0: "survived", FAILED: "killed", None: "killed (never ends)"}.get(status, f"not tried: exit {status}")
+    verdicts = {0: "survived", FAILED: "killed", None: "killed (never ends)", SKIPPED: "not tried: tests are skipped"}
+    verdict = verdicts.get(status, f"not tried: exit {status}")
     return Outcome(verdict, time.perf_counter() - start)
 
 
 def _pytest(tests: list[str], folder: Path) -> int | None:
-    """Exit status of the tests; None where they did not end in time."""
-    command = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *tests)
+    """Exit status of the tests, or `SKIPPED`; None where they did not end in time."""
+    options = ("-x", "-o", "addopts=--import-mode=importlib", "-p", "no:xdist", "-p", "no:cacheprovider")
+    command = (sys.executable, "-m", "pytest", *options, *tests)
     try:
-        return subprocess.run(command, cwd=folder, capture_output=True, timeout=TIME_LIMIT).returncode
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT)
     except subprocess.TimeoutExpired:
         return None
+    return SKIPPED if done.returncode == 0 and " passed" not in done.stdout else done.returncode
 
 
 def main() -> None:
@@ -114,7 +118,7 @@ def main() -> None:
                 shutil.copy(ROOT / name, copy / name)
             copies.put(copy)
         named = sorted({test for mutation in chosen for test in mutation.tests})
-        if _pytest(named, Path(folder) / "0"):
+        if _pytest(named, Path(folder) / "0") not in (0, SKIPPED):
             raise UsageError("tests fail without any mutation: mend them first (pytest " + " ".join(named[:3]) + " …)")
         outcomes = _all(chosen, copies)
     rows = sorted(zip(chosen, outcomes, strict=True), key=lambda row: not row[1].verdict.startswith("killed"))
@@ -128,7 +132,7 @@ def main() -> None:
     killed = sum(outcome.verdict.startswith("killed") for outcome in outcomes)
     print(f"{killed} of {len(chosen)} mutants killed")
     if killed < len(chosen):
-        raise UsageError(f"{len(chosen) - killed} mutants were not noticed by the tests named for them")
+        raise UsageError(f"{len(chosen) - killed} mutants were not noticed by the tests named for them, or not tried")
 
 
 def _all(chosen: list[Mutation], copies: "queue.Queue[Path]") -> list[Outcome]:

@@ -42,4 +42,6 @@ def test_only_a_failing_test_kills(tmp_path):
     assert verdict("2 * x", "3 * x") == "killed"
     assert verdict("2 * x", "x + x") == "survived"
     assert verdict("2 * x", "2 * ").startswith("not tried")
+    (tmp_path / "test_code.py").write_text("import pytest\n\npytestmark = pytest.mark.skip('here')\n\n" + test)
+    assert verdict("2 * x", "3 * x") == "not tried: tests are skipped"
     assert (tmp_path / "code_.py").read_text() == "def double(x):\n    return 2 * x\n"
