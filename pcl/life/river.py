@@ -1,5 +1,6 @@
 """Estimators of River (Montiel et al. (2021), arXiv:2012.04740); importing this needs River."""
 
+import abc
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from pcl.life.labels import Labels
 from pcl.life.life import Life
 
 
-class Living(base.Estimator):
+class Living(base.Estimator, abc.ABC):
     """Common parts of both kinds: the first sample sets the number of features and begins the life."""
 
     life: Life | None  # none before the first sample is learned
@@ -31,8 +32,9 @@ class Living(base.Estimator):
             self.life = self._born(Features.announced(self.inputs or max(1, len(x))))
         self.life.learn_one(x, y)
 
+    @abc.abstractmethod
     def _born(self, features: Features) -> Life:
-        raise NotImplementedError
+        """A life with these inputs."""
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Estimators of scikit-learn (Pedregosa et al. (2011), JMLR 12:2825)."""
 
+import abc
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pcl.life.labels import Labels
 from pcl.life.life import Life
 
 
-class Living(BaseEstimator):
+class Living(BaseEstimator, abc.ABC):
     """Common parts of both kinds: `fit`, and parameters, of which those of the learner can be searched too.
 
     By scikit-learn's conventions parameters are not checked before `fit`.
@@ -57,11 +58,13 @@ class Living(BaseEstimator):
         self.life_.partial_fit(x, targets)
         return self
 
+    @abc.abstractmethod
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        """Samples and targets as scikit-learn's checks return them."""
 
+    @abc.abstractmethod
     def _born(self, features: Features, y: np.ndarray, classes: Any) -> Life:
-        raise NotImplementedError
+        """A life with these inputs, and outputs for the first targets."""
 
 
 class Classifier(ClassifierMixin, Living):
