@@ -1,9 +1,10 @@
 """FlyModel: a sparse random expansion, of which the strongest cells alone learn, for the label that is shown.
 
-An input is scaled to lie between 0 and 1. Each cell adds up a share `reads` of its entries, drawn once; the share `active` of
-cells with the largest sums stays, divided by the largest, and all others are 0. The weights of the label's output from
-these cells grow by `lr` times their activity, up to 1, and no other weight changes (partial freezing), so that classes
-do not interfere but through the cells that they share. Every weight is a sum, cut off at 1: order does not matter.
+An input is scaled to lie between 0 and 1. Each cell adds up a share `reads` of its entries, drawn once. The share
+`active` of cells with the largest sums stays, divided by the largest, and all others are 0. The weights of the label's
+output from these cells grow by `lr` times their activity, up to 1, and no other weight changes (partial freezing), so
+that classes do not interfere but through the cells that they share. Every weight is a sum, cut off at 1: order does not
+matter.
 Source: Shen, Dasgupta and Navlakha (2023), doi:10.1162/neco_a_01615, arXiv:2107.07617: 3,200 cells that read
 10 of 84 entries, 5 % of them active, `lr` 0.01; they take features of a network instead of pixels.
 """
