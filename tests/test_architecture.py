@@ -33,7 +33,7 @@ ALLOWED = {
     "pcl/scripts": set(),
     "pcl/cli": BASE
     | {"cli", "command", "interrupts", "experiment", "outside", "conformance"}
-    | {"learners", "streams", "network", "evaluation", "runner"},
+    | {"learners", "streams", "network", "evaluation", "runner", "search"},
     "pcl/saved.py": BASE | {"learners"},
     "pcl/life": BASE | {"life", "saved", "learners", "runner"},
     "pcl/network": BASE | {"network"},
@@ -44,6 +44,7 @@ ALLOWED = {
     "pcl/evaluation": BASE | {"evaluation"},
     "pcl/runner": BASE
     | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "outside", "saved"},
+    "pcl/search": BASE | {"search", "runner", "experiment", "evaluation", "streams", "interrupts"},
     "pcl/conformance": BASE | {"conformance", "network", "learners", "streams"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
     "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams", "outside"},

@@ -18,6 +18,7 @@ from tabulate import tabulate
 from pcl import outside
 from pcl.cli.listing import description, listing
 from pcl.cli.own import experiment_of
+from pcl.cli.search import search_flags, searching
 from pcl.command import NAMES, folder_flag
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
@@ -30,6 +31,7 @@ from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
 from pcl.runner.sharing import execute_shared
 from pcl.runner.store import Store
+from pcl.runner.studies import use_results_dir
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.streams.sources import SOURCES, use_data_dir
 
@@ -73,6 +75,7 @@ flags.DEFINE_bool(
     "claim", False, "Share the runs with all processes of this command: each claims those it executes next, and any"
     " number may come and go.",
 )  # fmt: skip
+search_flags()
 
 TERMINAL_METRICS = (
     "acc",
@@ -106,12 +109,16 @@ def main() -> None:
 
 
 def _work(interrupts: Interrupts) -> None:
+    results_dir = FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir
+    if FLAGS.search:
+        searching(*named(), results_dir, interrupts)
+        return
     experiment, runs, mode = asked()
     for name, entry in SOURCES.items():
         if entry.made:
             print(f"{name}: {entry.made}")
     groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards)
-    store = Store(FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
+    store = Store(results_dir, experiment.name)
     if FLAGS.dry_run:
         print(_describe(groups, mode, store))
         return
@@ -130,16 +137,14 @@ def _work(interrupts: Interrupts) -> None:
     print(f"Accuracies in %, mean over seeds [95 % Student's t interval]. Records: {store.folder}")
 
 
-def asked() -> tuple[Experiment, list[RunConfig], str]:
-    """The experiment, the runs and the mode that the flags ask for; nothing is compiled or written.
-
-    Seeds or settings on the command line name a grid of their own: the experiment's, but for what they say. Without
-    them these are the runs that the experiment publishes.
+def named() -> tuple[Experiment, str]:
+    """The experiment and the mode that the flags name.
 
     Raises:
-      UsageError: a flag names what does not exist, or a value that makes no sense.
+      UsageError: the experiment is missing or unknown, or a shard is.
     """
     use_data_dir(FLAGS.data_dir)
+    use_results_dir(FLAGS.results_dir)
     of_file = _of_own_file()
     if not FLAGS.experiment and not of_file:
         names = ", ".join(experiment_names())
@@ -151,7 +156,19 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     if FLAGS.claim and FLAGS.num_shards > 1:
         raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
-    mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    return experiment, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+
+
+def asked() -> tuple[Experiment, list[RunConfig], str]:
+    """The experiment, the runs and the mode that the flags ask for; nothing is compiled or written.
+
+    Seeds or settings on the command line name a grid of their own: the experiment's, but for what they say. Without
+    them these are the runs that the experiment publishes.
+
+    Raises:
+      UsageError: a flag names what does not exist, or a value that makes no sense.
+    """
+    experiment, mode = named()
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
         return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
     grid = experiment.grid
