@@ -30,6 +30,7 @@ from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
+from pcl.runner.watch import Watching
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
@@ -54,6 +55,13 @@ flags.DEFINE_integer(
     "checkpoint_steps", 0, "Steps from one checkpoint of runs in flight to the next (0: none), beside the records.",
     lower_bound=0,
 )  # fmt: skip
+flags.DEFINE_integer(
+    "watch_steps",
+    None,
+    "Report runs in flight every so many steps: samples/s, time left, curves (0: about every second). Such a program is"
+    " compiled anew by each command.",
+    lower_bound=0,
+)
 flags.DEFINE_bool(
     "smoke",
     False,
@@ -114,7 +122,8 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    executed = execute(groups, store, mode, experiment.name, interrupts, **kept)
+    watching = None if FLAGS.watch_steps is None else Watching(FLAGS.watch_steps)
+    executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
