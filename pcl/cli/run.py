@@ -33,6 +33,7 @@ from pcl.runner.sharing import execute_shared
 from pcl.runner.store import Store
 from pcl.runner.studies import use_results_dir
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
+from pcl.runner.watch import Watching
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
@@ -57,6 +58,13 @@ flags.DEFINE_integer(
     "checkpoint_steps", 0, "Steps from one checkpoint of runs in flight to the next (0: none), beside the records.",
     lower_bound=0,
 )  # fmt: skip
+flags.DEFINE_integer(
+    "watch_steps",
+    None,
+    "Report runs in flight every so many steps: samples/s, time left, curves (0: about every second). Such a program is"
+    " compiled anew by each command.",
+    lower_bound=0,
+)
 flags.DEFINE_bool(
     "smoke",
     False,
@@ -126,8 +134,11 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    act = execute_shared if FLAGS.claim else execute
-    executed = act(groups, store, mode, experiment.name, interrupts, **kept)
+    watching = None if FLAGS.watch_steps is None else Watching(FLAGS.watch_steps)
+    if FLAGS.claim:
+        executed = execute_shared(groups, store, mode, experiment.name, interrupts, **kept)
+    else:
+        executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -155,6 +166,8 @@ def named() -> tuple[Experiment, str]:
         )
     if FLAGS.claim and FLAGS.num_shards > 1:
         raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
+    if FLAGS.claim and FLAGS.watch_steps is not None:
+        raise UsageError(f"--claim takes no --watch_steps={shown(FLAGS.watch_steps)}")
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     return experiment, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
 
