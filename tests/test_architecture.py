@@ -51,7 +51,7 @@ ALLOWED = {
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}
-    | {"experiment", "outside", "cli"},
+    | {"experiment", "outside", "cli", "conformance"},
 }
 
 

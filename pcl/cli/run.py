@@ -28,6 +28,7 @@ from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
+from pcl.runner.sharing import execute_shared
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.streams.sources import SOURCES, use_data_dir
@@ -68,6 +69,10 @@ flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap 
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
 flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
 flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
+flags.DEFINE_bool(
+    "claim", False, "Share the runs with all processes of this command: each claims those it executes next, and any"
+    " number may come and go.",
+)  # fmt: skip
 
 TERMINAL_METRICS = (
     "acc",
@@ -114,7 +119,8 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    executed = execute(groups, store, mode, experiment.name, interrupts, **kept)
+    act = execute_shared if FLAGS.claim else execute
+    executed = act(groups, store, mode, experiment.name, interrupts, **kept)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -142,6 +148,8 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
         raise UsageError(
             f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
         )
+    if FLAGS.claim and FLAGS.num_shards > 1:
+        raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,14 @@ def execute(
     interrupts: Interrupts | None = None,
     states: Path | None = None,
     checkpoint_steps: int = 0,
+    compile: Callable[..., Program] = compile_group,
 ) -> int:
     """Execute the runs that the store does not hold yet; returns how many.
 
     A part is written after every chunk, so that a killed process loses at most the chunk it was in. The final state
     of each run is written to the folder `states`, where one is named, as `<run id>.npz`; a run whose record is there
     and whose state is not is executed again for its state. With `checkpoint_steps` a checkpoint of the chunk in flight
-    is written every so many steps, from which the same call goes on.
+    is written every so many steps, from which the same call goes on. `compile` may keep programs from call to call.
 
     Raises:
       UsageError: settings of any group contradict each other or one run has no room (before the first is compiled),
@@ -90,12 +91,11 @@ def execute(
     """
     interrupts = interrupts or Interrupts()
     done = store.ids()
-    complete = {run_id for run_id in done if states is None or state_file(states, run_id).exists()}
-    missing = _missing(groups, complete)
+    missing = _missing(groups, complete(done, states))
     total = sum(len(runs) for todo, _ in missing for runs in todo)
     with Progress(total) as progress:
         kept = Checkpoints(checkpoint_steps, store.folder, interrupts, progress.say) if checkpoint_steps else None
-        compiled = functools.partial(compile_group, mode=mode, final_state=states is not None, checkpoints=kept)
+        compiled = functools.partial(compile, mode=mode, final_state=states is not None, checkpoints=kept)
         for todo, width in missing:
             config = todo[0][0]
             life = f"{config.learner} on {config.stream_name}"
@@ -122,6 +122,11 @@ def execute(
                 progress.add(len(runs))
                 todo = [runs for runs in todo if runs]
     return total
+
+
+def complete(done: Collection[str], states: Path | None) -> set[str]:
+    """The ids of `done` runs whose final state is in the folder `states` too, where one is named."""
+    return {run_id for run_id in done if states is None or state_file(states, run_id).exists()}
 
 
 def _missing(groups: Sequence[Sequence[Chunk]], complete: Collection[str]) -> list[tuple[list[list[RunConfig]], int]]:
