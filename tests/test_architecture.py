@@ -53,7 +53,7 @@ ALLOWED = {
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}
-    | {"experiment", "outside", "conformance"},
+    | {"experiment", "outside", "cli", "conformance"},
 }
 
 
