@@ -108,6 +108,8 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.search:
         searching(*named(), results_dir, interrupts)
         return
+    if FLAGS.space or FLAGS.study:
+        raise UsageError("--space and --study are of a search: say how with --search=tpe, random or halving")
     experiment, runs, mode = asked()
     for name, entry in SOURCES.items():
         if entry.made:

@@ -51,7 +51,7 @@ class Program:
           UsageError: a checkpoint is damaged, or cannot be written.
           Interrupted: a signal came, and a checkpoint has been written.
         """
-        arguments = *_arguments(runs, self.width), self.data
+        arguments = *arguments_of(runs, self.width), self.data
         if self.checkpoints is not None:
             file = self._checkpoint(runs)
             steps = self.stream.steps
@@ -94,7 +94,7 @@ def compile_group(
     mesh = jax.make_mesh((len(local),), ("run",), axis_types=(AxisType.Auto,), devices=local)
     data = jax.device_put(data, NamedSharding(mesh, P()))
     sharded = functools.partial(_sharded, mode=mode, mesh=mesh)
-    arguments = *_arguments([config], width), data
+    arguments = *arguments_of([config], width), data
     start = time.perf_counter()
     executable: Any
     try:
@@ -207,7 +207,7 @@ def _require_short(config: RunConfig, stream: Stream, data: Data) -> None:
         )
 
 
-def _arguments(runs: Sequence[RunConfig], width: int) -> tuple[np.ndarray, HParams]:
+def arguments_of(runs: Sequence[RunConfig], width: int) -> tuple[np.ndarray, HParams]:
     """Seeds and hyper-parameters of the runs, the last repeated up to `width`.
 
     Hyper-parameters become strong float32 once: a weak type would be traced again.
