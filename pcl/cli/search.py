@@ -8,14 +8,12 @@ from tabulate import tabulate
 
 from pcl import streams
 from pcl.errors import UsageError, shown, unknown
-from pcl.evaluation.catalogue import number
 from pcl.experiment import Arm, Experiment, load_experiment
 from pcl.folders import require_writable
 from pcl.interrupts import Interrupts
 from pcl.runner import studies
 from pcl.runner.program import require_room
 from pcl.runner.store import Store
-from pcl.runner.studies import Study
 from pcl.runner.sweep import applicable, configurations
 from pcl.search import objective, propose
 from pcl.search.halving import Halving, rung_steps
@@ -25,7 +23,6 @@ from pcl.search.space import parse_space
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # they belong to the command that runs experiments
 TWIN = 4  # configurations of a smoke run
-SHOWN = 5  # configurations of a learner that are printed
 
 
 class _Shares(flags.ArgumentParser):
@@ -88,8 +85,7 @@ def searching(experiment: Experiment, mode: str, results_dir: Path, interrupts: 
                 whole_lives(search, learner, study, execution)
         store.compact()
         conclude(search, study)
-    print(f"\n{_table(search, study)}\n")
-    print(f"Decided by {search.decided_by}; name the winner as --set NAME=from:{FLAGS.study}. Study: {folder}")
+    print(f"\n{studies.summary(study)}; name the winner as --set NAME=from:{FLAGS.study}\nStudy: {folder}")
 
 
 def _asked(experiment: Experiment) -> Search:
@@ -167,13 +163,3 @@ def _plan(search: Search, folder: Path) -> str:
         f"{tabulate(body, head)}\n\n{lived / search.rungs[-1]:g} whole runs at most, {search.seeds} seeds of each"
         f" configuration; decided by {search.decided_by}; study in {folder}"
     )
-
-
-def _table(search: Search, study: Study) -> str:
-    """The best configurations of each learner."""
-    body = []
-    for learner in search.spaces:
-        for trial in study.best(learner, search.less)[:SHOWN]:
-            texts = number(search.metric, trial.value), " ".join(number(search.metric, one) for one in trial.values)
-            body.append((learner, trial.text(), *texts, trial.diverged))
-    return tabulate(body, ("learner", "settings", search.metric, "by seed", "diverged"), disable_numparse=True)
