@@ -12,6 +12,7 @@ COMMANDS = {
     "report": "pcl.scripts.stream_report",
     "runs": "pcl.runs",
     "compare": "pcl.compare",
+    "study": "pcl.study",
     "prepare": "pcl.scripts.prepare_data",
     "check": "pcl.scripts.check_results",
     "conform": "pcl.cli.conform",

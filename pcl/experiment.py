@@ -57,6 +57,7 @@ class Figure:
     size: width and height of one panel, in inches.
     legend: names beside each other in the legend.
     across: streams are beside each other (else below each other).
+    study: name of a search over settings; the figure is of its trials, and takes nothing else.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Figure:
     size: tuple[float, float] = (3.6, 2.6)
     legend: int = 4
     across: bool = True
+    study: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

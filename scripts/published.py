@@ -8,7 +8,8 @@ from typing import Any
 from pcl.commands import called
 from pcl.errors import NoResults, UsageError
 from pcl.experiment import Figure, Table, experiment_names, load_experiment
-from pcl.figures import grid, tables
+from pcl.figures import grid, searches, tables
+from pcl.runner import studies
 from pcl.runner.store import Store
 
 from . import bench
@@ -31,6 +32,8 @@ def make(declared: Figure | Table, experiment: str, results_dir: Path) -> list[P
     """Draw a figure or write a table: as a row of data, or by the script that has its name."""
     if isinstance(declared, Table) and declared.metrics:
         return tables.write(declared, records_of(results_dir, experiment, *declared.beside), results_dir)
+    if isinstance(declared, Figure) and declared.study:
+        return searches.write(declared, studies.named(results_dir, declared.study), results_dir)
     if isinstance(declared, Figure) and declared.panels:
         return grid.write(declared, records_of(results_dir, experiment, *declared.beside), results_dir)
     return importlib.import_module(f"{__package__}.{declared.name}").main(results_dir)
@@ -48,8 +51,10 @@ def write_index(results_dir: Path) -> Path:
         if ".png" in files:
             lines += [f'<a href="{files[".pdf"]}"><img src="{files[".png"]}" width="420" alt="{name}"></a>', ""]
         lines += [declared.caption, ""]
-        for source in filter(None, (experiment, *declared.beside)):
+        study = declared.study if isinstance(declared, Figure) else ""
+        for source in filter(None, (experiment, *declared.beside)) if not study else ():
             lines += [f"- `{called()} --experiment={source}`: {_origin(results_dir, source)}"]
+        lines += [f"- `{called('study')} {study}`: {_origin(results_dir / studies.FOLDER, study)}"] if study else []
         lines += ["- " + ", ".join(f"[{suffix[1:]}]({file})" for suffix, file in files.items()), ""]
     path = results_dir / "README.md"
     path.write_text("\n".join(lines))

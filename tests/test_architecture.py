@@ -49,6 +49,7 @@ ALLOWED = {
     "pcl/conformance": BASE | {"conformance", "network", "learners", "streams"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
     "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams", "outside"},
+    "pcl/study.py": {"runner", "figures", "evaluation", "experiment", "command"},
     "pcl/compare.py": {"errors", "runner", "results", "figures", "evaluation", "command", "outside"},
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE

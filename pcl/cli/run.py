@@ -5,8 +5,8 @@ pcl --describe=pcn
 pcl --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
 pcl --experiment=split_digits --import=mine.py --learners=mine,ncm
 
-Other commands are figures, report, runs, compare, prepare, check, conform and compact; `pcl COMMAND --help` describes
-each.
+Other commands are figures, report, runs, compare, study, prepare, check, conform and compact; `pcl COMMAND --help`
+describes each.
 """
 
 import itertools
@@ -121,6 +121,8 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.search:
         searching(*named(), results_dir, interrupts)
         return
+    if FLAGS.space or FLAGS.study:
+        raise UsageError("--space and --study are of a search: say how with --search=tpe, random or halving")
     experiment, runs, mode = asked()
     for name, entry in SOURCES.items():
         if entry.made:

@@ -1,6 +1,6 @@
 """The part of a command line that says what to search (`--search`), and the search."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -8,23 +8,34 @@ from tabulate import tabulate
 
 from pcl import streams
 from pcl.errors import UsageError, shown, unknown
-from pcl.evaluation.catalogue import number
 from pcl.experiment import Arm, Experiment, load_experiment
 from pcl.folders import require_writable
 from pcl.interrupts import Interrupts
 from pcl.runner import studies
 from pcl.runner.program import require_room
 from pcl.runner.store import Store
-from pcl.runner.studies import Study
 from pcl.runner.sweep import applicable, configurations
 from pcl.search import objective, propose
-from pcl.search.search import Search, begun, conclude, whole_lives
+from pcl.search.halving import Halving, rung_steps
+from pcl.search.search import Execution, Search, begun, conclude, whole_lives
 from pcl.search.space import parse_space
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # they belong to the command that runs experiments
 TWIN = 4  # configurations of a smoke run
-SHOWN = 5  # configurations of a learner that are printed
+
+
+class _Shares(flags.ArgumentParser):
+    """Numbers between 0 and 1 with commas between them."""
+
+    def parse(self, argument: str | list[float]) -> list[float]:
+        shares = [float(text) for text in argument.split(",")] if isinstance(argument, str) else argument
+        if not all(0 < share < 1 for share in shares):
+            raise ValueError("write shares of the stream between 0 and 1, as 0.0625,0.25")
+        return shares
+
+    def flag_type(self) -> str:
+        return "comma separated list of shares"
 
 
 def search_flags() -> None:
@@ -35,6 +46,8 @@ def search_flags() -> None:
     flags.DEFINE_multi_string("space", [], "name=low:high[:log] or name=a,b,c: a setting that is searched.")
     flags.DEFINE_integer("trials", 64, "Configurations of each learner that are tried.", lower_bound=1)
     flags.DEFINE_integer("ask", 8, "Configurations that are proposed at a time, by tpe and random.", lower_bound=1)
+    flags.DEFINE(_Shares(), "rungs", [0.0625, 0.25], "Shares of the stream after which halving ends configurations.")
+    flags.DEFINE_integer("eta", 4, "Of so many configurations one lives on behind a rung.", lower_bound=2)
     flags.DEFINE_string("objective", "acc", "Metric that decides.")
     flags.DEFINE_enum(
         "aggregate", "mean", objective.AGGREGATES,
@@ -63,13 +76,16 @@ def searching(experiment: Experiment, mode: str, results_dir: Path, interrupts: 
         return
     require_writable(folder, "results_dir")
     study, store = begun(search, folder), Store(folder.parent, folder.name)
+    execution = Execution(store, mode, FLAGS.max_width, interrupts)
     if not study.finished:
         for learner in search.spaces:
-            whole_lives(search, learner, study, store, mode, FLAGS.max_width, interrupts)
+            if search.method == "halving":
+                Halving(search, execution).best_of(learner, study)
+            else:
+                whole_lives(search, learner, study, execution)
         store.compact()
         conclude(search, study)
-    print(f"\n{_table(search, study)}\n")
-    print(f"Decided by {search.decided_by}; name the winner as --set NAME=from:{FLAGS.study}. Study: {folder}")
+    print(f"\n{studies.summary(study)}; name the winner as --set NAME=from:{FLAGS.study}\nStudy: {folder}")
 
 
 def _asked(experiment: Experiment) -> Search:
@@ -85,33 +101,33 @@ def _asked(experiment: Experiment) -> Search:
     ):
         if FLAGS[name].value != neutral:
             raise UsageError(f"--search takes no --{name}")
-    grid = experiment.grid
-    chosen = FLAGS.streams or grid.streams
+    grid, halves = experiment.grid, FLAGS.search == "halving"
+    chosen = tuple(FLAGS.streams or grid.streams)
     if len(chosen) != 1:
         raise UsageError(f"a search is on one stream; name one of {', '.join(chosen)} with --streams")
-    names = tuple(FLAGS.learners or grid.learners)
-    own = {name: configurations(experiment, Arm((name,), tuple(chosen), seeds=1), [{}])[0][0] for name in names}
-    spaces = parse_space(FLAGS.space, {name: run.hp for name, run in own.items()})
-    seeds = FLAGS.seeds or (experiment.smoke_seeds if FLAGS.smoke else grid.seeds)
-    objective.require(FLAGS.objective, FLAGS.aggregate, seeds, unfinished=False)
-    fixed = _fixed(FLAGS.space)
-    known = applicable(experiment, [(name, chosen[0]) for name in names])
-    for name in fixed:
-        if name not in known:
-            raise unknown(f"setting of {', '.join(names)} or the stream", name, known)
-    run = configurations(experiment, Arm(names[:1], tuple(chosen), seeds=1), [fixed], FLAGS.smoke)[0][0]
-    data, asked = (run.stream_kind, run.stream), fixed.get("probe_on", "")
-    decided_by, probed = objective.decided_by(data, asked, _reported())
+    arms = [Arm((name,), chosen, seeds=1) for name in FLAGS.learners or grid.learners]
+    hps = {arm.learners[0]: configurations(experiment, arm, [{}])[0][0].hp for arm in arms}
+    own = experiment.smoke_seeds if FLAGS.smoke else grid.seeds
+    seeds = own if FLAGS.seeds is None else FLAGS.seeds
+    objective.require(FLAGS.objective, FLAGS.aggregate, seeds, unfinished=halves)
+    fixed = _fixed(FLAGS.space, applicable(experiment, [pair for arm in arms for pair in arm.pairs]))
+    run = configurations(experiment, arms[0], [fixed], FLAGS.smoke)[0][0]
+    data = run.stream_kind, run.stream
+    decided_by, probed = objective.decided_by(data, fixed.get("probe_on", ""), _reported())
     if run.evaluation.probe_on != probed:
         fixed["probe_on"] = probed
+    steps = streams.configured(*data, probed)[0].steps
+    if halves and "probe_every" not in fixed:
+        fixed["probe_every"] = str(max(1, round(FLAGS.rungs[0] * steps)))
+    rungs = rung_steps(FLAGS.rungs, steps, int(fixed["probe_every"])) if halves else (steps,)
     return Search(
-        experiment, chosen[0], spaces, tuple(FLAGS.space), fixed, FLAGS.search,
-        min(FLAGS.trials, TWIN) if FLAGS.smoke else FLAGS.trials, FLAGS.ask, FLAGS.objective, FLAGS.aggregate, seeds,
-        FLAGS.first_seed or 0, decided_by, FLAGS.smoke,
+        experiment, chosen[0], parse_space(FLAGS.space, hps), tuple(FLAGS.space), fixed, FLAGS.search,
+        min(FLAGS.trials, TWIN) if FLAGS.smoke else FLAGS.trials, FLAGS.ask, rungs, FLAGS.eta, FLAGS.objective,
+        FLAGS.aggregate, seeds, FLAGS.first_seed or 0, decided_by, FLAGS.smoke,
     )  # fmt: skip
 
 
-def _fixed(space: Sequence[str]) -> dict[str, str]:
+def _fixed(space: Sequence[str], known: Collection[str]) -> dict[str, str]:
     """The settings of --set, of which a search takes one value each."""
     searched = {text.partition("=")[0] for text in space}
     fixed: dict[str, str] = {}
@@ -121,6 +137,8 @@ def _fixed(space: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--set {shown(text)}: a search takes one value, as name=value; --space names several")
         if name in fixed or name in searched:
             raise UsageError(f"--set {shown(text)}: {name} is given twice")
+        if name not in known:
+            raise unknown("setting of these learners or the stream", name, known)
         fixed[name] = value.strip()
     return fixed
 
@@ -136,35 +154,18 @@ def _reported() -> objective.Data | None:
 
 
 def _plan(search: Search, folder: Path) -> str:
-    """The plan: configurations and runs of each learner."""
-    body = []
+    """The plan: configurations and runs of each learner on each rung."""
+    body, lived = [], 0
     for learner, space in search.spaces.items():
-        run = search.runs(learner, [{}])[0][0]
-        require_room(run)
-        steps = streams.configured(run.stream_kind, run.stream, run.evaluation.probe_on)[0].steps
-        groups = " ".join(name for name, axis in space.items() if axis.static) or "-"
-        body.append(
-            (
-                learner,
-                " ".join(space),
-                groups,
-                search.trials,
-                search.ask,
-                search.seeds,
-                search.trials * search.seeds,
-                steps,
-            )
-        )
-    head = ("learner", "searched", "compiled in", "configurations", "a chunk", "seeds", "runs", "steps")
-    total = sum(row[6] for row in body)
-    return f"{tabulate(body, head)}\n\nAt most {total} runs, decided by {search.decided_by}; study in {folder}"
-
-
-def _table(search: Search, study: Study) -> str:
-    """The best configurations of each learner."""
-    body = []
-    for learner in search.spaces:
-        for trial in study.best(learner, search.less)[:SHOWN]:
-            texts = number(search.metric, trial.value), " ".join(number(search.metric, one) for one in trial.values)
-            body.append((learner, trial.text(), *texts, trial.diverged))
-    return tabulate(body, ("learner", "settings", search.metric, "by seed", "diverged"), disable_numparse=True)
+        require_room(search.runs(learner, [{}])[0][0])
+        compiled_in = " ".join(name for name, axis in space.items() if axis.static) or "-"
+        left, before = search.trials, 0
+        for until in search.rungs:
+            body.append((learner, " ".join(space), compiled_in, before, until, left, left * search.seeds))
+            lived += left * search.seeds * (until - before)
+            left, before = -(-left // search.eta), until
+    head = ("learner", "searched", "compiled in", "from step", "to step", "configurations", "runs")
+    return (
+        f"{tabulate(body, head)}\n\n{lived / search.rungs[-1]:g} whole runs at most, {search.seeds} seeds of each"
+        f" configuration; decided by {search.decided_by}; study in {folder}"
+    )

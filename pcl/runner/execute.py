@@ -160,12 +160,13 @@ def _run_chunk(
         for i, run in enumerate(runs):
             state = jax.tree.map(lambda leaf, i=i: leaf[i], ended[0])
             saved.save(program.learner, state, run.hp, state_file(states, run.run_id))
-    return _rows(program, runs, record, run_s, experiment)
+    return rows_of(program, runs, record, run_s, experiment)
 
 
-def _rows(
+def rows_of(
     program: Program, runs: Sequence[RunConfig], record: Record, run_s: float, experiment: str
 ) -> list[dict[str, Any]]:
+    """The rows of a chunk, as they are stored; `record` is led by runs, which took `run_s` seconds."""
     stream, state_bytes = program.stream, program.state_bytes
     timing = {
         "compile_s": program.compile_s,

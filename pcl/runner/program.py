@@ -55,7 +55,7 @@ class Program:
           UsageError: a checkpoint is damaged, or cannot be written.
           Interrupted: a signal came, and a checkpoint has been written.
         """
-        arguments, steps = (*_arguments(runs, self.width), self.data), self.stream.steps
+        arguments, steps = (*arguments_of(runs, self.width), self.data), self.stream.steps
         with self.watch.chunk(runs, steps) if self.watch else contextlib.nullcontext():
             if self.checkpoints is not None:
                 file = self._checkpoint(runs)
@@ -103,7 +103,7 @@ def compile_group(
     mesh = jax.make_mesh((len(local),), ("run",), axis_types=(AxisType.Auto,), devices=local)
     data = jax.device_put(data, NamedSharding(mesh, P()))
     sharded = functools.partial(_sharded, mode=mode, mesh=mesh, numbered=watch is not None)
-    arguments = *_arguments([config], width), data
+    arguments = *arguments_of([config], width), data
     start = time.perf_counter()
     executable: Any
     try:
@@ -223,7 +223,7 @@ def _require_short(config: RunConfig, stream: Stream, data: Data) -> None:
         )
 
 
-def _arguments(runs: Sequence[RunConfig], width: int) -> tuple[np.ndarray, HParams]:
+def arguments_of(runs: Sequence[RunConfig], width: int) -> tuple[np.ndarray, HParams]:
     """Seeds and hyper-parameters of the runs, the last repeated up to `width`.
 
     Hyper-parameters become strong float32 once: a weak type would be traced again.

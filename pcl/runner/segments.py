@@ -93,7 +93,7 @@ def lived(
     start = time.perf_counter()
     seeds, hps, data = given
     first = programs.begin(seeds, hps, data, None)
-    reached = _read(file, first) or Reached(first, 0, 0.0)
+    reached = read(file, first) or Reached(first, 0, 0.0)
     if reached.steps:
         checkpoints.tell(f"{runs} runs go on from a checkpoint, at step {reached.steps} of {steps}")
     while reached.steps < steps:
@@ -103,14 +103,28 @@ def lived(
         seconds = reached.seconds + time.perf_counter() - start
         reached, start = Reached(tree, until, seconds), time.perf_counter()
         if until < steps:
-            write_whole(file, saved.archived({"steps": until, "seconds": seconds}, jax.device_get(tree)))
+            keep(file, reached)
             checkpoints.interrupts.rest()
     ended = jax.block_until_ready(programs.finish(seeds, hps, data, reached.tree))
     return ended, reached.seconds + time.perf_counter() - start
 
 
-def _read(file: Path, like: Any) -> Reached | None:
-    """The content of the checkpoint; None if there is no file."""
+def keep(file: Path, reached: Reached) -> None:
+    """Write a checkpoint, whole or as it was.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    about = {"steps": reached.steps, "seconds": reached.seconds}
+    write_whole(file, saved.archived(about, jax.device_get(reached.tree)))
+
+
+def read(file: Path, like: Any) -> Reached | None:
+    """The content of a checkpoint, on the devices of `like`; None if there is no file.
+
+    Raises:
+      UsageError: it is damaged.
+    """
     if not file.exists():
         return None
     try:

@@ -14,13 +14,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from pcl.errors import NoResults, UsageError, shown, unknown
+from pcl.evaluation.catalogue import described, number
 from pcl.folders import write_whole
 
 FOLDER = "studies"
 FROM = "from:"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 COLUMNS = ("learner", "trial", "rung", "steps", "diverged", "value", "values")  # the settings follow
+
+SHOWN = 5  # configurations of a learner
 
 _results_dir = Path("results")
 
@@ -171,6 +176,23 @@ def winning(reference: str, learner: str, setting: str) -> str:
     if setting not in settings:
         raise UsageError(f"{what}: {unknown(f'setting of study {name}', setting, settings)}")
     return str(settings[setting])
+
+
+def summary(study: Study) -> str:
+    """The best configurations of each learner, and what they rest on."""
+    asked, body = study.about["asked"], []
+    for learner in asked["learners"]:
+        for trial in study.best(learner, described(asked["metric"]).less)[:SHOWN]:
+            values = " ".join(number(asked["metric"], one) for one in trial.values)
+            value = number(asked["metric"], trial.value)
+            body.append((learner, trial.text(), trial.steps, value, values, trial.diverged))
+    head = ("learner", "settings", "steps", asked["metric"], "by seed", "diverged")
+    lived = study.about["steps"] / asked["rungs"][-1]
+    state = "" if study.finished else "; not finished"
+    return (
+        f"{tabulate(body, head, disable_numparse=True)}\n\n{asked['method']} in {lived:.3g} whole runs, decided by"
+        f" {asked['decided_by']}{state}"
+    )
 
 
 def _trial(row: dict[str, str]) -> Trial:

@@ -56,8 +56,8 @@ def measured(records: Sequence[Record], metric: str) -> tuple[float, ...]:
 def so_far(record: dict[str, Any], steps: int) -> dict[str, Any]:
     """The record of a run that has lived for `steps` steps, without the probes that are to come."""
     there = sum(step <= steps for step in record["probe_steps"])
-    shorter = {name: record[name][:there] for name in ("probe_steps", "probe_accuracy")}
-    return record | shorter
+    shorter = {name: list(record[name][:there]) for name in ("probe_steps", "probe_accuracy")}
+    return record | shorter | {"task_ends": list(record["task_ends"])}
 
 
 def decided_by(stream: Data, asked: str, reported: Data | None) -> tuple[str, str]:

@@ -31,6 +31,7 @@ class Search:
     stream: of the experiment.   spaces: of each learner, by its name.
     fixed: settings that are not searched, as texts.   decided_by: the data that decide, in words.
     trials: configurations of each learner.   ask: those of one chunk.
+    rungs: the steps after which configurations are compared, the last at the end.   eta: of so many one goes on.
     seeds, first_seed: of every configuration.
     """
 
@@ -42,6 +43,8 @@ class Search:
     method: str
     trials: int
     ask: int
+    rungs: tuple[int, ...]
+    eta: int
     metric: str
     aggregate: str
     seeds: int
@@ -52,10 +55,10 @@ class Search:
     @property
     def asked(self) -> dict[str, Any]:
         """What a study is of: two that differ in it are two studies."""
-        names = ("stream", "space", "fixed", "method", "trials", "ask", "metric", "aggregate", "seeds", "first_seed")
+        names = ("stream", "method", "trials", "ask", "eta", "metric", "aggregate", "seeds", "first_seed")
         plain = {name: getattr(self, name) for name in (*names, "decided_by", "smoke")}
-        about = {"experiment": self.experiment.name, "learners": list(self.spaces)} | plain
-        return about | {"space": list(self.space), "fixed": dict(self.fixed)}
+        listed = {"learners": list(self.spaces), "space": list(self.space), "rungs": list(self.rungs)}
+        return {"experiment": self.experiment.name} | listed | {"fixed": dict(self.fixed)} | plain
 
     @property
     def less(self) -> bool:
@@ -74,28 +77,32 @@ class Search:
         bad = sum(record["status"] != "ok" for record in records)
         return dataclasses.replace(trial, values=values, value=value, diverged=bad)
 
-    def width(self, runs: int, mode: str, max_width: int) -> int:
-        """Runs of one program: `runs` at a time where they are vmapped; where they are mapped, the seeds of one.
 
-        Mapped runs take the same time in any width, so that programs of this width serve every chunk.
-        """
-        wanted = self.seeds if mode == "map" else runs
-        n_devices = jax.local_device_count()
-        return -(-min(wanted, max_width or wanted) // n_devices) * n_devices
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """How and where the runs of a search are executed; its programs are kept from one chunk to the next."""
 
+    store: Store
+    mode: str
+    max_width: int = 0
+    interrupts: Interrupts = dataclasses.field(default_factory=Interrupts)
+    programs: dict[tuple[str, int], Program] = dataclasses.field(default_factory=dict)
 
-class Programs:
-    """Compiled programs by static group and width, kept from one chunk to the next."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, int], Program] = {}
-
-    def __call__(self, config: RunConfig, width: int, **how: Any) -> Program:
-        """The program of the group of `config`, as `compile_group` makes it."""
+    def compile(self, config: RunConfig, width: int, **how: Any) -> Program:
+        """The program of the static group of `config`, as `compile_group` makes it."""
         key = config.static, width
-        if key not in self._kept:
-            self._kept[key] = compile_group(config, width, **how)
-        return self._kept[key]
+        if key not in self.programs:
+            self.programs[key] = compile_group(config, width, **how)
+        return self.programs[key]
+
+    def width(self, runs: int, seeds: int) -> int:
+        """Runs of one program: all `runs` where they are vmapped; where they are mapped, the seeds of a configuration.
+
+        Mapped runs take the same time in any width, so that one program of this width serves every chunk.
+        """
+        wanted = seeds if self.mode == "map" else runs
+        n_devices = jax.local_device_count()
+        return -(-min(wanted, self.max_width or wanted) // n_devices) * n_devices
 
 
 def begun(search: Search, folder: Path) -> Study:
@@ -117,25 +124,23 @@ def begun(search: Search, folder: Path) -> Study:
     return found
 
 
-def whole_lives(
-    search: Search, learner: str, study: Study, store: Store, mode: str, max_width: int, interrupts: Interrupts
-) -> None:
+def whole_lives(search: Search, learner: str, study: Study, execution: Execution) -> None:
     """Search for the best configuration of a learner among whole runs, chunk by chunk.
 
     Raises:
       UsageError: no run defines the objective, or runs cannot be executed or stored.
       Interrupted: a signal came; the same call goes on.
     """
-    programs = Programs()
-    width = search.width(search.ask * search.seeds, mode, max_width)
+    store, steps = execution.store, search.rungs[-1]
+    width = execution.width(search.ask * search.seeds, search.seeds)
     for waiting in _chunks(search, learner, study):
         runs = search.runs(learner, [trial.settings for trial in waiting])
         lives = {run.run_id: run for seeds in runs for run in seeds}
         groups = static_groups(list(lives.values()))
         chunks = [[Chunk(tuple(g[i : i + width]), width) for i in range(0, len(g), width)] for g in groups]
-        executed = execute(chunks, store, mode, search.experiment.name, interrupts, compile=programs)
+        about = execution.mode, search.experiment.name, execution.interrupts
+        executed = execute(chunks, store, *about, compile=execution.compile)
         records = {record["run_id"]: record for record in store.records(lives)}
-        steps = next(iter(records.values()))["steps"]
         study.about["steps"] += executed * steps
         tell(search, study, waiting, [[records[run.run_id] for run in seeds] for seeds in runs], steps)
         study.write()
@@ -171,7 +176,7 @@ def tell(
     study.tell(known)
     first = min(known, key=lambda trial: trial.value if search.less else -trial.value)
     print(
-        f"{first.learner}, {len(known)} configurations after {steps} steps: best {search.metric}"
+        f"{first.learner}, configurations after {steps} steps: {len(known)}; best {search.metric}"
         f" {number(search.metric, first.value)} with {first.text()}",
         flush=True,
     )

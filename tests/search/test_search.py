@@ -13,7 +13,6 @@ from pcl.command import parsed
 from pcl.errors import NoResults, UsageError
 from pcl.evaluation.summary import measure
 from pcl.experiment import Arm, Experiment, StreamSpec
-from pcl.interrupts import Interrupts
 from pcl.runner import studies
 from pcl.runner.store import Store
 from pcl.runner.studies import Study, Trial
@@ -36,15 +35,22 @@ TEXTS = ("lr=0.001:0.1:log",)
 def search_of(**changed):
     own = resolve(EXPERIMENT)[0].hp
     plain = {"fixed": {"probe_on": "validation"}, "method": "tpe", "trials": 5, "ask": 3, "metric": "acc"}
-    plain |= {"aggregate": "mean", "seeds": 2, "first_seed": 0, "decided_by": "validation samples of digits"}
+    plain |= {
+        "rungs": (15,),
+        "eta": 4,
+        "aggregate": "mean",
+        "seeds": 2,
+        "first_seed": 0,
+        "decided_by": "validation samples of digits",
+    }
     return search.Search(EXPERIMENT, "s", parse_space(TEXTS, {"nlms": own}), TEXTS, **(plain | changed))
 
 
-def course(wanted, folder, interrupts=None):
+def course(wanted, folder):
     """The study after the search over whole runs, and its records."""
     study, store = search.begun(wanted, folder), Store(folder.parent, folder.name)
     store.require_writable()
-    search.whole_lives(wanted, "nlms", study, store, "map", 0, interrupts or Interrupts())
+    search.whole_lives(wanted, "nlms", study, search.Execution(store, "map"))
     return study, store
 
 
@@ -202,7 +208,7 @@ def test_flags_give_a_search_on_validation_samples(asked):
         (["--streams=s,sea"], "a search is on one stream; name one of s, sea"),
         (["--set=step=plain,normalised"], "a search takes one value"),
         (["--set=lr=1"], "lr is given twice"),
-        (["--set=widht=4"], "unknown setting of nlms or the stream 'widht'"),
+        (["--set=widht=4"], "unknown setting of these learners or the stream 'widht'"),
         (["--set=probe_on=test"], "probe_on=test: test samples may not choose"),
         (["--streams=sea"], "nothing can be held back"),
         (["--objective=accuracy"], "unknown objective 'accuracy'"),
