@@ -47,11 +47,14 @@ setup(
         "tqdm>=4.66,<5",
     ],
     extras_require={
+        "aim": ["aim>=3.29,<4"],
         "cuda": ["jax[cuda13]>=0.10.2,<0.12"],
         "figures": ["matplotlib>=3.10,<4"],
         # tensorflow-datasets imports importlib-resources without declaring it
         "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
         "river": ["river>=0.26,<0.27"],
+        "tensorboard": ["tensorboard>=2.20,<3"],
+        "wandb": ["wandb>=0.21,<0.40"],
         "test": [
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",

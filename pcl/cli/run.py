@@ -9,6 +9,7 @@ Other commands are figures, report, runs, compare, prepare, check, conform and c
 each.
 """
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 
@@ -31,6 +32,7 @@ from pcl.runner.program import compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.runner.watch import Watching
+from pcl.sinks import sinks
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
@@ -61,6 +63,9 @@ flags.DEFINE_integer(
     "Report runs in flight every so many steps: samples/s, time left, curves (0: about every second). Such a program is"
     " compiled anew by each command.",
     lower_bound=0,
+)
+flags.DEFINE_multi_string(
+    "sink", [], "name or name:where, a place for the curves of runs in flight; may be repeated: --list names them."
 )
 flags.DEFINE_bool(
     "smoke",
@@ -122,8 +127,12 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    watching = None if FLAGS.watch_steps is None else Watching(FLAGS.watch_steps)
-    executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
+    with contextlib.ExitStack() as closed:
+        given = [closed.enter_context(contextlib.closing(sink)) for sink in sinks(FLAGS.sink, experiment.name)]
+        measures = tuple(sink.entry.measure for sink in given if sink.entry.measure)
+        watched = given or FLAGS.watch_steps is not None
+        watching = Watching(FLAGS.watch_steps or 0, tuple(given), measures) if watched else None
+        executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
