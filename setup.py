@@ -54,6 +54,7 @@ setup(
         "tqdm>=4.66,<5",
     ],
     extras_require={
+        "aim": ["aim>=3.29,<4"],
         "cuda": ["jax[cuda13]>=0.10.2,<0.12"],
         "docs": DOCS,
         "figures": ["matplotlib>=3.10,<4"],
@@ -61,6 +62,8 @@ setup(
         "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
         "river": ["river>=0.26,<0.27"],
         "search": ["optuna>=4.8,<6"],
+        "tensorboard": ["tensorboard>=2.20,<3"],
+        "wandb": ["wandb>=0.21,<0.40"],
         "test": [
             *DOCS,  # the tests build the site
             "beartype>=0.22,<0.24",

@@ -12,7 +12,7 @@ from typing import NoReturn
 from absl import app, flags, logging
 
 from pcl.errors import LONGEST, UsageError, shown
-from pcl.interrupts import Interrupted
+from pcl.interrupts import Interrupted, status
 
 flags.disclaim_key_flags()  # those that are defined here belong to the command that asks for them
 CLOSED_PIPE = 141  # exit code of a process that writes to a closed pipe, as shells report it
@@ -54,7 +54,7 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
     try:
         app.run(guarded, flags_parser=parse)
     except Interrupted as error:
-        sys.exit(128 + error.number)
+        sys.exit(status(error.number))
     except KeyboardInterrupt:
         _say("interrupted")
         sys.exit(130)

@@ -3,6 +3,8 @@
 Python runs signal handlers in the main thread, between two of its own instructions. XLA compiles and computes for
 minutes in one of them, and an exception in the middle of it crashes the process. So the work is done by a thread of its
 own, and the main thread only waits for signals.
+
+A scheduler asks a job to make room by SIGTERM. The command then exits with `REQUEUE`: the same command goes on.
 """
 
 import contextlib
@@ -16,6 +18,7 @@ from typing import NoReturn
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+REQUEUE = 75  # EX_TEMPFAIL of sysexits.h: try again later
 STACK = 2**26  # bytes: macOS gives a thread half a megabyte, and tracing goes deep
 
 
@@ -25,6 +28,11 @@ class Interrupted(BaseException):
     def __init__(self, number: int):
         super().__init__(number)
         self.number = number
+
+
+def status(number: int) -> int:
+    """The exit status behind a signal: `REQUEUE` for SIGTERM, 128 more than its number for others, as shells say."""
+    return REQUEUE if number == signal.SIGTERM else 128 + number
 
 
 class Interrupts:
@@ -122,4 +130,4 @@ def _leave(number: int, text: str) -> NoReturn:
     _say(text)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
-    os._exit(128 + number)
+    os._exit(status(number))

@@ -1,4 +1,4 @@
-"""Learners, streams, sources, rules and experiments from outside the package: a user's own, or those of a plugin.
+"""Learners, streams, sources, rules, sinks, experiments from outside the package: a user's own, or those of a plugin.
 
 They come from a file (`--import=mine.py`), from a module that can be imported (`--import=my_package.mine`), or from the
 modules that installed packages name as entry points of the group `pcl`. A module is registered by its last statement:
@@ -53,7 +53,7 @@ class Outside(NamedTuple):
 
 def import_flag() -> None:
     """Define --import. Commands that are imported together may define it several times."""
-    help = "FILE.py or module of your own learners, streams, sources, rules or experiments; several with commas."
+    help = "FILE.py or module of your own learners, streams, sources, rules, sinks or experiments; several with commas."
     serializer: flags.ArgumentSerializer = flags.ArgumentSerializer()
     flags.DEFINE_multi(NAMES, serializer, FLAG, [], help, allow_override=True)
 
@@ -214,9 +214,10 @@ def _register_experiment(module: ModuleType, found: Outside) -> None:
 def _registries() -> tuple[Registry[Any], ...]:
     from pcl import learners, streams
     from pcl.network.rules import RULES
+    from pcl.sinks import SINKS
     from pcl.streams.sources import SOURCES
 
-    return learners.REGISTRY, streams.REGISTRY, SOURCES, RULES
+    return learners.REGISTRY, streams.REGISTRY, SOURCES, SINKS, RULES
 
 
 def _imported(found: Outside) -> ModuleType:

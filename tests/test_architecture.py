@@ -27,14 +27,14 @@ ALLOWED = {
     "pcl/loops.py": set(),
     "pcl/products.py": set(),
     "pcl/interrupts.py": set(),
-    "pcl/outside.py": BASE | {"command", "experiment", "learners", "streams", "network"},
+    "pcl/outside.py": BASE | {"command", "experiment", "learners", "streams", "network", "sinks"},
     "pcl/command.py": {"errors", "interrupts"},
     "pcl/__main__.py": {"cli"},
     "pcl/experiments": set(),
     "pcl/scripts": set(),
     "pcl/cli": BASE
     | {"cli", "command", "interrupts", "experiment", "outside", "conformance"}
-    | {"learners", "streams", "network", "evaluation", "runner", "search"},
+    | {"learners", "streams", "network", "evaluation", "runner", "search", "sinks"},
     "pcl/saved.py": BASE | {"learners"},
     "pcl/life": BASE | {"life", "saved", "learners", "runner"},
     "pcl/network": BASE | {"network"},
@@ -46,6 +46,7 @@ ALLOWED = {
     "pcl/runner": BASE
     | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "outside", "saved"},
     "pcl/search": BASE | {"search", "runner", "experiment", "evaluation", "streams", "interrupts"},
+    "pcl/sinks": BASE | {"sinks", "runner"},
     "pcl/conformance": BASE | {"conformance", "network", "learners", "streams"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
     "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams", "outside"},

@@ -31,7 +31,7 @@ def test_a_learner_takes_sixty_lines_at_most():
 
 @pytest.fixture
 def typed(tmp_path):
-    """Types the commands of a section of the page beside the examples, and returns the folder."""
+    """Types the commands of a section beside the examples, the last one's errors into `said`; returns the folder."""
     for name in NAMES:
         shutil.copy(EXAMPLES / name, tmp_path)
 
@@ -44,6 +44,7 @@ def typed(tmp_path):
             line = (sys.executable, "-m", "pcl", *arguments, *seeds)
             done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
             assert done.returncode == 0, (command, done.stdout, done.stderr)
+            (tmp_path / "said").write_text(done.stderr, encoding="utf-8")
         return tmp_path
 
     return of
@@ -78,6 +79,15 @@ def test_own_source(typed):
 def test_own_rule(typed):
     ran = lived(typed("An inference rule"), "smoke/split_digits")
     assert ran == [("pcn", "inference=gd"), ("pcn", "inference=own_rule")]
+
+
+@pytest.mark.slow
+def test_own_sink(typed):
+    said = (typed("A sink") / "said").read_text(encoding="utf-8")
+    lines = re.findall(r"^pcn split_digits_iid (\d) \w{4} at step (\d+): size (\S+)$", said, re.MULTILINE)
+    assert {seed for seed, _, _ in lines} == {"0"}
+    assert int(lines[0][1]) == 5
+    assert len({size for _, _, size in lines}) == len(lines) > 2  # weights change
 
 
 @pytest.mark.slow

@@ -238,7 +238,7 @@ class H:
         ("mine.py", "import json\njson.loads('{')\n", "mine.py, line 2: JSONDecodeError: "),
         ("mine.py", "x = (\n", r"mine.py, line 1: SyntaxError: '\(' was never closed"),
         ("mine.py", "raise SystemExit('enough')\n", "mine.py, line 1: SystemExit: enough"),
-        ("mine.py", "ENTRY = 3\n", "mine.py: ENTRY is int; expected one of LearnerEntry, StreamEntry, SourceEntry"),
+        ("mine.py", "ENTRY = 3\n", "ENTRY is int; expected one of LearnerEntry, StreamEntry, SourceEntry, SinkEntry"),
         ("mine.py", "RULE = 3\n", "RULE is int; expected that of a rule"),
         ("mine.py", "EXPERIMENT = 3\n", "mine.py: EXPERIMENT is int; expected an Experiment"),
         ("mine.py", f"{LEARNER}ENTRY = ENTRY._replace(hparams=3)\n", "mine.py: settings are 3; expected an instance"),

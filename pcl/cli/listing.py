@@ -1,4 +1,4 @@
-"""Lists of experiments, learners, streams, sources and rules, and the description of one: its settings and use."""
+"""Lists of experiments, learners, streams, sources, rules and sinks, and the description of one: settings and use."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -12,6 +12,7 @@ from pcl.experiment import Arm, Experiment, experiment_names, load_experiment
 from pcl.fields import fields, is_static
 from pcl.network.inference import Rule
 from pcl.network.rules import RULES
+from pcl.sinks import SINKS
 from pcl.streams.sources import SOURCES
 from pcl.streams.sources.datasets import SourceEntry
 from pcl.streams.sources.own import Options
@@ -19,13 +20,14 @@ from pcl.types import LearnerEntry, StreamEntry
 
 
 def listing() -> str:
-    """One line for each experiment, learner with its settings, stream with its settings, source and rule."""
+    """One line for each experiment, learner with its settings, stream with its settings, source, rule and sink."""
     sections = {
         "experiments": {name: load_experiment(name).claim.strip().partition("\n")[0] for name in experiment_names()},
         "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
         "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
         "sources": {name: e.summary for name, e in SOURCES.items()},
         "rules": {name: _sentence(about_rule(rule).values()) for name, rule in RULES.items()},
+        "sinks": {name: entry.summary for name, entry in SINKS.items()},
     }
     lines = []
     for title, members in sections.items():
@@ -48,8 +50,8 @@ def description(name: str) -> str:
     """
     found = list(_described(name))
     if not found:
-        known = {*experiment_names(), *learners.REGISTRY, *streams.REGISTRY, *SOURCES, *RULES, OPTIONS}
-        raise unknown("experiment, learner, stream, source or rule", name, known)
+        known = {*experiment_names(), *learners.REGISTRY, *streams.REGISTRY, *SOURCES, *RULES, *SINKS, OPTIONS}
+        raise unknown("experiment, learner, stream, source, rule or sink", name, known)
     return "\n\n".join(found)
 
 
@@ -62,6 +64,8 @@ def _described(name: str) -> Iterator[str]:
         yield _page("source", name, about_source(SOURCES[name]))
     if name in RULES:
         yield _page("rule", name, about_rule(RULES[name]))
+    if name in SINKS:
+        yield _page("sink", name, {"": SINKS[name].summary, "library": SINKS[name].needs or "none"})
     if name == OPTIONS:
         yield _page("options", "of --source_options", {"": "how a file of your own is read"}, Options())
     if name in experiment_names():

@@ -9,6 +9,7 @@ Other commands are figures, report, runs, compare, study, prepare, check, confor
 describes each.
 """
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 
@@ -34,6 +35,7 @@ from pcl.runner.store import Store
 from pcl.runner.studies import use_results_dir
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.runner.watch import Watching
+from pcl.sinks import sinks
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
@@ -64,6 +66,9 @@ flags.DEFINE_integer(
     "Report runs in flight every so many steps: samples/s, time left, curves (0: about every second). Such a program is"
     " compiled anew by each command.",
     lower_bound=0,
+)
+flags.DEFINE_multi_string(
+    "sink", [], "name or name:where, a place for the curves of runs in flight; may be repeated: --list names them."
 )
 flags.DEFINE_bool(
     "smoke",
@@ -136,11 +141,12 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    watching = None if FLAGS.watch_steps is None else Watching(FLAGS.watch_steps)
     if FLAGS.claim:
         executed = execute_shared(groups, store, mode, experiment.name, interrupts, **kept)
     else:
-        executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
+        with contextlib.ExitStack() as closed:
+            watching = _watching(closed, experiment.name)
+            executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -168,8 +174,8 @@ def named() -> tuple[Experiment, str]:
         )
     if FLAGS.claim and FLAGS.num_shards > 1:
         raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
-    if FLAGS.claim and FLAGS.watch_steps is not None:
-        raise UsageError(f"--claim takes no --watch_steps={shown(FLAGS.watch_steps)}")
+    if FLAGS.claim and (FLAGS.sink or FLAGS.watch_steps is not None):
+        raise UsageError("--claim takes no --watch_steps or --sink")
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     return experiment, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
 
@@ -203,6 +209,15 @@ def _of_own_file() -> Experiment | None:
     if FLAGS.source_options and not FLAGS.source_file:
         raise UsageError("--source_options: say which file with --source_file")
     return experiment_of(FLAGS.source_file, FLAGS.source_options) if FLAGS.source_file else None
+
+
+def _watching(closed: contextlib.ExitStack, experiment: str) -> Watching | None:
+    """How the flags ask to watch runs; their sinks are closed by `closed`."""
+    given = [closed.enter_context(contextlib.closing(sink)) for sink in sinks(FLAGS.sink, experiment)]
+    if not given and FLAGS.watch_steps is None:
+        return None
+    measures = tuple(sink.entry.measure for sink in given if sink.entry.measure)
+    return Watching(FLAGS.watch_steps or 0, tuple(given), measures)
 
 
 def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Record]:
