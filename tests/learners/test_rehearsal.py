@@ -242,10 +242,10 @@ def test_silent_units_reach_nothing_and_what_leads_to_them_and_from_them_is_not_
     assert_close(learner.predict(after, numbered(1).x, hp), mlp.predict(SPEC, silenced[0], numbered(1).x))
 
 
-@pytest.mark.parametrize("settings", [{"architecture": "vgg5"}, {"init": "mupc"}])
+@pytest.mark.parametrize("settings", [{"architecture": "vgg5"}, {"init": "mupc"}, {"norm": "layer"}])
 def test_xdg_refuses_networks_in_which_silence_would_leak(settings):
     learner, hp = learners.make("xdg", SPEC)
-    with pytest.raises(UsageError, match="silent units need layers without convolutions and skip connections"):
+    with pytest.raises(UsageError, match="units are silent in dense layers without skip connections and norms"):
         learner.init(jax.random.key(0), replace(hp, settings))
 
 

@@ -57,9 +57,9 @@ def around(rule: NetworkRule, spec: Spec) -> Learner:
     """The learner `rule`, whose hidden units take turns."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
-        if hp.rule.architecture != "mlp" or hp.rule.init == "mupc":
-            given = f"architecture={hp.rule.architecture}, init={hp.rule.init}"
-            raise UsageError(f"{given}: silent units need layers without convolutions and skip connections")
+        if hp.rule.architecture != "mlp" or hp.rule.init == "mupc" or hp.rule.norm != "none":
+            given = f"architecture={hp.rule.architecture}, init={hp.rule.init}, norm={hp.rule.norm}"
+            raise UsageError(f"{given}: units are silent in dense layers without skip connections and norms")
         return State(rule.init(key, hp.rule), jnp.full((), -1, jnp.int32), jax.random.fold_in(key, 1))
 
     def open_in(state: State, task: Int[Array, ""], hp: HParams) -> tuple[Network, Network]:
