@@ -20,6 +20,7 @@ from pcl.errors import UsageError, shown, unknown
 
 E = TypeVar("E")
 
+FOLDERS = {"pcl.learners": ("strategies",)}  # of a package, whose modules are listed with its own
 OUTSIDE: dict[str, Path] = {}  # files of modules from outside, by the last part of the module's name (`pcl.outside`)
 
 
@@ -36,10 +37,12 @@ class Registry(dict[str, E], Generic[E]):
         super().__init__()
         self.kind, self.of, self.end = kind, of, end
         self.code: dict[str, str | None] = {}
-        for found in sorted(pkgutil.iter_modules(sys.modules[package].__path__), key=lambda found: found.name):
-            module = importlib.import_module(f"{package}.{found.name}")
+        places = [package, *(f"{package}.{folder}" for folder in FOLDERS.get(package, ()))]
+        found = [(one.name, place) for place in places for one in pkgutil.iter_modules(_path(place))]
+        for name, place in sorted(found):
+            module = importlib.import_module(f"{place}.{name}")
             if hasattr(module, end):
-                self._list(found.name, getattr(module, end), module.__name__)
+                self._list(name, getattr(module, end), module.__name__)
 
     def __missing__(self, name: str) -> E:
         raise UsageError(f"{unknown(self.kind, name, self)}; one of your own is named with --import, or registered")
@@ -135,13 +138,23 @@ def declared(package: str, field: str) -> dict[str, Any]:
     return found
 
 
+def _path(package: str) -> Any:
+    """The folders of a package, which is imported, or lies in one that is."""
+    return importlib.import_module(package).__path__
+
+
 @functools.cache
 def _inside(package: str, field: str) -> dict[str, Any]:
     spec = importlib.util.find_spec(package)
     assert spec is not None
     assert spec.submodule_search_locations is not None
+    places = [
+        str(Path(path, *below))
+        for below in ((), *((f,) for f in FOLDERS.get(package, ())))
+        for path in spec.submodule_search_locations
+    ]
     found: dict[str, Any] = {}
-    for module in pkgutil.iter_modules(spec.submodule_search_locations):
+    for module in pkgutil.iter_modules(places):
         assert isinstance(module.module_finder, importlib.machinery.FileFinder)
         path = Path(module.module_finder.path, module.name)
         path = path / "__init__.py" if module.ispkg else path.with_suffix(".py")

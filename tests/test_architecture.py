@@ -137,7 +137,7 @@ def of_learners(name):
 
 def parts(name):
     """The files of learners that one is made of: its own, and those that these import, one after the other."""
-    found, todo = set(), {of_learners(f"pcl.learners.{name}")}
+    found, todo = set(), {of_learners(f"pcl.learners.{name}") or of_learners(f"pcl.learners.strategies.{name}")}
     while todo:
         found |= todo
         todo = {of_learners(name) for path in todo for name in imported_names(path)} - found - {None}

@@ -1,0 +1,158 @@
+"""Weights that mattered are drawn back to where they were: the frame of EWC, SI and MAS.
+
+When a task ends, every weight's importance grows, and its present value becomes its anchor. From then on the cost is
+
+    cost + strength / 2 sum_k importance_k (w_k - anchor_k)^2
+
+The methods differ in their measure of importance. A stream is lived once, so that it is measured while a task is
+learned, and not at its end on samples that are gone. Tasks are told, and must take turns. All quantities belong to one
+weight, so that the penalty of a local rule is local.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float, Int, PRNGKeyArray
+
+from pcl.fields import Traced, nested, traced
+from pcl.learners import mlp
+from pcl.learners.inputs import switched
+from pcl.learners.rule import Lesson, Move, NetworkRule, lesson
+from pcl.learners.strategies import strategy
+from pcl.loops import when
+from pcl.network.layers import Network
+from pcl.network.outputs import distribution
+from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
+
+
+@struct.dataclass
+class HParams:
+    """Numbers of a penalty."""
+
+    rule: Any = nested(None)
+    strength: Traced = traced(1.0, "strength of the penalty on weights that mattered to earlier tasks", low=0)
+    kept: Traced = traced(1.0, "share of the importance of weights that is kept at the end of a task", low=0, high=1)
+
+
+@struct.dataclass
+class AveragedHParams(HParams):
+    """Numbers of a penalty by an average over samples."""
+
+    importance_rate: Traced = traced(
+        0.01, "weight of a batch in the running mean of importance, after the first batches", low=0, high=1
+    )
+
+
+class State(NamedTuple):
+    """The rule's state; anchors and importances; the measure of the present task, and the batches it has seen."""
+
+    rule: Any
+    anchor: Network
+    importance: Network
+    measured: Network
+    batches: Int[Array, ""]
+    task: Int[Array, ""]  # -1: none yet
+    key: PRNGKeyArray
+
+
+class Measure(NamedTuple):
+    """A measure of importance.
+
+    of_batch: (rule, state, hp, lesson, move, network after the step) -> the next `measured`.
+    of_task: (measured, displacement since the anchor, hp) -> the importance that a task adds.
+    cost: of a learned sample, as multiples of the rule's own.
+    """
+
+    of_batch: Callable[[NetworkRule, State, Any, Lesson, Move, Network], Network]
+    of_task: Callable[[Network, Network, Any], Network]
+    cost: int
+
+
+def entry(rule: LearnerEntry, measure: Measure, hparams: HParams, summary: str, label: str | None) -> LearnerEntry:
+    """The entry of `rule` under a penalty by `measure`."""
+    return strategy.entry(
+        rule,
+        lambda rule, spec: around(rule, spec, measure),
+        hparams,
+        summary,
+        label,
+        cost=lambda own, spec, hp, batch: measure.cost * own,
+        told=True,
+    )
+
+
+def around(rule: NetworkRule, spec: Spec, measure: Measure) -> Learner:
+    """The learner `rule` under a penalty."""
+
+    def init(key: PRNGKeyArray, hp: Any) -> State:
+        state = rule.init(key, hp.rule)
+        zero = jax.tree.map(jnp.zeros_like, state.network)
+        task, none = jnp.full((), -1, jnp.int32), jnp.zeros((), jnp.int32)
+        return State(state, state.network, zero, zero, none, task, jax.random.fold_in(key, 1))
+
+    def predict(state: State, x: Float[Array, "B ..."], hp: Any) -> Prediction:
+        return mlp.predict(spec, state.rule.network, x)
+
+    def update(state: State, batch: Batch, hp: Any) -> tuple[State, Info]:
+        begins, task = switched(batch, state.task)
+        state = when(begins, lambda s: _ended(s, measure, hp), state)._replace(task=task)
+        given = lesson(batch, spec)
+        some = given.teaches.any()
+        move = rule.direct(state.rule, given, hp.rule)
+        pull = penalty_direction(state, hp.strength)
+        after = mlp.ascend(move.state, jax.tree.map(jnp.add, move.direction, pull), hp.rule, some)
+        state = state._replace(batches=state.batches + some)
+        measured = measure.of_batch(rule, state, hp, given, move, after.network)
+        measured = jax.tree.map(lambda new, old: jnp.where(some, new, old), measured, state.measured)
+        return state._replace(rule=after, measured=measured), move.info
+
+    return Learner(init, predict, update)
+
+
+def penalty_direction(state: State, strength: Traced) -> Network:
+    """Minus the gradient of the penalty at the present weights."""
+    return jax.tree.map(
+        lambda o, w, anchor: -strength * o * (w - anchor), state.importance, state.rule.network, state.anchor
+    )
+
+
+def _ended(state: State, measure: Measure, hp: Any) -> State:
+    """The state after the end of a task."""
+    network = state.rule.network
+    added = measure.of_task(state.measured, jax.tree.map(jnp.subtract, network, state.anchor), hp)
+    importance = jax.tree.map(lambda old, new: hp.kept * old + new, state.importance, added)
+    measured, batches = jax.tree.map(jnp.zeros_like, (state.measured, state.batches))
+    return state._replace(anchor=network, importance=importance, measured=measured, batches=batches)
+
+
+def averaged(state: State, of_batch: Network, rate: Traced) -> Network:
+    """The mean over the task's batches, and from batch number 1 / `rate` on one that forgets the first of them."""
+    share = jnp.maximum(rate, 1 / jnp.maximum(state.batches, 1))
+    return jax.tree.map(lambda old, new: old + share * (new - old), state.measured, of_batch)
+
+
+def mean_over_rows(
+    rule: NetworkRule,
+    state: State,
+    hp: Any,
+    rows: Lesson,
+    weight_B: Float[Array, " B"],
+    of_weight: Callable[[Array], Array],
+) -> Network:
+    """The mean over rows of a function of the direction in which each of them alone would move each weight."""
+
+    def of_row(row: Lesson) -> Network:
+        alone = jax.tree.map(lambda leaf: leaf[None], row)
+        return jax.tree.map(of_weight, rule.direct(state.rule, alone, hp.rule).direction)
+
+    return jax.tree.map(lambda of_rows: jnp.tensordot(weight_B, of_rows, 1), jax.vmap(of_row)(rows))
+
+
+def drawn(key: PRNGKeyArray, output: str, a: Float[Array, "B C"]) -> Float[Array, "B C"]:
+    """Targets drawn from the network's own prediction."""
+    of = distribution(output)
+    return a + jax.random.normal(key, a.shape) if of.real else of.draw(key, a, None)

@@ -1,0 +1,13 @@
+"""ER-ACE (`asymmetric`) around a predictive-coding network."""
+
+from pcl.learners import pcn
+from pcl.learners.strategies import asymmetric, rehearsal
+
+ENTRY = rehearsal.entry(
+    pcn.ENTRY,
+    asymmetric.ASYMMETRIC,
+    rehearsal.RehearsalHParams(),
+    summary="replay in which new classes do not push down old ones (ER-ACE), predictive coding",
+    label="ER-ACE, predictive coding",
+    targets=False,
+)

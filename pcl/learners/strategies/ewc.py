@@ -1,0 +1,12 @@
+"""Elastic weight consolidation, online (`fisher`), around backpropagation."""
+
+from pcl.learners import backprop
+from pcl.learners.strategies import consolidation, fisher
+
+ENTRY = consolidation.entry(
+    backprop.ENTRY,
+    fisher.FISHER,
+    consolidation.AveragedHParams(),
+    summary="weights drawn back to earlier ones by their Fisher information (online EWC), backpropagation",
+    label="EWC, backpropagation",
+)

@@ -1,0 +1,54 @@
+"""Synaptic intelligence: a weight is important if its way through a task lowered the cost (around backpropagation).
+
+    omega_k = sum over steps of -dcost/dw_k x (change of w_k)
+    importance_k += max(omega_k, 0) / (moved_k^2 + damping),    moved_k: since the anchor
+
+The sum of omega over weights is the decrease of the cost along the way, for small steps. The gradient is that of the
+cost without the penalty. Source: Zenke, Poole and Ganguli (2017), arXiv:1703.04200, equations 3 to 5; `strength` is
+twice the paper's c.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from pcl.fields import Traced, traced
+from pcl.learners import backprop
+from pcl.learners.rule import Lesson, Move, NetworkRule
+from pcl.learners.strategies import consolidation
+from pcl.learners.strategies.consolidation import Measure, State
+from pcl.network.layers import Network
+
+
+@struct.dataclass
+class HParams(consolidation.HParams):
+    """Numbers of the penalty."""
+
+    damping: Traced = traced(0.1, "squared move of a weight below which its importance grows no more", low=1e-6)
+
+
+def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move, after: Network) -> Network:
+    """The path integral with one more step."""
+    return jax.tree.map(
+        lambda omega, down, new, old: omega + down * (new - old),
+        state.measured,
+        move.direction,
+        after,
+        state.rule.network,
+    )
+
+
+def of_task(measured: Network, moved: Network, hp: Any) -> Network:
+    """What a task adds to importance."""
+    return jax.tree.map(lambda omega, d: jnp.maximum(omega, 0) / (d**2 + hp.damping), measured, moved)
+
+
+ENTRY = consolidation.entry(
+    backprop.ENTRY,
+    Measure(of_batch, of_task, cost=1),
+    HParams(),
+    summary="weights drawn back to earlier ones by their share in lowering the cost (SI), backpropagation",
+    label="SI, backpropagation",
+)
