@@ -102,6 +102,7 @@ class LearnerEntry(NamedTuple):
     told: whether it is told the task of each sample (an oracle); all others see `Batch.task` 0.
     labels, targets: whether it predicts labels, and real targets.
     step_bound: the largest stable `inference_lr` at fresh weights, where there is one.
+    rule: what strategies are put around, where the learner is a `NetworkRule` (`pcl.learners.rule`).
     """
 
     make: Callable[[Spec], Learner]
@@ -114,6 +115,7 @@ class LearnerEntry(NamedTuple):
     labels: bool = True
     targets: bool = False
     step_bound: Callable[[Spec, HParams], float | None] | None = None
+    rule: Callable[[Spec], Any] | None = None
 
 
 class Layout(NamedTuple):

@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from pcl.learners import mlp
-from pcl.learners.inputs import answer, mean_weights, targets
-from pcl.network.energy import output_cost
+from pcl.learners.inputs import answer
+from pcl.learners.rule import Lesson, Move, NetworkRule, cost, learner
 from pcl.network.flops import backprop
 from pcl.network.layers import Network, forward
-from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
+from pcl.types import Info, Learner, LearnerEntry, Logged, Spec
 
 
 @struct.dataclass
@@ -29,30 +29,40 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
     return backprop(mlp.synapses(spec, hp))
 
 
-def make(spec: Spec) -> Learner:
-    """A network for inputs and labels as announced in `spec`."""
+def rule(spec: Spec) -> NetworkRule:
+    """Gradient descent on the cost of lessons, for inputs and labels as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> mlp.MLPState:
         return mlp.init(spec, key, hp)
 
-    def update(state: mlp.MLPState, batch: Batch, hp: HParams) -> tuple[mlp.MLPState, Info]:
-        x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
-
+    def direct(state: mlp.MLPState, lesson: Lesson, hp: HParams) -> Move:
         def loss(network: Network) -> tuple[Array, Array]:
-            logits = forward(network, x)[-1]
-            return weight @ output_cost(hp.output, y, logits), logits
+            logits = forward(network, lesson.x)[-1]
+            return cost(hp.output, lesson, logits), logits
 
-        (cost, logits), gradient = jax.value_and_grad(loss, has_aux=True)(state.network)
+        (surprise, logits), gradient = jax.value_and_grad(loss, has_aux=True)(state.network)
         downhill = jax.tree.map(jnp.negative, gradient)
-        info = Info(answer(spec, logits), {"surprise": Logged(cost, "taught")})
-        return mlp.ascend(state, downhill, hp, weight.any()), info
+        return Move(downhill, state, Info(answer(spec, logits), {"surprise": Logged(surprise, "taught")}))
 
-    def predict(state: mlp.MLPState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return mlp.predict(spec, state.network, x)
+    def learn(state: mlp.MLPState, lesson: Lesson, hp: HParams) -> tuple[mlp.MLPState, Info]:
+        direction, state, info = direct(state, lesson, hp)
+        return mlp.ascend(state, direction, hp, lesson.teaches.any()), info
 
-    return Learner(init, predict, update)
+    return NetworkRule(init, direct, learn)
+
+
+def make(spec: Spec) -> Learner:
+    """A network for inputs and labels as announced in `spec`."""
+    return learner(rule(spec), spec)
 
 
 ENTRY = LearnerEntry(
-    make, HParams(), "perceptron trained by backpropagation", flops, local=False, label="backpropagation", targets=True
+    make,
+    HParams(),
+    "perceptron trained by backpropagation",
+    flops,
+    local=False,
+    label="backpropagation",
+    targets=True,
+    rule=rule,
 )

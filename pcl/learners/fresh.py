@@ -16,6 +16,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from pcl.fields import nested
 from pcl.learners import backprop
+from pcl.learners.inputs import switched
 from pcl.loops import when
 from pcl.types import Batch, Info, Learner, Prediction
 
@@ -47,12 +48,11 @@ def around(rule: Learner) -> Learner:
         return rule.predict(state.rule, x, hp.rule)
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
-        some, task = batch.valid.any(), batch.task[jnp.argmax(batch.valid)]
-        begins = some & (task != state.task) & (state.task >= 0)
+        begins, task = switched(batch, state.task)
         starts = state.starts + begins
         anew = when(begins, lambda _: rule.init(jax.random.fold_in(state.key, starts), hp.rule), state.rule)
         learned, info = rule.update(anew, batch, hp.rule)
-        return State(learned, jnp.where(some, task, state.task), starts, state.key), info
+        return State(learned, task, starts, state.key), info
 
     return Learner(init, predict, update)
 
@@ -64,4 +64,5 @@ ENTRY = backprop.ENTRY._replace(
     flops=lambda spec, hp, inference_steps, batch: backprop.flops(spec, hp.rule, inference_steps, batch),
     label=None,
     told=True,
+    rule=None,
 )

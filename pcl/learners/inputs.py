@@ -25,6 +25,15 @@ def teaching_rows(batch: Batch) -> Bool[Array, " B"]:
     return batch.valid & batch.labelled
 
 
+def switched(batch: Batch, task: Int[Array, ""]) -> tuple[Bool[Array, ""], Int[Array, ""]]:
+    """Whether a batch begins another task than `task` (none yet: -1), and the task that is known behind it.
+
+    The first row that is no padding decides, so that tasks must take turns.
+    """
+    some, now = batch.valid.any(), batch.task[jnp.argmax(batch.valid)]
+    return some & (now != task) & (task >= 0), jnp.where(some, now, task)
+
+
 def finite_rows(batch: Batch) -> Bool[Array, " B"]:
     """Rows whose inputs, and real targets if there are any, have finite squares."""
     finite_B = jnp.isfinite(jnp.sum(vectors(batch.x) ** 2, axis=1))

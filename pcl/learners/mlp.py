@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,8 @@ from pcl.types import Batch, Prediction, Spec
 
 NORMS = ("none", "layer")
 MOST_UNITS = 1_000_000  # of a hidden layer
+
+S = TypeVar("S", bound=Any)  # the state of a learner on a network
 
 
 @struct.dataclass
@@ -161,12 +163,16 @@ def predict(spec: Spec, network: Network, x: Float[Array, "B ..."]) -> Predictio
     return answer(spec, forward(network, x)[-1])
 
 
-def open_gates(state: MLPState, any_teaches: Bool[Array, ""]) -> Float[Array, " L"]:
+def open_gates(state: Any, any_teaches: Bool[Array, ""]) -> Float[Array, " L"]:
     """A gate for each layer: open, but for a batch in which no row teaches."""
     return jnp.broadcast_to(any_teaches.astype(jnp.float32), (len(state.network),))
 
 
-def ascend(state: MLPState, direction: Network, hp: MLPHParams, any_teaches: Bool[Array, ""]) -> MLPState:
-    """One optimiser step along `direction`; a batch in which no row teaches leaves the state untouched."""
+def ascend(state: S, direction: Network, hp: MLPHParams, any_teaches: Bool[Array, ""]) -> S:
+    """One optimiser step along `direction`; a batch in which no row teaches leaves the state untouched.
+
+    The state may have other fields than those of `MLPState`, which stay as they are.
+    """
     gate_L = open_gates(state, any_teaches)
-    return MLPState(*learn(state.network, state.optimiser, direction, optimiser(hp), gate_L))
+    network, memory = learn(state.network, state.optimiser, direction, optimiser(hp), gate_L)
+    return state._replace(network=network, optimiser=memory)

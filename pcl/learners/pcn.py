@@ -9,6 +9,7 @@ With nudged outputs the reported energy is that of the nudged problem; with cent
 are those of the negative side.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -16,12 +17,13 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 from jax import Array
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import Traced, static, traced
 from pcl.learners import mlp, steps
-from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
+from pcl.learners.inputs import answer
+from pcl.learners.rule import Lesson, Move, NetworkRule, learner
 from pcl.network import precision, stability
 from pcl.network.energy import Problem, energy, feedforward_energy, output_cost
 from pcl.network.inference import Learning, rose
@@ -30,8 +32,8 @@ from pcl.network.outputs import distribution
 from pcl.network.rules import RULES, choose
 from pcl.network.samples import Activities
 from pcl.network.stability import Directions
-from pcl.network.training import FLOOR, NUDGES, Step, train_step
-from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
+from pcl.network.training import FLOOR, NUDGES, Inferred, Step, infer, train_step
+from pcl.types import Info, Learner, LearnerEntry, Logged, Spec
 
 
 @struct.dataclass
@@ -89,8 +91,8 @@ def step_bound(spec: Spec, hp: HParams) -> float | None:
     return float(stability.step_bound(Problem(network, x, top, output=hp.output), tuple(z), limit).min())
 
 
-def make(spec: Spec) -> Learner:
-    """A predictive-coding network for inputs and labels as announced in `spec`."""
+def rule(spec: Spec) -> NetworkRule:
+    """Local updates of a predictive-coding network, for inputs and labels as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> PCNState:
         rule = choose(hp.inference, hp.halt, learns=("settled", "feedforward", "meanwhile"))
@@ -103,47 +105,89 @@ def make(spec: Spec) -> Learner:
             variance[-1] = None
         return PCNState(network, optimiser, tuple(variance), steps.start(network, spec.input_shape, hp))
 
-    def update(state: PCNState, batch: Batch, hp: HParams) -> tuple[PCNState, Info]:
-        x, y, weight = mlp.masked_inputs(batch, spec), targets(batch, spec), mean_weights(batch)
-        *z, logits = forward(state.network, x)
+    def settled(state: PCNState, given: Lesson, hp: HParams, by: Callable[..., Any]) -> tuple[Any, PCNState, Info]:
+        """The result of `by` (`_learn` or `_infer`), the state but for weights and optimiser, and the report."""
+        lesson = one_target(given, hp)
+        weight = lesson.weight
+        *z, logits = forward(state.network, lesson.x)
         # The target of a row that does not teach is its own prediction: its error is zero.
-        teaches = teaching_rows(batch)
-        top = jnp.where(teaches[:, None], y, distribution(hp.output).mean(logits))
+        teaches = lesson.teaches
+        top = jnp.where(teaches[:, None], lesson.top, distribution(hp.output).mean(logits))
         gains = tuple(precision.inverse(v) for v in state.variance)
-        problem = Problem(state.network, x, top, precision=gains, output=hp.output)
+        among = None if lesson.among is None else lesson.among.astype(top.dtype)
+        problem = Problem(state.network, lesson.x, top, observed=among, precision=gains, output=hp.output)
         rate, directions = steps.limit(state.network, state.directions, weight.any(), hp, hp.output)
-        step = _learn(problem, tuple(z), weight, state, hp, rate)
-        settled = step.settled
+        found = by(problem, tuple(z), weight, state, hp, rate)
         variance = tuple(
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
-            for v, e in zip(state.variance, step.raw, strict=True)
+            for v, e in zip(state.variance, found.raw, strict=True)
         )
-        before = weight @ feedforward_energy(step.problem, tuple(z), logits)
-        after, rows = weight @ energy(step.problem, settled.z), jnp.maximum(teaches.sum(), 1)
+        before = weight @ feedforward_energy(found.problem, tuple(z), logits)
+        after, rows = weight @ energy(found.problem, found.settled.z), jnp.maximum(teaches.sum(), 1)
         info = Info(
             prediction=answer(spec, logits),
             log={
-                "surprise": Logged(weight @ output_cost(hp.output, y, logits, gains[-1]), "taught"),
+                "surprise": Logged(weight @ output_cost(hp.output, lesson.top, logits, gains[-1], among), "taught"),
                 "energy": Logged(after, "taught"),
-                "inference_steps": Logged(steps.mean_steps(settled, teaches), "taught"),
+                "inference_steps": Logged(steps.mean_steps(found.settled, teaches), "taught"),
                 # Relative to a gradient that may be zero.
-                "residual": Logged(jnp.where(teaches, settled.residual, 0.0).sum() / rows, "taught", finite=False),
+                "residual": Logged(
+                    jnp.where(teaches, found.settled.residual, 0.0).sum() / rows, "taught", finite=False
+                ),
             },
             risen=rose(before, after),
         )
-        return PCNState(step.network, step.memory, variance, directions), info
+        return found, state._replace(variance=variance, directions=directions), info
 
-    def predict(state: PCNState, x: Float[Array, "B ..."], hp: HParams) -> Prediction:
-        return mlp.predict(spec, state.network, x)
+    def direct(state: PCNState, lesson: Lesson, hp: HParams) -> Move:
+        found, state, info = settled(state, lesson, hp, _infer)
+        return Move(found.direction, state, info)
 
-    return Learner(init, predict, update)
+    def learn(state: PCNState, lesson: Lesson, hp: HParams) -> tuple[PCNState, Info]:
+        step, state, info = settled(state, lesson, hp, _learn)
+        return state._replace(network=step.network, optimiser=step.memory), info
+
+    return NetworkRule(init, direct, learn)
+
+
+def make(spec: Spec) -> Learner:
+    """A predictive-coding network for inputs and labels as announced in `spec`."""
+    return learner(rule(spec), spec)
+
+
+def one_target(lesson: Lesson, hp: HParams) -> Lesson:
+    """`lesson`, in which a target to match is mixed into the top: the sum of two squares is a square, up to a constant.
+
+    Raises:
+      UsageError: the output is not Gaussian, so that the sum is no cost of a top; precisions are learned, which takes
+        weights whose sum is 1; or outputs are left out where all of them are one variable.
+    """
+    of, output = distribution(hp.output), hp.output
+    if lesson.among is not None and of.whole:
+        raise UsageError(
+            f"output={output}: its outputs are one variable, and none can be left out; set output=gaussian"
+        )
+    if lesson.match is None:
+        return lesson
+    if not of.real or hp.precision != "identity":
+        given = f"output={output}, precision={hp.precision}"
+        raise UsageError(f"{given}: predictive coding matches past outputs with output=gaussian, precision=identity")
+    weight = lesson.weight + lesson.match.weight
+    share = (lesson.match.weight / jnp.where(weight > 0, weight, 1.0))[:, None]
+    return Lesson(lesson.x, lesson.top + share * (lesson.match.target - lesson.top), weight, lesson.among)
+
+
+def _infer(problem: Problem, z: Activities, weight: Array, state: PCNState, hp: HParams, rate: Traced) -> Inferred:
+    """The direction of a step by the rule that `hp` names."""
+    numbers = steps.numbers(hp, rate, precision.largest_gain(problem.precision))
+    return infer(problem, z, hp.inference, steps.budget(hp), numbers, weight, hp.nudge, hp.beta)
 
 
 def _learn(problem: Problem, z: Activities, weight: Array, state: PCNState, hp: HParams, rate: Traced) -> Step:
     """A step by the rule that `hp` names; a batch in which no row teaches leaves the weights untouched."""
     meanwhile = RULES[hp.inference].learns == "meanwhile"
     optimiser = mlp.optimiser(hp, hp.inference_steps) if meanwhile else mlp.optimiser(hp)
-    gate_L = mlp.open_gates(mlp.MLPState(state.network, state.optimiser), weight.any())
+    gate_L = mlp.open_gates(state, weight.any())
     numbers = steps.numbers(hp, rate, precision.largest_gain(problem.precision))
     numbers = numbers._replace(learning=Learning(optimiser, state.optimiser, weight, gate_L))
     return train_step(problem, z, hp.inference, steps.budget(hp), numbers, hp.nudge, hp.beta)
@@ -158,4 +202,5 @@ ENTRY = LearnerEntry(
     label="predictive coding",
     targets=True,
     step_bound=step_bound,
+    rule=rule,
 )

@@ -48,6 +48,7 @@ def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
         flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) * (batch + hp.replayed) / batch,
         label=label,
         step_bound=bound and (lambda spec, hp: bound(spec, hp.rule)),
+        rule=None,
     )
 
 

@@ -47,6 +47,55 @@ class Step(NamedTuple):
     memory: tuple[optax.OptState, ...]
 
 
+class Inferred(NamedTuple):
+    """A problem settled without a step: see `Step`. direction: in which the rule would move the weights."""
+
+    problem: Problem
+    settled: Settled
+    raw: tuple[Array, ...]
+    direction: Network
+
+
+def infer(
+    problem: Problem,
+    start: Start,
+    rule: str,
+    budget: Budget,
+    numbers: Numbers,
+    weight_B: Float[Array, " B"],
+    nudge: str = "none",
+    beta: ArrayLike = 0.5,
+) -> Inferred:
+    """Settles `problem` as `train_step` does, and says in which direction its weights would move.
+
+    Raises:
+      UsageError: as `train_step`, and a rule that moves the weights while it settles.
+    """
+    how, sides = RULES[rule], NUDGES[one_of("nudge", nudge, NUDGES)]
+    if sides and (how.learns == "meanwhile" or problem.bottom is None):
+        raise UsageError(f"nudge={nudge} needs a clamped bottom and a rule that learns after it has settled")
+    if how.learns == "meanwhile":
+        raise UsageError(f"inference={rule} moves the weights while it settles: its step cannot be changed by others")
+
+    def inferred(problem: Problem, weight_B: Array) -> tuple[Settled, Network]:
+        settled = how.settle(problem, start, budget, numbers)
+        # `fixed_prediction` has errors of its own, beside the feed-forward activities.
+        z = forward(problem.network[:-1], problem.bottom) if how.learns == "feedforward" else settled.z
+        return settled, hebbian_update(problem, z, settled.errors, weight_B)
+
+    if not sides:
+        settled, direction = inferred(problem, weight_B)
+        return Inferred(problem, settled, settled.errors.raw, direction)
+    a, found = forward(problem.network, problem.bottom)[-1], []
+    for sign in sides:
+        share = sign * beta
+        nearer = dataclasses.replace(problem, top=nudged(problem.output, problem.top, a, share))
+        settled, direction = inferred(nearer, weight_B / share)
+        found.append((direction, tuple(e / share for e in settled.errors.raw)))
+    direction, raw = jax.tree.map(lambda *side: sum(side) / len(side), *found)
+    return Inferred(nearer, settled, raw, direction)
+
+
 def train_step(
     problem: Problem,
     start: Start,
@@ -66,34 +115,15 @@ def train_step(
       UsageError: an unknown rule or nudge, numbers without `learning`, a nudged output where the rule moves weights
         while it settles or the bottom is free, and what the rule refuses.
     """
-    how, sides = RULES[rule], NUDGES[one_of("nudge", nudge, NUDGES)]
     if numbers.learning is None:
         raise UsageError("numbers without `learning`: a step of learning needs an optimiser, its memory and weights")
-    if sides and (how.learns == "meanwhile" or problem.bottom is None):
-        raise UsageError(f"nudge={nudge} needs a clamped bottom and a rule that learns after it has settled")
-    optimiser, memory, weight_B, gate_L = numbers.learning
-    if how.learns == "meanwhile":
+    how, (optimiser, memory, weight_B, gate_L) = RULES[rule], numbers.learning
+    if how.learns == "meanwhile" and nudge == "none":
         settled = how.settle(problem, start, budget, numbers)
         network, memory = settled.learned or (problem.network, memory)
         return Step(dataclasses.replace(problem, network=network), settled, settled.errors.raw, network, memory)
-
-    def inferred(problem: Problem, weight_B: Array) -> tuple[Settled, Network]:
-        settled = how.settle(problem, start, budget, numbers)
-        # `fixed_prediction` has errors of its own, beside the feed-forward activities.
-        z = forward(problem.network[:-1], problem.bottom) if how.learns == "feedforward" else settled.z
-        return settled, hebbian_update(problem, z, settled.errors, weight_B)
-
-    if not sides:
-        settled, direction = inferred(problem, weight_B)
-        return Step(problem, settled, settled.errors.raw, *learn(problem.network, memory, direction, optimiser, gate_L))
-    a, found = forward(problem.network, problem.bottom)[-1], []
-    for sign in sides:
-        share = sign * beta
-        nearer = dataclasses.replace(problem, top=nudged(problem.output, problem.top, a, share))
-        settled, direction = inferred(nearer, weight_B / share)
-        found.append((direction, tuple(e / share for e in settled.errors.raw)))
-    direction, raw = jax.tree.map(lambda *side: sum(side) / len(side), *found)
-    return Step(nearer, settled, raw, *learn(problem.network, memory, direction, optimiser, gate_L))
+    problem, settled, raw, direction = infer(problem, start, rule, budget, numbers, weight_B, nudge, beta)
+    return Step(problem, settled, raw, *learn(problem.network, memory, direction, optimiser, gate_L))
 
 
 class History(NamedTuple):
