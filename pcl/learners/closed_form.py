@@ -14,9 +14,11 @@ s is `shrinkage`, and T the identity; or s is the estimate of Chen, Wiesel, Elda
 and T the identity times the mean variance. Sums do not depend on the order of samples. `block` samples wait until they
 are added and solved for, and predictions are made without them. A class without a sample is never predicted.
 
-Features are `raw` inputs; `relu`, max(0, W^T x), with normal weights, RanPAC, arXiv:2307.02251, or with `uniform` ones
-within 1 / sqrt(inputs), ACIL, arXiv:2205.14922; or `fourier`, sqrt(2 / features) cos(W^T x + b), Rahimi and Recht
-(2007), for the kernel exp(-gamma |x - x'|^2 / inputs), RanDumb, arXiv:2402.08823.
+Images are first freed of their own mean and norm, as in `features`, and have mean square 1: streams standardise pixels
+by running moments, so that the background differs a little from class to class, and hardly within one, which would
+decide all. Features are `raw` inputs; `relu`, max(0, W^T x), with normal weights, RanPAC, arXiv:2307.02251, or with
+`uniform` ones within 1 / sqrt(inputs), ACIL, arXiv:2205.14922; or `fourier`, sqrt(2 / features) cos(W^T x + b), Rahimi
+and Recht (2007), for the kernel exp(-gamma |x - x'|^2 / inputs), RanDumb, arXiv:2402.08823.
 """
 
 import functools
@@ -32,6 +34,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl import linalg
 from pcl.fields import Traced, static, traced
+from pcl.learners.features import IMAGE_SIZE, contrasts
 from pcl.learners.inputs import masked_vectors, targets, teaching_rows, vectors
 from pcl.learners.ncm import UNSEEN
 from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gathered, ridge_weights
@@ -67,6 +70,7 @@ class HParams:
         high=1,
         idle={"estimator": ("oas",), "classifier": ("ridge",)},
     )
+    contrast: str = static("images", "inputs freed of their mean and norm", choices=("images", "none"))
     block: int = static(1000, "samples that wait until they are learned together", low=1)
 
 
@@ -104,6 +108,8 @@ def drawn(key: PRNGKeyArray, spec: Spec, hp: HParams) -> tuple[Array, ...]:
 def encode(fixed: tuple[Array, ...], x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
     """Features, and a constant of 1 behind them."""
     phi_BD = vectors(x)
+    if hp.contrast == "images" and phi_BD.shape[1] >= IMAGE_SIZE:
+        phi_BD = math.sqrt(phi_BD.shape[1]) * contrasts(phi_BD)
     if hp.features == "fourier":
         w, phase = fixed
         phi_BD = math.sqrt(2 / len(phase)) * jnp.cos(jnp.sqrt(2 * hp.gamma / len(w)) * (phi_BD @ w) + phase)

@@ -165,9 +165,15 @@ def normalised(x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B 
 
     An image of one colour has no contrast and becomes 0.
     """
+    entries = math.prod(x.shape[1:])
+    if hp.contrast == "images" and entries >= IMAGE_SIZE:
+        return contrasts(x)
+    return x / math.sqrt(entries)
+
+
+def contrasts(x: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
+    """Each input less its own mean, over its own norm."""
     x_BD = vectors(x)
-    if hp.contrast == "images" and x_BD.shape[1] >= IMAGE_SIZE:
-        x_BD = x_BD - x_BD.mean(1, keepdims=True)
-        norm_B1 = jnp.sqrt(jnp.sum(x_BD**2, axis=1, keepdims=True))
-        return (x_BD / jnp.maximum(norm_B1, 1e-6)).reshape(x.shape)
-    return x / math.sqrt(x_BD.shape[1])
+    x_BD = x_BD - x_BD.mean(1, keepdims=True)
+    norm_B1 = jnp.sqrt(jnp.sum(x_BD**2, axis=1, keepdims=True))
+    return (x_BD / jnp.maximum(norm_B1, 1e-6)).reshape(x.shape)

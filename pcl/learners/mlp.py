@@ -22,9 +22,10 @@ from pcl.network.outputs import OUTPUTS, distribution
 from pcl.network.plasticity import init_optimiser, learn
 from pcl.types import Batch, Prediction, Spec
 
-S = TypeVar("S", bound=Any)  # the state of a learner on a network
 NORMS = ("none", "layer")
 MOST_UNITS = 1_000_000  # of a hidden layer
+
+S = TypeVar("S", bound=Any)  # the state of a learner on a network
 
 
 @struct.dataclass

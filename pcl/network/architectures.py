@@ -24,12 +24,19 @@ def _normal(variance: Callable[[int, int], float]) -> Callable[[PRNGKeyArray, tu
     return draw
 
 
+def _within(key: PRNGKeyArray, shape: tuple[int, ...]) -> Array:
+    bound = 1 / math.sqrt(math.prod(shape[:-1]))
+    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+
+
 # Weights by fan-in and fan-out. Sources: lecun, Efficient BackProp (1998); xavier, Glorot and Bengio (2010);
-# he, He et al. (2015), arXiv:1502.01852; orthogonal, Saxe et al. (2014), arXiv:1312.6120.
+# he, He et al. (2015), arXiv:1502.01852; orthogonal, Saxe et al. (2014), arXiv:1312.6120; pytorch: uniform within
+# 1 / sqrt(fan-in), as that library's layers are by default.
 INITS: dict[str, Callable[[PRNGKeyArray, tuple[int, ...]], Array]] = {
     "lecun": _normal(lambda fan_in, fan_out: 1 / fan_in),
     "xavier": _normal(lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
     "he": _normal(lambda fan_in, fan_out: 2 / fan_in),
+    "pytorch": _within,
     "orthogonal": lambda key, shape: linalg.orthonormal(key, math.prod(shape[:-1]), shape[-1]).reshape(shape),
 }
 

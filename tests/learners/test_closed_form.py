@@ -100,3 +100,15 @@ def test_fourier_features_have_the_inner_products_of_the_gaussian_kernel():
     phi = closed_form.encode(closed_form.drawn(jax.random.key(0), SPEC, hp), x, hp)[:, :-1]
     want = np.exp(-1.5 / 6 * np.sum((x[:, None] - x[None]) ** 2, axis=2))
     np.testing.assert_allclose(phi @ phi.T, want, atol=0.02)  # a mean of 40,000 bounded products: 4 standard errors
+
+
+def test_brightness_and_contrast_of_images_do_not_matter():
+    hp = closed_form.HParams(features="fourier", random_features=7)
+    spec = Spec((6, 6), 2)
+    fixed = closed_form.drawn(jax.random.key(0), spec, hp)
+    x = jax.random.normal(jax.random.key(1), (3, 6, 6))
+    plain = closed_form.encode(fixed, x, hp)
+    np.testing.assert_allclose(closed_form.encode(fixed, 3 + 5 * x, hp), plain, rtol=1e-9)
+    raw = closed_form.encode((), x, closed_form.HParams())[:, :-1]
+    np.testing.assert_allclose(raw.mean(1), np.zeros(3), atol=1e-12)
+    np.testing.assert_allclose((raw**2).mean(1), np.ones(3), rtol=1e-12)

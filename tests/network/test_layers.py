@@ -47,7 +47,9 @@ def test_maximal_pooling_before_a_monotone_activation_is_maximal_pooling_after_i
         assert_close(forward((layer,), x)[0], after)
 
 
-@pytest.mark.parametrize(("init", "variance"), [("lecun", 1 / 400), ("xavier", 2 / 900), ("he", 2 / 400)])
+@pytest.mark.parametrize(
+    ("init", "variance"), [("lecun", 1 / 400), ("xavier", 2 / 900), ("he", 2 / 400), ("pytorch", 1 / 1200)]
+)
 def test_fresh_weights_have_the_stated_variance(init, variance):
     (layer,) = dense_chain(jax.random.key(0), (400, 500), init=init)
     assert layer.w.std() == pytest.approx(variance**0.5, rel=0.02)  # 200,000 draws: 0.02 is 12 standard errors

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pcl import streams
+from pcl.experiment import load_experiment
 from pcl.streams import input_permuted
 from pcl.streams.input_permuted import InputPermuted
 from pcl.streams.sources import from_arrays
@@ -67,3 +69,10 @@ def test_pixels_are_standardised_by_the_constants():
     world, steps, _ = stream.schedule(jax.random.key(0), data)
     batches = jax.vmap(lambda step: stream.observe(world, step, data))(steps)
     np.testing.assert_allclose(jnp.sort(batches.x.ravel()), (np.sort(source().x_train.ravel()) - 2) / 4, rtol=1e-6)
+
+
+def test_the_experiment_is_the_published_protocol():
+    spec = load_experiment("ipmnist").streams["ipmnist"]
+    config = streams.REGISTRY[spec.kind].config.replace(**spec.settings)
+    assert (config.source, config.contexts, config.dwell, config.batch) == ("mnist", 200, 5000, 1)
+    assert (config.pixel_mean, config.pixel_std) == (0.1307, 0.3081)

@@ -1,0 +1,58 @@
+"""Input-permuted MNIST: a million images, one at a time, 5,000 of each of 200 permutations of the pixels.
+
+The protocol of Elsayed and Mahmood (2024), arXiv:2404.00781: rectified networks of 300 and 150 units, fresh as those of
+PyTorch, the first permutation is one too, and the score is the accuracy of the answers before the labels, over the
+whole stream (`prequential_acc`). Methods that keep a network plastic, with settings as published, beside plain Adam,
+with inputs as they are and normalised by moving averages. Published: AdamW 71.9, UPGD-W 77.9, AdamW with continual
+backprop 80.1, SGD with moving input normalisation 84.0, L2-init with it 86.5, best known 87.1. No records yet.
+"""
+
+from pcl.experiment import Arm, Experiment, StreamSpec, Table
+
+NETWORK = {"hidden": "300+150", "activation": "relu", "output": "categorical", "init": "pytorch"}
+# Rates, decays and noise: core/experiments of mohmdelsayed/upgd (`statistics_input_permuted_mnist.py`), in which the
+# learning rate multiplies decay and noise; continual backprop as on permuted MNIST, shibhansh/loss-of-plasticity.
+SGD = NETWORK | {"optimiser": "sgd", "lr": 0.001}
+ADAM = NETWORK | {"optimiser": "adamw", "lr": 1e-4}
+NORMED = ("moving_norm", "l2_init", "upgd", "shrink_perturb")
+
+EXPERIMENT = Experiment(
+    name="ipmnist",
+    claim=__doc__,
+    streams={"ipmnist": StreamSpec("input_permuted", {"source": "mnist"})},
+    learners={
+        "backprop": ADAM,
+        "upgd": NETWORK | {"optimiser": "sgd", "lr": 0.01},
+        "continual_backprop": ADAM,
+        "l2_init": SGD | {"lr": 0.01},
+        "shrink_perturb": SGD,
+        "snr": ADAM,
+        "moving_norm": SGD | {"lr": 0.01},
+    },
+    arms=(
+        Arm(seeds=3),
+        Arm(("backprop",), settings=("norm=layer",), seeds=3),
+        Arm(("upgd", "l2_init", "shrink_perturb"), settings=("input_norm=moving",), seeds=3),
+        Arm(("rls",), settings=("contrast=none",), seeds=1),
+    ),
+    evaluation={"log_bins": 1000},
+    smoke={
+        "source": "digits",
+        "contexts": 4,
+        "dwell": 60,
+        "batch": 4,
+        "hidden": "8+6",
+        "window": 50,
+        "maturity": 5.0,
+        "replacement_rate": 0.02,
+    },
+    smoke_seeds=1,
+    tables=(
+        Table(
+            "tab_ipmnist",
+            "Input-permuted MNIST in its published protocol: accuracy before the label, over the whole stream.",
+            "prequential_acc,flops_per_sample,state_bytes,ms_per_sample",
+            latex=True,
+        ),
+    ),
+)
