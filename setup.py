@@ -60,12 +60,14 @@ setup(
         # tensorflow-datasets imports importlib-resources without declaring it
         "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
         "river": ["river>=0.26,<0.27"],
+        "search": ["optuna>=4.8,<6"],
         "test": [
             *DOCS,  # the tests build the site
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",
             "hypothesis>=6.130,<7",
             "mypy>=1.18,<3",
+            "optuna>=4.8,<6",
             "pandas>=2.2,<4",
             "polars>=1.30,<3",
             "pytest>=8.4,<10",

@@ -23,6 +23,7 @@ SIZES = ("width", "batch", "passes", "inference_steps", "classes_per_task", "pro
 RATES = ("lr", "inference_lr", "tolerance", "weight_decay")
 SHARES = ("labelled", "inference_momentum", "precision_lr")
 CHOICES = ("optimiser", "inference", "halt", "output", "activation", "init", "order", "scenario", "source", "charge")
+CHOICES += ("products",)
 
 
 def setting(name, *values):
