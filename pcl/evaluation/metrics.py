@@ -42,7 +42,13 @@ def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count:
 
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
-    """ACC: mean over tasks at the last probe. Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 2."""
+    """ACC: mean over tasks at the last probe. Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 2.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(average_accuracy(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      0.65
+    """
     _checked(accuracy, steps, ends, probed_ends=False)
     return float(known_mean(accuracy[-1]))
 
@@ -63,7 +69,13 @@ def average_anytime_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike
 
 
 def learning_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
-    """Mean over tasks of the accuracy at the task's own end. Riemer et al. (2019), arXiv:1810.11910."""
+    """Mean over tasks of the accuracy at the task's own end. Riemer et al. (2019), arXiv:1810.11910.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(learning_accuracy(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      0.85
+    """
     steps, ends = _checked(accuracy, steps, ends)
     return float(known_mean(np.diag(_at_ends(accuracy, steps, ends)))) if _sequential(ends) else np.nan
 
@@ -72,6 +84,11 @@ def backward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> fl
     """BWT: mean over all tasks but the last of final accuracy minus accuracy at the task's own end.
 
     Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 3.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(backward_transfer(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      -0.4
     """
     steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
@@ -84,6 +101,11 @@ def forward_transfer(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> flo
     """FWT: mean over all tasks but the first of accuracy just before the task, minus that of the untrained learner.
 
     The untrained learner is this run's own at probe 0. Lopez-Paz and Ranzato (2017), arXiv:1706.08840, equation 4.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(forward_transfer(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      0.0
     """
     steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
@@ -97,6 +119,11 @@ def forgetting(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     """Mean over all tasks but the last of the best accuracy at the end of any earlier task minus the final one.
 
     Chaudhry et al. (2018), arXiv:1801.10112, equation 3.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(forgetting(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      0.4
     """
     steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
@@ -122,6 +149,11 @@ def minimum_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> flo
     """min-ACC: mean over all tasks but the last of the worst accuracy at any probe after the task's end.
 
     De Lange, van de Ven and Tuytelaars (2023), arXiv:2205.13452. It rises with the distance between probes.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(minimum_accuracy(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      0.5
     """
     steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):
@@ -133,6 +165,11 @@ def worst_case_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> 
     """WC-ACC at the last probe: 1/T of the last task's accuracy and 1 - 1/T of min-ACC.
 
     De Lange, van de Ven and Tuytelaars (2023), arXiv:2205.13452.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(worst_case_accuracy(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      0.65
     """
     old = minimum_accuracy(accuracy, steps, ends)
     n_tasks = accuracy.shape[1]
@@ -146,6 +183,11 @@ def stability_gap(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:
     any probe from there to the end of the next task; then the mean over switches. A fall counts whether it
     is recovered later (the gap proper) or not (forgetting). The phenomenon: De Lange, van de Ven and
     Tuytelaars (2023), arXiv:2205.13452, who report it as min-ACC; this measure of its depth is ours.
+
+    Examples:
+      >>> accuracy = np.array([[0.1, 0.1], [0.9, 0.1], [0.5, 0.8]])  # of two tasks, before, between and behind them
+      >>> round(stability_gap(accuracy, steps=[0, 10, 20], ends=[10, 20]), 2)
+      0.4
     """
     steps, ends = _checked(accuracy, steps, ends)
     if not _sequential(ends):

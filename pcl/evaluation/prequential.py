@@ -13,7 +13,12 @@ from pcl.evaluation.checks import Vector, ratio, share_of_one, vectors
 
 
 def prequential_accuracy(hits: ArrayLike, seen: ArrayLike) -> float:
-    """Share of all samples predicted correctly; NaN where none arrived."""
+    """Share of all samples predicted correctly; NaN where none arrived.
+
+    Examples:
+      >>> prequential_accuracy(hits=[3, 4], seen=[5, 5])
+      0.7
+    """
     hits, seen = vectors(hits=hits, seen=seen)
     return float(ratio(hits.sum(), seen.sum()))
 

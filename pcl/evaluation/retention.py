@@ -107,6 +107,10 @@ def label_information(accuracy: ArrayLike, n_labels: int) -> Matrix:
 
     Raises:
       UsageError: fewer than two labels, or accuracies outside 0 .. 1.
+
+    Examples:
+      >>> label_information([1.0, 1 / 8], n_labels=8).tolist()
+      [3.0, 0.0]
     """
     a = np.asarray(accuracy, float)
     if n_labels < 2 or (a < 0).any() or (a > 1).any():

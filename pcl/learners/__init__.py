@@ -38,6 +38,13 @@ def make(name: str, spec: Spec) -> tuple[Made, HParams]:
       UsageError: there is none, `spec` has neither labels nor targets, or not the kind that it can predict. So do the
         learner's functions, for settings that a command line would refuse, for batches of other shapes than `spec`,
         and where they return what is not of the contract.
+
+    Examples:
+      >>> import jax
+      >>> learner, hp = make("ncm", Spec(input_shape=(4,), num_labels=3))
+      >>> state = learner.init(jax.random.key(0), hp)
+      >>> learner.predict(state, jax.numpy.zeros((2, 4)), hp).logits.shape
+      (2, 3)
     """
     entry = REGISTRY[name]
     check_spec(spec)

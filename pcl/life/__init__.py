@@ -44,6 +44,13 @@ def live(
 
     Raises:
       UsageError: an argument does not fit; the message says what would.
+
+    Examples:
+      >>> life = live("ncm", inputs=2, max_classes=2)
+      >>> life.learn_one({"width": 1.0, "height": 2.0}, "cat")
+      >>> life.learn_one({"width": 3.0, "height": 0.5}, "dog")
+      >>> life.predict_one({"width": 1.1, "height": 1.9})
+      'cat'
     """
     if bool(targets) == bool(len(classes) or max_classes):
         raise UsageError("give the labels that there are (classes), the most that there will be (max_classes), or a"

@@ -53,6 +53,10 @@ def dense_chain(
 
     Raises:
       UsageError: fewer than two sizes, a size below 1, an unknown activation or init.
+
+    Examples:
+      >>> [layer.w.shape for layer in dense_chain(jax.random.key(0), (64, 128, 10))]
+      [(64, 128), (128, 10)]
     """
     _check(activation, sizes, init)
     keys, chain = jax.random.split(key, len(sizes) - 1), []

@@ -96,6 +96,10 @@ def nudged(output: str, top: Float[Array, "B ..."], a: Float[Array, "B ..."], be
 
     Raises:
       UsageError: an unknown output, or a top of another shape than the pre-activation `a`.
+
+    Examples:
+      >>> nudged("gaussian", top=jnp.ones((1, 2)), a=jnp.zeros((1, 2)), beta=0.25).tolist()
+      [[0.25, 0.25]]
     """
     _same_top(top, a)
     mean = distribution(output).mean(a)

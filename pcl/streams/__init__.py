@@ -28,6 +28,11 @@ def make(name: str, probe_on: str = "test", **settings: Any) -> tuple[Stream, Da
 
     Raises:
       UsageError: a name or setting is unknown, out of range, or does not fit the source.
+
+    Examples:
+      >>> stream, data = make("split", source="digits", classes_per_task=5)
+      >>> stream.spec.input_shape, stream.spec.num_labels, len(stream.task_ends)
+      ((64,), 10, 2)
     """
     return configured(name, replace(REGISTRY[name].config, settings), probe_on)
 

@@ -70,6 +70,13 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     return PICTURE.sub(_picture, EQUATION.sub(_equation, html))
 
 
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """The theme's search is a dialog without a name for screen readers."""
+    return output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )
+
+
 def _equation(match: re.Match[str]) -> str:
     latex = re.sub("|".join(ENTITIES), lambda found: ENTITIES[found[0]], match[2]).strip()
     block = match[1] == "div"

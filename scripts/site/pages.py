@@ -4,7 +4,7 @@ import functools
 import importlib
 import re
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import jax
@@ -74,11 +74,9 @@ def pages() -> dict[str, str]:
         listed = table(("name", "what it is"), rows)
         found[f"reference/{folder}/index.md"] = f"# {kind.title}\n\n{INTRO[folder]}\n\n{listed}\n"
         for name, entry in kind.entries.items():
-            parts = [
-                f"---\ntitle: {name} ({folder})\n---\n\n# `{name}`",
-                kind.about(name, entry),
-                notes(folder).get(name, ""),
-            ]
+            head = f"---\ntitle: {name} ({folder})\n---\n\n# `{name}`"
+            said = summary(folder, name)
+            parts = [head, f"{said[:1].upper()}{said[1:].rstrip('.')}.", note(folder, name), kind.about(name, entry)]
             found[f"reference/{folder}/{name}.md"] = "\n\n".join(part for part in parts if part) + "\n"
     return found
 
@@ -105,8 +103,14 @@ def notes(folder: str) -> dict[str, str]:
     """The notes of docs/notes on entries of one kind, by name: equation, when to use it and when not."""
     path = ROOT / "docs" / "notes" / f"{folder}.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    parts = re.split(r"^## (\S+)\n", text, flags=re.MULTILINE)
+    parts = re.split(r"^## (\S+)\n", text.replace("](../", "](docs/"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+
+
+def note(folder: str, name: str) -> str:
+    """The note on an entry; names that end in a number may share one, which is called with N in its place."""
+    known = notes(folder)
+    return known.get(name) or known.get(re.sub(r"\d+$", "N", name), "")
 
 
 def summary(folder: str, name: str) -> str:
@@ -117,17 +121,20 @@ def summary(folder: str, name: str) -> str:
     if folder == "metrics":
         return prose(entry.meaning)
     if folder == "rules":
-        return prose((importlib.import_module(f"pcl.network.rules.{name}").__doc__ or "").partition("\n")[0])
+        return prose((module_of("pcl.network.rules", name).__doc__ or "").partition("\n")[0])
     return prose(entry.summary)
 
 
-def module_of(kind: Kind, name: str) -> Any:
-    """The module that an entry is in."""
-    return importlib.import_module(f"{kind.package}.{name}")
+def module_of(package: str, name: str) -> Any:
+    """The module that an entry is in: of its name, in the package or in a folder of it."""
+    folder = Path(importlib.import_module(package).__file__ or "").parent
+    direct = (folder / name, folder / f"{name}.py")
+    path = next((one for one in (*direct, *folder.glob(f"*/{name}.py")) if one.exists()), direct[0])
+    return importlib.import_module(".".join((package, *path.relative_to(folder).with_suffix("").parts)))
 
 
 def _written(folder: str, name: str) -> str:
-    module = module_of(kinds()[folder], name)
+    module = module_of(kinds()[folder].package, name)
     return f"{docstring(module.__doc__ or '')}\n\nSource: [`{module.__name__}`]({records.path_of(module.__file__)})."
 
 
@@ -148,7 +155,7 @@ def _learner(name: str, entry: LearnerEntry) -> str:
     ours = records.numbers(lambda row: row["learner"] == name)
     shown = records.figures(e for e in records.experiments().values() if name in e.learners and len(e.learners) < 8)
     return "\n\n".join((
-        f"{prose(entry.summary.capitalize())}.", _facts(listing.about_learner(entry)), _written("learners", name),
+        _facts(listing.about_learner(entry)), _written("learners", name),
         "## Cost", cost(name, entry), settings(entry.hparams),
         "## Numbers", ours or "No committed table has this learner yet.", *(["## Figures", shown] if shown else []),
     ))  # fmt: skip
@@ -175,7 +182,7 @@ def _stream(name: str, entry: Any) -> str:
     links = ", ".join(f"[`{e.name}`](docs/reference/experiments/{e.name}.md)" for e in used) or "none yet"
     shown = records.figures(used[:2])
     return "\n\n".join((
-        f"{prose(entry.summary.capitalize())}.", _facts(listing.about_stream(entry)), _written("streams", name),
+        _facts(listing.about_stream(entry)), _written("streams", name),
         settings(entry.config), f"## Experiments\n\n{links}.", *(["## Figures", shown] if shown else []),
     ))  # fmt: skip
 
@@ -185,7 +192,7 @@ def _source(name: str, entry: Any) -> str:
             if name in {s.settings.get("source") for s in e.streams.values()}]  # fmt: skip
     links = ", ".join(f"[`{e}`](docs/reference/experiments/{e}.md)" for e in used) or "none yet"
     return "\n\n".join((
-        f"{prose(entry.summary)}.", _facts(listing.about_source(entry)), _written("sources", name),
+        _facts(listing.about_source(entry)), _written("sources", name),
         f"## Experiments\n\n{links}.",
     ))  # fmt: skip
 
@@ -201,7 +208,7 @@ def _metric(name: str, metric: Any) -> str:
     unit = metric.unit or "a pure number"
     found = records.numbers(lambda row: True, name)
     return "\n\n".join((
-        f"{prose(metric.meaning.capitalize())}.", f"- Unit: {prose(unit)}.\n- {better}",
+        f"- Unit: {prose(unit)}.\n- {better}",
         "## Numbers", found or "No committed table has it.",
     ))  # fmt: skip
 
@@ -211,7 +218,7 @@ def _experiment(name: str, experiment: Experiment) -> str:
     made = [f"[`{t.name}`](results/tables/{t.name}.md): {prose(t.caption)}" for t in experiment.tables
             if (ROOT / f"results/tables/{t.name}.md").exists()]  # fmt: skip
     shown = records.figures([experiment])
-    source = records.path_of(importlib.import_module(f"pcl.experiments.{name}").__file__ or "")
+    source = records.path_of(module_of("pcl.experiments", name).__file__ or "")
     return "\n\n".join((
         docstring(experiment.claim), f"Source: [`{source}`]({source}).",
         "## Runs", _facts({key: about[key] for key in ("learners", "streams", "runs")}),

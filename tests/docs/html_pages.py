@@ -36,6 +36,8 @@ class HtmlPage(HTMLParser):
             self.faults.append(f"an image without alt text: {said.get('src')}")
         if tag == "input" and said.get("type") not in ("hidden", "checkbox", "radio") and not node["named"]:
             self.faults.append(f"an input without a name: {said}")
+        if said.get("role") == "dialog" and not node["named"]:
+            self.faults.append("a dialog without a name")
         if tag == "img" and said.get("alt"):
             self._name(said["alt"])
         if tag not in VOID:

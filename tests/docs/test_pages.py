@@ -21,6 +21,7 @@ from pcl.experiment import experiment_names, load_experiment
 from pcl.fields import fields
 from pcl.network.rules import RULES
 from pcl.streams.sources import SOURCES
+from scripts.site import pages
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -203,3 +204,33 @@ def test_there_are_twenty_questions_and_each_names_its_page():
     asked = re.findall(r"^(\d+)\. \[… .+\?\]\(([\w.]+)(?:#[\w-]+)?\)$", PAGES["questions.md"], re.MULTILINE)
     assert [int(number) for number, _ in asked] == list(range(1, 21))
     assert {page for _, page in asked} <= {*PAGES, "sweeps.md"}
+
+
+@pytest.mark.parametrize("folder", ["learners", "streams", "sources", "rules", "metrics"])
+def test_every_entry_has_a_note_with_its_equation_and_its_use(folder):
+    found = {name: pages.note(folder, name) for name in pages.kinds()[folder].entries}
+    assert [name for name, note in found.items() if not note] == [], f"docs/notes/{folder}.md has no section on these"
+    for name in found:
+        if folder != "sources":
+            assert re.search(r"^\$\$.+?\$\$$", found[name], re.MULTILINE | re.DOTALL), name
+        if folder != "metrics":
+            assert found[name].count("**Use it**") == found[name].count("**Not**") == 1, name
+
+
+def test_what_notes_call_a_function_is_one_of_the_evaluation():
+    named = re.findall(r"Functions?:\s+`(\w+)`", (DOCS / "notes/metrics.md").read_text(encoding="utf-8"))
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pcl/evaluation").glob("*.py"))
+    assert len(named) > 20
+    assert [name for name in named if f"def {name}(" not in text] == []
+
+
+def test_a_page_of_each_kind_says_what_a_reader_looks_for():
+    learner = pages.pages()["reference/learners/rls.md"]
+    for said in ("$$", "**Use it**", "## Cost", "state of", "## Settings", "| `ridge` |", "## Numbers", "split_images"):
+        assert said in learner, said
+    metric = pages.pages()["reference/metrics/forgetting.md"]
+    assert "Less is better" in metric
+    assert "| split\\_digits | backprop |  | 98.6 \\[97.7, 99.5\\] | 10 |" in metric
+    experiment = pages.pages()["reference/experiments/split_digits.md"]
+    assert "](results/figures/fig_wall.png)" in experiment
+    assert "results/tables/tab_split_digits.md" in experiment

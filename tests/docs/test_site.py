@@ -96,7 +96,10 @@ def test_equations_are_set_and_none_is_left_as_it_was_typed(site):
     text = (site / "mathematics.html").read_text(encoding="utf-8")
     assert text.count("<math ") > 80
     for path in site.rglob("*.html"):
-        assert 'class="arithmatex"' not in path.read_text(encoding="utf-8"), path
+        page = path.read_text(encoding="utf-8")
+        assert 'class="arithmatex"' not in page, path
+        equations = re.findall(r"<math .*?</math>", page, re.DOTALL)
+        assert [one for one in equations if "\\" in re.sub(r"<[^>]*>", "", one)] == [], path  # an unknown command
 
 
 def test_each_question_is_two_clicks_from_the_first_page(pages):
@@ -137,6 +140,7 @@ def test_contrast_of_a_known_pair():
     assert contrast("#00000080", "#ffffff") == pytest.approx(contrast("#7f7f7f", "#ffffff"), rel=0.01)
 
 
+FOOTER = "#171717"
 GROUNDS = {"default": ("#ffffff", "#f5f5f5"), "slate": ("#1e2129", "#272a35")}  # of pages and of code, by Material
 
 
@@ -148,4 +152,6 @@ def test_colours_of_both_schemes_can_be_told_from_their_ground(scheme):
     for name, colour in colours.items():
         if name.startswith(("md-typeset-a", "md-accent", "md-default-fg", "md-code-hl", "picture")):
             assert min(contrast(colour, ground) for ground in GROUNDS[scheme]) >= 4.5, (name, colour)
+    footer = [colour for name, colour in colours.items() if name.startswith("md-footer-fg")]
+    assert min(contrast(colour, FOOTER) for colour in footer) >= 4.5
     assert contrast(colours["md-primary-bg-color"], colours["md-primary-fg-color"]) >= 4.5

@@ -73,6 +73,11 @@ def load(name: str) -> Source:
 
     Raises:
       UsageError: there is none, its data are missing, or they are damaged.
+
+    Examples:
+      >>> digits = load("digits")
+      >>> digits.x_train.shape, digits.num_classes
+      ((1437, 64), 10)
     """
     return datasets.load(name, SOURCES[name], SOURCES.code.get(name))
 
