@@ -31,18 +31,21 @@ class Registry(dict[str, E], Generic[E]):
     without an entry, which is called as `end` says, are parts of others.
 
     code: of entries from outside, the digest of the source that makes them (`pcl.digest`); None where it is in no file.
+    modules: the full names of the modules of those in the package.
     """
 
     def __init__(self, kind: str, of: type[E], package: str, end: str = "ENTRY") -> None:
         super().__init__()
         self.kind, self.of, self.end = kind, of, end
         self.code: dict[str, str | None] = {}
+        self.modules: dict[str, str] = {}
         places = [package, *(f"{package}.{folder}" for folder in FOLDERS.get(package, ()))]
         found = [(one.name, place) for place in places for one in pkgutil.iter_modules(_path(place))]
         for name, place in sorted(found):
             module = importlib.import_module(f"{place}.{name}")
             if hasattr(module, end):
                 self._list(name, getattr(module, end), module.__name__)
+                self.modules[name] = module.__name__
 
     def __missing__(self, name: str) -> E:
         raise UsageError(f"{unknown(self.kind, name, self)}; one of your own is named with --import, or registered")

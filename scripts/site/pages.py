@@ -123,7 +123,8 @@ def summary(folder: str, name: str) -> str:
 
 def module_of(kind: Kind, name: str) -> Any:
     """The module that an entry is in."""
-    return importlib.import_module(f"{kind.package}.{name}")
+    there = getattr(kind.entries, "modules", {})
+    return importlib.import_module(there.get(name, f"{kind.package}.{name}"))
 
 
 def _written(folder: str, name: str) -> str:
