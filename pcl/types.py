@@ -171,6 +171,7 @@ class StreamEntry(NamedTuple):
     config: its default settings.
     contexts: whether its tasks are contexts, which a learner may tell apart; a literal.
     recall: whether probes show taught samples, with one of as many random labels as the setting `labels`; a literal.
+    tasks: whether `Batch.task` tells its tasks; where it does not, no learner can be told them.
     """
 
     make: Callable[[Any, Any, str], tuple[Stream, Data]]
@@ -178,3 +179,4 @@ class StreamEntry(NamedTuple):
     summary: str
     contexts: bool = False
     recall: bool = False
+    tasks: bool = True

@@ -26,7 +26,7 @@ from pcl.learners.inputs import answer
 from pcl.learners.rule import Lesson, Move, NetworkRule, learner
 from pcl.network import precision, stability
 from pcl.network.energy import Problem, energy, feedforward_energy, output_cost
-from pcl.network.inference import Learning, rose
+from pcl.network.inference import Learning, Numbers, rose
 from pcl.network.layers import Network, forward
 from pcl.network.outputs import distribution
 from pcl.network.rules import RULES, choose
@@ -117,7 +117,8 @@ def rule(spec: Spec) -> NetworkRule:
         among = None if lesson.among is None else lesson.among.astype(top.dtype)
         problem = Problem(state.network, lesson.x, top, observed=among, precision=gains, output=hp.output)
         rate, directions = steps.limit(state.network, state.directions, weight.any(), hp, hp.output)
-        found = by(problem, tuple(z), weight, state, hp, rate)
+        numbers = steps.numbers(hp, rate, precision.largest_gain(problem.precision))
+        found = by(problem, tuple(z), weight, state, hp, numbers)
         variance = tuple(
             precision.learn_variance(v, e, weight, hp.precision_lr, FLOOR)
             for v, e in zip(state.variance, found.raw, strict=True)
@@ -177,18 +178,16 @@ def one_target(lesson: Lesson, hp: HParams) -> Lesson:
     return Lesson(lesson.x, lesson.top + share * (lesson.match.target - lesson.top), weight, lesson.among)
 
 
-def _infer(problem: Problem, z: Activities, weight: Array, state: PCNState, hp: HParams, rate: Traced) -> Inferred:
+def _infer(problem: Problem, z: Activities, weight: Array, state: PCNState, hp: HParams, numbers: Numbers) -> Inferred:
     """The direction of a step by the rule that `hp` names."""
-    numbers = steps.numbers(hp, rate, precision.largest_gain(problem.precision))
     return infer(problem, z, hp.inference, steps.budget(hp), numbers, weight, hp.nudge, hp.beta)
 
 
-def _learn(problem: Problem, z: Activities, weight: Array, state: PCNState, hp: HParams, rate: Traced) -> Step:
+def _learn(problem: Problem, z: Activities, weight: Array, state: PCNState, hp: HParams, numbers: Numbers) -> Step:
     """A step by the rule that `hp` names; a batch in which no row teaches leaves the weights untouched."""
     meanwhile = RULES[hp.inference].learns == "meanwhile"
     optimiser = mlp.optimiser(hp, hp.inference_steps) if meanwhile else mlp.optimiser(hp)
     gate_L = mlp.open_gates(state, weight.any())
-    numbers = steps.numbers(hp, rate, precision.largest_gain(problem.precision))
     numbers = numbers._replace(learning=Learning(optimiser, state.optimiser, weight, gate_L))
     return train_step(problem, z, hp.inference, steps.budget(hp), numbers, hp.nudge, hp.beta)
 

@@ -245,11 +245,14 @@ def _base(experiment: Experiment, learner: str, stream_name: str) -> tuple[Any, 
     """Stream, learner and evaluation as the experiment sets them.
 
     Raises:
-      UsageError: a name is unknown.
+      UsageError: a name is unknown, or the learner is told tasks and the stream has none.
     """
     if stream_name not in experiment.streams:
         raise unknown(f"stream of {experiment.name}", stream_name, experiment.streams)
     spec = experiment.streams[stream_name]
+    if learners.REGISTRY[learner].told and not streams.REGISTRY[spec.kind].tasks:
+        able = ", ".join(sorted(kind for kind, entry in streams.REGISTRY.items() if entry.tasks))
+        raise UsageError(f"{learner} is told tasks, and {stream_name} has none; streams that have: {able}")
     hp, own = learners.REGISTRY[learner].hparams, experiment.learners.get(learner, {})
     hp = replace(hp, {**own} | _parsed(hp, {k: v for k, v in own.items() if studies.is_reference(v)}, learner))
     return (

@@ -86,4 +86,4 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
     return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train[:n])}
 
 
-ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source once in the order of its file")
+ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source once in the order of its file", tasks=False)

@@ -255,6 +255,16 @@ def test_what_means_nothing_with_the_other_settings(setting, others, why, learne
         resolve(experiment, parse_settings([setting], []), [learner], ["a"], 1)
 
 
+def test_a_learner_that_is_told_tasks_is_refused_on_a_stream_without_them():
+    of_file = dataclasses.replace(EXPERIMENT, streams={"a": StreamSpec("recorded", {"source": "digits"})})
+    for learner in ("ewc", "fresh"):
+        with pytest.raises(
+            UsageError, match=f"^{learner} is told tasks, and a has none; streams that have: class_cont"
+        ):
+            resolve(of_file, [{}], [learner], ["a"], 1)
+    assert len(resolve(of_file, [{}], ["er_ace"], ["a"], 1)) == 1
+
+
 def test_what_a_file_has_no_use_for():
     of_dynamics = {"observed", "hidden", "contexts", "visits", "visit_steps"}
     assert idle(replace(streams.REGISTRY["sequence"].config, {"source": "weather"})).keys() == of_dynamics
