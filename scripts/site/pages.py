@@ -12,17 +12,19 @@ import jax
 from pcl import learners, streams
 from pcl.cli import listing
 from pcl.evaluation.catalogue import METRICS
-from pcl.experiment import Experiment
+from pcl.experiment import Experiment, Figure
 from pcl.fields import as_dict
 from pcl.network.rules import RULES
 from pcl.streams.sources import SOURCES
 from pcl.types import LearnerEntry, Spec
+from scripts.published import published
 from scripts.site import records
 from scripts.site.links import ROOT
 from scripts.site.text import docstring, prose, table
 
 IMAGE, VECTOR = Spec((64,), 10), Spec((64,), 0, 64)  # what costs are given for: digits, and sequences of 64 numbers
 BATCH = 10
+MANY = 8  # learners of an experiment, from which on its figures are not of one of them
 UNSEARCHED = "---\nsearch: {exclude: true}\n---\n\n"  # code and tables would drown the pages
 
 
@@ -153,7 +155,8 @@ def _facts(about: Mapping[str, str]) -> str:
 
 def _learner(name: str, entry: LearnerEntry) -> str:
     ours = records.numbers(lambda row: row["learner"] == name)
-    shown = records.figures(e for e in records.experiments().values() if name in e.learners and len(e.learners) < 8)
+    few = (e for e in records.experiments().values() if name in e.learners and len(e.learners) < MANY)
+    shown = records.figures(figure for experiment in few for figure in experiment.figures)
     return "\n\n".join((
         _facts(listing.about_learner(entry)), _written("learners", name),
         "## Cost", cost(name, entry), settings(entry.hparams),
@@ -180,7 +183,7 @@ def cost(name: str, entry: LearnerEntry) -> str:
 def _stream(name: str, entry: Any) -> str:
     used = [e for e in records.experiments().values() if name in {s.kind for s in e.streams.values()}]
     links = ", ".join(f"[`{e.name}`](docs/reference/experiments/{e.name}.md)" for e in used) or "none yet"
-    shown = records.figures(used[:2])
+    shown = records.figures(figure for experiment in used[:2] for figure in experiment.figures)
     return "\n\n".join((
         _facts(listing.about_stream(entry)), _written("streams", name),
         settings(entry.config), f"## Experiments\n\n{links}.", *(["## Figures", shown] if shown else []),
@@ -200,7 +203,12 @@ def _source(name: str, entry: Any) -> str:
 def _rule(name: str, rule: Any) -> str:
     rate = "none" if rule.rate is None else f"{rule.rate:g}"
     about = {**listing.about_rule(rule), "own rate": rate, "local": "yes" if rule.local else "no"}
-    return "\n\n".join((_facts(about), _written("rules", name)))
+    figure, _ = published()["fig_equilibrium"]
+    assert isinstance(figure, Figure)
+    return "\n\n".join((
+        _facts(about), _written("rules", name), "## Figures", records.figures([figure]),
+        "Times beside other libraries: [`tab_bench_inference`](results/tables/tab_bench_inference.md).",
+    ))  # fmt: skip
 
 
 def _metric(name: str, metric: Any) -> str:
@@ -217,7 +225,7 @@ def _experiment(name: str, experiment: Experiment) -> str:
     about = listing.about_experiment(experiment)
     made = [f"[`{t.name}`](results/tables/{t.name}.md): {prose(t.caption)}" for t in experiment.tables
             if (ROOT / f"results/tables/{t.name}.md").exists()]  # fmt: skip
-    shown = records.figures([experiment])
+    shown = records.figures(experiment.figures)
     source = records.path_of(module_of("pcl.experiments", name).__file__ or "")
     return "\n\n".join((
         docstring(experiment.claim), f"Source: [`{source}`]({source}).",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pcl.evaluation.catalogue import described, number
-from pcl.experiment import Experiment, Table, experiment_names, load_experiment
+from pcl.experiment import Experiment, Figure, Table, experiment_names, load_experiment
 from scripts.site.links import ROOT
 from scripts.site.text import prose, table
 
@@ -72,15 +72,14 @@ def numbers(keep: Callable[[Row], bool], metric: str = "") -> str:
     return "\n\n".join(parts)
 
 
-def figures(of: Iterable[Experiment]) -> str:
-    """The figures of experiments that were made, each with its caption."""
+def figures(of: Iterable[Figure]) -> str:
+    """Those of the figures that were made, each with its caption."""
     parts = []
-    for experiment in of:
-        for figure in experiment.figures:
-            path = f"results/figures/{figure.name}.png"
-            if (ROOT / path).exists():
-                alt = figure.caption.partition(":")[0].rstrip(".").replace("[", "").replace("]", "")
-                parts += [f"![{alt}]({path})", f"*{prose(figure.caption)}*"]
+    for figure in of:
+        path = f"results/figures/{figure.name}.png"
+        if (ROOT / path).exists():
+            alt = figure.caption.partition(":")[0].rstrip(".").replace("[", "").replace("]", "")
+            parts += [f"![{alt}]({path})", f"*{prose(figure.caption)}*"]
     return "\n\n".join(parts)
 
 

@@ -234,3 +234,13 @@ def test_a_page_of_each_kind_says_what_a_reader_looks_for():
     experiment = pages.pages()["reference/experiments/split_digits.md"]
     assert "](results/figures/fig_wall.png)" in experiment
     assert "results/tables/tab_split_digits.md" in experiment
+
+
+def test_every_learner_names_a_paper():
+    made = pages.pages()
+    for name in learners.REGISTRY:
+        assert re.search(r"https://(doi|arxiv)\.org/", made[f"reference/learners/{name}.md"]), name
+
+
+def test_every_page_of_a_rule_shows_how_fast_rules_are():
+    assert "](results/figures/fig_equilibrium.png)" in pages.pages()["reference/rules/gd.md"]
