@@ -92,7 +92,13 @@ def _asked(experiment: Experiment) -> Search:
     """What the flags ask for."""
     if not FLAGS.study:
         raise UsageError("--study is missing: name the search, so that it can be taken up again and its winner named")
-    for name, neutral in (("zip", []), ("save_state", None), ("checkpoint_steps", 0), ("num_shards", 1)):
+    for name, neutral in (
+        ("zip", []),
+        ("save_state", None),
+        ("checkpoint_steps", 0),
+        ("num_shards", 1),
+        ("claim", False),
+    ):
         if FLAGS[name].value != neutral:
             raise UsageError(f"--search takes no --{name}")
     grid, halves = experiment.grid, FLAGS.search == "halving"

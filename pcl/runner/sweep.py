@@ -43,7 +43,7 @@ class RunConfig:
             "data": source.version if source else "none",
             "stream": {"kind": self.stream_kind} | identity(self.stream),
             "learner": {"name": self.learner} | identity(self.hp),
-            "evaluation": as_dict(self.evaluation),
+            "evaluation": identity(self.evaluation),
             "seed": self.seed,
         } | ({"code": code} if code else {})
 
