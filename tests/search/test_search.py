@@ -199,12 +199,25 @@ def test_flags_give_a_search_on_validation_samples(asked):
     assert drawn.decided_by == "test samples of drift; reported is digits"
 
 
+def test_the_plan_of_a_halving_says_what_each_rung_costs(asked, tmp_path):
+    search = asked("--search=halving", "--trials=16", "--rungs=0.2", "--seeds=5")
+    assert search.fixed == {"probe_on": "validation", "probe_every": "3"}  # of 15 steps, so that a rung has its probe
+    assert search.rungs == (3, 15)
+    plan = cli._plan(search, tmp_path)
+    rows = [line.split() for line in plan.splitlines() if line.startswith("nlms")]
+    assert rows == [["nlms", "lr", "-", "0", "3", "16", "80"], ["nlms", "lr", "-", "3", "15", "4", "20"]]
+    assert "32 whole runs at most, 5 seeds of each configuration; decided by validation samples of digits" in plan
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--study="], "--study is missing"),
         (["--zip=lr=1,2"], "--search takes no --zip"),
         (["--num_shards=2"], "--search takes no --num_shards"),
+        (["--claim"], "--search takes no --claim"),
+        (["--search=halving", "--objective=forgetting"], "objective that a run has before its end 'forgetting'"),
+        (["--search=halving", "--rungs=0.5,0.25"], "--rungs=0.5,0.25: with a probe every 8 steps of 15"),
         (["--streams=s,sea"], "a search is on one stream; name one of s, sea"),
         (["--set=step=plain,normalised"], "a search takes one value"),
         (["--set=lr=1"], "lr is given twice"),
