@@ -23,6 +23,8 @@ from pcl.network.plasticity import init_optimiser, learn
 from pcl.types import Batch, Prediction, Spec
 
 NORMS = ("none", "layer")
+MODULES = ("convnet", "resnet18")
+IMAGES, OWN = {"architecture": ("vgg5", *MODULES)}, {"architecture": MODULES}
 MOST_UNITS = 1_000_000  # of a hidden layer
 
 S = TypeVar("S", bound=Any)  # the state of a learner on a network
@@ -33,12 +35,17 @@ class MLPHParams:
     """Numbers of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
 
     architecture: str = static(
-        "mlp", "kind of network; vgg5 reads images, and its first layer has `width` channels", choices=("mlp", "vgg5")
+        "mlp",
+        "kind of network; others than mlp read images, and their first layer has `width` channels; convnet and resnet18"
+        " are for backpropagation, rectified, with weights of their own",
+        choices=("mlp", "vgg5", *MODULES),
     )
     width: int = static(128, "units in each hidden layer", low=1)
-    depth: int = static(2, "number of hidden layers", low=0, high=1000, idle={"architecture": ("vgg5",)})
-    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
-    init: str = static("lecun", "initial weights; mupc is a parametrisation, for mlp alone", choices=(*INITS, "mupc"))
+    depth: int = static(2, "number of hidden layers", low=0, high=1000, idle=IMAGES)
+    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS), idle=OWN)
+    init: str = static(
+        "lecun", "initial weights; mupc is a parametrisation, for mlp alone", choices=(*INITS, "mupc"), idle=OWN
+    )
     output: str = static("gaussian", "distribution of the output given the layer below", choices=tuple(OUTPUTS))
     optimiser: str = static(
         "adam", "transformation of the weight updates", choices=("sgd", "momentum", "adam", "adamw")
@@ -103,8 +110,13 @@ def network(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> Network:
     Raises:
       UsageError: a parametrisation that the architecture does not have, or hidden layers that are no numbers of units.
     """
+    if hp.architecture != "mlp":
+        _check_images(hp)
+    if hp.architecture in MODULES:
+        from pcl.network import modules  # flax.linen is imported where it is asked for
+
+        return modules.fresh(key, hp.architecture, spec.input_shape, spec.outputs, hp.width)
     if hp.architecture == "vgg5":
-        _check_vgg5(hp)
         return vgg5(key, spec.input_shape, spec.outputs, hp.width, hp.activation, hp.init)
     sizes = (math.prod(spec.input_shape), *hidden_sizes(hp), spec.outputs)
     if hp.init == "mupc" and hp.norm == "none" and len(set(sizes[1:-1])) <= 1:
@@ -128,12 +140,12 @@ def hidden_sizes(hp: MLPHParams) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _check_vgg5(hp: MLPHParams) -> None:
+def _check_images(hp: MLPHParams) -> None:
     if hp.init == "mupc":
-        raise UsageError(f"init=mupc is for architecture=mlp; vgg5 takes {', '.join(INITS)}")
+        raise UsageError(f"init=mupc is for architecture=mlp; {hp.architecture} takes {', '.join(INITS)}")
     if hp.hidden or hp.norm != "none":
         given = f"hidden={shown(hp.hidden)}" if hp.hidden else f"norm={hp.norm}"
-        raise UsageError(f"{given} is for architecture=mlp; vgg5 has its own layers")
+        raise UsageError(f"{given} is for architecture=mlp; {hp.architecture} has its own layers")
 
 
 def synapses(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:

@@ -22,8 +22,8 @@ def of_units(network: Network) -> Units:
     Raises:
       UsageError: a layer is not dense.
     """
-    if not all(isinstance(layer, Dense) for layer in network):
-        raise UsageError("architecture=vgg5: units of dense layers alone begin anew; set architecture=mlp")
+    if not all(type(layer) is Dense for layer in network):
+        raise UsageError("units of dense layers alone begin anew; set architecture=mlp")
     return tuple(jnp.zeros(layer.w.shape[1]) for layer in network[:-1])
 
 

@@ -21,6 +21,8 @@ def synapse_uses(network: Network, input_shape: tuple[int, ...]) -> tuple[int, .
     """Uses of the synapses of any network (arrays, or their shapes) that reads inputs of `input_shape`."""
     uses, below = [], jnp.zeros((1, *input_shape))
     for layer in network:
+        if hasattr(layer, "uses"):  # a module of many layers, which counts them itself
+            return 0, layer.uses
         places = layer.places(below) if isinstance(layer, Conv) else 1
         uses.append(math.prod(layer.w.shape) * places)
         below = jnp.zeros(jax.eval_shape(lambda w, x: activity(w, w.predict(x)), layer, below).shape)

@@ -33,6 +33,7 @@ from jaxtyping import Bool, Int, Num, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
+from pcl.streams import augment
 from pcl.streams.inputs import (
     Moments,
     exact,
@@ -79,7 +80,13 @@ class Split:
         "device", "where training samples wait: all on the device, or with the host until their step", choices=FEEDS
     )
 
-    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed")
+    augment: str = static(
+        "none",
+        "random views of images as they arrive: mirrored, moved by up to 4 pixels, or both",
+        choices=augment.KINDS,
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed", "augment")
 
 
 class World(NamedTuple):
@@ -97,6 +104,7 @@ class Step(NamedTuple):
     labelled: Bool[Array, " B"]
     valid: Bool[Array, " B"]
     moments: Moments  # of every pixel, or of each feature, that has arrived up to and including this step
+    views: augment.Views | None
 
 
 def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:
@@ -130,11 +138,13 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         sample, valid = _arrivals(shuffle_key, blur_key, config, world.sample_task, n_tasks, segment_steps)
         moments = _moments(source, data, sample, valid)
         labelled = labelled_rows(label_key, config.labelled, config.labelling, valid.shape)
-        return Schedule(world, Step(sample, labelled, valid, moments), layout)
+        views = augment.views(jax.random.fold_in(key, 5), config.augment, valid.shape)
+        return Schedule(world, Step(sample, labelled, valid, moments, views), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
+        x = standardise(rows(step.sample) if rows else data["x"][step.sample], source.scale, step.moments)
         return Batch(
-            x=standardise(rows(step.sample) if rows else data["x"][step.sample], source.scale, step.moments),
+            x=augment.viewed(x, step.views),
             y=world.class_label[data["y"][step.sample]],
             labelled=step.labelled,
             valid=step.valid,
@@ -195,6 +205,7 @@ def _moments(
 
 def _check(config: Split, n_classes: int, source: Source) -> None:
     there = source.num_classes
+    augment.check(config.augment, source.x_train.shape[1:], config.source)
     if config.feed == "host" and source.own_units:
         raise UsageError(
             f"feed=host: features of {config.source} are standardised one by one, on the device; set device"
