@@ -12,14 +12,16 @@ each.
 import itertools
 from collections.abc import Sequence
 
+import jax
 from absl import flags
 from tabulate import tabulate
 
 from pcl import outside
 from pcl.cli.listing import description, listing
 from pcl.cli.own import experiment_of
+from pcl.cli.sharing import joined, lay_out, share, sharing_flags
 from pcl.command import NAMES, folder_flag
-from pcl.errors import UsageError, shown
+from pcl.errors import UsageError
 from pcl.evaluation.summary import Record, setting_text, summarise, table
 from pcl.experiment import Experiment, experiment_names
 from pcl.fields import canonical, fields, is_static
@@ -28,7 +30,7 @@ from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
-from pcl.runner.sharing import execute_shared
+from pcl.runner.sharing import execute_shared, execute_together
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.streams.sources import SOURCES, use_data_dir
@@ -67,12 +69,7 @@ flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources a
 flags.DEFINE(NAMES, "describe", [], "Say what these are: settings with default, range and meaning; and exit.")
 flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
-flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
-flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
-flags.DEFINE_bool(
-    "claim", False, "Share the runs with all processes of this command: each claims those it executes next, and any"
-    " number may come and go.",
-)  # fmt: skip
+sharing_flags()
 
 TERMINAL_METRICS = (
     "acc",
@@ -89,6 +86,7 @@ TERMINAL_METRICS = (
 def main() -> None:
     """Parse, plan, execute, report."""
     devices.configure()  # before code of the user's, which may compute when it is imported
+    lay_out()
     outside.bring(outside.given())
     if FLAGS.list or FLAGS.describe:
         _of_own_file()
@@ -110,7 +108,7 @@ def _work(interrupts: Interrupts) -> None:
     for name, entry in SOURCES.items():
         if entry.made:
             print(f"{name}: {entry.made}")
-    groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards)
+    groups = plan(runs, mode, FLAGS.max_width, *share())
     store = Store(FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
     if FLAGS.dry_run:
         print(_describe(groups, mode, store))
@@ -119,8 +117,11 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    act = execute_shared if FLAGS.claim else execute
+    act = execute_shared if FLAGS.claim else execute_together if joined() else execute
     executed = act(groups, store, mode, experiment.name, interrupts, **kept)
+    if joined() and jax.process_index():
+        print(f"{executed} runs executed together; the first process has their records")
+        return
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -144,12 +145,6 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     if not FLAGS.experiment and not of_file:
         names = ", ".join(experiment_names())
         raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
-    if FLAGS.shard_index >= FLAGS.num_shards:
-        raise UsageError(
-            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
-        )
-    if FLAGS.claim and FLAGS.num_shards > 1:
-        raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
@@ -221,4 +216,6 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
 
 
 def _shard() -> str:
-    return f", shard {FLAGS.shard_index} of {FLAGS.num_shards}" if FLAGS.num_shards > 1 else ""
+    rank, size = share()
+    several = f", {FLAGS.devices_per_run} a run" if FLAGS.devices_per_run > 1 else ""
+    return several + (f", shard {rank} of {size}" if size > 1 else "")
