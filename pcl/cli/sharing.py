@@ -8,6 +8,7 @@ from pcl.runner.hosts import Place
 from pcl.runner.mesh import DATA, Division
 
 FLAGS = flags.FLAGS
+flags.disclaim_key_flags()  # they belong to the command that runs experiments
 ALONE = Place(0, 1)
 
 
@@ -75,5 +76,8 @@ def _require_one_way(given: Place) -> None:
     if FLAGS.claim and (given.size > 1 or coordinator != "none"):
         other = f"--num_shards={shown(given.size)}" if given.size > 1 else f"--coordinator={shown(coordinator)}"
         raise UsageError(f"--claim shares all runs: leave out {other}")
+    if FLAGS.watch_steps is not None and (FLAGS.claim or FLAGS.devices_per_run > 1):
+        other = "--claim" if FLAGS.claim else f"--devices_per_run={shown(FLAGS.devices_per_run)}"
+        raise UsageError(f"{other} takes no --watch_steps={shown(FLAGS.watch_steps)}")
     if joined() and FLAGS.checkpoint_steps:
         raise UsageError("--checkpoint_steps: no checkpoint is written of runs that several processes share")

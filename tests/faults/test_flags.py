@@ -23,6 +23,7 @@ SIZES = ("width", "batch", "passes", "inference_steps", "classes_per_task", "pro
 RATES = ("lr", "inference_lr", "tolerance", "weight_decay")
 SHARES = ("labelled", "inference_momentum", "precision_lr")
 CHOICES = ("optimiser", "inference", "halt", "output", "activation", "init", "order", "scenario", "source", "charge")
+CHOICES += ("products",)
 
 
 def setting(name, *values):
@@ -78,7 +79,7 @@ def cases():
     for flag in ("num_shards", "shard_index", "max_width"):
         found += [(NAME, f"--{flag}={value}") for value in ("-1", "x", "0.5", "", LONG + "x")]
     found += [(NAME, "--num_shards=0"), (NAME, "--shard_index=1"), (NAME, "--num_shards=3", "--shard_index=3")]
-    found += [(NAME, "--claim", "--num_shards=2"), (NAME, "--claim", "--coordinator=auto")]
+    found += [(NAME, "--claim", f"--{other}") for other in ("num_shards=2", "coordinator=auto", "watch_steps=10")]
     found += [(NAME, f"--coordinator={value}") for value in ("auto", "", "host", "host:", ":1", "host:1", LONG)]
     found += [(NAME, "--coordinator=auto", "--num_shards=2"), (NAME, "--data_sharding=sharded")]
     found += [(NAME, f"--devices_per_run={value}") for value in ("0", "-1", "1.5", "1000000007", LONG)]

@@ -8,8 +8,11 @@ from pcl.runner.hosts import Place, join, place
 MPI = {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "8"}
 STEP = {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "4"}
 ARRAY = {
-    "SLURM_ARRAY_TASK_ID": "14", "SLURM_ARRAY_TASK_MIN": "10", "SLURM_ARRAY_TASK_STEP": "2", "SLURM_ARRAY_TASK_COUNT": "5"
-}  # fmt: skip
+    "SLURM_ARRAY_TASK_ID": "14",
+    "SLURM_ARRAY_TASK_MIN": "10",
+    "SLURM_ARRAY_TASK_STEP": "2",
+    "SLURM_ARRAY_TASK_COUNT": "5",
+}
 
 
 @pytest.mark.parametrize(
