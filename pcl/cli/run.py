@@ -13,6 +13,7 @@ import contextlib
 import itertools
 from collections.abc import Sequence
 
+import jax
 from absl import flags
 from tabulate import tabulate
 
@@ -20,8 +21,9 @@ from pcl import outside
 from pcl.cli.listing import description, listing
 from pcl.cli.own import experiment_of
 from pcl.cli.search import search_flags, searching
+from pcl.cli.sharing import joined, lay_out, share, sharing_flags
 from pcl.command import NAMES, folder_flag
-from pcl.errors import UsageError, shown
+from pcl.errors import UsageError
 from pcl.evaluation.summary import Record, setting_text, summarise, table
 from pcl.experiment import Experiment, experiment_names
 from pcl.fields import canonical, fields, is_static
@@ -30,7 +32,7 @@ from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
-from pcl.runner.sharing import execute_shared
+from pcl.runner.sharing import execute_shared, execute_together
 from pcl.runner.store import Store
 from pcl.runner.studies import use_results_dir
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
@@ -82,12 +84,7 @@ flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources a
 flags.DEFINE(NAMES, "describe", [], "Say what these are: settings with default, range and meaning; and exit.")
 flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
-flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
-flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
-flags.DEFINE_bool(
-    "claim", False, "Share the runs with all processes of this command: each claims those it executes next, and any"
-    " number may come and go.",
-)  # fmt: skip
+sharing_flags()
 search_flags()
 
 TERMINAL_METRICS = (
@@ -105,6 +102,7 @@ TERMINAL_METRICS = (
 def main() -> None:
     """Parse, plan, execute, report."""
     devices.configure()  # before code of the user's, which may compute when it is imported
+    lay_out()
     outside.bring(outside.given())
     if FLAGS.list or FLAGS.describe:
         _of_own_file()
@@ -132,7 +130,7 @@ def _work(interrupts: Interrupts) -> None:
     for name, entry in SOURCES.items():
         if entry.made:
             print(f"{name}: {entry.made}")
-    groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards)
+    groups = plan(runs, mode, FLAGS.max_width, *share())
     store = Store(results_dir, experiment.name)
     if FLAGS.dry_run:
         print(_describe(groups, mode, store))
@@ -144,9 +142,13 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.claim:
         executed = execute_shared(groups, store, mode, experiment.name, interrupts, **kept)
     else:
+        act = execute_together if joined() else execute
         with contextlib.ExitStack() as closed:
             watching = _watching(closed, experiment.name)
-            executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
+            executed = act(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
+    if joined() and jax.process_index():
+        print(f"{executed} runs executed together; the first process has their records")
+        return
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -160,7 +162,7 @@ def named() -> tuple[Experiment, str]:
     """The experiment and the mode that the flags name.
 
     Raises:
-      UsageError: the experiment is missing or unknown, or a shard is.
+      UsageError: the experiment is missing or unknown.
     """
     use_data_dir(FLAGS.data_dir)
     use_results_dir(FLAGS.results_dir)
@@ -168,14 +170,6 @@ def named() -> tuple[Experiment, str]:
     if not FLAGS.experiment and not of_file:
         names = ", ".join(experiment_names())
         raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
-    if FLAGS.shard_index >= FLAGS.num_shards:
-        raise UsageError(
-            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
-        )
-    if FLAGS.claim and FLAGS.num_shards > 1:
-        raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
-    if FLAGS.claim and (FLAGS.sink or FLAGS.watch_steps is not None):
-        raise UsageError("--claim takes no --watch_steps or --sink")
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
     return experiment, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
 
@@ -268,4 +262,6 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
 
 
 def _shard() -> str:
-    return f", shard {FLAGS.shard_index} of {FLAGS.num_shards}" if FLAGS.num_shards > 1 else ""
+    rank, size = share()
+    several = f", {FLAGS.devices_per_run} a run" if FLAGS.devices_per_run > 1 else ""
+    return several + (f", shard {rank} of {size}" if size > 1 else "")

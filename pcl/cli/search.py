@@ -22,8 +22,8 @@ from pcl.search.space import parse_space
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # they belong to the command that runs experiments
-NOT_OF_A_SEARCH = {"zip": [], "save_state": None, "checkpoint_steps": 0, "num_shards": 1}  # flags, not given
-NOT_OF_A_SEARCH |= {"claim": False, "watch_steps": None}
+NOT_OF_A_SEARCH: dict[str, object] = {"zip": [], "save_state": None, "checkpoint_steps": 0}  # flags, as not given
+NOT_OF_A_SEARCH |= {"num_shards": 1, "claim": False, "coordinator": "none", "watch_steps": None, "sink": []}
 TWIN = 4  # configurations of a smoke run
 
 
@@ -94,13 +94,7 @@ def _asked(experiment: Experiment) -> Search:
     """What the flags ask for."""
     if not FLAGS.study:
         raise UsageError("--study is missing: name the search, so that it can be taken up again and its winner named")
-    for name, neutral in (
-        ("zip", []),
-        ("save_state", None),
-        ("checkpoint_steps", 0),
-        ("num_shards", 1),
-        ("claim", False),
-    ):
+    for name, neutral in NOT_OF_A_SEARCH.items():
         if FLAGS[name].value != neutral:
             raise UsageError(f"--search takes no --{name}")
     grid, halves = experiment.grid, FLAGS.search == "halving"

@@ -15,7 +15,7 @@ from pcl import learners, outside, saved
 from pcl.evaluation.record import Record, log_every
 from pcl.fields import as_dict, canonical
 from pcl.interrupts import Interrupts
-from pcl.runner import devices
+from pcl.runner import devices, mesh
 from pcl.runner.charging import STEPS
 from pcl.runner.probing import probe_steps
 from pcl.runner.program import Program, compile_group, require_room, too_large
@@ -43,15 +43,15 @@ def plan(
     """The chunks of each static group of this shard, from all its runs, finished ones included.
 
     The width is the smallest that needs the fewest chunks of at most `max_width` (0: the mode's default),
-    a multiple of the devices. A group of which this shard has no run is left out.
+    a multiple of the runs side by side. A group of which this shard has no run is left out.
     """
-    n_devices = jax.local_device_count()
+    abreast = mesh.abreast()
     limit = max_width or DEFAULT_WIDTH[mode]
     chunks = []
     for group in owned(static_groups(runs), shard_index, num_shards):
         n_chunks = -(-len(group) // limit)
         width = -(-len(group) // n_chunks)
-        width = -(-width // n_devices) * n_devices
+        width = -(-width // abreast) * abreast
         chunks.append([Chunk(tuple(group[i : i + width]), width) for i in range(0, len(group), width)])
     return chunks
 
@@ -118,7 +118,7 @@ def execute(
                 except (jax.errors.JaxRuntimeError, MemoryError) as error:
                     if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
                         raise
-                    half = program.width // (2 * jax.local_device_count()) * jax.local_device_count()
+                    half = program.width // (2 * mesh.abreast()) * mesh.abreast()
                     if half == 0:
                         raise too_large(config, "ran") from error
                     program = compile(config, half, **how)

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from pcl import learners, streams
@@ -19,6 +18,7 @@ from pcl.errors import UsageError
 from pcl.evaluation.record import Record
 from pcl.fields import INT32, as_dict
 from pcl.runner import devices, memory, segments
+from pcl.runner import mesh as meshes
 from pcl.runner.run import Run, Segments, make_run, make_segments
 from pcl.runner.segments import Checkpoints
 from pcl.runner.sweep import RunConfig
@@ -55,7 +55,7 @@ class Program:
           UsageError: a checkpoint is damaged, or cannot be written.
           Interrupted: a signal came, and a checkpoint has been written.
         """
-        arguments, steps = (*arguments_of(runs, self.width), self.data), self.stream.steps
+        arguments, steps = (*meshes.of_runs(arguments_of(runs, self.width)), self.data), self.stream.steps
         with self.watch.chunk(runs, steps) if self.watch else contextlib.nullcontext():
             if self.checkpoints is not None:
                 file = self._checkpoint(runs)
@@ -99,11 +99,9 @@ def compile_group(
       UsageError: settings contradict each other, do not fit the source, or a single run does not fit.
     """
     stream, data, learner, run, pieces = _made(config, watch)
-    local = jax.local_devices()
-    mesh = jax.make_mesh((len(local),), ("run",), axis_types=(AxisType.Auto,), devices=local)
-    data = jax.device_put(data, NamedSharding(mesh, P()))
+    mesh, data = meshes.mesh(), meshes.of_data(data)
     sharded = functools.partial(_sharded, mode=mode, mesh=mesh, numbered=watch is not None)
-    arguments = *arguments_of([config], width), data
+    arguments = *meshes.of_runs(arguments_of([config], width)), data
     start = time.perf_counter()
     executable: Any
     try:
@@ -111,7 +109,7 @@ def compile_group(
             whole = sharded(lambda key, hp, data, _, *member: run(key, hp, data, *member)[: 1 + final_state])
             executable = largest = whole.lower(*arguments, None).compile()
         else:
-            executable = segments.compiled(pieces, sharded, mesh, final_state, *arguments)
+            executable = segments.compiled(pieces, sharded, final_state, *arguments)
             largest = executable.advance
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
@@ -119,14 +117,15 @@ def compile_group(
         raise
     analysis: Any = largest.memory_analysis()
     needed = analysis.temp_size_in_bytes + analysis.argument_size_in_bytes + analysis.output_size_in_bytes
-    per_device, budget = width // mesh.size, devices.memory_budget()
+    abreast, budget = meshes.abreast(), devices.memory_budget()
+    per_device = width // abreast
     if needed > budget:
         if per_device == 1:
             raise UsageError(f"{_named(config)}: one run takes {memory.text(needed)}; {_room(budget)}")
-        narrower = max(1, int(per_device * budget / needed)) * mesh.size
+        narrower = max(1, int(per_device * budget / needed)) * abreast
         return compile_group(config, narrower, mode, final_state, checkpoints, watch)
-    compile_s = time.perf_counter() - start
-    return Program(stream, learner, config.hp, data, width, mode, executable, compile_s, needed, checkpoints, watch)
+    about = stream, learner, config.hp, data, width, meshes.mode_text(mode)
+    return Program(*about, executable, time.perf_counter() - start, needed, checkpoints, watch)
 
 
 def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, numbered: bool = False, **options: Any) -> Any:
@@ -148,8 +147,8 @@ def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, numbered: bool = Fals
 
     over_runs = P("run")
     specs = over_runs, over_runs, P(), over_runs
-    sharded = jax.shard_map(batch, mesh=mesh, in_specs=specs, out_specs=over_runs, check_vma=False)
-    return jax.jit(sharded, **options)
+    sharded = jax.shard_map(batch, mesh=mesh, in_specs=specs, out_specs=over_runs, axis_names={"run"}, check_vma=False)
+    return jax.jit(sharded, **(meshes.results() | options))
 
 
 def _made(config: RunConfig, watch: Watch | None = None) -> tuple[Stream, Data, Learner, Run, Segments]:
@@ -159,7 +158,7 @@ def _made(config: RunConfig, watch: Watch | None = None) -> tuple[Stream, Data, 
     _require_short(config, stream, data)
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
     cost_ratio = charged if config.evaluation.charge == "flops" else None
-    about = learner, stream, config.evaluation, cost_ratio
+    about = meshes.divided(learner), stream, config.evaluation, cost_ratio
     teller = watch.teller(stream.steps) if watch else None
     return stream, data, learner, make_run(*about, True, teller), make_segments(*about, teller)
 
@@ -182,7 +181,7 @@ def require_room(config: RunConfig) -> None:
     parts = {"state": state, "schedule": schedule, "data": data}
     needed, largest = memory.of_arrays(parts, as_dict(config.stream) | as_dict(config.hp))
     budget = devices.memory_budget()
-    if needed > budget:
+    if needed > budget * meshes.used().per_run:
         raise UsageError(
             f"{_named(config)}: one run takes at least {memory.text(needed)}, most of it {largest}; {_room(budget)}"
         )

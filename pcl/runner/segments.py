@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from pcl import saved
 from pcl.errors import UsageError
@@ -54,26 +52,29 @@ class Reached(NamedTuple):
 
 
 def compiled(
-    segments: Segments, sharded: Callable[..., Any], mesh: Any, final_state: bool, seeds: Any, hps: Any, data: Any
+    segments: Segments, sharded: Callable[..., Any], final_state: bool, seeds: Any, hps: Any, data: Any
 ) -> Segments:
     """The programs of a chunk; `sharded` makes a jitted batch of a function of (key, hp, data, reached).
 
     The function is given the number of each run too, where it is to be told.
     """
     begin = sharded(lambda key, hp, data, *_: segments.begin(key, hp, data))
+    first = begin.lower(seeds, hps, data, None).compile()
+    kept = first.output_shardings  # from segment to segment
     advance = sharded(
         lambda key, hp, data, reached, *member: segments.advance(key, hp, data[0], reached, *data[1:], *member),
         donate_argnums=3,
+        out_shardings=kept,
     )
     finish = sharded(lambda key, hp, data, reached, *_: segments.finish(key, hp, data, reached)[: 1 + final_state])
-    over_runs = NamedSharding(mesh, P("run"))
     reached = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=over_runs),
+        lambda leaf, there: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=there),
         jax.eval_shape(begin, seeds, hps, data, None),
+        kept,
     )
     until = np.int32(0)
     return Segments(
-        begin.lower(seeds, hps, data, None).compile(),
+        first,
         advance.lower(seeds, hps, (data, until, until), reached).compile(),
         finish.lower(seeds, hps, data, reached).compile(),
     )

@@ -1,17 +1,25 @@
 """Execution that is shared with other processes: whatever nobody has claimed or finished, until all is finished."""
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from pcl.errors import UsageError
+from pcl.fields import canonical
 from pcl.interrupts import Interrupts
 from pcl.runner.claims import ClaimedStore, Claims
 from pcl.runner.execute import Chunk, complete, execute
 from pcl.runner.program import Program, compile_group
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig
+from pcl.runner.versions import Row
 
 LOOKS = 12  # at what others have finished or given up, in the time after which a claim is void
 
@@ -73,3 +81,31 @@ def _keeping_one(compile: Callable[..., Program]) -> Callable[..., Program]:
         return last[key]
 
     return compiled
+
+
+def execute_together(groups: Sequence[Sequence[Chunk]], store: Store, *arguments: Any, **options: Any) -> int:
+    """`execute` in several processes whose devices form one mesh: the first of them writes what all have computed.
+
+    All must see the same records, so that all execute the same runs. Raises as `execute` does.
+
+    Raises:
+      UsageError: the processes see different records.
+    """
+    done = canonical(sorted(store.ids()))
+    digest = np.frombuffer(hashlib.sha256(done.encode()).digest(), np.uint8)
+    if (multihost_utils.process_allgather(digest) != digest).any():
+        raise UsageError(
+            f"{store.folder} holds other records for other processes: name a folder that all of them share"
+        )
+    return execute(groups, store if jax.process_index() == 0 else _Unwritten(store), *arguments, **options)
+
+
+class _Unwritten(Store):
+    """A store whose records another process writes."""
+
+    def __init__(self, store: Store):
+        super().__init__(store.folder.parent, store.folder.name)
+
+    def write(self, rows: Sequence[Row]) -> Path:
+        """Nothing; returns the folder."""
+        return self.folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from pcl.cli import run
+from pcl.cli import run, sharing
 from pcl.command import one_line, parsed
 from pcl.errors import UsageError
 from pcl.runner.execute import plan
@@ -79,7 +79,11 @@ def cases():
     for flag in ("num_shards", "shard_index", "max_width"):
         found += [(NAME, f"--{flag}={value}") for value in ("-1", "x", "0.5", "", LONG + "x")]
     found += [(NAME, "--num_shards=0"), (NAME, "--shard_index=1"), (NAME, "--num_shards=3", "--shard_index=3")]
-    found += [(NAME, "--claim", "--num_shards=2")]
+    found += [(NAME, "--claim", f"--{other}") for other in ("num_shards=2", "coordinator=auto", "watch_steps=10")]
+    found += [(NAME, f"--coordinator={value}") for value in ("auto", "", "host", "host:", ":1", "host:1", LONG)]
+    found += [(NAME, "--coordinator=auto", "--num_shards=2"), (NAME, "--data_sharding=sharded")]
+    found += [(NAME, f"--devices_per_run={value}") for value in ("0", "-1", "1.5", "1000000007", LONG)]
+    found += [(NAME, f"--data_sharding={value}") for value in ("", "whole", LONG)]
     found += [(NAME, f"--mode={value}") for value in ("", "MAP", "pmap", LONG)]
     switches = ("smoke", "dry_run", "list", "claim")
     found += [(NAME, f"--{flag}={value}") for flag in switches for value in ("maybe", "2", LONG)]
@@ -99,8 +103,9 @@ def refusal(arguments):
         FLAGS[name].unparse()
     try:
         parsed(["run", *arguments])
+        sharing.lay_out()
         _, runs, mode = run.asked()
-        for group in plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards):
+        for group in plan(runs, mode, FLAGS.max_width, *sharing.share()):
             require_room(group[0].runs[0])
     except (UsageError, flags.Error) as error:
         return one_line(error)
