@@ -1,7 +1,7 @@
 """The stream that a peer's whole training loop runs on: Split-MNIST, pairs of classes in turn, batches of 10.
 
-Needs NumPy alone. A peer is called as `PYTHON peer_stream_NAME.py MNIST_FOLDER IMAGES`, takes an equal share of the images
-from each task, and prints a JSON object: images, and the CPU-seconds of all threads for the loop over batches
+Needs NumPy alone. A peer is called as `PYTHON peer_stream_NAME.py MNIST_FOLDER IMAGES`, takes an equal share of the
+images from each task, and prints a JSON object: images, and the CPU-seconds of all threads for the loop over batches
 (`scripts.bench.stream`), compilation and loading apart.
 """
 
