@@ -1,14 +1,19 @@
 """Throughput of a run on a stream: images per CPU-second, with and without probes, beside a peer.
 
-One single pass of Split-MNIST (60,000 images, pairs of classes in natural order, batch 10) by an MLP 784-400-400-10
-with SGD, with and without replay of 10 out of 200 samples. One JSON line a measurement; CPU-seconds are those of all
-threads, without compilation and loading, median over repeats. A peer is a command that runs the same work and prints a
-JSON object with `images` and `train_cpu_s`; it is run in between, on the same machine at the same time.
+One single pass of Split-MNIST (60,000 images or fewer, pairs of classes in natural order, batch 10) by an MLP
+784-400-400-10 with SGD: backpropagation, with and without replay of 10 out of 200 samples, or predictive coding with 20
+steps of inference. One JSON line a measurement; CPU-seconds are those of all threads, without compilation and loading,
+median over repeats. A peer is a command that runs the same work and prints a JSON object with `images` and
+`train_cpu_s`, without what it evaluates; it is run in between, on the same machine at the same time. Those of
+predictive coding are `peers/peer_stream_*.py`.
 
     python -m scripts.bench.stream --data_dir=FOLDER --peer="python plain_loop.py --mnist FOLDER/mnist"
+    python -m scripts.bench.stream --data_dir=FOLDER --learners=pcn --images=3000 \
+        --peer="PYTHON scripts/bench/peers/peer_stream_pcx.py FOLDER/mnist 3000"
 """
 
 import json
+import os
 import shlex
 import statistics
 import subprocess
@@ -30,12 +35,25 @@ FLAGS = flags.FLAGS
 folder_flag("data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
 flags.DEFINE(NAMES, "learners", ["er", "backprop"], "Learners to time.")
 flags.DEFINE_integer("seeds", 0, "Runs in one program (0: one a device).", lower_bound=0)
+flags.DEFINE_integer("images", 0, "Images that arrive (0: all).", lower_bound=0)
 flags.DEFINE_integer("repeats", 3, "Measurements of each case.", lower_bound=1)
-flags.DEFINE_string("peer", None, "Command of a peer to run in between.")
+flags.DEFINE_multi_string("peer", [], "Command of a peer to run in between; may be given several times.")
 
-NETWORK = {"width": 400, "depth": 2, "activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}
-# Held-out samples are probed at the end alone, or 500 of them every 50 steps.
-PROBES = {"without probes": (10**9, 1), "500 images every 50 steps": (50, 500)}
+NETWORK: dict[str, Any] = {
+    "width": 400,
+    "depth": 2,
+    "activation": "relu",
+    "output": "categorical",
+    "optimiser": "sgd",
+    "lr": 0.05,
+}
+OWN: dict[str, dict[str, Any]] = {"er": {"memory": 200}, "pcn": {"output": "gaussian", "inference_steps": 20}}
+SOURCE: dict[str, Any] = {"source": "mnist", "order": "natural"}
+# One held-out sample before and after the run; or 500 every 50 steps, and all 10,000 at the end of each task.
+PROBES = {
+    "without probes": {"probe_every": 10**9, "probe_size": 1, "end_every": 0},
+    "500 images every 50 steps": {"probe_every": 50, "probe_size": 500},
+}
 
 
 def main() -> None:
@@ -45,33 +63,41 @@ def main() -> None:
         use_data_dir(FLAGS.data_dir)
     mode = devices.default_mode()
     width = FLAGS.seeds or jax.local_device_count()
-    cases = {(name, p): _program(name, *PROBES[p], width, mode) for name in FLAGS.learners for p in PROBES}
+    cases = {(name, p): _program(name, PROBES[p], width, mode) for name in FLAGS.learners for p in PROBES}
     times: dict[tuple[str, str], list[tuple[float, float]]] = {case: [] for case in cases}
-    peers: list[dict[str, Any]] = []
+    peers: dict[str, list[dict[str, Any]]] = {command: [] for command in FLAGS.peer}
     for _ in range(FLAGS.repeats):
         for case, (program, runs) in cases.items():
             times[case].append(_time(program, runs))
-        if FLAGS.peer:
-            peers.append(_peer(FLAGS.peer))
-    about = devices.provenance()
-    for (learner, probes), measured in times.items():
-        cpu_s, wall_s = (statistics.median(column) for column in zip(*measured, strict=True))
-        images = 60_000 * width
-        line = {"learner": learner, "probes": probes, "mode": mode, "seeds": width, "cpu_s": cpu_s, "wall_s": wall_s}
+        for command, measured in peers.items():
+            measured.append(_peer(command))
+    about = devices.provenance() | {"load": os.getloadavg()}
+    for (learner, probes), pairs in times.items():
+        cpu_s, wall_s = (statistics.median(column) for column in zip(*pairs, strict=True))
+        images = (FLAGS.images or 60_000) * width
+        line = {
+            "learner": learner,
+            "probes": probes,
+            "mode": mode,
+            "seeds": width,
+            "images": images,
+            "cpu_s": cpu_s,
+            "wall_s": wall_s,
+        }
         print(json.dumps(line | {"images_per_cpu_s": images / cpu_s, "images_per_s": images / wall_s} | about))
-    if peers:
-        rates = [peer["images"] / peer["train_cpu_s"] for peer in peers]
-        print(json.dumps({"peer": FLAGS.peer, "images_per_cpu_s": statistics.median(rates)} | about))
+    for command, said in peers.items():
+        rates = [one["images"] / one["train_cpu_s"] for one in said]
+        print(json.dumps({"peer": command, "images_per_cpu_s": statistics.median(rates)} | about))
 
 
-def _program(learner: str, every: int, size: int, width: int, mode: str) -> tuple[Program, list]:
+def _program(learner: str, probes: dict[str, int], width: int, mode: str) -> tuple[Program, list]:
     experiment = Experiment(
         name="bench_stream",
         claim="",
-        streams={"split_mnist": StreamSpec("split", {"source": "mnist", "order": "natural"})},
-        learners={learner: NETWORK | ({"memory": 200} if learner.startswith("er") else {})},
+        streams={"split_mnist": StreamSpec("split", SOURCE | {"train_samples": FLAGS.images})},
+        learners={learner: NETWORK | OWN.get(learner, {})},
         arms=(Arm(seeds=width),),
-        evaluation={"probe_every": every, "probe_size": size},
+        evaluation=probes,
     )
     runs = resolve(experiment)
     return compile_group(runs[0], width, mode), runs
