@@ -22,8 +22,14 @@ from pcl.search.space import parse_space
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # they belong to the command that runs experiments
-NOT_OF_A_SEARCH = {"zip": [], "save_state": None, "checkpoint_steps": 0, "num_shards": 1}  # flags, not given
-NOT_OF_A_SEARCH |= {"claim": False, "watch_steps": None}
+NOT_OF_A_SEARCH: dict[str, object] = {  # flags, and their values where they are not given
+    "zip": [],
+    "save_state": None,
+    "checkpoint_steps": 0,
+    "num_shards": 1,
+    "claim": False,
+    "watch_steps": None,
+}
 TWIN = 4  # configurations of a smoke run
 
 
