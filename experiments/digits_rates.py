@@ -5,7 +5,7 @@ the best for both; Adam at 0.001 is inside its interval. Streams in which classe
 choice.
 """
 
-from pcl.experiment import Arm, Experiment, StreamSpec, Table
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="digits_rates",
@@ -17,5 +17,12 @@ EXPERIMENT = Experiment(
     smoke={"width": 8, "depth": 1, "inference_steps": 3, "passes": 1},
     tables=(
         Table("tab_digits_rates", "Optimisers and learning rates on the validation samples of the digits.", "acc"),
+    ),
+    figures=(
+        Figure(
+            "fig_digits_search",
+            "A search for optimiser and learning rate by successive halving, on the same validation samples.",
+            study="digits_rates",
+        ),
     ),
 )

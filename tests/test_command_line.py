@@ -53,6 +53,7 @@ def twins(tmp_path_factory, testrun_uid):
     if claimed(folder / "measured.claim"):
         for name in MEASURED:
             shutil.copy(ROOT / "results" / name, folder / "smoke")
+        shutil.copytree(ROOT / "results" / "studies", folder / "smoke" / "studies")
     return folder
 
 

@@ -22,8 +22,16 @@ from pcl.search.space import parse_space
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # they belong to the command that runs experiments
-NOT_OF_A_SEARCH: dict[str, object] = {"zip": [], "save_state": None, "checkpoint_steps": 0}  # flags, as not given
-NOT_OF_A_SEARCH |= {"num_shards": 1, "claim": False, "coordinator": "none", "watch_steps": None, "sink": []}
+NOT_OF_A_SEARCH: dict[str, object] = {  # flags, and their values where they are not given
+    "zip": [],
+    "save_state": None,
+    "checkpoint_steps": 0,
+    "num_shards": 1,
+    "claim": False,
+    "coordinator": "none",
+    "watch_steps": None,
+    "sink": [],
+}
 TWIN = 4  # configurations of a smoke run
 
 
