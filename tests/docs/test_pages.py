@@ -248,7 +248,8 @@ def test_every_page_of_a_rule_shows_how_fast_rules_are():
 
 WORDS = (
     "parallax", "sensory code", "told", "settle", "conjugate synapse", "clamped", "nudged", "gate", "belief",
-    "reopening", "context", "sensor", "names", "window", "sleep", "surprise", "workspace", "charging", "probe", "precision",
+    "reopening", "context", "sensor", "names", "window", "sleep", "surprise", "workspace", "charging", "probe",
+    "precision",
 )  # fmt: skip
 
 
