@@ -28,10 +28,8 @@ ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the made pages into the navigation, and pages of docs that it does not name behind the guides."""
     entries: list[Any] = config.nav or []
-    known = str(entries)
-    here = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
     guides = next(entry["Guides"] for entry in entries if "Guides" in entry)
-    guides += [name for name in here if name not in known]
+    guides += [path.name for path in pages.unnamed()]
     config.nav = [*entries, pages.navigation(), api.navigation()]
     return config
 
@@ -47,6 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         origin, name, text = waiting.pop()
         linked: list[PurePosixPath] = []
         text = (ROOT / origin).read_text(encoding="utf-8") if text is None else text
+        text += pages.more() if name == "index.md" else ""
         here = PurePosixPath("README.md") if name in made else origin
         found[name] = links.rewritten(text, here, name, linked.append)
         for path in linked:

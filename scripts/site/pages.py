@@ -83,6 +83,19 @@ def pages() -> dict[str, str]:
     return found
 
 
+def unnamed() -> list[Path]:
+    """Pages of docs that mkdocs.yml does not name: they stand behind the guides, and below the first page."""
+    named = (ROOT / "docs/site/mkdocs.yml").read_text(encoding="utf-8")
+    return [path for path in sorted((ROOT / "docs").glob("*.md")) if not re.search(rf"[ -]{path.name}\b", named)]
+
+
+def more() -> str:
+    """What the first page says of these."""
+    titles = [(path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "), path.name) for path in unnamed()]
+    links = ", ".join(f"[{title}]({name})" for title, name in titles)
+    return f"\nMore guides: {links}.\n" if links else ""
+
+
 def of_file(path: PurePosixPath) -> str:
     """A page for a file or folder of the repository: a Markdown file as it is, else the text."""
     full = ROOT / path

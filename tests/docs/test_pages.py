@@ -244,3 +244,28 @@ def test_every_learner_names_a_paper():
 
 def test_every_page_of_a_rule_shows_how_fast_rules_are():
     assert "](results/figures/fig_equilibrium.png)" in pages.pages()["reference/rules/gd.md"]
+
+
+WORDS = (
+    "parallax", "sensory code", "told", "settle", "conjugate synapse", "clamped", "nudged", "gate", "belief",
+    "reopening", "context", "sensor", "names", "window", "sleep", "surprise", "workspace", "charging", "probe",
+    "precision",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_glossary_has_our_words_with_those_of_the_field(word):
+    rows = [line.split("|")[1:4] for line in PAGES["glossary.md"].splitlines() if line.startswith("| ")]
+    (row,) = [row for row in rows if word in [said.strip() for said in row[0].split(",")]]
+    assert row[1].strip()
+    assert "](" in row[2]
+
+
+def test_a_page_that_the_navigation_does_not_name_stands_on_the_first_page(tmp_path, monkeypatch):
+    assert pages.more() == ""
+    (tmp_path / "docs/site").mkdir(parents=True)
+    shutil.copy(DOCS / "site/mkdocs.yml", tmp_path / "docs/site")
+    for name, title in (("live.md", "Live"), ("new.md", "Something new")):
+        (tmp_path / "docs" / name).write_text(f"# {title}\n")
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    assert pages.more() == "\nMore guides: [Something new](new.md).\n"
