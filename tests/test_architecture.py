@@ -12,7 +12,7 @@ from pcl.learners import REGISTRY
 from scripts.published import published
 
 ROOT = Path(__file__).parents[1]
-BASE = {"types", "commands", "errors", "fields", "folders", "registry", "linalg", "loops"}
+BASE = {"types", "commands", "errors", "fields", "folders", "registry", "linalg", "loops", "products"}
 # What each room may import of pcl; a room that is not listed may be imported by none of these.
 ALLOWED = {
     "pcl/types.py": set(),
@@ -25,6 +25,7 @@ ALLOWED = {
     "pcl/digest.py": set(),
     "pcl/linalg.py": set(),
     "pcl/loops.py": set(),
+    "pcl/products.py": set(),
     "pcl/interrupts.py": set(),
     "pcl/outside.py": BASE | {"command", "experiment", "learners", "streams", "network", "sinks"},
     "pcl/command.py": {"errors", "interrupts"},
@@ -33,7 +34,7 @@ ALLOWED = {
     "pcl/scripts": set(),
     "pcl/cli": BASE
     | {"cli", "command", "interrupts", "experiment", "outside", "conformance"}
-    | {"learners", "streams", "network", "evaluation", "runner", "sinks"},
+    | {"learners", "streams", "network", "evaluation", "runner", "search", "sinks"},
     "pcl/saved.py": BASE | {"learners"},
     "pcl/life": BASE | {"life", "saved", "learners", "runner"},
     "pcl/network": BASE | {"network"},
@@ -44,6 +45,7 @@ ALLOWED = {
     "pcl/evaluation": BASE | {"evaluation"},
     "pcl/runner": BASE
     | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "outside", "saved"},
+    "pcl/search": BASE | {"search", "runner", "experiment", "evaluation", "streams", "interrupts"},
     "pcl/sinks": BASE | {"sinks", "runner"},
     "pcl/conformance": BASE | {"conformance", "network", "learners", "streams"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
@@ -52,7 +54,7 @@ ALLOWED = {
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}
-    | {"experiment", "outside"},
+    | {"experiment", "outside", "cli", "conformance"},
 }
 
 

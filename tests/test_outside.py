@@ -77,7 +77,7 @@ def test_choices_follow_the_registries(folder):
     outside.bring(["own_rule.py", "own_source.py"])
     choices = {name: fields(entry.config)["source"].metadata["choices"] for name, entry in streams.REGISTRY.items()
                if "source" in fields(entry.config)}  # fmt: skip
-    assert set(choices) == {"class_contexts", "contexts", "load", "recorded", "sequence", "split"}
+    assert set(choices) == {"class_contexts", "contexts", "input_permuted", "load", "recorded", "sequence", "split"}
     assert all("own_source" in some and "own_source" in list(some) for some in choices.values())
     assert [*choices["load"]] == ["noise", *sources.SOURCES]
     assert len(choices["load"]) == len(sources.SOURCES) + 1

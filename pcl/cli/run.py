@@ -12,6 +12,7 @@ each.
 import contextlib
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 from tabulate import tabulate
@@ -19,6 +20,7 @@ from tabulate import tabulate
 from pcl import outside
 from pcl.cli.listing import description, listing
 from pcl.cli.own import experiment_of
+from pcl.cli.search import search_flags, searching
 from pcl.command import NAMES, folder_flag
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
@@ -29,10 +31,12 @@ from pcl.interrupts import Interrupts, listen
 from pcl.runner import devices
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
+from pcl.runner.sharing import execute_shared
 from pcl.runner.store import Store
+from pcl.runner.studies import use_results_dir
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
 from pcl.runner.watch import Watching
-from pcl.sinks import sinks
+from pcl.sinks import Sink, sinks
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
@@ -81,6 +85,11 @@ flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap 
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
 flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
 flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
+flags.DEFINE_bool(
+    "claim", False, "Share the runs with all processes of this command: each claims those it executes next, and any"
+    " number may come and go.",
+)  # fmt: skip
+search_flags()
 
 TERMINAL_METRICS = (
     "acc",
@@ -114,25 +123,32 @@ def main() -> None:
 
 
 def _work(interrupts: Interrupts) -> None:
+    results_dir = FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir
+    if FLAGS.search:
+        if _watched():
+            raise UsageError("--search takes no --watch_steps and no --sink")
+        searching(*named(), results_dir, interrupts)
+        return
     experiment, runs, mode = asked()
     for name, entry in SOURCES.items():
         if entry.made:
             print(f"{name}: {entry.made}")
     groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards)
-    store = Store(FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
+    store = Store(results_dir, experiment.name)
     if FLAGS.dry_run:
         print(_describe(groups, mode, store))
         return
     store.require_writable()
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
-    kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    with contextlib.ExitStack() as closed:
-        given = [closed.enter_context(contextlib.closing(sink)) for sink in sinks(FLAGS.sink, experiment.name)]
-        measures = tuple(sink.entry.measure for sink in given if sink.entry.measure)
-        watched = given or FLAGS.watch_steps is not None
-        watching = Watching(FLAGS.watch_steps or 0, tuple(given), measures) if watched else None
-        executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
+    kept: dict[str, Any] = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
+    if FLAGS.claim:
+        executed = execute_shared(groups, store, mode, experiment.name, interrupts, **kept)
+    else:
+        with contextlib.ExitStack() as closed:
+            given = [closed.enter_context(contextlib.closing(sink)) for sink in sinks(FLAGS.sink, experiment.name)]
+            kept["watching"] = _watching(given)
+            executed = execute(groups, store, mode, experiment.name, interrupts, **kept)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -140,6 +156,42 @@ def _work(interrupts: Interrupts) -> None:
     if records:
         print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
     print(f"Accuracies in %, mean over seeds [95 % Student's t interval]. Records: {store.folder}")
+
+
+def _watched() -> bool:
+    return bool(FLAGS.sink) or FLAGS.watch_steps is not None
+
+
+def _watching(given: Sequence[Sink]) -> Watching | None:
+    """How the flags say that runs are watched, with the sinks that they name."""
+    measures = tuple(sink.entry.measure for sink in given if sink.entry.measure)
+    return Watching(FLAGS.watch_steps or 0, tuple(given), measures) if _watched() else None
+
+
+def named() -> tuple[Experiment, str]:
+    """The experiment and the mode that the flags name.
+
+    Raises:
+      UsageError: the experiment is missing or unknown, or a shard is.
+    """
+    use_data_dir(FLAGS.data_dir)
+    use_results_dir(FLAGS.results_dir)
+    of_file = _of_own_file()
+    if not FLAGS.experiment and not of_file:
+        names = ", ".join(experiment_names())
+        raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
+    if FLAGS.shard_index >= FLAGS.num_shards:
+        raise UsageError(
+            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
+        )
+    if FLAGS.claim and FLAGS.num_shards > 1:
+        raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
+    if FLAGS.claim and FLAGS.watch_steps is not None:
+        raise UsageError(f"--claim takes no --watch_steps={shown(FLAGS.watch_steps)}")
+    if FLAGS.claim and FLAGS.sink:
+        raise UsageError(f"--claim takes no --sink={shown(FLAGS.sink[0])}")
+    experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
+    return experiment, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
 
 
 def asked() -> tuple[Experiment, list[RunConfig], str]:
@@ -151,17 +203,7 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     Raises:
       UsageError: a flag names what does not exist, or a value that makes no sense.
     """
-    use_data_dir(FLAGS.data_dir)
-    of_file = _of_own_file()
-    if not FLAGS.experiment and not of_file:
-        names = ", ".join(experiment_names())
-        raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
-    if FLAGS.shard_index >= FLAGS.num_shards:
-        raise UsageError(
-            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
-        )
-    experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
-    mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    experiment, mode = named()
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
         return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
     grid = experiment.grid

@@ -67,6 +67,8 @@ METRICS: dict[str, Metric] = {
     "order_gap": _beside("that accuracy less the one in order", less=True),
     "order_gap_size": _beside("the same without its sign", less=True),
     "acc_spread": _beside("distance of an order's final accuracy from the mean over orders", less=True),
+    "rounding_loss": _beside("final accuracy with products of float32 less that with rounded factors", less=True),
+    "online_rounding_loss": _beside("the same of the online accuracy", less=True),
     # Of the samples that arrive, before each is learned from
     "prequential_acc": _percentage("online accuracy, before each sample is learned from"),
     "lived_less_retained": _percentage("online accuracy less that of probes at the end"),

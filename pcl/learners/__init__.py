@@ -15,6 +15,7 @@ from pcl.learners.returned import checked
 from pcl.registry import Registry
 from pcl.types import HParams, Learner, LearnerEntry, Spec
 
+ARCHITECTURE = ("architecture", "width", "depth", "hidden")  # settings that decide what a network's sample costs
 REGISTRY = Registry("learner", LearnerEntry, __name__)
 register = REGISTRY.register
 
@@ -56,6 +57,6 @@ def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: 
     entry = REGISTRY[name]
     numbers = as_dict(check_all(hp, entry.hparams))
     # Elsewhere a width is that of a state, and no network of backpropagation has it.
-    architecture = {key: numbers[key] for key in ("architecture", "width", "depth") if "architecture" in numbers}
+    architecture = {key: numbers[key] for key in ARCHITECTURE if "architecture" in numbers}
     allowance = backprop.flops(spec, backprop.ENTRY.hparams.replace(**architecture), 0, batch)
     return entry.flops(spec, hp, inference_steps, batch) / allowance

@@ -26,6 +26,7 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl.code import code
 from pcl.fields import static
 from pcl.learners.inputs import vectors
+from pcl.products import as_asked, exact
 from pcl.types import Batch, HParams, Info, Learner, Spec
 
 IMAGE_SIZE = 32  # entries from which an input counts as an image, and loses its mean and its norm
@@ -91,6 +92,7 @@ def init(key: PRNGKeyArray, spec: Spec, hp: FeatureHParams) -> Any:
     return FEATURES[hp.features].init(key, spec, hp)
 
 
+@as_asked
 def encode(state: Any, x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B D"]:
     """Codes of inputs, the constant last."""
     phi_BD = FEATURES[hp.features].encode(state, x if hp.features == "code" else normalised(x, hp), hp)
@@ -109,6 +111,8 @@ def developing(rule: Learner) -> Learner:
 
     While a code develops, its samples wait in memory and do not teach the rule. At the end of the critical period all
     of them do, in the order in which they came and in batches of the same size; then the rule learns new samples.
+
+    Sums over a whole run need factors of 24 bits: products are those of float32, but for those of the code itself.
     """
 
     taught = jax.jit(rule.update)  # traced once: its shapes are asked for before its values
@@ -137,7 +141,7 @@ def developing(rule: Learner) -> Learner:
         )
         return jax.lax.while_loop(goes_on, turn, (jnp.zeros((), jnp.int32), state, unsaid))[1:]
 
-    return Learner(rule.init, rule.predict, update)
+    return Learner(rule.init, exact(rule.predict), exact(update))
 
 
 def flops(spec: Spec, hp: FeatureHParams) -> int:

@@ -1,8 +1,6 @@
-"""Checks around a learner: invalid settings and batches are refused, and its products are those of float32."""
+"""Checks around a learner: invalid settings and batches are refused, and its products are those that a run asks for."""
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,13 +9,14 @@ import numpy as np
 
 from pcl.errors import UsageError
 from pcl.fields import check_all
+from pcl.products import as_asked
 from pcl.types import Batch, HParams, Learner, Spec
-
-PRECISION = "float32"  # of products: GPUs would else round their factors to the 11 bits of TF32
 
 
 def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
     """`learner`, which takes only settings that a command line takes and batches as `spec` announces them.
+
+    Whatever JAX's global setting, its products are those of float32, or those that a run asks for (`pcl.products`).
 
     The functions raise a `UsageError` for anything else. Types, strings, static numbers and shapes are always checked,
     values only outside of compiled functions.
@@ -37,7 +36,7 @@ def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
         _check_batch(spec, batch)
         return learner.update(state, batch, hp)
 
-    return Learner(pinned(init), pinned(predict), pinned(update))
+    return Learner(as_asked(init), as_asked(predict), as_asked(update))
 
 
 def untold(learner: Learner) -> Learner:
@@ -47,17 +46,6 @@ def untold(learner: Learner) -> Learner:
         return learner.update(state, batch._replace(task=jnp.zeros_like(batch.task)), hp)
 
     return learner._replace(update=update)
-
-
-def pinned(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, whose matrix products and convolutions are those of float32, whatever JAX's global setting."""
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with jax.default_matmul_precision(PRECISION):
-            return function(*args, **kwargs)
-
-    return call
 
 
 def check_spec(spec: Spec) -> None:

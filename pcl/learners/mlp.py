@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from pcl.errors import UsageError
+from pcl.errors import UsageError, shown
 from pcl.fields import Traced, static, traced
 from pcl.learners.inputs import answer, masked_vectors
 from pcl.network.activations import ACTIVATIONS
@@ -21,6 +21,9 @@ from pcl.network.layers import Network, forward
 from pcl.network.outputs import OUTPUTS, distribution
 from pcl.network.plasticity import init_optimiser, learn
 from pcl.types import Batch, Prediction, Spec
+
+NORMS = ("none", "layer")
+MOST_UNITS = 1_000_000  # of a hidden layer
 
 
 @struct.dataclass
@@ -46,6 +49,14 @@ class MLPHParams:
         1e-4, "decay of the weights, not of biases", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
     )
     anneal_steps: int = static(0, "batches that teach over which lr falls to 0 along a cosine (0: constant lr)", low=0)
+    hidden: str = static(
+        "", "units of each hidden layer, with + between them, in the place of width and depth; for mlp alone"
+    )
+    norm: str = static(
+        "none", "layer: pre-activations of hidden layers have mean 0 and variance 1; for mlp alone", choices=NORMS
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("hidden", "norm")
 
 
 def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
@@ -88,16 +99,39 @@ def network(spec: Spec, key: PRNGKeyArray, hp: MLPHParams) -> Network:
     """Fresh layers of the architecture that `hp` names.
 
     Raises:
-      UsageError: a parametrisation that the architecture does not have.
+      UsageError: a parametrisation that the architecture does not have, or hidden layers that are no numbers of units.
     """
-    if hp.architecture == "vgg5" and hp.init == "mupc":
-        raise UsageError(f"init=mupc is for architecture=mlp; vgg5 takes {', '.join(INITS)}")
     if hp.architecture == "vgg5":
+        _check_vgg5(hp)
         return vgg5(key, spec.input_shape, spec.outputs, hp.width, hp.activation, hp.init)
-    sizes = (math.prod(spec.input_shape), *[hp.width] * hp.depth, spec.outputs)
-    return (
-        mupc_chain(key, sizes, hp.activation) if hp.init == "mupc" else dense_chain(key, sizes, hp.activation, hp.init)
-    )
+    sizes = (math.prod(spec.input_shape), *hidden_sizes(hp), spec.outputs)
+    if hp.init == "mupc" and hp.norm == "none" and len(set(sizes[1:-1])) <= 1:
+        return mupc_chain(key, sizes, hp.activation)
+    if hp.init == "mupc":
+        raise UsageError("init=mupc: its hidden layers have one width and norm=none")
+    return dense_chain(key, sizes, hp.activation, hp.init, norm=hp.norm == "layer")
+
+
+def hidden_sizes(hp: MLPHParams) -> tuple[int, ...]:
+    """Units of each hidden layer of a perceptron.
+
+    Raises:
+      UsageError: `hidden` is not written as numbers of units with + between them.
+    """
+    if not hp.hidden:
+        return (hp.width,) * hp.depth
+    parts = hp.hidden.split("+")
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) <= MOST_UNITS for part in parts):
+        raise UsageError(f"hidden={shown(hp.hidden)}: give the units of each hidden layer, as in hidden=300+150")
+    return tuple(map(int, parts))
+
+
+def _check_vgg5(hp: MLPHParams) -> None:
+    if hp.init == "mupc":
+        raise UsageError(f"init=mupc is for architecture=mlp; vgg5 takes {', '.join(INITS)}")
+    if hp.hidden or hp.norm != "none":
+        given = f"hidden={shown(hp.hidden)}" if hp.hidden else f"norm={hp.norm}"
+        raise UsageError(f"{given} is for architecture=mlp; vgg5 has its own layers")
 
 
 def synapses(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:

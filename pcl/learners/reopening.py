@@ -37,6 +37,7 @@ from pcl.learners import generative
 from pcl.learners.inputs import masked_vectors, no_targets, teaching_rows
 from pcl.learners.replay import reservoir_slots
 from pcl.loops import when
+from pcl.products import exact
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 
@@ -121,7 +122,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
         full = state.open & (stored + rows > critical)
         return when(full, lambda s: _reopened(rule, spec, s, rows, hp), state), info
 
-    return Learner(init, predict, update)
+    return Learner(init, exact(predict), exact(update))  # as by `developing`
 
 
 def _reopened(rule: Learner, spec: Spec, state: State, rows: int, hp: HParams) -> State:

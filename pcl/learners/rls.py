@@ -9,6 +9,7 @@ for wide codes, but no covariance, hence no `query`, and predictions without the
 Source: Plackett (1950), doi:10.1093/biomet/37.1-2.149.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from pcl.fields import Traced, static, traced
 from pcl.learners import features
 from pcl.learners.inputs import answer, mean_weights, targets, teaching_rows
 from pcl.synapses.covariance import covariance, synapse_flops
-from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gathered
+from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gathered, ridge_weights
 from pcl.synapses.synapse import Synapses, information_gain, learn, leverage
 from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Spec
 
@@ -80,7 +81,8 @@ def make(spec: Spec) -> Learner:
         if isinstance(state.synapses, Gathering):
             output_BC = phi_BD @ state.synapses.w
             surprise = 0.5 * mean_weights(batch) @ jnp.sum((y_BC - output_BC) ** 2, axis=1)
-            gathered = gather(state.synapses, phi_BD, y_BC, teaches_B, hp.ridge)
+            solve = functools.partial(ridge_weights, ridge=hp.ridge)
+            gathered = gather(state.synapses, phi_BD, y_BC, teaches_B, solve)
             return State(state.code, gathered), _info(answer(spec, output_BC), surprise)
         form = covariance(hp.covariance, phi_BD.shape[1], hp.block)
         synapses, innovation = learn(form, state.synapses, phi_BD, y_BC, teaches_B)

@@ -35,9 +35,14 @@ INITS: dict[str, Callable[[PRNGKeyArray, tuple[int, ...]], Array]] = {
 
 
 def dense_chain(
-    key: PRNGKeyArray, sizes: tuple[int, ...], activation: str = "tanh", init: str = "lecun", bias: bool = True
+    key: PRNGKeyArray,
+    sizes: tuple[int, ...],
+    activation: str = "tanh",
+    init: str = "lecun",
+    bias: bool = True,
+    norm: bool = False,
 ) -> Network:
-    """Dense layers of the given sizes (input first); biases begin at zero.
+    """Dense layers of the given sizes (input first); biases begin at zero. norm: see `Dense`, for all but the last.
 
     Raises:
       UsageError: fewer than two sizes, a size below 1, an unknown activation or init.
@@ -45,8 +50,8 @@ def dense_chain(
     _check(activation, sizes, init)
     keys, chain = jax.random.split(key, len(sizes) - 1), []
     for k, d, h in zip(keys, sizes[:-1], sizes[1:], strict=True):
-        chain.append(Dense(INITS[init](k, (d, h)), jnp.zeros(h) if bias else None, activation))
-    return (*chain[:-1], dataclasses.replace(chain[-1], activation="identity"))
+        chain.append(Dense(INITS[init](k, (d, h)), jnp.zeros(h) if bias else None, activation, norm=norm))
+    return (*chain[:-1], dataclasses.replace(chain[-1], activation="identity", norm=False))
 
 
 def mupc_chain(key: PRNGKeyArray, sizes: tuple[int, ...], activation: str = "tanh") -> Network:

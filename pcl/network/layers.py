@@ -27,6 +27,7 @@ from pcl.network.activations import ACTIVATIONS
 
 POOLINGS = ("max", "average")
 PADDINGS = ("SAME", "VALID")
+LEAST_VARIANCE = 1e-5  # added to the variance in layer normalisation
 Weights = Any  # an array; pytrees of layers also hold gradients, optimiser memory and shapes
 
 
@@ -39,7 +40,9 @@ def static(default: Any) -> Any:
 class Dense:
     """Every unit below reaches every unit above; an image below is read as one vector.
 
-    w: weights [D, H]; b: bias [H], or None.
+    w: weights [D, H]; b: bias [H], or None. norm: what the weights carry has mean 0 and variance 1 over the units of
+    the layer before the bias is added. That is layer normalisation, Ba, Kiros and Hinton (2016), arXiv:1607.06450,
+    whose offset is the bias and whose gain is left to the weights above.
 
     Raises:
       UsageError: an unknown activation; (in use) inputs of another size.
@@ -51,6 +54,7 @@ class Dense:
     inner: str = static("identity")
     scale: float = static(1.0)
     skip: bool = static(False)
+    norm: bool = static(False)
 
     def __post_init__(self) -> None:
         one_of("activation", self.activation, ACTIVATIONS)
@@ -59,7 +63,7 @@ class Dense:
     @property
     def linear(self) -> bool:
         """Whether the pre-activation is linear in the activity below."""
-        return self.inner == "identity"
+        return self.inner == "identity" and not self.norm
 
     def predict(self, below: Float[Array, "B ..."]) -> Float[Array, "B H"]:
         """Pre-activation."""
@@ -68,13 +72,14 @@ class Dense:
             raise UsageError(f"weights {self.w.shape} take {self.w.shape[0]} inputs a sample, not {flat_BD.shape[1]}")
         if self.skip and self.w.shape[0] != self.w.shape[1]:
             raise UsageError(f"weights {self.w.shape}: a layer with a skip connection has as many outputs as inputs")
-        a_BH = _scaled(self.scale, ACTIVATIONS[self.inner].f(flat_BD) @ self.w)
+        a_BH = self._carried(flat_BD)
+        a_BH = _normalised(a_BH)[0] if self.norm else a_BH
         a_BH = a_BH if self.b is None else a_BH + self.b
         return a_BH + flat_BD if self.skip else a_BH
 
     def carry_down(self, below: Float[Array, "B ..."], delta: Float[Array, "B H"]) -> Float[Array, "B ..."]:
         """The error that each unit below receives over its outgoing weights."""
-        down = _scaled(self.scale, delta @ self.w.T).reshape(below.shape)
+        down = _scaled(self.scale, self._through_norm(below, delta) @ self.w.T).reshape(below.shape)
         down = down if self.inner == "identity" else ACTIVATIONS[self.inner].df(below) * down
         return down + delta.reshape(below.shape) if self.skip else down
 
@@ -82,7 +87,23 @@ class Dense:
         """Error times presynaptic activity, for every weight and bias."""
         pre_BD = ACTIVATIONS[self.inner].f(below.reshape(below.shape[0], -1))
         bias = None if self.b is None else delta.sum(0)
-        return dataclasses.replace(self, w=_scaled(self.scale, pre_BD.T @ delta), b=bias)
+        carried = self._through_norm(below, delta)
+        return dataclasses.replace(self, w=_scaled(self.scale, pre_BD.T @ carried), b=bias)
+
+    def _carried(self, flat_BD: Float[Array, "B D"]) -> Float[Array, "B H"]:
+        """What the weights alone carry up."""
+        return _scaled(self.scale, ACTIVATIONS[self.inner].f(flat_BD) @ self.w)
+
+    def _through_norm(self, below: Float[Array, "B ..."], delta: Float[Array, "B H"]) -> Float[Array, "B H"]:
+        """The error at what the weights carry: layer normalisation takes out its mean and its share along the output.
+
+        Both are means over the units of the layer, as the normalisation itself.
+        """
+        if not self.norm:
+            return delta
+        n_BH, deviation_B1 = _normalised(self._carried(below.reshape(below.shape[0], -1)))
+        along_B1 = jnp.mean(delta * n_BH, axis=1, keepdims=True)
+        return (delta - delta.mean(1, keepdims=True) - n_BH * along_B1) / deviation_B1
 
 
 @struct.dataclass
@@ -194,6 +215,13 @@ def forward(network: Network, x: Float[Array, "B ..."]) -> tuple[Array, ...]:
         x = activity(layer, layer.predict(x))
         activities.append(x)
     return tuple(activities)
+
+
+def _normalised(a_BH: Float[Array, "B H"]) -> tuple[Float[Array, "B H"], Float[Array, "B 1"]]:
+    """Each row less its mean, over its standard deviation; and the latter."""
+    centred_BH = a_BH - a_BH.mean(1, keepdims=True)
+    deviation_B1 = jnp.sqrt(jnp.mean(centred_BH**2, axis=1, keepdims=True) + LEAST_VARIANCE)
+    return centred_BH / deviation_B1, deviation_B1
 
 
 def _scaled(scale: float, x: Array) -> Array:

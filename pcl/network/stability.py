@@ -24,6 +24,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from pcl.errors import UsageError
 from pcl.network.activations import ACTIVATIONS
 from pcl.network.energy import Problem, activity_gradient, check, errors
 from pcl.network.layers import Dense, Layer, Network, forward
@@ -58,7 +59,13 @@ def stretch(network: Network, v: Directions) -> tuple[tuple[Array, ...], Directi
 
 
 def _stretch(layer: Layer, v: Float[Array, "1 ..."]) -> tuple[Float[Array, ""], Float[Array, "1 ..."]]:
-    """|W^T u| for the direction u of W v: never more than |W|, and never less than |W v|."""
+    """|W^T u| for the direction u of W v: never more than |W|, and never less than |W v|.
+
+    Raises:
+      UsageError: layer normalisation, which passes on changes the more enlarged the less its units differ.
+    """
+    if isinstance(layer, Dense) and layer.norm:
+        raise UsageError("norm=layer: no step of the activities is known to be stable; set step_limit=nothing")
     if isinstance(layer, Dense):
         steepest = ACTIVATIONS[layer.inner].steepest
         linear: Layer = dataclasses.replace(layer, b=None, inner="identity", skip=False)

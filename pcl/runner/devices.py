@@ -16,7 +16,7 @@ import jax
 
 import pcl
 from pcl.errors import UsageError
-from pcl.learners.guard import PRECISION
+from pcl.products import FLOAT32
 from pcl.runner import memory
 from pcl.streams.sources import cache
 
@@ -32,7 +32,7 @@ PINNED = {
     "jax_high_dynamic_range_gumbel": False,
     "jax_softmax_custom_jvp": False,
     "jax_numpy_dtype_promotion": "standard",
-    "jax_default_matmul_precision": PRECISION,
+    "jax_default_matmul_precision": FLOAT32,
 }
 
 
@@ -42,7 +42,8 @@ def configure() -> None:
     To be called before the first computation.
 
     On CPUs runs are mapped one after the other, so that each core executes its own share of them. Products are those
-    of float32: GPUs would else round their factors to the 11 bits of TF32, too few for sums over a whole run.
+    of float32: GPUs would else round their factors to the 11 bits of TF32, too few for sums over a whole run. A run
+    asks for others by `Evaluation.products`.
     """
     for name, value in PINNED.items():
         jax.config.update(name, value)
@@ -84,7 +85,7 @@ def _processor() -> str:
 def pinned() -> Iterator[None]:
     """Pins settings that change a run's numbers, whatever the caller's configuration; also a decorator."""
     with (
-        jax.default_matmul_precision(PRECISION),
+        jax.default_matmul_precision(FLOAT32),
         jax.enable_x64(False),
         jax.threefry_partitionable(True),
         jax.default_prng_impl(PRNG),

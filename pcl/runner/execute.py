@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ def execute(
     states: Path | None = None,
     checkpoint_steps: int = 0,
     watching: Watching | None = None,
+    compile: Callable[..., Program] = compile_group,
 ) -> int:
     """Execute the runs that the store does not hold yet; returns how many.
 
@@ -84,7 +85,7 @@ def execute(
     of each run is written to the folder `states`, where one is named, as `<run id>.npz`; a run whose record is there
     and whose state is not is executed again for its state. With `checkpoint_steps` a checkpoint of the chunk in flight
     is written every so many steps, from which the same call goes on. With `watching` the runs in flight report how far
-    they are, which changes no bit of a record.
+    they are, which changes no bit of a record. `compile` may keep programs from call to call.
 
     Raises:
       UsageError: settings of any group contradict each other or one run has no room (before the first is compiled),
@@ -93,8 +94,7 @@ def execute(
     """
     interrupts = interrupts or Interrupts()
     done = store.ids()
-    complete = {run_id for run_id in done if states is None or state_file(states, run_id).exists()}
-    missing = _missing(groups, complete)
+    missing = _missing(groups, complete(done, states))
     total = sum(len(runs) for todo, _ in missing for runs in todo)
     progress = Progress(total)
     told = Watch(watching._replace(watchers=(progress.heard, *watching.watchers)), progress.say) if watching else None
@@ -105,7 +105,7 @@ def execute(
             config = todo[0][0]
             life = f"{config.learner} on {config.stream_name}"
             interrupts.doing = progress.now(f"compiling {life}")
-            program = compile_group(config, width, **how)
+            program = compile(config, width, **how)
             interrupts.doing = progress.now(f"running {life}")
             while todo:
                 runs, todo[0] = todo[0][: program.width], todo[0][program.width :]
@@ -121,12 +121,17 @@ def execute(
                     half = program.width // (2 * jax.local_device_count()) * jax.local_device_count()
                     if half == 0:
                         raise too_large(config, "ran") from error
-                    program = compile_group(config, half, **how)
+                    program = compile(config, half, **how)
                     todo[0] = runs + todo[0]
                     continue
                 progress.add(len(runs))
                 todo = [runs for runs in todo if runs]
     return total
+
+
+def complete(done: Collection[str], states: Path | None) -> set[str]:
+    """The ids of `done` runs whose final state is in the folder `states` too, where one is named."""
+    return {run_id for run_id in done if states is None or state_file(states, run_id).exists()}
 
 
 def _missing(groups: Sequence[Sequence[Chunk]], complete: Collection[str]) -> list[tuple[list[list[RunConfig]], int]]:

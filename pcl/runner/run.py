@@ -14,6 +14,7 @@ from pcl.errors import UsageError
 from pcl.evaluation.record import BINNED, Confidence, Record, by_bin, confident, log_every, scores, unsure
 from pcl.fields import check_all
 from pcl.learners.inputs import finite_rows
+from pcl.products import rounding
 from pcl.runner import devices
 from pcl.runner.asking import asking
 from pcl.runner.charging import CostRatio, charging
@@ -81,7 +82,8 @@ def make_run(
 
     The key decides the stream and the learner's initial state, independently; learners that share a key run on
     the same stream. `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an
-    argument. Its products are those of float32, whatever JAX's setting where it is called.
+    argument. Its products are those of float32, whatever JAX's setting where it is called; `products` of the evaluation
+    asks for others in the learner's functions (`pcl.products`).
 
     With a `teller` the run reports on its way, to the same record; `run` then takes the run's number among those that
     are executed together as well, which stands in its reports.
@@ -169,6 +171,7 @@ def _courses(
 ) -> Callable[[PRNGKeyArray, HParams, Data], Course]:
     evaluation = evaluation or Evaluation()
     check_all(evaluation, Evaluation())
+    learner = Learner._make(rounding(function, evaluation.products) for function in learner)
     if evaluation.revisit_steps and stream.revisit is None:
         raise UsageError(f"revisit_steps={evaluation.revisit_steps}: nothing comes back on this stream; set it to 0")
     return functools.partial(_course, learner, stream, evaluation, _step(learner, stream, cost_ratio))

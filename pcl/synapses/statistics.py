@@ -10,6 +10,7 @@ the weights yet, and there is no covariance of the weights.
 Source: Tschantz et al. (2025), arXiv:2503.24016.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -46,7 +47,12 @@ def merged(*parts: Statistics) -> Statistics:
 
 def weights(seen: Statistics, ridge: ArrayLike) -> Float[Array, "D C"]:
     """The posterior mean W alone, by a Cholesky factor."""
-    return linalg.cholesky_solve(_factor(seen.xx, ridge), seen.xy)
+    return ridge_weights(seen.xx, seen.xy, ridge)
+
+
+def ridge_weights(xx: Float[Array, "D D"], xy: Float[Array, "D C"], ridge: ArrayLike) -> Float[Array, "D C"]:
+    """(ridge I + xx)^-1 xy: the weights of ridge regression, and the posterior mean."""
+    return linalg.cholesky_solve(_factor(xx, ridge), xy)
 
 
 def posterior(seen: Statistics, ridge: ArrayLike, prior: Noise) -> tuple[Synapses, Noise]:
@@ -91,12 +97,12 @@ def gather(
     phi_BD: Float[Array, "B D"],
     y_BC: Float[Array, "B C"],
     teaches_B: Bool[Array, " B"],
-    ridge: ArrayLike,
+    solve: Callable[[Float[Array, "D D"], Float[Array, "D C"]], Float[Array, "D C"]],
 ) -> Gathering:
     """The rows of a batch that teach join those that wait; once there is no room for another batch, all are learned.
 
-    The weights are then the posterior mean given all rows so far, as by `weights`, up to the number of samples at which
-    sums fade (`pcl.synapses.horizon`).
+    The weights are then `solve(xx, xy)` of all rows so far, as `ridge_weights` is, up to the number of samples at which
+    sums fade (`pcl.synapses.horizon`). The last entry of each row is 1.
 
     Raises:
       UsageError: a batch is larger than the room for rows.
@@ -106,10 +112,9 @@ def gather(
         raise UsageError(f"block={room}: must hold at least one batch, here of {batch} samples")
 
     def consolidate(held: Gathering) -> Gathering:
-        kept = horizon.left(jnp.max(jnp.diagonal(held.xx)))  # the constant of a code counts its samples
+        kept = horizon.left(held.xx[-1, -1])  # the constant of a code counts its samples
         xx, xy = kept * held.xx + held.phi.T @ held.phi, kept * held.xy + held.phi.T @ held.y
-        w = linalg.cholesky_solve(_factor(xx, ridge), xy)
-        return Gathering(w, xx, xy, *jax.tree.map(jnp.zeros_like, (held.phi, held.y, held.waiting)))
+        return Gathering(solve(xx, xy), xx, xy, *jax.tree.map(jnp.zeros_like, (held.phi, held.y, held.waiting)))
 
     # Rows that do not teach come last, as zeros, and are overwritten by the next batch.
     order = jnp.argsort(~teaches_B, stable=True)
@@ -117,7 +122,7 @@ def gather(
     held = held._replace(
         phi=jax.lax.dynamic_update_slice_in_dim(held.phi, phi_BD, held.waiting, 0),
         y=jax.lax.dynamic_update_slice_in_dim(held.y, y_BC, held.waiting, 0),
-        waiting=held.waiting + teaches_B.sum(),
+        waiting=held.waiting + teaches_B.sum(dtype=held.waiting.dtype),
     )
     return when(held.waiting + batch > room, consolidate, held)
 

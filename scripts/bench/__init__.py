@@ -8,5 +8,10 @@ PUBLISHED = (
         "Convergence of each inference rule: residual and angle of the weight update against compute."
         " Solid: local rules. Dashed: rules that are not local, or that share statistics between samples.",
     ),
+    Figure(
+        "fig_accelerator",
+        "Runs in one program: speed-up over run by run, samples per second, memory. Dashed: one CPU core of the same"
+        " machine. Of each device its last commit that was measured.",
+    ),
     Table("tab_bench_inference", "One training step and the time to the equilibrium, beside other libraries."),
 )

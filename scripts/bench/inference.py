@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,16 +53,8 @@ class Worker(NamedTuple):
 
 
 def main() -> None:
-    """Make the problems, tune descent on them, time every case and write a line for each."""
-    problems = {"init": random_problem()[0], "trained": trained_problem()[0]}
-    plans: dict[str, Any] = {name: descent_plans(problem) for name, problem in problems.items()}
-    plans["gauss_newton"] = {name: gauss_newton_steps(problem) for name, problem in problems.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        np.savez(f"{folder}/problems.npz", **_arrays(problems))
-        Path(folder, "plans.json").write_text(json.dumps(plans))
-        specs = {"pcl": (sys.executable, str(PEERS / "ours.py"), str(PEERS.parents[2]))}
-        workers = {name: _start(name, spec, folder) for name, spec in (specs | _peers(FLAGS.peers)).items()}
-        lines = _time(workers, FLAGS.repeats)
+    """Time every case and write a line for each."""
+    lines, plans = measured(_peers(FLAGS.peers), FLAGS.repeats, os.environ | {"JAX_PLATFORMS": "cpu"})
     about = devices.provenance() | {"plans": plans, "load": os.getloadavg()}
     path = Path(FLAGS.results_dir, "bench_inference.jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +62,24 @@ def main() -> None:
     temporary.write_text("".join(json.dumps(line | about) + "\n" for line in lines))
     os.replace(temporary, path)
     print(path)
+
+
+def measured(
+    peers: Mapping[str, tuple[str, ...]], repeats: int, environment: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Makes the problems, tunes descent on them and times every case: their lines, and the plans of descent.
+
+    Every library's process has the `environment`, which decides where it computes.
+    """
+    problems = {"init": random_problem()[0], "trained": trained_problem()[0]}
+    plans: dict[str, Any] = {name: descent_plans(problem) for name, problem in problems.items()}
+    plans["gauss_newton"] = {name: gauss_newton_steps(problem) for name, problem in problems.items()}
+    specs = {"pcl": (sys.executable, str(PEERS / "ours.py"), str(PEERS.parents[2]))} | dict(peers)
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(f"{folder}/problems.npz", **_arrays(problems))
+        Path(folder, "plans.json").write_text(json.dumps(plans))
+        workers = {name: _start(name, spec, folder, environment) for name, spec in specs.items()}
+        return _time(workers, repeats), plans
 
 
 def _peers(texts: list[str]) -> dict[str, tuple[str, ...]]:
@@ -81,9 +92,9 @@ def _peers(texts: list[str]) -> dict[str, tuple[str, ...]]:
     return peers
 
 
-def _start(name: str, spec: tuple[str, ...], folder: str) -> Worker:
+def _start(name: str, spec: tuple[str, ...], folder: str, environment: Mapping[str, str]) -> Worker:
     python, script, *path = spec
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(PEERS), *path]), "JAX_PLATFORMS": "cpu"}
+    env = {**environment, "PYTHONPATH": os.pathsep.join([str(PEERS), *path])}
     command = (python, script, f"{folder}/problems.npz", f"{folder}/plans.json")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, env=env, **pipes)  # type: ignore[call-overload]

@@ -23,6 +23,7 @@ SIZES = ("width", "batch", "passes", "inference_steps", "classes_per_task", "pro
 RATES = ("lr", "inference_lr", "tolerance", "weight_decay")
 SHARES = ("labelled", "inference_momentum", "precision_lr")
 CHOICES = ("optimiser", "inference", "halt", "output", "activation", "init", "order", "scenario", "source", "charge")
+CHOICES += ("products",)
 
 
 def setting(name, *values):
@@ -78,8 +79,10 @@ def cases():
     for flag in ("num_shards", "shard_index", "max_width"):
         found += [(NAME, f"--{flag}={value}") for value in ("-1", "x", "0.5", "", LONG + "x")]
     found += [(NAME, "--num_shards=0"), (NAME, "--shard_index=1"), (NAME, "--num_shards=3", "--shard_index=3")]
+    found += [(NAME, "--claim", "--num_shards=2")]
     found += [(NAME, f"--mode={value}") for value in ("", "MAP", "pmap", LONG)]
-    found += [(NAME, f"--{flag}={value}") for flag in ("smoke", "dry_run", "list") for value in ("maybe", "2", LONG)]
+    switches = ("smoke", "dry_run", "list", "claim")
+    found += [(NAME, f"--{flag}={value}") for flag in switches for value in ("maybe", "2", LONG)]
     found += [(NAME, f"--{flag}={value}") for flag in ("results_dir", "data_dir") for value in ("", " ", "~nouser/x")]
     found += [(NAME, f"--data_dir={value}") for value in ("/nowhere", "/dev/null", "/" + LONG)]
     found += [(NAME, f"--{LONG}=1"), (NAME, "--nope"), (NAME, "--set")]

@@ -75,7 +75,8 @@ def test_every_figure_draws_what_is_there(name, tmp_path):
     """Of every experiment two runs a cell, on the first stream that the figure names or by its last learner."""
     figure, experiment = published()[name]
     if not experiment:
-        (tmp_path / "bench_equilibrium.jsonl").write_bytes((RESULTS / "bench_equilibrium.jsonl").read_bytes())
+        for path in RESULTS.glob("bench_*.jsonl"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
     script = ROOT / f"scripts/{name}.py"
     text = script.read_text() if script.exists() else str(figure).replace("'", '"')
     for folder in (experiment, *figure.beside) if experiment else ():

@@ -12,7 +12,11 @@ SLOW = ("parallax", "parallax_told", "parallax_single")  # to compile
 OPENING = ("reopening", "reopening_parallax")
 LONG = ("reopening_parallax",)  # minutes to compile; each of its two parts is among the others
 PERIOD = {"atoms": "6,6", "critical": 32}  # over before tests ask what rows without a label teach
-DEFAULTS = [(name, {}) for name, entry in REGISTRY.items() if entry.labels and name not in (*SLOW, *OPENING)]
+WIDER = {"random_features": 64}  # a kernel, and an expansion of which few units are active, take more features
+SIZES = dict.fromkeys(("randumb", "fly"), WIDER)
+DEFAULTS = [
+    (name, SIZES.get(name, {})) for name, entry in REGISTRY.items() if entry.labels and name not in (*SLOW, *OPENING)
+]
 VARIANTS = [
     *((name, {}) for name in SLOW),
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),

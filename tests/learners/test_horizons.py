@@ -1,5 +1,7 @@
 """Horizons: sums of the learners go on to say what they should, however many samples there were."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,11 +79,11 @@ def test_gathered_sums_follow_the_last_million_samples():
     old, new = jnp.asarray([[1.0], [-1.0], [0.5]]), jnp.asarray([[0.0], [2.0], [-0.5]])
     xx = phi.T @ phi * (8 * NEVER / 500)
     many = statistics.nothing_gathered(3, 1, 1000)._replace(w=old, xx=xx, xy=xx @ old)
-    yes = jnp.ones(500, bool)
+    yes, solve = jnp.ones(500, bool), functools.partial(statistics.ridge_weights, ridge=0.1)
 
     @jax.jit
     def live(held):
-        return jax.lax.fori_loop(0, 12_000, lambda _, s: statistics.gather(s, phi, phi @ new, yes, 0.1), held)
+        return jax.lax.fori_loop(0, 12_000, lambda _, s: statistics.gather(s, phi, phi @ new, yes, solve), held)
 
     after = live(many)
     np.testing.assert_allclose(after.w, new, atol=0.02)

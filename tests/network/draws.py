@@ -16,6 +16,7 @@ INPUTS = {
     "single": (3,),
     "mupc": (3,),
     "skip": (3,),
+    "norm": (3,),
     "max": (5, 4, 2),
     "average": (5, 4, 2),
 }
@@ -45,6 +46,9 @@ def network(kind, activation="tanh", seed=0):
     if kind == "mupc":
         middle = Dense(draw(4, 4), draw(4), inner=activation, scale=0.5, skip=True)
         return Dense(draw(3, 4), scale=0.6), middle, Dense(draw(4, 2), inner=activation, scale=0.25)
+    if kind == "norm":
+        middle = Dense(draw(4, 4), draw(4), activation, scale=0.7, norm=True)
+        return Dense(draw(3, 4), draw(4), activation, norm=True), middle, Dense(draw(4, 2), draw(2))
     if kind == "skip":
         middle = Dense(draw(4, 4), draw(4), activation, skip=True)
         return Dense(draw(3, 4), draw(4), activation), middle, Dense(draw(4, 2), draw(2))

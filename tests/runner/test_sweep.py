@@ -79,6 +79,16 @@ def test_a_setting_that_came_later_leaves_old_runs_their_ids():
     assert plain.static != other.static
 
 
+def test_products_are_part_of_the_identity_and_of_the_program():
+    plain, named, rounded = (
+        resolve(EXPERIMENT, parse_settings(given, []), ["pcn"], ["a"], 1)[0]
+        for given in ([], ["products=float32"], ["products=bfloat16"])
+    )
+    assert rounded.identity["evaluation"] == plain.identity["evaluation"] | {"products": "bfloat16"}
+    assert plain.run_id == named.run_id != rounded.run_id
+    assert plain.static == named.static != rounded.static
+
+
 def test_naming_a_default_is_the_same_run_under_that_name():
     assert ids(resolve(EXPERIMENT, parse_settings(["width=8"], []), ["pcn"])) == ids(resolve(EXPERIMENT, [{}], ["pcn"]))
     assert resolve(EXPERIMENT)[0].variant == {}

@@ -115,13 +115,16 @@ def test_rows_that_wait_are_learned_together_once_there_is_no_room():
     phi, y = draw(n=20)
     teaches = jnp.arange(20) % 5 < 3
     taught = jnp.flatnonzero(teaches)
-    gather = jax.jit(statistics.gather)
+    gather, solve = (
+        jax.jit(statistics.gather, static_argnums=4),
+        functools.partial(statistics.ridge_weights, ridge=RIDGE),
+    )
     with pytest.raises(UsageError, match="covariance=sums"):
         covariance("sums", D, 12)
     state = statistics.nothing_gathered(D, C, 12)
     for i, learned in ((0, 0), (5, 0), (10, 9), (15, 9)):
-        state = gather(state, phi[i : i + 5], y[i : i + 5], teaches[i : i + 5], RIDGE)
-        idle = gather(state, phi[:5], y[:5], jnp.zeros(5, bool), RIDGE)
+        state = gather(state, phi[i : i + 5], y[i : i + 5], teaches[i : i + 5], solve)
+        idle = gather(state, phi[:5], y[:5], jnp.zeros(5, bool), solve)
         known = statistics.statistics(phi[taught[:learned]], y[taught[:learned]], learned)
         for got in (state, idle):
             assert_close(got.w, statistics.weights(known, RIDGE))

@@ -25,6 +25,7 @@ from pcl.learners.inputs import vectors
 from pcl.learners.parallax import numbers
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.sensors.interface import Seen
+from pcl.products import as_asked
 from pcl.types import Spec
 
 
@@ -57,6 +58,7 @@ def init(key: PRNGKeyArray, spec: Spec, hp: HParams) -> Eye | sensory.Code:
     )
 
 
+@as_asked
 def encode(sees: Eye | sensory.Code, x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
     """Codes; a row that is not finite stays so."""
     if isinstance(sees, sensory.Code):

@@ -1,0 +1,16 @@
+"""RanDumb: linear discriminants on random Fourier features of the pixels, the covariance shrunk by an estimate.
+
+As published: the width of the kernel is that of inputs of unit variance (`gamma=1`), and priors of classes are equal;
+the authors use 1,000 to 25,000 features, and estimate the shrinkage (OAS) of each class where here it is that of all.
+Source: Prabhu et al. (2024), arXiv:2402.08823; drimpossible/RanDumb.
+"""
+
+from pcl.learners import closed_form
+
+ENTRY = closed_form.entry(
+    label="RanDumb",
+    summary="linear discriminants on random Fourier features",
+    features="fourier",
+    random_features=2000,
+    estimator="oas",
+)
