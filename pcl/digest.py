@@ -22,7 +22,7 @@ def digest(module: ModuleType) -> str | None:
     todo = [module]
     while todo:
         one = todo.pop()
-        path = Path(one.__file__ or "")
+        path = Path(getattr(one, "__file__", None) or "")  # modules that are built in have none
         if one.__name__ not in found and path.suffix == ".py" and _is_own(one, module):
             source = path.read_bytes()
             found[one.__name__] = hashlib.sha256(source).hexdigest()

@@ -99,7 +99,7 @@ def test_every_setting_is_described(folder):
     assert "runs: own_learner, ncm on clean, noisy with 3 seeds" in description("own_experiment")
     inference = next(line for line in description("pcn").splitlines() if line.startswith("inference "))
     assert f"{', '.join(network.rules.RULES)}  static" in inference
-    with pytest.raises(UsageError, match="unknown experiment, learner, stream, source or rule 'nothing'; known: "):
+    with pytest.raises(UsageError, match="experiment, learner, stream, source, rule or sink 'nothing'; known: "):
         description("nothing")
 
 

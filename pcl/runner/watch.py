@@ -17,7 +17,8 @@ from pcl.errors import said
 from pcl.runner.sweep import RunConfig
 from pcl.runner.telling import Measure, Teller
 
-OFTEN_S, SELDOM_S, REPORTS = 0.1, 1.0, 200
+PAUSE_S = 1.0
+FIRST = 200  # the first report comes behind this part of a run
 
 
 class Report(NamedTuple):
@@ -39,7 +40,7 @@ Watcher = Callable[[Report], None]
 class Watching(NamedTuple):
     """How runs are watched.
 
-    steps: from one report to the next; 0: a second, or a two-hundredth of a run if that is less, a tenth at least.
+    steps: from one report to the next; 0: as many as take about a second.
     watchers: who hears reports.
     measures: own metrics, each a function (state, hp) -> {name: number} of JAX, computed inside the program.
     """
@@ -104,14 +105,11 @@ class Watch:
 
 
 class Pace:
-    """How many steps go from one report to the next: a fixed number, or as many as take a reasonable time.
-
-    A report takes the program a few tenths of a millisecond, so that one every `OFTEN_S` costs less than 1 %.
-    """
+    """How many steps go from one report to the next: a fixed number, or as many as take about `PAUSE_S`."""
 
     def __init__(self, every: int, steps: int) -> None:
         self.every, self.steps = every, steps
-        self.first = every or -(-steps // REPORTS)
+        self.first = every or -(-steps // FIRST)
         self._last: dict[int, tuple[int, float]] = {}
         self._rate: float | None = None  # steps a second
 
@@ -125,5 +123,4 @@ class Pace:
             self._rate = (step - before[0]) / (now - before[1])
         if self._rate is None:
             return self.first
-        pause = min(SELDOM_S, max(OFTEN_S, self.steps / self._rate / REPORTS))
-        return min(self.steps, max(1, int(pause * self._rate)))
+        return min(self.steps, max(1, int(PAUSE_S * self._rate)))
