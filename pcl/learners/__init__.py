@@ -1,4 +1,4 @@
-"""The registry of learners: one file a learner, under its name, which ends in `ENTRY`.
+"""The registry of learners: one file a learner, here or in `strategies`, under its name, which ends in `ENTRY`.
 
 A file in this package is listed; one from outside is listed by `register`, or on a command line by --import.
 Files without an `ENTRY` are parts of learners.

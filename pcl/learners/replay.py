@@ -5,7 +5,7 @@ the memory with equal probability. Sources: reservoir sampling, Vitter (1985), d
 algorithm R; its use in continual learning, Chaudhry et al. (2019), arXiv:1902.10486.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,9 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
+from pcl.errors import UsageError
 from pcl.fields import nested, static
+from pcl.learners.balance import KEEPS, Classes, balanced_slots, no_classes
 from pcl.learners.inputs import no_targets, teaching_rows
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
@@ -25,6 +27,14 @@ class ReplayHParams:
     rule: Any = nested(None)
     memory: int = static(500, "labelled samples that the reservoir holds", low=1)
     replayed: int = static(10, "samples drawn from the reservoir at each step", low=1)
+    keeps: str = static(
+        "reservoir", "samples that the memory keeps: all with equal probability, or classes alike", choices=KEEPS
+    )
+    updates: int = static(
+        1, "updates of the weights for each batch, each with a draw from the memory of its own", low=1
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("keeps", "updates")
 
 
 class ReplayState(NamedTuple):
@@ -35,6 +45,24 @@ class ReplayState(NamedTuple):
     y: Int[Array, " M"] | Float[Array, "M C"]
     seen: Int[Array, ""]
     key: PRNGKeyArray
+    classes: Classes | None = None
+
+
+def check(spec: Spec, hp: ReplayHParams) -> None:
+    """Refuses classes of real targets, and a rate that falls with updates where a batch has several.
+
+    Raises:
+      UsageError: with what would be right.
+    """
+    if spec.num_targets and hp.keeps == "balanced":
+        raise UsageError("keeps=balanced: real targets have no classes that could be balanced; set keeps=reservoir")
+    if hp.updates > 1 and getattr(hp.rule, "anneal_steps", False):
+        raise UsageError(f"updates={hp.updates}: anneal_steps counts batches of one update; set anneal_steps=0")
+
+
+def draws(key: PRNGKeyArray, update: int, words: int) -> UInt32[Array, " words"]:
+    """Random words for one of the updates of a batch."""
+    return jax.random.bits(jax.random.fold_in(key, update) if update else key, (words,))
 
 
 def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
@@ -45,7 +73,9 @@ def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
         hparams=ReplayHParams(rule=rule.hparams),
         summary=summary,
         # A sample arrives in a batch and is learned with those recalled beside it.
-        flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) * (batch + hp.replayed) / batch,
+        flops=lambda spec, hp, steps, batch: (
+            rule.flops(spec, hp.rule, steps, batch) * hp.updates * (batch + hp.replayed) / batch
+        ),
         label=label,
         step_bound=bound and (lambda spec, hp: bound(spec, hp.rule)),
         rule=None,
@@ -56,9 +86,11 @@ def around(rule: Learner, spec: Spec) -> Learner:
     """The learner `rule`, whose batches are filled up with samples drawn from a reservoir."""
 
     def init(key: PRNGKeyArray, hp: ReplayHParams) -> ReplayState:
+        check(spec, hp)
         x, y = jnp.zeros((hp.memory, *spec.input_shape)), no_targets(spec, hp.memory)
         # The rule starts as it would on its own, so that learners with and without replay are paired.
-        return ReplayState(rule.init(key, hp.rule), x, y, jnp.zeros((), jnp.int32), jax.random.fold_in(key, 1))
+        own, none, classes = rule.init(key, hp.rule), jnp.zeros((), jnp.int32), no_classes(spec.num_labels, hp.keeps)
+        return ReplayState(own, x, y, none, jax.random.fold_in(key, 1), classes)
 
     def predict(state: ReplayState, x: Float[Array, "B ..."], hp: ReplayHParams) -> Prediction:
         return rule.predict(state.rule, x, hp.rule)
@@ -66,17 +98,21 @@ def around(rule: Learner, spec: Spec) -> Learner:
     def update(state: ReplayState, batch: Batch, hp: ReplayHParams) -> tuple[ReplayState, Info]:
         # The count of samples makes every draw new; a batch of padding draws, stores and changes nothing.
         key = jax.random.fold_in(state.key, state.seen)
-        bits = jax.random.bits(key, (hp.replayed + batch.y.shape[0],))  # one draw: on CPUs each has its price
+        bits = draws(key, 0, hp.replayed + batch.y.shape[0])  # one draw: on CPUs each has its price
         offered = teaching_rows(batch)
         recalled = recall(state, bits[: hp.replayed], offered.any())
         joined = jax.tree.map(_behind, batch, recalled)
         rule_state, info = rule.update(state.rule, joined, hp.rule)
+        for number in range(1, hp.updates):
+            others = recall(state, draws(key, number, hp.replayed), offered.any())
+            rule_state, _ = rule.update(rule_state, jax.tree.map(_behind, batch, others), hp.rule)
         if info.prediction is not None:
             info = info._replace(prediction=jax.tree.map(lambda leaf: leaf[: batch.y.shape[0]], info.prediction))
-        slot = _once_read(recalled, reservoir_slots(bits[hp.replayed :], offered, state.seen, hp.memory))
+        slot, classes = _slots(bits[hp.replayed :], offered, batch, state)
+        slot = _once_read(recalled, slot)
         x = state.x.at[slot].set(batch.x, mode="drop")
         y = state.y.at[slot].set(batch.y, mode="drop")
-        return ReplayState(rule_state, x, y, state.seen + offered.sum(), state.key), info
+        return ReplayState(rule_state, x, y, state.seen + offered.sum(), state.key, classes), info
 
     return Learner(init, predict, update)
 
@@ -106,6 +142,17 @@ def reservoir_slots(
     slot = jnp.where(offered, jnp.minimum(drawn, memory), memory)
     later = jnp.triu(slot[:, None] == slot, k=1).any(1)
     return jnp.where(later, memory, slot)
+
+
+def _slots(
+    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], batch: Batch, state: ReplayState
+) -> tuple[Int[Array, " B"], Classes | None]:
+    """The slot that each row takes, or `memory`, and what is then known of classes."""
+    memory = state.y.shape[0]
+    if state.classes is None:
+        return reservoir_slots(bits, offered, state.seen, memory), None
+    held = jnp.minimum(state.seen, memory)
+    return balanced_slots(bits, offered, batch.y, state.y, held, state.classes)
 
 
 def _once_read(recalled: Batch, slot: Int[Array, " B"]) -> Int[Array, " B"]:

@@ -21,7 +21,7 @@ APART = {*SLOW, *OPENING, *STRATEGIES}
 DEFAULTS = [(name, SIZES.get(name, {})) for name, entry in REGISTRY.items() if entry.labels and name not in APART]
 VARIANTS = [
     *((name, {}) for name in (*SLOW, *sorted(STRATEGIES))),
-    ("derpp", {"keeps": "balanced", "output": "categorical"}),
+    ("derpp", {"keeps": "balanced", "updates": 2, "output": "categorical"}),
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("pcn", {"depth": 0, "lr": 0.03}),
     ("pcn", {"inference": "ipc", "lr": 0.001}),

@@ -12,14 +12,14 @@ from pcl import learners
 from pcl.conformance.compared import assert_close, assert_same
 from pcl.errors import UsageError
 from pcl.fields import replace
-from pcl.learners import backprop, mlp
+from pcl.learners import backprop, balance, mlp, replay
 from pcl.learners.rule import Match, NetworkRule, lesson
 from pcl.learners.strategies import agem, asymmetric, cls_er, dark, gdumb, memory, mir, rehearsal, xdg
 from pcl.network.layers import Dense
 from pcl.types import Batch, Info, Prediction, Spec
 
 SPEC = Spec((1,), 3)
-HP = rehearsal.RehearsalHParams(rule=replace(backprop.HParams(), {"depth": 0}), memory=20, replayed=4)
+HP = replay.ReplayHParams(rule=replace(backprop.HParams(), {"depth": 0}), memory=20, replayed=4)
 
 
 def numbered(start, n=5, valid=5, labels=3):
@@ -84,12 +84,12 @@ def test_a_balanced_memory_holds_classes_in_equal_numbers_and_samples_of_a_class
 def test_a_balanced_memory_is_not_of_the_proportions_of_the_stream():
     """The 20 samples of a rare class among 400 all have a place in 60 slots; in a reservoir, three of them."""
     offers = np.arange(400) % 20 == 0
-    rare = [int((filled(keeps, offers, 60, 0).stored["y"] == 1).sum()) for keeps in memory.KEEPS]
+    rare = [int((filled(keeps, offers, 60, 0).stored["y"] == 1).sum()) for keeps in balance.KEEPS]
     assert rare[1] == 20
     assert rare[0] < 10
 
 
-@pytest.mark.parametrize("keeps", memory.KEEPS)
+@pytest.mark.parametrize("keeps", balance.KEEPS)
 def test_a_memory_smaller_than_the_batch_holds_samples_of_it(keeps):
     kept = filled(keeps, np.arange(40) % 3, 2, 0)
     x = np.asarray(kept.stored["x"][:, 0]).astype(int)

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import chisquare
 
 from pcl import learners
+from pcl.errors import UsageError
 from pcl.fields import fields, replace
 from pcl.learners.replay import ReplayHParams, around, recall, reservoir_slots
 from pcl.types import Batch, Info, Learner, Prediction, Spec
@@ -145,3 +146,52 @@ def test_one_strategy_serves_every_rule(with_replay, alone):
     # The first step has nothing to replay, so it is the rule's own.
     got, want = replaying.update(state, numbered(0), hp)[0].rule, rule.update(own, numbered(0), rule_hp)[0]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), got, want)
+
+
+def test_several_updates_of_a_batch_have_a_draw_each_and_the_memory_one_offer():
+    def init(key, hp):
+        return jnp.zeros((3, 9)), jnp.zeros((), jnp.int32)
+
+    def update(state, batch, hp):
+        rows, number = state
+        return (rows.at[number % 3].set(batch.x[:, 0]), number + 1), Info()
+
+    learner = around(Learner(init, lambda *_: None, update), SPEC)
+    hp = ReplayHParams(rule=None, memory=20, replayed=4, updates=3)
+    state = learner.init(jax.random.key(0), hp)
+    for i in range(4):
+        state, _ = learner.update(state, numbered(5 * i), hp)
+    rows, number = state.rule
+    assert (number, state.seen) == (12, 20)
+    np.testing.assert_array_equal(rows[:, :5], jnp.tile(jnp.arange(15.0, 20.0), (3, 1)))
+    assert len({tuple(row) for row in np.asarray(rows[:, 5:])}) == 3
+    assert rows[:, 5:].max() < 15
+    once = live(4)[0][-1]
+    np.testing.assert_array_equal(rows[0], once.rule.x[:, 0])  # the first update is that of a batch with one
+    np.testing.assert_array_equal(state.x, once.x)
+
+
+def test_a_memory_that_balances_classes_holds_them_in_equal_numbers():
+    """Two of three samples are of class 0: a third of what is kept."""
+    learner, hp = spy(), ReplayHParams(rule=None, memory=12, replayed=4, keeps="balanced")
+    state, update = learner.init(jax.random.key(0), hp), jax.jit(learner.update)
+    for i in range(30):
+        batch = numbered(5 * i)
+        y = jnp.where(batch.y == 0, 0, jnp.arange(5 * i, 5 * i + 5) % 9 // 3)
+        state, _ = update(state, batch._replace(y=y), hp)
+    np.testing.assert_array_equal(np.bincount(state.y), 4)
+    x = np.asarray(state.x[:, 0])
+    np.testing.assert_array_equal(state.y, np.where(x % 3 == 0, 0, x % 9 // 3))
+
+
+@pytest.mark.parametrize(
+    ("settings", "spec", "why"),
+    [
+        ({"updates": 2, "anneal_steps": 5}, SPEC, "updates=2: anneal_steps counts batches of one update"),
+        ({"keeps": "balanced"}, Spec((1,), 0, 2), "keeps=balanced: real targets have no classes"),
+    ],
+)
+def test_settings_of_replay_that_contradict_others(settings, spec, why):
+    learner, hp = learners.make("er", spec)
+    with pytest.raises(UsageError, match=why):
+        learner.init(jax.random.key(0), replace(hp, settings))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from pcl.learners import backprop, mlp
+from pcl.learners import backprop, mlp, replay
 from pcl.learners.rule import Lesson, NetworkRule
 from pcl.learners.strategies import rehearsal
 from pcl.learners.strategies.rehearsal import Method, Recalled, joint_cost
@@ -43,7 +43,7 @@ def learn(
 ENTRY = rehearsal.entry(
     backprop.ENTRY,
     Method(learn, joint_cost),
-    rehearsal.RehearsalHParams(),
+    replay.ReplayHParams(),
     summary="steps that do not raise the cost of what is recalled (A-GEM), backpropagation",
     label="A-GEM, backpropagation",
 )

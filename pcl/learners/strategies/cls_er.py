@@ -18,16 +18,17 @@ from jaxtyping import Int
 
 from pcl.fields import Traced, traced
 from pcl.learners import backprop, mlp
+from pcl.learners.replay import ReplayHParams
 from pcl.learners.rule import Lesson, Match, NetworkRule
 from pcl.learners.strategies import rehearsal
-from pcl.learners.strategies.rehearsal import Method, Recalled, RehearsalHParams, joined, told
+from pcl.learners.strategies.rehearsal import Method, Recalled, joined, told
 from pcl.network.layers import Network, forward
 from pcl.network.outputs import distribution
 from pcl.types import Batch, Info, Spec
 
 
 @struct.dataclass
-class HParams(RehearsalHParams):
+class HParams(ReplayHParams):
     """Numbers of the memory and of the averages."""
 
     consistency: Traced = traced(0.15, "weight of the distance to the outputs of averages of the weights", low=0)

@@ -16,13 +16,14 @@ from flax import struct
 from jax import Array
 
 from pcl.fields import Traced, traced
+from pcl.learners.replay import ReplayHParams
 from pcl.learners.rule import Lesson, Match, NetworkRule
-from pcl.learners.strategies.rehearsal import Method, Recalled, RehearsalHParams, joined, joint_cost, told
+from pcl.learners.strategies.rehearsal import Method, Recalled, joined, joint_cost, told
 from pcl.types import Batch, Info, Spec
 
 
 @struct.dataclass
-class DarkHParams(RehearsalHParams):
+class DarkHParams(ReplayHParams):
     """Numbers of the memory and of what is learned from it."""
 
     logit_weight: Traced = traced(0.5, "weight of the distance to the outputs that samples had when they came", low=0)

@@ -1,12 +1,12 @@
 """ER-ACE (`asymmetric`) around backpropagation."""
 
-from pcl.learners import backprop
+from pcl.learners import backprop, replay
 from pcl.learners.strategies import asymmetric, rehearsal
 
 ENTRY = rehearsal.entry(
     backprop.ENTRY,
     asymmetric.ASYMMETRIC,
-    rehearsal.RehearsalHParams(),
+    replay.ReplayHParams(),
     summary="replay in which new classes do not push down old ones (ER-ACE), backpropagation",
     label="ER-ACE, backpropagation",
     targets=False,

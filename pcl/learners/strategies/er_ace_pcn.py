@@ -1,12 +1,12 @@
 """ER-ACE (`asymmetric`) around a predictive-coding network."""
 
-from pcl.learners import pcn
+from pcl.learners import pcn, replay
 from pcl.learners.strategies import asymmetric, rehearsal
 
 ENTRY = rehearsal.entry(
     pcn.ENTRY,
     asymmetric.ASYMMETRIC,
-    rehearsal.RehearsalHParams(),
+    replay.ReplayHParams(),
     summary="replay in which new classes do not push down old ones (ER-ACE), predictive coding",
     label="ER-ACE, predictive coding",
     targets=False,

@@ -16,16 +16,17 @@ from jaxtyping import Float
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.learners import backprop, mlp
+from pcl.learners.replay import ReplayHParams
 from pcl.learners.rule import Lesson, NetworkRule
 from pcl.learners.strategies import rehearsal
-from pcl.learners.strategies.rehearsal import Method, Recalled, RehearsalHParams, joined, told
+from pcl.learners.strategies.rehearsal import Method, Recalled, joined, told
 from pcl.network.energy import output_cost
 from pcl.network.layers import Network, forward
 from pcl.types import Batch, Info, Spec
 
 
 @struct.dataclass
-class HParams(RehearsalHParams):
+class HParams(ReplayHParams):
     """Numbers of the memory and of the choice from it."""
 
     candidates: int = static(50, "samples drawn from the memory, of which the replayed ones are chosen", low=1)

@@ -8,28 +8,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import Array
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Bool, Float, PRNGKeyArray, UInt32
 
-from pcl.errors import UsageError
-from pcl.fields import static
 from pcl.learners import mlp
 from pcl.learners.inputs import mean_weights, no_targets, targets, teaching_rows
-from pcl.learners.replay import ReplayHParams
+from pcl.learners.replay import check, draws
 from pcl.learners.rule import Lesson, NetworkRule, lesson
 from pcl.learners.strategies import memory, strategy
 from pcl.network.energy import output_cost
 from pcl.types import Batch, HParams, Info, Learner, LearnerEntry, Logged, Prediction, Spec
-
-
-@struct.dataclass
-class RehearsalHParams(ReplayHParams):
-    """Numbers of the memory, and of the rule that learns from it."""
-
-    keeps: str = static(
-        "reservoir", "samples that the memory keeps: all with equal probability, or classes alike", choices=memory.KEEPS
-    )
 
 
 class Recalled(NamedTuple):
@@ -76,7 +64,13 @@ def entry(
 ) -> LearnerEntry:
     """The entry of `rule` with a memory that `method` learns from."""
     return strategy.entry(
-        rule, lambda rule, spec: around(rule, spec, method), hparams, summary, label, method.cost, **others
+        rule,
+        lambda rule, spec: around(rule, spec, method),
+        hparams,
+        summary,
+        label,
+        cost=lambda own, spec, hp, batch: hp.updates * method.cost(own, spec, hp, batch),
+        **others,
     )
 
 
@@ -84,8 +78,7 @@ def around(rule: NetworkRule, spec: Spec, method: Method) -> Learner:
     """The learner `rule` with a memory."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
-        if spec.num_targets and hp.keeps == "balanced":
-            raise UsageError("keeps=balanced: real targets have no classes that could be balanced; set keeps=reservoir")
+        check(spec, hp)
         stored = {"x": jnp.zeros((hp.memory, *spec.input_shape)), "y": no_targets(spec, hp.memory)}
         stored |= {name: jnp.zeros((hp.memory, *shape)) for name, shape in method.beside(spec).items()}
         kept = memory.empty(stored, spec.num_labels, hp.keeps)
@@ -97,15 +90,22 @@ def around(rule: NetworkRule, spec: Spec, method: Method) -> Learner:
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         # The count of samples makes every draw new; a batch of padding draws, stores and changes nothing.
-        n, offer, draws = batch.y.shape[0], teaching_rows(batch), method.draws(hp)
-        bits = jax.random.bits(jax.random.fold_in(state.key, state.memory.seen), (draws + n,))
-        rows, valid = memory.drawn(state.memory, bits[:draws], offer.any())
-        beside = {name: rows[name] for name in method.beside(spec)}
-        past = Batch(rows["x"], rows["y"], valid, valid, jnp.zeros(draws, jnp.int32))
-        recalled = Recalled(lesson(past, spec), rows["y"], beside, valid)
-        learned, info, kept = method.learn(rule, state.rule, lesson(batch, spec), recalled, batch, spec, hp)
+        n, offer, size = batch.y.shape[0], teaching_rows(batch), method.draws(hp)
+        key, given = jax.random.fold_in(state.key, state.memory.seen), lesson(batch, spec)
+
+        def learn(own: Any, bits: UInt32[Array, " R"]) -> tuple[dict[str, Array], Any]:
+            rows, valid = memory.drawn(state.memory, bits, offer.any())
+            beside = {name: rows[name] for name in method.beside(spec)}
+            past = Batch(rows["x"], rows["y"], valid, valid, jnp.zeros(size, jnp.int32))
+            recalled = Recalled(lesson(past, spec), rows["y"], beside, valid)
+            return rows, method.learn(rule, own, given, recalled, batch, spec, hp)
+
+        bits = draws(key, 0, size + n)
+        rows, (learned, info, kept) = learn(state.rule, bits[:size])
+        for number in range(1, hp.updates):
+            _, (learned, *_) = learn(learned, draws(key, number, size))
         x = batch.x.reshape(n, *spec.input_shape)
-        after = memory.offered(state.memory, bits[draws:], {"x": x, "y": batch.y, **kept}, offer, rows)
+        after = memory.offered(state.memory, bits[size:], {"x": x, "y": batch.y, **kept}, offer, rows)
         return State(learned, after, state.key), info
 
     return Learner(init, predict, update)
