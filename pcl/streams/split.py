@@ -137,9 +137,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         )
         sample, valid = _arrivals(shuffle_key, blur_key, config, world.sample_task, n_tasks, segment_steps)
         moments = _moments(source, data, sample, valid)
-        labelled = labelled_rows(label_key, config.labelled, config.labelling, valid.shape)
-        views = augment.views(jax.random.fold_in(key, 5), config.augment, valid.shape)
-        return Schedule(world, Step(sample, labelled, valid, moments, views), layout)
+        return Schedule(world, _step((label_key, jax.random.fold_in(key, 5)), config, sample, valid, moments), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
         x = standardise(rows(step.sample) if rows else data["x"][step.sample], source.scale, step.moments)
@@ -247,6 +245,18 @@ def _world(
     if config.content == "instances":
         return World(jnp.zeros_like(place), label, jax.random.permutation(task_key, len(y)) % n_tasks)
     return World(place // k, label, (place // k)[y])
+
+
+def _step(
+    keys: tuple[PRNGKeyArray, PRNGKeyArray],
+    config: Split,
+    sample: Int[Array, "steps B"],
+    valid: Bool[Array, "steps B"],
+    moments: Moments,
+) -> Step:
+    """The steps, with labels and views drawn from two keys."""
+    labelled = labelled_rows(keys[0], config.labelled, config.labelling, valid.shape)
+    return Step(sample, labelled, valid, moments, augment.views(keys[1], config.augment, valid.shape))
 
 
 def _rounds(config: Split) -> int:
