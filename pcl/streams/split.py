@@ -136,9 +136,8 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
             allowed=(world.group_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
         )
         sample, valid = _arrivals(shuffle_key, blur_key, config, world.sample_task, n_tasks, segment_steps)
-        labelled = labelled_rows(label_key, config.labelled, config.labelling, valid.shape)
-        views = augment.views(jax.random.fold_in(key, 5), config.augment, valid.shape)
-        return Schedule(world, Step(sample, labelled, valid, _moments(source, data, sample, valid), views), layout)
+        moments = _moments(source, data, sample, valid)
+        return Schedule(world, _step((label_key, jax.random.fold_in(key, 5)), config, sample, valid, moments), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
         x = standardise(rows(step.sample) if rows else data["x"][step.sample], source.scale, step.moments)
@@ -156,10 +155,11 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
         return Batch(x, world.class_label[y], true, true, world.group_task[group]), group
 
     all_at_once = config.order == "iid" and (config.content == "classes" or "probe_group" in data)
+    task_ends = ends * n_tasks if all_at_once else ends
     stream = Stream(
         spec=Spec(of.x.shape[1:], k if config.scenario == "domain" else n_classes),
         steps=ends[-1],
-        task_ends=tuple(ends * n_tasks if all_at_once else ends) if config.boundary == "sharp" else (),
+        task_ends=tuple(task_ends) if config.boundary == "sharp" else (),
         chance=1 / (n_classes if config.scenario == "class" else k),
         label_budget=label_budget(config.labelled, config.labelling),
         schedule=schedule,
@@ -245,6 +245,18 @@ def _world(
     if config.content == "instances":
         return World(jnp.zeros_like(place), label, jax.random.permutation(task_key, len(y)) % n_tasks)
     return World(place // k, label, (place // k)[y])
+
+
+def _step(
+    keys: tuple[PRNGKeyArray, PRNGKeyArray],
+    config: Split,
+    sample: Int[Array, "steps B"],
+    valid: Bool[Array, "steps B"],
+    moments: Moments,
+) -> Step:
+    """The steps, with labels and views drawn from two keys."""
+    labelled = labelled_rows(keys[0], config.labelled, config.labelling, valid.shape)
+    return Step(sample, labelled, valid, moments, augment.views(keys[1], config.augment, valid.shape))
 
 
 def _rounds(config: Split) -> int:
