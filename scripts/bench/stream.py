@@ -59,6 +59,7 @@ PROBES = {
 def main() -> None:
     """Time every case `repeats` times, interleaved, and print a line for each."""
     devices.configure()
+    about = devices.provenance()  # of the code that is loaded, whatever is committed meanwhile
     if FLAGS.data_dir:
         use_data_dir(FLAGS.data_dir)
     mode = devices.default_mode()
@@ -71,7 +72,7 @@ def main() -> None:
             times[case].append(_time(program, runs))
         for command, measured in peers.items():
             measured.append(_peer(command))
-    about = devices.provenance() | {"load": os.getloadavg()}
+    about |= {"load": os.getloadavg()}
     for (learner, probes), pairs in times.items():
         cpu_s, wall_s = (statistics.median(column) for column in zip(*pairs, strict=True))
         images = (FLAGS.images or 60_000) * width
