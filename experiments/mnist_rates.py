@@ -4,7 +4,7 @@ One shuffled pass of MLPs with two hidden layers of 256, a fifth of the training
 The best are used on the split streams of the same images, which were not used for the choice.
 """
 
-from pcl.experiment import Arm, Experiment, StreamSpec, Table
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 EXPERIMENT = Experiment(
     name="mnist_rates",
@@ -18,4 +18,11 @@ EXPERIMENT = Experiment(
     evaluation={"probe_every": 10_000, "log_bins": 10, "probe_on": "validation"},
     smoke={"source": "digits", "width": 8, "depth": 1, "inference_steps": 3, "batch": 50},
     tables=(Table("tab_mnist_rates", "Learning rates on the validation samples of MNIST and Fashion-MNIST.", "acc"),),
+    figures=(
+        Figure(
+            "fig_mnist_search",
+            "A search for learning rates on MNIST by successive halving, on the same validation samples.",
+            study="mnist_rates",
+        ),
+    ),
 )
