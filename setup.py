@@ -62,6 +62,7 @@ setup(
         "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
         "river": ["river>=0.26,<0.27"],
         "search": ["optuna>=4.8,<6"],
+        "slurm": ["submitit>=1.5.3,<2"],
         "tensorboard": ["tensorboard>=2.20,<3"],
         "wandb": ["wandb>=0.21,<0.40"],
         "test": [
@@ -77,6 +78,7 @@ setup(
             "pytest-xdist>=3.7,<4",
             "river>=0.26,<0.27",
             "ruff>=0.14,<0.18",
+            "submitit>=1.5.3,<2",
             "types-tabulate>=0.9",
             "types-tqdm>=4.66",
         ],

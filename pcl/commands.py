@@ -16,6 +16,7 @@ COMMANDS = {
     "prepare": "pcl.scripts.prepare_data",
     "check": "pcl.scripts.check_results",
     "conform": "pcl.cli.conform",
+    "submit": "pcl.cli.submit",
     "compact": "pcl.scripts.compact_results",
 }
 

@@ -5,8 +5,8 @@ pcl --describe=pcn
 pcl --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
 pcl --experiment=split_digits --import=mine.py --learners=mine,ncm
 
-Other commands are figures, report, runs, compare, study, prepare, check, conform and compact; `pcl COMMAND --help`
-describes each.
+Other commands are figures, report, runs, compare, study, prepare, check, conform, submit and compact;
+`pcl COMMAND --help` describes each.
 """
 
 import contextlib
