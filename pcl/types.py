@@ -102,6 +102,9 @@ class LearnerEntry(NamedTuple):
     told: whether it is told the task of each sample (an oracle); all others see `Batch.task` 0.
     labels, targets: whether it predicts labels, and real targets.
     step_bound: the largest stable `inference_lr` at fresh weights, where there is one.
+    sizes: names of static sizes of which runs with others share a program (`pcl.runner.families`): a state that is
+      padded with zeros to that of larger sizes learns and predicts the same, and `predict` and `update` read these
+      settings as numbers that may be traced; `init` does not.
     """
 
     make: Callable[[Spec], Learner]
@@ -114,6 +117,7 @@ class LearnerEntry(NamedTuple):
     labels: bool = True
     targets: bool = False
     step_bound: Callable[[Spec, HParams], float | None] | None = None
+    sizes: Callable[[HParams], tuple[str, ...]] = lambda hp: ()
 
 
 class Layout(NamedTuple):

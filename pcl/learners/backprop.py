@@ -54,5 +54,12 @@ def make(spec: Spec) -> Learner:
 
 
 ENTRY = LearnerEntry(
-    make, HParams(), "perceptron trained by backpropagation", flops, local=False, label="backpropagation", targets=True
+    make,
+    HParams(),
+    "perceptron trained by backpropagation",
+    flops,
+    local=False,
+    label="backpropagation",
+    targets=True,
+    sizes=mlp.sizes,
 )

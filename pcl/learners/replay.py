@@ -17,6 +17,8 @@ from pcl.fields import nested, static
 from pcl.learners.inputs import no_targets, teaching_rows
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
+Size = int | Int[Array, ""]  # of the memory: traced where runs of several sizes share a program
+
 
 @struct.dataclass
 class ReplayHParams:
@@ -48,6 +50,7 @@ def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
         flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) * (batch + hp.replayed) / batch,
         label=label,
         step_bound=bound and (lambda spec, hp: bound(spec, hp.rule)),
+        sizes=lambda hp: ("memory", *rule.sizes(hp.rule)),
     )
 
 
@@ -67,7 +70,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
         key = jax.random.fold_in(state.key, state.seen)
         bits = jax.random.bits(key, (hp.replayed + batch.y.shape[0],))  # one draw: on CPUs each has its price
         offered = teaching_rows(batch)
-        recalled = recall(state, bits[: hp.replayed], offered.any())
+        recalled = recall(state, bits[: hp.replayed], offered.any(), hp.memory)
         joined = jax.tree.map(_behind, batch, recalled)
         rule_state, info = rule.update(state.rule, joined, hp.rule)
         if info.prediction is not None:
@@ -80,19 +83,20 @@ def around(rule: Learner, spec: Spec) -> Learner:
     return Learner(init, predict, update)
 
 
-def recall(state: ReplayState, bits: UInt32[Array, " R"], wanted: Bool[Array, ""]) -> Batch:
+def recall(state: ReplayState, bits: UInt32[Array, " R"], wanted: Bool[Array, ""], memory: Size) -> Batch:
     """Samples drawn uniformly and with replacement from the reservoir; none are valid if it is empty.
 
-    `bits` are random, one word for each sample to recall, so the cost does not depend on the memory's size.
+    `bits` are random, one word for each sample to recall, so the cost does not depend on the memory's size. Slots from
+    `memory` on are no part of it.
     """
-    held = jnp.minimum(state.seen, state.y.shape[0])
+    held = jnp.minimum(state.seen, memory)
     index = (bits % jnp.maximum(held, 1).astype(bits.dtype)).astype(jnp.int32)
     valid = jnp.broadcast_to((held > 0) & wanted, index.shape)
     return Batch(state.x[index], state.y[index], jnp.ones_like(valid), valid, jnp.zeros_like(index))
 
 
 def reservoir_slots(
-    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], seen: Int[Array, ""], memory: int
+    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], seen: Int[Array, ""], memory: Size
 ) -> Int[Array, " B"]:
     """The slot that each offered sample takes, or `memory` (no slot) where the reservoir passes it over.
 

@@ -16,7 +16,7 @@ from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.evaluation.record import Record
 from pcl.fields import INT32, as_dict
-from pcl.runner import devices, memory, segments
+from pcl.runner import devices, families, memory, segments
 from pcl.runner.run import Run, Segments, make_run, make_segments
 from pcl.runner.segments import Checkpoints
 from pcl.runner.sweep import RunConfig
@@ -31,7 +31,6 @@ class Program:
 
     stream: Stream
     learner: Learner
-    hp: HParams
     data: Data
     width: int
     mode: str
@@ -69,10 +68,9 @@ class Program:
         assert self.checkpoints is not None
         return self.checkpoints.file([run.run_id for run in runs], self.width, self.mode)
 
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of the learner's state in one run."""
-        state = jax.eval_shape(self.learner.init, jax.random.key(BASE_KEY), self.hp)
+    def state_bytes(self, hp: HParams) -> int:
+        """Bytes of the learner's state in a run with these settings."""
+        state = jax.eval_shape(self.learner.init, jax.random.key(BASE_KEY), hp)
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
@@ -117,7 +115,7 @@ def compile_group(
         narrower = max(1, int(per_device * budget / needed)) * mesh.size
         return compile_group(config, narrower, mode, final_state, checkpoints)
     compile_s = time.perf_counter() - start
-    return Program(stream, learner, config.hp, data, width, mode, executable, compile_s, needed, checkpoints)
+    return Program(stream, learner, data, width, mode, executable, compile_s, needed, checkpoints)
 
 
 def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, **options: Any) -> Any:
@@ -144,7 +142,7 @@ def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run, Segments]:
     _require_short(config, stream, data)
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
     cost_ratio = charged if config.evaluation.charge == "flops" else None
-    about = learner, stream, config.evaluation, cost_ratio
+    about = families.shared(learner, config.family), stream, config.evaluation, cost_ratio
     return stream, data, learner, make_run(*about, True), make_segments(*about)
 
 
@@ -159,7 +157,7 @@ def require_room(config: RunConfig) -> None:
     try:
         stream, data, learner, *_ = _made(config)
         key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=devices.PRNG))
-        state = jax.eval_shape(learner.init, key, config.hp)
+        state = jax.eval_shape(learner.init, key, families.largest(config.family or (config.hp,)))
         schedule = jax.eval_shape(stream.schedule, key, data)
     except (MemoryError, OverflowError) as error:
         raise too_large(config, "is planned") from error
@@ -210,8 +208,12 @@ def _require_short(config: RunConfig, stream: Stream, data: Data) -> None:
 def _arguments(runs: Sequence[RunConfig], width: int) -> tuple[np.ndarray, HParams]:
     """Seeds and hyper-parameters of the runs, the last repeated up to `width`.
 
-    Hyper-parameters become strong float32 once: a weak type would be traced again.
+    Hyper-parameters become strong float32 once: a weak type would be traced again. Sizes of a family stay integers.
     """
+
+    def strong(*values: Any) -> np.ndarray:
+        return np.asarray(values, np.int32 if isinstance(values[0], np.int32) else np.float32)
+
     padded = [*runs, *[runs[-1]] * (width - len(runs))]
     seeds = np.asarray([run.seed for run in padded], np.uint32)
-    return seeds, jax.tree.map(lambda *values: np.asarray(values, np.float32), *(run.hp for run in padded))
+    return seeds, jax.tree.map(strong, *map(families.member, padded))
