@@ -7,6 +7,13 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
+DOCS = [
+    "latex2mathml>=3.78,<4",
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.6.15,<10",
+    "mkdocstrings[python]>=1,<2",
+]
+
 setup(
     name="pcl-jax",
     version=re.search(r'__version__ = "(.+)"', (HERE / "pcl/__init__.py").read_text(encoding="utf-8")).group(1),
@@ -48,15 +55,19 @@ setup(
     ],
     extras_require={
         "cuda": ["jax[cuda13]>=0.10.2,<0.12"],
+        "docs": DOCS,
         "figures": ["matplotlib>=3.10,<4"],
         # tensorflow-datasets imports importlib-resources without declaring it
         "prepare": ["importlib-resources>=6.5,<8", "tensorflow>=2.21,<2.22"],
         "river": ["river>=0.26,<0.27"],
+        "search": ["optuna>=4.8,<6"],
         "test": [
+            *DOCS,  # the tests build the site
             "beartype>=0.22,<0.24",
             "chex>=0.1.91,<0.2",
             "hypothesis>=6.130,<7",
             "mypy>=1.18,<3",
+            "optuna>=4.8,<6",
             "pandas>=2.2,<4",
             "polars>=1.30,<3",
             "pytest>=8.4,<10",

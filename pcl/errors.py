@@ -21,6 +21,11 @@ def shown(value: object, longest: int = LONGEST) -> str:
     return f"{text[: longest // 2]}…{text[-(longest // 4) :]} ({len(text):,} characters)"
 
 
+def said(error: BaseException) -> str:
+    """The message of an error of others' code, with its kind, on one line."""
+    return f"{type(error).__name__}: {shown(' '.join(str(error).split()), 6 * LONGEST)}"
+
+
 def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     """A `UsageError` for an unknown name, with the known names sorted behind it."""
     return UsageError(f"unknown {kind} '{shown(given)}'; known: {', '.join(sorted(known))}")

@@ -23,7 +23,7 @@ from absl import flags
 from pcl import experiment
 from pcl.command import NAMES
 from pcl.commands import called
-from pcl.errors import LONGEST, UsageError, shown
+from pcl.errors import UsageError, said, shown
 from pcl.registry import OUTSIDE, Registry, checked_name
 
 flags.disclaim_key_flags()  # --import belongs to the command that asks for it
@@ -114,14 +114,13 @@ def blamed(error: Exception) -> UsageError | None:
     """
     if isinstance(error, UsageError):
         return None
-    said = f"{type(error).__name__}: {shown(' '.join(str(error).split()), 6 * LONGEST)}"
     more = f"`{called('conform')} NAME` with the same --import says what does not hold"
     files = {str(path): path.name for path in OUTSIDE.values()}
     places = [at for at in traceback.extract_tb(error.__traceback__) if at.filename in files]
     if places:
-        return UsageError(f"{files[places[-1].filename]}, line {places[-1].lineno}: {said}; {more}")
+        return UsageError(f"{files[places[-1].filename]}, line {places[-1].lineno}: {said(error)}; {more}")
     if isinstance(error, TypeError | ValueError) and any(registry.code for registry in _registries()):
-        return UsageError(f"{said}; if code from outside is why, {more}")
+        return UsageError(f"{said(error)}; if code from outside is why, {more}")
     return None
 
 

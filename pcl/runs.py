@@ -30,6 +30,7 @@ from pcl.results.load import rows
 from pcl.runner.cells import select
 from pcl.runner.check import check_all
 from pcl.runner.merge import merge
+from pcl.runner.studies import use_results_dir
 from pcl.runner.versions import Row
 
 FLAGS = flags.FLAGS
@@ -90,6 +91,7 @@ def _missing(results_dir: Path, names: Sequence[str]) -> None:
     from pcl.streams.sources import use_data_dir
 
     use_data_dir(FLAGS.data_dir)
+    use_results_dir(results_dir)
     odd = 0
     for name in names or experiment_names():
         found = compare(name, results_dir)

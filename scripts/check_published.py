@@ -16,6 +16,7 @@ from pcl.command import NAMES, folder_flag, launch
 from pcl.errors import UsageError
 from pcl.experiment import experiment_names
 from pcl.runner.publication import compare
+from pcl.runner.studies import use_results_dir
 from pcl.streams.sources import use_data_dir
 
 FLAGS = flags.FLAGS
@@ -32,6 +33,7 @@ def main() -> None:
     """
     use_data_dir(FLAGS.data_dir)
     results_dir, odd, left = Path(FLAGS.results_dir), 0, list[str]()
+    use_results_dir(results_dir)
     for name in FLAGS.experiments or experiment_names():
         try:
             found = compare(name, results_dir)

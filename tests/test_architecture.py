@@ -34,7 +34,7 @@ ALLOWED = {
     "pcl/scripts": set(),
     "pcl/cli": BASE
     | {"cli", "command", "interrupts", "experiment", "outside", "conformance"}
-    | {"learners", "streams", "network", "evaluation", "runner"},
+    | {"learners", "streams", "network", "evaluation", "runner", "search"},
     "pcl/saved.py": BASE | {"learners"},
     "pcl/life": BASE | {"life", "saved", "learners", "runner"},
     "pcl/network": BASE | {"network"},
@@ -45,6 +45,7 @@ ALLOWED = {
     "pcl/evaluation": BASE | {"evaluation"},
     "pcl/runner": BASE
     | {"runner", "experiment", "evaluation", "learners", "streams", "interrupts", "outside", "saved"},
+    "pcl/search": BASE | {"search", "runner", "experiment", "evaluation", "streams", "interrupts"},
     "pcl/conformance": BASE | {"conformance", "network", "learners", "streams"},
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
     "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams", "outside"},
@@ -52,7 +53,7 @@ ALLOWED = {
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}
-    | {"experiment", "outside", "conformance"},
+    | {"experiment", "outside", "cli", "conformance"},
 }
 
 

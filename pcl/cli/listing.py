@@ -25,7 +25,7 @@ def listing() -> str:
         "learners": {name: f"{e.summary}{_settings(e.hparams)}" for name, e in learners.REGISTRY.items()},
         "streams": {name: f"{e.summary}{_settings(e.config)}" for name, e in streams.REGISTRY.items()},
         "sources": {name: e.summary for name, e in SOURCES.items()},
-        "rules": {name: _sentence(_about_rule(rule).values()) for name, rule in RULES.items()},
+        "rules": {name: _sentence(about_rule(rule).values()) for name, rule in RULES.items()},
     }
     lines = []
     for title, members in sections.items():
@@ -55,27 +55,41 @@ def description(name: str) -> str:
 
 def _described(name: str) -> Iterator[str]:
     if name in learners.REGISTRY:
-        yield _page("learner", name, _about_learner(learners.REGISTRY[name]), learners.REGISTRY[name].hparams)
+        yield _page("learner", name, about_learner(learners.REGISTRY[name]), learners.REGISTRY[name].hparams)
     if name in streams.REGISTRY:
-        yield _page("stream", name, _about_stream(streams.REGISTRY[name]), streams.REGISTRY[name].config)
+        yield _page("stream", name, about_stream(streams.REGISTRY[name]), streams.REGISTRY[name].config)
     if name in SOURCES:
-        yield _page("source", name, _about_source(SOURCES[name]))
+        yield _page("source", name, about_source(SOURCES[name]))
     if name in RULES:
-        yield _page("rule", name, _about_rule(RULES[name]))
+        yield _page("rule", name, about_rule(RULES[name]))
     if name == OPTIONS:
         yield _page("options", "of --source_options", {"": "how a file of your own is read"}, Options())
     if name in experiment_names():
-        yield _page("experiment", name, _about_experiment(load_experiment(name)))
+        yield _page("experiment", name, about_experiment(load_experiment(name)))
 
 
 def _page(kind: str, name: str, about: dict[str, str], config: Any = None) -> str:
     lines = [f"{kind} {name}", *(f"  {key}: {text}" if key else f"  {text}" for key, text in about.items())]
-    known = fields(config) if config is not None else {}
-    if known:
-        rows = [(n, f.default, _admissible(f), "static" if is_static(f) else "traced", f.metadata["help"])
-                for n, f in known.items()]  # fmt: skip
-        lines.append(tabulate(rows, ("setting", "default", "admissible", "kind", "meaning"), disable_numparse=True))
+    if config is not None and (rows := settings(config)):
+        lines.append(tabulate(rows, SETTING, disable_numparse=True))
     return "\n".join(lines)
+
+
+SETTING = ("setting", "default", "admissible", "kind", "meaning")
+
+
+def settings(config: Any) -> list[tuple[str, ...]]:
+    """Each setting of a configuration, as `SETTING` says."""
+    return [
+        (
+            name,
+            str(field.default),
+            _admissible(field),
+            "static" if is_static(field) else "traced",
+            field.metadata["help"],
+        )
+        for name, field in fields(config).items()
+    ]
 
 
 def _admissible(field: dataclasses.Field) -> str:
@@ -92,21 +106,24 @@ INF = float("inf")
 OPTIONS = "source_options"
 
 
-def _about_learner(entry: LearnerEntry) -> dict[str, str]:
+def about_learner(entry: LearnerEntry) -> dict[str, str]:
+    """What it predicts and how it learns; under an empty key stands a summary."""
     able = [what for what, can in (("labels", entry.labels), ("real targets", entry.targets)) if can]
     local = "local" if entry.local else "not local: gradients cross layers"
     told = "told the task of each sample" if entry.told else "not told tasks"
     return {"": entry.summary, "predicts": ", ".join(able), "learning": f"{local}; {told}"}
 
 
-def _about_stream(entry: StreamEntry) -> dict[str, str]:
+def about_stream(entry: StreamEntry) -> dict[str, str]:
+    """What its tasks are; under an empty key stands a summary."""
     return {
         "": entry.summary,
         "tasks": "contexts, to be told apart" if entry.contexts else "classes or none",
     }
 
 
-def _about_source(entry: SourceEntry) -> dict[str, str]:
+def about_source(entry: SourceEntry) -> dict[str, str]:
+    """Its samples and files; under an empty key stands a summary."""
     if entry.made:
         return {"": entry.summary, "samples": repr(entry.made)}
     files = "embedded" if entry.embedded else ", ".join(entry.files) or f"prepared as {entry.tfds_name}"
@@ -122,7 +139,8 @@ LEARNS = {
 }
 
 
-def _about_rule(rule: Rule) -> dict[str, str]:
+def about_rule(rule: Rule) -> dict[str, str]:
+    """Whether it is local, what it does to weights, when it halts; under an empty key stands a summary."""
     return {"": "local" if rule.local else "not local", "weights": LEARNS[rule.learns], "halts": ", ".join(rule.halts)}
 
 
@@ -130,7 +148,8 @@ def _sentence(texts: Iterable[str]) -> str:
     return "; ".join(texts)
 
 
-def _about_experiment(experiment: Experiment) -> dict[str, str]:
+def about_experiment(experiment: Experiment) -> dict[str, str]:
+    """Claim, learners, streams, runs, and what it shows; under an empty key stands a summary."""
     streams_of = [f"{name} ({s.kind}{''.join(f' {k}={v}' for k, v in s.settings.items())})"
                   for name, s in experiment.streams.items()]  # fmt: skip
     shown = [*(one.name for one in experiment.tables), *(one.name for one in experiment.figures)]

@@ -18,6 +18,7 @@ from tabulate import tabulate
 from pcl import outside
 from pcl.cli.listing import description, listing
 from pcl.cli.own import experiment_of
+from pcl.cli.search import search_flags, searching
 from pcl.command import NAMES, folder_flag
 from pcl.errors import UsageError, shown
 from pcl.evaluation.summary import Record, setting_text, summarise, table
@@ -30,7 +31,9 @@ from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
 from pcl.runner.sharing import execute_shared
 from pcl.runner.store import Store
+from pcl.runner.studies import use_results_dir
 from pcl.runner.sweep import RunConfig, applicable, parse_settings, published, require_one_meaning, resolve
+from pcl.runner.watch import Watching
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
@@ -55,6 +58,13 @@ flags.DEFINE_integer(
     "checkpoint_steps", 0, "Steps from one checkpoint of runs in flight to the next (0: none), beside the records.",
     lower_bound=0,
 )  # fmt: skip
+flags.DEFINE_integer(
+    "watch_steps",
+    None,
+    "Report runs in flight every so many steps: samples/s, time left, curves (0: about every second). Such a program is"
+    " compiled anew by each command.",
+    lower_bound=0,
+)
 flags.DEFINE_bool(
     "smoke",
     False,
@@ -76,6 +86,7 @@ flags.DEFINE_bool(
     "claim", False, "Share the runs with all processes of this command: each claims those it executes next, and any"
     " number may come and go.",
 )  # fmt: skip
+search_flags()
 
 TERMINAL_METRICS = (
     "acc",
@@ -109,6 +120,10 @@ def main() -> None:
 
 
 def _work(interrupts: Interrupts) -> None:
+    results_dir = FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir
+    if FLAGS.search:
+        searching(*named(), results_dir, interrupts)
+        return
     experiment, runs, mode = asked()
     for name, entry in SOURCES.items():
         if entry.made:
@@ -116,7 +131,7 @@ def _work(interrupts: Interrupts) -> None:
     # A checkpoint is of a chunk as it was planned: another plan would not find it.
     share = "never" if FLAGS.checkpoint_steps else FLAGS.share_programs
     groups = plan(runs, mode, FLAGS.max_width, FLAGS.shard_index, FLAGS.num_shards, share)
-    store = Store(FLAGS.results_dir / "smoke" if FLAGS.smoke else FLAGS.results_dir, experiment.name)
+    store = Store(results_dir, experiment.name)
     if FLAGS.dry_run:
         print(_describe(groups, mode, store))
         return
@@ -124,8 +139,11 @@ def _work(interrupts: Interrupts) -> None:
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
-    act = execute_shared if FLAGS.claim else execute
-    executed = act(groups, store, mode, experiment.name, interrupts, **kept)
+    watching = None if FLAGS.watch_steps is None else Watching(FLAGS.watch_steps)
+    if FLAGS.claim:
+        executed = execute_shared(groups, store, mode, experiment.name, interrupts, **kept)
+    else:
+        executed = execute(groups, store, mode, experiment.name, interrupts, **kept, watching=watching)
     records = labelled(store.records({run.run_id for run in runs}), runs)
     print(_outcome(executed, len(records) - executed, len(runs) - len(records)))
     for text in _failures(records):
@@ -133,6 +151,30 @@ def _work(interrupts: Interrupts) -> None:
     if records:
         print(f"\n{table(summarise(records), TERMINAL_METRICS)}\n")
     print(f"Accuracies in %, mean over seeds [95 % Student's t interval]. Records: {store.folder}")
+
+
+def named() -> tuple[Experiment, str]:
+    """The experiment and the mode that the flags name.
+
+    Raises:
+      UsageError: the experiment is missing or unknown, or a shard is.
+    """
+    use_data_dir(FLAGS.data_dir)
+    use_results_dir(FLAGS.results_dir)
+    of_file = _of_own_file()
+    if not FLAGS.experiment and not of_file:
+        names = ", ".join(experiment_names())
+        raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
+    if FLAGS.shard_index >= FLAGS.num_shards:
+        raise UsageError(
+            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
+        )
+    if FLAGS.claim and FLAGS.num_shards > 1:
+        raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
+    if FLAGS.claim and FLAGS.watch_steps is not None:
+        raise UsageError(f"--claim takes no --watch_steps={shown(FLAGS.watch_steps)}")
+    experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
+    return experiment, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
 
 
 def asked() -> tuple[Experiment, list[RunConfig], str]:
@@ -144,19 +186,7 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     Raises:
       UsageError: a flag names what does not exist, or a value that makes no sense.
     """
-    use_data_dir(FLAGS.data_dir)
-    of_file = _of_own_file()
-    if not FLAGS.experiment and not of_file:
-        names = ", ".join(experiment_names())
-        raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
-    if FLAGS.shard_index >= FLAGS.num_shards:
-        raise UsageError(
-            f"--shard_index={shown(FLAGS.shard_index)}: must be below --num_shards={shown(FLAGS.num_shards)}"
-        )
-    if FLAGS.claim and FLAGS.num_shards > 1:
-        raise UsageError(f"--claim shares all runs: leave out --num_shards={shown(FLAGS.num_shards)}")
-    experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
-    mode = devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    experiment, mode = named()
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
         return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
     grid = experiment.grid

@@ -1,7 +1,7 @@
 """Execution: one compile a static group, chunks of one width, padded at the end, resumable by id."""
 
+import contextlib
 import dataclasses
-import functools
 import itertools
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -24,6 +24,7 @@ from pcl.runner.progress import Progress
 from pcl.runner.segments import Checkpoints
 from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig, static_groups
+from pcl.runner.watch import Watch, Watching
 from pcl.types import Stream
 
 DEFAULT_WIDTH = {"map": 16, "vmap": 256}
@@ -83,6 +84,7 @@ def execute(
     interrupts: Interrupts | None = None,
     states: Path | None = None,
     checkpoint_steps: int = 0,
+    watching: Watching | None = None,
     compile: Callable[..., Program] = compile_group,
 ) -> int:
     """Execute the runs that the store does not hold yet; returns how many.
@@ -90,7 +92,8 @@ def execute(
     A part is written after every chunk, so that a killed process loses at most the chunk it was in. The final state
     of each run is written to the folder `states`, where one is named, as `<run id>.npz`; a run whose record is there
     and whose state is not is executed again for its state. With `checkpoint_steps` a checkpoint of the chunk in flight
-    is written every so many steps, from which the same call goes on. `compile` may keep programs from call to call.
+    is written every so many steps, from which the same call goes on. With `watching` the runs in flight report how far
+    they are, which changes no bit of a record. `compile` may keep programs from call to call.
 
     Raises:
       UsageError: settings of any group contradict each other or one run has no room (before the first is compiled),
@@ -101,14 +104,16 @@ def execute(
     done = store.ids()
     missing = _missing(groups, complete(done, states))
     total = sum(len(runs) for todo, _ in missing for runs in todo)
-    with Progress(total) as progress:
+    progress = Progress(total)
+    told = Watch(watching._replace(watchers=(progress.heard, *watching.watchers)), progress.say) if watching else None
+    with progress, told or contextlib.nullcontext():
         kept = Checkpoints(checkpoint_steps, store.folder, interrupts, progress.say) if checkpoint_steps else None
-        compiled = functools.partial(compile, mode=mode, final_state=states is not None, checkpoints=kept)
+        how: dict[str, Any] = {"mode": mode, "final_state": states is not None, "checkpoints": kept, "watch": told}
         for todo, width in missing:
             config = todo[0][0]
             life = f"{config.learner} on {config.stream_name}"
             interrupts.doing = progress.now(f"compiling {life}")
-            program = compiled(config, width)
+            program = compile(config, width, **how)
             interrupts.doing = progress.now(f"running {life}")
             while todo:
                 runs, todo[0] = todo[0][: program.width], todo[0][program.width :]
@@ -124,7 +129,7 @@ def execute(
                     half = program.width // (2 * jax.local_device_count()) * jax.local_device_count()
                     if half == 0:
                         raise too_large(config, "ran") from error
-                    program = compiled(config, half)
+                    program = compile(config, half, **how)
                     todo[0] = runs + todo[0]
                     continue
                 progress.add(len(runs))

@@ -1,5 +1,6 @@
 """The compiled program of a static group: a batch of runs, sharded over the local devices."""
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -20,6 +22,7 @@ from pcl.runner import devices, families, memory, segments
 from pcl.runner.run import Run, Segments, make_run, make_segments
 from pcl.runner.segments import Checkpoints
 from pcl.runner.sweep import RunConfig
+from pcl.runner.watch import Watch
 from pcl.types import Data, HParams, Learner, Stream
 
 BASE_KEY = 0  # the key of a run is fold_in(key(BASE_KEY), seed), whatever else is swept
@@ -38,6 +41,7 @@ class Program:
     compile_s: float
     memory: int  # bytes: arguments, results and temporaries of one call
     checkpoints: Checkpoints | None = None
+    watch: Watch | None = None
 
     def __call__(self, runs: Sequence[RunConfig]) -> Record:
         """Execute up to `width` runs of the group and wait for them; each array leads with `width`."""
@@ -50,14 +54,14 @@ class Program:
           UsageError: a checkpoint is damaged, or cannot be written.
           Interrupted: a signal came, and a checkpoint has been written.
         """
-        arguments = *_arguments(runs, self.width), self.data
-        if self.checkpoints is not None:
-            file = self._checkpoint(runs)
-            steps = self.stream.steps
-            return segments.lived(self.executable, steps, len(runs), self.checkpoints, file, *arguments)
-        start = time.perf_counter()
-        ended = jax.block_until_ready(self.executable(*arguments, None))
-        return ended, time.perf_counter() - start
+        arguments, steps = (*_arguments(runs, self.width), self.data), self.stream.steps
+        with self.watch.chunk(runs, steps) if self.watch else contextlib.nullcontext():
+            if self.checkpoints is not None:
+                file = self._checkpoint(runs)
+                return segments.lived(self.executable, steps, len(runs), self.checkpoints, file, *arguments)
+            start = time.perf_counter()
+            ended = jax.block_until_ready(self.executable(*arguments, None))
+            return ended, time.perf_counter() - start
 
     def stored(self, runs: Sequence[RunConfig]) -> None:
         """The records of these runs are stored: no checkpoint is needed any more."""
@@ -75,29 +79,34 @@ class Program:
 
 
 def compile_group(
-    config: RunConfig, width: int, mode: str, final_state: bool = False, checkpoints: Checkpoints | None = None
+    config: RunConfig,
+    width: int,
+    mode: str,
+    final_state: bool = False,
+    checkpoints: Checkpoints | None = None,
+    watch: Watch | None = None,
 ) -> Program:
     """Trace and compile the program of a static group once, for `width` runs at a time.
 
     It returns records, and with `final_state` the states that the learners end in. With `checkpoints` it runs in
-    segments.
+    segments. With `watch` it reports on its way; JAX keeps no such program for the next command.
 
     Where the program would need more memory than a device has, it is compiled again, narrower.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or a single run does not fit.
     """
-    stream, data, learner, run, pieces = _made(config)
+    stream, data, learner, run, pieces = _made(config, watch)
     local = jax.local_devices()
     mesh = jax.make_mesh((len(local),), ("run",), axis_types=(AxisType.Auto,), devices=local)
     data = jax.device_put(data, NamedSharding(mesh, P()))
-    sharded = functools.partial(_sharded, mode=mode, mesh=mesh)
+    sharded = functools.partial(_sharded, mode=mode, mesh=mesh, numbered=watch is not None)
     arguments = *_arguments([config], width), data
     start = time.perf_counter()
     executable: Any
     try:
         if checkpoints is None:
-            whole = sharded(lambda key, hp, data, _: run(key, hp, data)[: 1 + final_state])
+            whole = sharded(lambda key, hp, data, _, *member: run(key, hp, data, *member)[: 1 + final_state])
             executable = largest = whole.lower(*arguments, None).compile()
         else:
             executable = segments.compiled(pieces, sharded, mesh, final_state, *arguments)
@@ -113,21 +122,27 @@ def compile_group(
         if per_device == 1:
             raise UsageError(f"{_named(config)}: one run takes {memory.text(needed)}; {_room(budget)}")
         narrower = max(1, int(per_device * budget / needed)) * mesh.size
-        return compile_group(config, narrower, mode, final_state, checkpoints)
+        return compile_group(config, narrower, mode, final_state, checkpoints, watch)
     compile_s = time.perf_counter() - start
-    return Program(stream, learner, data, width, mode, executable, compile_s, needed, checkpoints)
+    return Program(stream, learner, data, width, mode, executable, compile_s, needed, checkpoints, watch)
 
 
-def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, **options: Any) -> Any:
-    """A jitted batch of `one(key, hp, data, reached)`, whose seeds, numbers and states (`reached`) are led by runs."""
+def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, numbered: bool = False, **options: Any) -> Any:
+    """A jitted batch of `one(key, hp, data, reached)`, whose seeds, numbers and states (`reached`) are led by runs.
 
-    def seeded(seed: jax.Array, hp: HParams, data: Any, reached: Any) -> Any:
-        return one(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data, reached)
+    Where runs are `numbered`, their numbers are given to `one` as well.
+    """
+
+    def seeded(seed: jax.Array, hp: HParams, data: Any, *own: Any) -> Any:
+        return one(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data, *own)
 
     def batch(seeds: jax.Array, hps: HParams, data: Any, reached: Any) -> Any:
+        own = [reached]
+        if numbered:
+            own.append(jax.lax.axis_index("run") * len(seeds) + jnp.arange(len(seeds)))
         if mode == "vmap":
-            return jax.vmap(seeded, (0, 0, None, 0))(seeds, hps, data, reached)
-        return jax.lax.map(lambda member: seeded(member[0], member[1], data, member[2]), (seeds, hps, reached))
+            return jax.vmap(seeded, (0, 0, None, *(0 for _ in own)))(seeds, hps, data, *own)
+        return jax.lax.map(lambda member: seeded(*member[:2], data, *member[2:]), (seeds, hps, *own))
 
     over_runs = P("run")
     specs = over_runs, over_runs, P(), over_runs
@@ -135,7 +150,7 @@ def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, **options: Any) -> An
     return jax.jit(sharded, **options)
 
 
-def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run, Segments]:
+def _made(config: RunConfig, watch: Watch | None = None) -> tuple[Stream, Data, Learner, Run, Segments]:
     """Stream, its arrays, learner, run and segments of a run of a static group."""
     stream, data = streams.configured(config.stream_kind, config.stream, config.evaluation.probe_on)
     learner, _ = learners.make(config.learner, stream.spec)
@@ -143,7 +158,8 @@ def _made(config: RunConfig) -> tuple[Stream, Data, Learner, Run, Segments]:
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
     cost_ratio = charged if config.evaluation.charge == "flops" else None
     about = families.shared(learner, config.family), stream, config.evaluation, cost_ratio
-    return stream, data, learner, make_run(*about, True), make_segments(*about)
+    teller = watch.teller(stream.steps) if watch else None
+    return stream, data, learner, make_run(*about, True, teller), make_segments(*about, teller)
 
 
 def require_room(config: RunConfig) -> None:

@@ -22,6 +22,7 @@ from pcl.runner.evaluation import Evaluation
 from pcl.runner.probing import Due, prober, revisits
 from pcl.runner.schema import COLUMNS
 from pcl.runner.step import Lived, Step, learning
+from pcl.runner.telling import Teller, told
 from pcl.types import Batch, Data, HParams, Layout, Learner, Logged, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Any]  # a record, or a record and a state
@@ -64,6 +65,7 @@ def make_run(
     evaluation: Evaluation | None = None,
     cost_ratio: CostRatio | None = None,
     final_state: bool = False,
+    teller: Teller | None = None,
 ) -> Run:
     """`run(key, hp, data) -> Record`: one pass over the stream, with probes on a fixed schedule.
 
@@ -83,6 +85,9 @@ def make_run(
     argument. Its products are those of float32, whatever JAX's setting where it is called; `products` of the evaluation
     asks for others in the learner's functions (`pcl.products`).
 
+    With a `teller` the run reports on its way, to the same record; `run` then takes the run's number among those that
+    are executed together as well, which stands in its reports.
+
     Raises:
       UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps; or a
         learner logs under a reserved name or in an unknown way (when `run` is traced).
@@ -90,21 +95,30 @@ def make_run(
     course_of = _courses(learner, stream, evaluation, cost_ratio)
 
     @devices.pinned()
-    def run(key: PRNGKeyArray, hp: HParams, data: Data) -> Any:
+    def run(key: PRNGKeyArray, hp: HParams, data: Data, member: Array | None = None) -> Any:
         course = course_of(key, hp, data)
-        lived = course.finish(*jax.lax.scan(course.live, course.start, course.inputs))
+        if teller is None:
+            reached = jax.lax.scan(course.live, course.start, course.inputs)
+        else:
+            begin = _begun(course, stream.steps)
+            reached = told(teller, functools.partial(_advance, course), member, hp, begin, 0, stream.steps)
+        lived = course.finish(*reached)
         return lived if final_state else lived[0]
 
     return run
 
 
 def make_segments(
-    learner: Learner, stream: Stream, evaluation: Evaluation | None = None, cost_ratio: CostRatio | None = None
+    learner: Learner,
+    stream: Stream,
+    evaluation: Evaluation | None = None,
+    cost_ratio: CostRatio | None = None,
+    teller: Teller | None = None,
 ) -> Segments:
     """The run of `make_run` in pieces, so that intermediate results can be saved.
 
     How the steps are divided changes no bit. The record is that of `make_run`, but for the rounding of logged sums,
-    which may differ between two compiled programs.
+    which may differ between two compiled programs. With a `teller` they report, as runs do.
 
     Raises:
       UsageError: as `make_run`.
@@ -113,30 +127,43 @@ def make_segments(
 
     @devices.pinned()
     def begin(key: PRNGKeyArray, hp: HParams, data: Data) -> Reached:
-        course = course_of(key, hp, data)
-        first = jax.tree.map(lambda leaf: leaf[0], course.inputs)
-        _, log = jax.eval_shape(course.live, course.start, first)
-        empty = jax.tree.map(lambda leaf: jnp.zeros((stream.steps, *leaf.shape), leaf.dtype), log)
-        return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), (course.start, empty))
+        return _begun(course_of(key, hp, data), stream.steps)
 
     @devices.pinned()
-    def advance(key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached, done: Any, until: Any) -> Reached:
-        course = course_of(key, hp, data)
-        inputs = jax.tree.map(jnp.asarray, course.inputs)
-
-        def one(i: Any, reached: Reached) -> Reached:
-            now = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), inputs)
-            carry, log = course.live(reached[0], now)
-            place = functools.partial(jax.lax.dynamic_update_index_in_dim, index=i, axis=0)
-            return carry, jax.tree.map(place, reached[1], log)
-
-        return jax.lax.fori_loop(done, until, one, reached)
+    def advance(
+        key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached, done: Any, until: Any, member: Any = None
+    ) -> Reached:
+        advanced = functools.partial(_advance, course_of(key, hp, data))
+        if teller is None:
+            return advanced(reached, done, until)
+        return told(teller, advanced, member, hp, reached, done, until)
 
     @devices.pinned()
     def finish(key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached) -> tuple[Record, State]:
         return course_of(key, hp, data).finish(*reached)
 
     return Segments(begin, advance, finish)
+
+
+def _begun(course: Course, steps: int) -> Reached:
+    """What a run has reached before its first step."""
+    first = jax.tree.map(lambda leaf: leaf[0], course.inputs)
+    _, log = jax.eval_shape(course.live, course.start, first)
+    empty = jax.tree.map(lambda leaf: jnp.zeros((steps, *leaf.shape), leaf.dtype), log)
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), (course.start, empty))
+
+
+def _advance(course: Course, reached: Reached, done: Any, until: Any) -> Reached:
+    """The same `until` steps have been done."""
+    inputs = jax.tree.map(jnp.asarray, course.inputs)
+
+    def one(i: Any, reached: Reached) -> Reached:
+        now = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), inputs)
+        carry, log = course.live(reached[0], now)
+        place = functools.partial(jax.lax.dynamic_update_index_in_dim, index=i, axis=0)
+        return carry, jax.tree.map(place, reached[1], log)
+
+    return jax.lax.fori_loop(done, until, one, reached)
 
 
 def _courses(

@@ -56,12 +56,16 @@ class Reached(NamedTuple):
 def compiled(
     segments: Segments, sharded: Callable[..., Any], mesh: Any, final_state: bool, seeds: Any, hps: Any, data: Any
 ) -> Segments:
-    """The programs of a chunk; `sharded` makes a jitted batch of a function of (key, hp, data, reached)."""
-    begin = sharded(lambda key, hp, data, _: segments.begin(key, hp, data))
+    """The programs of a chunk; `sharded` makes a jitted batch of a function of (key, hp, data, reached).
+
+    The function is given the number of each run too, where it is to be told.
+    """
+    begin = sharded(lambda key, hp, data, *_: segments.begin(key, hp, data))
     advance = sharded(
-        lambda key, hp, data, reached: segments.advance(key, hp, data[0], reached, *data[1:]), donate_argnums=3
+        lambda key, hp, data, reached, *member: segments.advance(key, hp, data[0], reached, *data[1:], *member),
+        donate_argnums=3,
     )
-    finish = sharded(lambda *given: segments.finish(*given)[: 1 + final_state])
+    finish = sharded(lambda key, hp, data, reached, *_: segments.finish(key, hp, data, reached)[: 1 + final_state])
     over_runs = NamedSharding(mesh, P("run"))
     reached = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=over_runs),

@@ -48,7 +48,9 @@ def execute_shared(
                 ids = claims.take([run.run_id for run in chunk.runs], finished)
                 if runs := tuple(run for run in chunk.runs if run.run_id in ids):
                     one = [[Chunk(runs, chunk.width)]]
-                    executed += execute(one, own, mode, experiment, interrupts, states, checkpoint_steps, compiled)
+                    executed += execute(
+                        one, own, mode, experiment, interrupts, states, checkpoint_steps, compile=compiled
+                    )
             claims.take((), finished)
             done = finished()
             chunks = [chunk for chunk in chunks if any(run.run_id not in done for run in chunk.runs)]

@@ -13,6 +13,7 @@ from pcl.errors import UsageError, shown, unknown
 from pcl.experiment import Arm, Experiment, narrowed
 from pcl.fields import INT32, as_dict, canonical, fields, identity, idle, is_static, parse, replace
 from pcl.registry import Registry
+from pcl.runner import studies
 from pcl.runner.evaluation import Evaluation
 
 # Raised by hand whenever the same configuration would give other numbers, or a record other columns.
@@ -162,6 +163,19 @@ def applicable(experiment: Experiment, pairs: Iterable[tuple[str, str]]) -> set[
     return {name for pair in pairs for config in _base(experiment, *pair) for name in fields(config)}
 
 
+def configurations(
+    experiment: Experiment, arm: Arm, cells: Sequence[Mapping[str, str]], smoke: bool = False
+) -> list[list[RunConfig]]:
+    """The runs of each cell, a seed each, of an arm of one learner and stream.
+
+    A setting that has no effect with the others of its cell is left out.
+
+    Raises:
+      UsageError: a name or value is wrong, or a seed beyond the 32 bits of the store.
+    """
+    return [_runs(experiment, arm, arm.pairs, [cell], smoke) for cell in cells]
+
+
 def _cells(
     experiment: Experiment, arm: Arm, pairs: Sequence[tuple[str, str]], without: Container[str] = ()
 ) -> list[dict[str, str]]:
@@ -206,7 +220,7 @@ def _runs(
             base = tuple(replace(c, _of(c, experiment.smoke)) for c in base)
         known |= {name for config in base for name in fields(config)}
         for cell in cells:
-            given = [{k: parse(fields(c)[k], v) for k, v in _of(c, cell).items()} for c in base]
+            given = [_parsed(c, cell, learner) for c in base]
             without = [idle(replace(c, g)) for c, g in zip(base, given, strict=True)]
             idles |= {name: why for of_one in without for name, why in of_one.items()}
             given = [{k: v for k, v in g.items() if k not in w} for g, w in zip(given, without, strict=True)]
@@ -240,12 +254,22 @@ def _base(experiment: Experiment, learner: str, stream_name: str) -> tuple[Any, 
     if stream_name not in experiment.streams:
         raise unknown(f"stream of {experiment.name}", stream_name, experiment.streams)
     spec = experiment.streams[stream_name]
-    hp = replace(learners.REGISTRY[learner].hparams, experiment.learners.get(learner, {}))
+    hp, own = learners.REGISTRY[learner].hparams, experiment.learners.get(learner, {})
+    hp = replace(hp, {**own} | _parsed(hp, {k: v for k, v in own.items() if studies.is_reference(v)}, learner))
     return (
         replace(streams.REGISTRY[spec.kind].config, spec.settings),
         hp,
         replace(Evaluation(), experiment.evaluation),
     )
+
+
+def _parsed(config: Any, texts: Mapping[str, str], learner: str) -> dict[str, Any]:
+    """The values of those settings that `config` has; one that names a study is its winner's for this learner."""
+    return {
+        name: parse(field, studies.winning(text, learner, name) if studies.is_reference(text) else text)
+        for name, field in fields(config).items()
+        if (text := texts.get(name)) is not None
+    }
 
 
 def require_one_meaning(names: Iterable[str], runs: Sequence[RunConfig]) -> None:

@@ -177,12 +177,15 @@ def from_arrays(
     hold NaN or an infinite value are samples that learners skip.
 
     Args:
-      x_train, x_test: real numbers, [N, features], [N, rows, columns] or [N, rows, columns, channels].
-      y_train, y_test: one label a sample.
+      x_train: real numbers, [N, features], [N, rows, columns] or [N, rows, columns, channels].
+      y_train: one label a sample.
+      x_test: as `x_train`, none for a source in time order.
+      y_test: as `y_train`.
       scale: factor of the inputs, 1/255 for images of bytes.
       own_units: whether each feature is standardised by itself, as those of a table; else all inputs share one mean.
-      session, session_test: the session of each sample, if any; numbers are sorted, strings keep the order in which
+      session: the session of each training sample, if any; numbers are sorted, strings keep the order in which
         they first appear.
+      session_test: the same of test samples.
       test_share: instead of test arrays, the share of the samples to hold out (`held_out`).
 
     Raises:

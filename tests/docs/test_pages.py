@@ -1,0 +1,205 @@
+"""What the pages say is so: their code runs, their commands are accepted, their numbers stand in the tables."""
+
+import csv
+import functools
+import importlib
+import importlib.util
+import itertools
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pcl import learners, outside, streams
+from pcl.commands import COMMANDS
+from pcl.experiment import experiment_names, load_experiment
+from pcl.fields import fields
+from pcl.network.rules import RULES
+from pcl.streams.sources import SOURCES
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Pages whose Python other tests execute, or compare with files that they execute.
+ELSEWHERE = {
+    "live.md": "tests/life/test_page.py",
+    "own_data.md": "tests/streams/test_own_data.py",
+    "network.md": "tests/test_network_examples.py",
+    "extending.md": "tests/test_examples.py",
+}
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+COMMAND = re.compile(r"^(?:\$ )?((?:pcl |python -m |\./scripts/).*)$", re.MULTILINE)
+
+
+def commands():
+    """Each line that a page shows to be typed, with its page."""
+    found = []
+    for name, text in {**PAGES, "README.md": README}.items():
+        for kind, block in FENCED.findall(text):
+            found += [(name, line) for line in COMMAND.findall(block) if kind in ("", "console")]
+    return found
+
+
+def test_python_of_other_pages_is_executed_elsewhere():
+    for name, test in ELSEWHERE.items():
+        assert name in (ROOT / test).read_text(encoding="utf-8")
+    assert {name for name, text in PAGES.items() if PYTHON.findall(text)} - set(ELSEWHERE) == {
+        "quickstart.md",
+        "mathematics.md",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["quickstart.md", "mathematics.md"])
+def test_python_runs_as_it_is_printed(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = PYTHON.findall(PAGES[name])
+    assert blocks
+    exec(compile("".join(blocks), name, "exec"), {})
+
+
+def test_a_learner_of_ones_own_is_registered_as_the_page_says(tmp_path, monkeypatch):
+    (block,) = (block for block in PYTHON.findall(PAGES["extending.md"]) if "my_package" in block)
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    shutil.copy(DOCS / "examples/own_learner.py", package / "my_learner.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict = {}
+    try:
+        exec(compile(block, "extending.md", "exec"), names)
+        assert names["learner"].name == "my_learner"
+    finally:
+        del learners.REGISTRY["my_learner"]
+
+
+def module_of(words):
+    """The module of a command line, and its arguments."""
+    if words[0] == "pcl":
+        if len(words) > 1 and not words[1].startswith("-"):
+            return COMMANDS[words[1]], words[2:]
+        return COMMANDS["run"], words[1:]
+    if words[2] == "pcl":
+        return COMMANDS[words[3]], words[4:]
+    return ("pcl.cli.run" if words[2] == "experiments.run" else words[2]), words[3:]
+
+
+def test_there_are_commands_and_each_is_one_that_exists():
+    found = commands()
+    assert len(found) > 30
+    for page, line in found:
+        words = shlex.split(line, comments=True)
+        if words[0].startswith("./"):
+            assert os.access(ROOT / words[0], os.X_OK), (page, line)
+            continue
+        module, arguments = module_of(words)
+        for flag in re.findall(r"^--(\w+)", "\n".join(arguments), re.MULTILINE):
+            assert flag in {"help", outside.FLAG, *defined(module)}, (page, line, flag)
+        check_names(page, arguments)
+
+
+@functools.cache
+def defined(module):
+    """Flags of a command: those that its file defines, and the files of this project that it imports."""
+    waiting, seen, found = [module], set(), set()
+    while waiting:
+        name = waiting.pop()
+        path = ROOT / (name.removeprefix("pcl.") if name.startswith("pcl.scripts") else name).replace(".", "/")
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if path in seen or not path.exists():
+            continue
+        seen.add(path)
+        text = path.read_text(encoding="utf-8")
+        found |= set(re.findall(r"""(?:DEFINE\w*\(\s*(?:\w+, )?|folder_flag\(\s*)"(\w+)\"""", text))
+        for package, names in re.findall(r"^from ((?:pcl|scripts)[\w.]*) import (.*)$", text, re.MULTILINE):
+            waiting += [package, *(f"{package}.{name.strip(' ()')}" for name in names.split(","))]
+    return found
+
+
+def check_names(page, arguments):
+    """Experiments, learners, streams and settings of a command line are there, or made by files that it names."""
+    said = [word.partition("=")[::2] for word in arguments if word.startswith("--")]
+    given = dict(said)
+    own = {"own_learner", "own_stream", "own_source", "own_rule", "own_experiment", "iris", "my_learners", "mine"}
+    experiment = given.get("experiment", "")
+    assert not experiment or experiment in experiment_names() or Path(experiment).stem in own, (page, experiment)
+    for name in filter(None, given.get("learners", "").split(",")):
+        assert name in learners.REGISTRY or name in own, (page, name)
+    if experiment in experiment_names():
+        assert set(filter(None, given.get("streams", "").split(","))) <= set(load_experiment(experiment).streams), page
+    everything = {*learners.REGISTRY, *streams.REGISTRY, *SOURCES, *RULES, *experiment_names(), *own, "source_options"}
+    assert given.get("describe", "pcn") in everything, page
+    known = {name for entry in learners.REGISTRY.values() for name in fields(entry.hparams)}
+    known |= {name for entry in streams.REGISTRY.values() for name in fields(entry.config)}
+    known |= {"forget", "probe_on", "charge"}
+    for word, value in itertools.pairwise([*arguments, ""]):
+        if word in ("--set", "--zip"):
+            assert value.partition("=")[0] in known, (page, value)
+
+
+RUN = [
+    (page, line)
+    for page, line in commands()
+    if page in ("ewc.md", "backpropagation.md", "choosing.md", "quickstart.md")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "line"), RUN, ids=[f"{page}:{i}" for i, (page, _) in enumerate(RUN)])
+def test_lines_of_the_guides_are_accepted_as_they_are_typed(page, line, tmp_path):
+    if line == "./scripts/quickstart":
+        pytest.skip("it installs the package: CI begins with the same commands")
+    words = shlex.split(line.replace("python -m experiments.run", "pcl"))
+    dry = [] if page == "quickstart.md" else ["--dry_run"]
+    command = (sys.executable, "-m", "pcl", *words[1:], *dry)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", ["ewc.md", "backpropagation.md"])
+def test_figures_in_prose_stand_in_a_table_that_the_page_links_to(name):
+    text = PAGES[name]
+    shown = set()
+    for table in re.findall(r"\.\./(results/tables/\w+)\.md", text):
+        for row in csv.DictReader((ROOT / f"{table}.csv").open(encoding="utf-8")):
+            shown |= {f"{float(row[key]):.1f}" for key in ("mean", "low", "high") if row[key]}
+    prose = re.sub(
+        r"## What the literature finds.*?(?=^## )|\(\S+?\)|arXiv:\S+?\]|doi:\S+?\]", "", text, flags=re.S | re.M
+    )
+    numbers = re.findall(r"(?<![\d.,])[1-9]\d*\.\d+(?!\d)", prose)
+    assert numbers
+    assert [number for number in numbers if number not in shown] == []
+
+
+def test_each_function_of_the_mathematics_exists():
+    named = re.findall(r"`(pcl\.network\.[\w.]+|pcl\.synapses\.[\w.]+)`", PAGES["mathematics.md"])
+    assert len(set(named)) > 40
+    for name in named:
+        parts = name.split(".")
+        module = next(".".join(parts[:n]) for n in range(len(parts), 0, -1) if importable(".".join(parts[:n])))
+        found = importlib.import_module(module)
+        for attribute in parts[len(module.split(".")) :]:
+            found = getattr(found, attribute)
+        assert callable(found), name
+
+
+def importable(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def test_there_are_twenty_questions_and_each_names_its_page():
+    asked = re.findall(r"^(\d+)\. \[… .+\?\]\(([\w.]+)(?:#[\w-]+)?\)$", PAGES["questions.md"], re.MULTILINE)
+    assert [int(number) for number, _ in asked] == list(range(1, 21))
+    assert {page for _, page in asked} <= {*PAGES, "sweeps.md"}

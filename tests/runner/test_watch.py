@@ -1,0 +1,118 @@
+"""Reports from inside the program: they change no bit, say what records say, and stop no run."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcl.experiment import Arm, Experiment, StreamSpec
+from pcl.learners import REGISTRY
+from pcl.runner.execute import execute, plan
+from pcl.runner.store import Store
+from pcl.runner.sweep import resolve
+from pcl.runner.watch import OFTEN_S, REPORTS, SELDOM_S, Pace, Watching
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENT = Experiment(
+    name="trial",
+    claim="",
+    streams={"s": StreamSpec("split", {"batch": 100})},  # 15 steps
+    learners={"er": {"width": 4, "depth": 1, "memory": 20}},
+    arms=(Arm(seeds=3),),
+    evaluation={"probe_every": 10, "end_every": 0},
+)
+
+
+def lived(folder, mode, watching, checkpoint_steps=0):
+    """All records, by run id."""
+    store = Store(folder, "trial")
+    store.require_writable()
+    groups = plan(resolve(EXPERIMENT), mode)
+    execute(groups, store, mode, "trial", checkpoint_steps=checkpoint_steps, watching=watching)
+    return {record["run_id"]: record for record in store.records()}
+
+
+def compared(modes, names, limit):
+    """What reports changed in the records of learners, in a process of its own with two devices."""
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "2", "XLA_FLAGS": ""}
+    command = (sys.executable, "-m", "tests.runner.watched", modes, ",".join(names))
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.slow
+def test_reports_change_no_bit_of_a_record():
+    """30 steps of 4 runs, with a report each 7 steps and at the end."""
+    assert compared("map", ["pcn"], 300) == [{"name": "pcn", "mode": "map", "reports": 20, "differ": []}]
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_reports_change_no_bit_of_any_learner_s_record():
+    said = compared("map", REGISTRY, 3000) + compared("vmap", [n for n in REGISTRY if "parallax" not in n], 3000)
+    assert {one["name"] for one in said} == set(REGISTRY)
+    assert [one for one in said if one["differ"] or one["reports"] < 20] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "checkpoint_steps"), [("map", 7), ("vmap", 0)])
+def test_reports_say_what_stands_in_the_records(mode, checkpoint_steps, tmp_path):
+    """Three runs on two devices: the fourth is padding, and no watcher hears of it."""
+    heard = {}
+
+    def watcher(report):
+        assert report.steps == 15
+        for i, run in enumerate(report.runs):
+            values = {name: values[i] for name, values in report.values.items()}
+            heard.setdefault(run.run_id, {})[report.step] = values
+
+    def twice(state, hp):
+        return {"twice": 2 * hp.rule.lr}
+
+    records = lived(tmp_path, mode, Watching(4, (watcher,), (twice,)), checkpoint_steps)
+    assert len(heard) == len(records) == 3
+    steps = [4, 7, 11, 14, 15] if checkpoint_steps else [4, 8, 12, 15]
+    for run_id, record in records.items():
+        assert record["log_every"] == 1
+        assert list(heard[run_id]) == steps
+        for start, end in zip([0, *steps], steps, strict=False):
+            said = heard[run_id][end]
+            sums = {name: np.sum(record[name][start:end]) for name in ("seen", "taught", "hits", "surprise", "skipped")}
+            np.testing.assert_allclose(said["prequential_acc"], sums["hits"] / sums["seen"], rtol=1e-6)
+            np.testing.assert_allclose(said["surprise"], sums["surprise"] / sums["taught"], rtol=1e-4)
+            assert said["skipped"] == sums["skipped"] == 0
+            np.testing.assert_allclose(said["twice"], 2 * json.loads(record["config"])["learner"]["lr"], rtol=1e-6)
+    assert "watch" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.slow
+def test_a_watcher_that_raises_is_left_out_and_all_runs_end(tmp_path, capsys):
+    calls, good = [], []
+
+    def bad(report):
+        calls.append(report)
+        raise OSError("disk\nfull")
+
+    assert len(lived(tmp_path, "vmap", Watching(4, (bad, good.append)))) == 3
+    assert len(calls) == 1
+    assert sum(len(report.runs) for report in good) == 12
+    assert capsys.readouterr().err == "watcher left out: OSError: disk full\n"
+
+
+def test_a_pause_takes_a_reasonable_time():
+    """A tenth of a second at least, a second at most, between them a two-hundredth of the run."""
+    for steps, rate, wanted in ((10**6, 1e5, OFTEN_S), (10**8, 1e5, SELDOM_S), (10**7, 1e5, 100 / REPORTS)):
+        pace = Pace(0, steps)
+        assert pace.first == steps // REPORTS
+        assert pace.next(0, pace.first, 0.0) == pace.first  # nothing is known yet
+        assert pace.next(0, 2 * pace.first, pace.first / rate) == pytest.approx(wanted * rate, abs=1)
+        assert pace.next(1, pace.first, 0.0) == pytest.approx(wanted * rate, abs=1)  # other runs are as fast
+    assert Pace(0, 50).first == 1
+    fixed = Pace(7, 100)
+    assert (fixed.first, fixed.next(0, 7, 0.0), fixed.next(0, 14, 100.0)) == (7, 7, 7)
