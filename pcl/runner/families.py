@@ -21,7 +21,7 @@ from pcl.runner.sweep import RunConfig
 from pcl.types import Batch, HParams, Info, Learner, Prediction, State
 
 SHARES = ("auto", "always", "never")
-OPERATIONS = 5e9  # that a core does in the time of one compilation, at least: `scripts.bench.shared_sizes`
+OPERATIONS = 5e10  # on padding that take the time of a compilation, the fewest that `scripts.bench.shared_sizes` found
 
 STEPS = "inference_steps"  # the setting whose value a count of operations is given apart
 Family = tuple[HParams, ...]  # static settings of the groups that share a program; their traced numbers mean nothing
