@@ -47,7 +47,7 @@ EXPERIMENT = Experiment(
             "tab_precision",
             "Products with rounded factors: accuracy (of `dynamics`: share of variance explained), and its loss against"
             " products of float32 under the same seeds.",
-            "acc,rounding_loss,prequential_acc,online_rounding_loss,ms_per_sample",
+            "acc,rounding_loss,prequential_acc,online_rounding_loss",
             measures=(rounding_losses,),
         ),
     ),

@@ -5,6 +5,7 @@ field is a leaf and is vmapped over; a static field is part of the structure and
 each of its values.
 """
 
+import copy
 import dataclasses
 import json
 import math
@@ -169,6 +170,16 @@ def _replace(config: Any, values: Mapping[str, Any]) -> Any:
     inner = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
     changed = {name: _replace(value, values) for name, value in inner.items() if dataclasses.is_dataclass(value)}
     return config.replace(**changed, **{name: values[name] for name in values if name in inner})
+
+
+def put(config: Any, values: Mapping[str, Any]) -> Any:
+    """`config` with values that are not checked: sizes, too, may be arrays that JAX is tracing."""
+    changed = copy.copy(config)
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        inner = put(value, values) if dataclasses.is_dataclass(value) else values.get(field.name, value)
+        object.__setattr__(changed, field.name, inner)
+    return changed
 
 
 def as_dict(config: Any) -> dict[str, Any]:

@@ -103,6 +103,9 @@ class LearnerEntry(NamedTuple):
     labels, targets: whether it predicts labels, and real targets.
     step_bound: the largest stable `inference_lr` at fresh weights, where there is one.
     rule: what strategies are put around, where the learner is a `NetworkRule` (`pcl.learners.rule`).
+    sizes: names of static sizes of which runs with others share a program (`pcl.runner.families`): a state that is
+      padded with zeros to that of larger sizes learns and predicts the same, and `predict` and `update` read these
+      settings as numbers that may be traced; `init` does not.
     """
 
     make: Callable[[Spec], Learner]
@@ -116,6 +119,7 @@ class LearnerEntry(NamedTuple):
     targets: bool = False
     step_bound: Callable[[Spec, HParams], float | None] | None = None
     rule: Callable[[Spec], Any] | None = None
+    sizes: Callable[[HParams], tuple[str, ...]] | None = None
 
 
 class Layout(NamedTuple):

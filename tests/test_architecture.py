@@ -100,7 +100,8 @@ def test_every_room_has_its_rule():
     "imports",
     [
         "import scripts.make_figures, scripts.published as m; [importlib.import_module(f'scripts.{one.name}')"
-        " for one, _ in m.published().values() if not any(getattr(one, name, '') for name in ('metrics', 'panels', 'study'))]",
+        " for one, _ in m.published().values()"
+        " if not any(getattr(one, name, '') for name in ('metrics', 'panels', 'study'))]",
         "import scripts.stream_report",
     ],
 )

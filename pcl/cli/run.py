@@ -29,7 +29,7 @@ from pcl.experiment import Experiment, experiment_names
 from pcl.fields import canonical, fields, is_static
 from pcl.folders import require_writable
 from pcl.interrupts import Interrupts, listen
-from pcl.runner import devices
+from pcl.runner import devices, families
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
 from pcl.runner.sharing import execute_shared, execute_together
@@ -84,6 +84,9 @@ flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources a
 flags.DEFINE(NAMES, "describe", [], "Say what these are: settings with default, range and meaning; and exit.")
 flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
+flags.DEFINE_enum(
+    "share_programs", "auto", families.SHARES, "Compile one program for several sizes (auto: where that saves time)."
+)
 sharing_flags()
 search_flags()
 
@@ -130,7 +133,9 @@ def _work(interrupts: Interrupts) -> None:
     for name, entry in SOURCES.items():
         if entry.made:
             print(f"{name}: {entry.made}")
-    groups = plan(runs, mode, FLAGS.max_width, *share())
+    # A checkpoint is of a chunk as it was planned: another plan would not find it.
+    together = "never" if FLAGS.checkpoint_steps else FLAGS.share_programs
+    groups = plan(runs, mode, FLAGS.max_width, *share(), together)
     store = Store(results_dir, experiment.name)
     if FLAGS.dry_run:
         print(_describe(groups, mode, store))
@@ -248,6 +253,8 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
         finished = sum(run.run_id in done for run in runs)
         known = fields(runs[0].hp) | fields(runs[0].stream) | fields(runs[0].evaluation)
         compiled_in = {name: value for name, value in runs[0].variant.items() if is_static(known[name])}
+        sizes = families.differing(runs[0].family)
+        compiled_in |= {name: " ".join(map(str, values)) for name, values in sizes.items()}
         body.append(
             (runs[0].stream_name, runs[0].learner, setting_text(canonical(compiled_in)), len(runs), finished,
              len(group), program.width, program.stream.steps, f"{program.memory / 2**20:.1f}",

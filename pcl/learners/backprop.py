@@ -65,4 +65,5 @@ ENTRY = LearnerEntry(
     label="backpropagation",
     targets=True,
     rule=rule,
+    sizes=mlp.sizes,
 )

@@ -65,4 +65,5 @@ ENTRY = backprop.ENTRY._replace(
     label=None,
     told=True,
     rule=None,
+    sizes=None,
 )

@@ -148,6 +148,16 @@ def _check_images(hp: MLPHParams) -> None:
         raise UsageError(f"{given} is for architecture=mlp; {hp.architecture} has its own layers")
 
 
+def sizes(hp: MLPHParams) -> tuple[str, ...]:
+    """The sizes in which runs that share a program may differ (`LearnerEntry.sizes`).
+
+    A unit without synapses that is silent at 0 stays so, and its synapses stay 0. Not so where a layer is normalised
+    over its units, where weights are scaled by their number (muPC), and in layers that read an image in order (VGG).
+    """
+    plain = hp.architecture == "mlp" and hp.init != "mupc" and hp.norm == "none" and not hp.hidden
+    return ("width",) if plain and ACTIVATIONS[hp.activation].silent else ()
+
+
 def synapses(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:
     """How often a sample uses the synapses of each layer, as `pcl.network.flops` counts."""
     return synapse_uses(jax.eval_shape(lambda key: network(spec, key, hp), jax.random.key(0)), spec.input_shape)

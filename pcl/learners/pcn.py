@@ -91,6 +91,16 @@ def step_bound(spec: Spec, hp: HParams) -> float | None:
     return float(stability.step_bound(Problem(network, x, top, output=hp.output), tuple(z), limit).min())
 
 
+def sizes(hp: HParams) -> tuple[str, ...]:
+    """The sizes in which runs that share a program may differ (`LearnerEntry.sizes`).
+
+    A precision that is learned is not that of 0 at a unit without synapses, and it limits the step of all.
+    """
+    if not RULES[hp.inference].padded:
+        return ()
+    return ("inference_steps", *(mlp.sizes(hp) if hp.precision == "identity" else ()))
+
+
 def rule(spec: Spec) -> NetworkRule:
     """Local updates of a predictive-coding network, for inputs and labels as announced in `spec`."""
 
@@ -202,4 +212,5 @@ ENTRY = LearnerEntry(
     targets=True,
     step_bound=step_bound,
     rule=rule,
+    sizes=sizes,
 )

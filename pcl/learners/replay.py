@@ -19,6 +19,8 @@ from pcl.learners.balance import KEEPS, Classes, balanced_slots, no_classes
 from pcl.learners.inputs import no_targets, teaching_rows
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
+Size = int | Int[Array, ""]  # of the memory: traced where runs of several sizes share a program
+
 
 @struct.dataclass
 class ReplayHParams:
@@ -79,6 +81,10 @@ def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
         label=label,
         step_bound=bound and (lambda spec, hp: bound(spec, hp.rule)),
         rule=None,
+        sizes=lambda hp: (
+            *(("memory",) if hp.keeps == "reservoir" else ()),
+            *(rule.sizes(hp.rule) if rule.sizes else ()),
+        ),
     )
 
 
@@ -100,15 +106,15 @@ def around(rule: Learner, spec: Spec) -> Learner:
         key = jax.random.fold_in(state.key, state.seen)
         bits = draws(key, 0, hp.replayed + batch.y.shape[0])  # one draw: on CPUs each has its price
         offered = teaching_rows(batch)
-        recalled = recall(state, bits[: hp.replayed], offered.any())
+        recalled = recall(state, bits[: hp.replayed], offered.any(), hp.memory)
         joined = jax.tree.map(_behind, batch, recalled)
         rule_state, info = rule.update(state.rule, joined, hp.rule)
         for number in range(1, hp.updates):
-            others = recall(state, draws(key, number, hp.replayed), offered.any())
+            others = recall(state, draws(key, number, hp.replayed), offered.any(), hp.memory)
             rule_state, _ = rule.update(rule_state, jax.tree.map(_behind, batch, others), hp.rule)
         if info.prediction is not None:
             info = info._replace(prediction=jax.tree.map(lambda leaf: leaf[: batch.y.shape[0]], info.prediction))
-        slot, classes = _slots(bits[hp.replayed :], offered, batch, state)
+        slot, classes = _slots(bits[hp.replayed :], offered, batch, state, hp.memory)
         slot = _once_read(recalled, slot)
         x = state.x.at[slot].set(batch.x, mode="drop")
         y = state.y.at[slot].set(batch.y, mode="drop")
@@ -117,19 +123,20 @@ def around(rule: Learner, spec: Spec) -> Learner:
     return Learner(init, predict, update)
 
 
-def recall(state: ReplayState, bits: UInt32[Array, " R"], wanted: Bool[Array, ""]) -> Batch:
+def recall(state: ReplayState, bits: UInt32[Array, " R"], wanted: Bool[Array, ""], memory: Size) -> Batch:
     """Samples drawn uniformly and with replacement from the reservoir; none are valid if it is empty.
 
-    `bits` are random, one word for each sample to recall, so the cost does not depend on the memory's size.
+    `bits` are random, one word for each sample to recall, so the cost does not depend on the memory's size. Slots from
+    `memory` on are no part of it.
     """
-    held = jnp.minimum(state.seen, state.y.shape[0])
+    held = jnp.minimum(state.seen, memory)
     index = (bits % jnp.maximum(held, 1).astype(bits.dtype)).astype(jnp.int32)
     valid = jnp.broadcast_to((held > 0) & wanted, index.shape)
     return Batch(state.x[index], state.y[index], jnp.ones_like(valid), valid, jnp.zeros_like(index))
 
 
 def reservoir_slots(
-    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], seen: Int[Array, ""], memory: int
+    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], seen: Int[Array, ""], memory: Size
 ) -> Int[Array, " B"]:
     """The slot that each offered sample takes, or `memory` (no slot) where the reservoir passes it over.
 
@@ -145,10 +152,9 @@ def reservoir_slots(
 
 
 def _slots(
-    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], batch: Batch, state: ReplayState
+    bits: UInt32[Array, " B"], offered: Bool[Array, " B"], batch: Batch, state: ReplayState, memory: Size
 ) -> tuple[Int[Array, " B"], Classes | None]:
     """The slot that each row takes, or `memory`, and what is then known of classes."""
-    memory = state.y.shape[0]
     if state.classes is None:
         return reservoir_slots(bits, offered, state.seen, memory), None
     held = jnp.minimum(state.seen, memory)

@@ -11,11 +11,12 @@ SLOPE = 0.01  # of the leaky rectifier below zero
 
 
 class Activation(NamedTuple):
-    """A nonlinearity, its derivative, and the largest absolute value of the derivative."""
+    """A nonlinearity, its derivative, the largest absolute value of the derivative, and whether f(0) is 0."""
 
     f: Callable[[Array], Array]
     df: Callable[[Array], Array]
     steepest: float = 1.0
+    silent: bool = True
 
 
 def _gelu_slope(a: Array) -> Array:
@@ -35,7 +36,7 @@ ACTIVATIONS = {
         lambda a: jax.nn.leaky_relu(a, SLOPE), lambda a: jnp.where(a > 0, 1.0, SLOPE).astype(a.dtype)
     ),
     "gelu": Activation(lambda a: jax.nn.gelu(a, approximate=False), _gelu_slope, 1.129),  # at a = sqrt(2)
-    "sigmoid": Activation(jax.nn.sigmoid, _sigmoid_slope, 0.25),
+    "sigmoid": Activation(jax.nn.sigmoid, _sigmoid_slope, 0.25, silent=False),
     "hard_tanh": Activation(jax.nn.hard_tanh, lambda a: (jnp.abs(a) < 1).astype(a.dtype)),
     "identity": Activation(lambda a: a, jnp.ones_like),
 }

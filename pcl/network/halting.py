@@ -55,10 +55,12 @@ class Budget:
       UsageError: no whole number of steps, or a negative one.
     """
 
-    steps: int
+    steps: Any  # int, or a traced one
     halt: Halt | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.steps, jax.core.Tracer):
+            return
         if not isinstance(self.steps, int | np.integer) or self.steps < 0:
             raise UsageError(f"steps={self.steps}: give a whole number of at least 0")
 
@@ -98,7 +100,7 @@ def iterate(
     halt, size = budget.halt, scale_B.shape[0]
     if halt is None:
         state = jax.lax.fori_loop(begun, budget.steps, lambda _, s: step(s, gradient(s)), state)
-        return state, jnp.full(size, float(max(budget.steps - begun, 0))), progress
+        return state, jnp.full(size, jnp.maximum(budget.steps - begun, 0).astype(scale_B.dtype)), progress
     before = unmoved(activities(state), jnp.ones(size, bool)) if progress is None else progress
 
     def unfinished(carry: tuple[Any, State, Progress]) -> Array:

@@ -110,7 +110,8 @@ class Rule:
     reads only its own layer or one synapse away. halts: the kinds of `halting.HALTS` that it takes. bound:
     (numbers) -> its largest stable step, times the largest curvature of the energy; None: no bound is known.
     learns: the source of the weight update: "settled" activities and their errors, "feedforward" activities with the
-    settled errors, or "meanwhile": the rule moves the weights itself. rate: the default step.
+    settled errors, or "meanwhile": the rule moves the weights itself. rate: the default step. padded: whether the
+    number of steps may be traced, and units without synapses stay at 0.
 
     Raises:
       UsageError: no count of flops, or an unknown halt.
@@ -123,6 +124,7 @@ class Rule:
     bound: Callable[[Numbers], Any] | None
     learns: str = "settled"
     rate: float = 0.1
+    padded: bool = False
 
     def __post_init__(self) -> None:
         if not callable(self.flops):

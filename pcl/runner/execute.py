@@ -17,6 +17,7 @@ from pcl.fields import as_dict, canonical
 from pcl.interrupts import Interrupts
 from pcl.runner import devices, mesh
 from pcl.runner.charging import STEPS
+from pcl.runner.families import joined, own_state, sharing
 from pcl.runner.probing import probe_steps
 from pcl.runner.program import Program, compile_group, require_room, too_large
 from pcl.runner.progress import Progress
@@ -38,9 +39,16 @@ class Chunk:
 
 
 def plan(
-    runs: Sequence[RunConfig], mode: str, max_width: int = 0, shard_index: int = 0, num_shards: int = 1
+    runs: Sequence[RunConfig],
+    mode: str,
+    max_width: int = 0,
+    shard_index: int = 0,
+    num_shards: int = 1,
+    share: str = "never",
 ) -> list[list[Chunk]]:
     """The chunks of each static group of this shard, from all its runs, finished ones included.
+
+    Groups that differ in sizes alone are one, if they are to `share` a program (`families.joined`).
 
     The width is the smallest that needs the fewest chunks of at most `max_width` (0: the mode's default),
     a multiple of the runs side by side. A group of which this shard has no run is left out.
@@ -48,7 +56,7 @@ def plan(
     abreast = mesh.abreast()
     limit = max_width or DEFAULT_WIDTH[mode]
     chunks = []
-    for group in owned(static_groups(runs), shard_index, num_shards):
+    for group in joined(owned(static_groups(runs), shard_index, num_shards), share, mode):
         n_chunks = -(-len(group) // limit)
         width = -(-len(group) // n_chunks)
         width = -(-width // abreast) * abreast
@@ -158,7 +166,7 @@ def _run_chunk(
     record, *ended = jax.device_get(lived)
     if states is not None:
         for i, run in enumerate(runs):
-            state = jax.tree.map(lambda leaf, i=i: leaf[i], ended[0])
+            state = own_state(program.learner, jax.tree.map(lambda leaf, i=i: leaf[i], ended[0]), run)
             saved.save(program.learner, state, run.hp, state_file(states, run.run_id))
     return rows_of(program, runs, record, run_s, experiment)
 
@@ -167,7 +175,7 @@ def rows_of(
     program: Program, runs: Sequence[RunConfig], record: Record, run_s: float, experiment: str
 ) -> list[dict[str, Any]]:
     """The rows of a chunk, as they are stored; `record` is led by runs, which took `run_s` seconds."""
-    stream, state_bytes = program.stream, program.state_bytes
+    stream = program.stream
     timing = {
         "compile_s": program.compile_s,
         "run_s": run_s,
@@ -176,7 +184,7 @@ def rows_of(
     about = devices.provenance()
     provenance = about | {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "mode": program.mode,
+        "mode": program.mode + sharing(runs[0].family),
         "width": program.width,
         "versions": json.dumps(about["versions"] | outside.brought()),
     }
@@ -199,7 +207,7 @@ def rows_of(
                 "seed": run.seed,
                 "config": canonical(run.identity),
                 "status": _status(*diverged, stream, run),
-                "state_bytes": state_bytes,
+                "state_bytes": program.state_bytes(run.hp),
                 "flops_per_sample": float(learners.REGISTRY[run.learner].flops(*cost)),
                 "cost_ratio": float(learners.cost_ratio(run.learner, *cost)),
                 "chance": stream.chance,

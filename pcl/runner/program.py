@@ -17,7 +17,7 @@ from pcl import learners, streams
 from pcl.errors import UsageError
 from pcl.evaluation.record import Record
 from pcl.fields import INT32, as_dict
-from pcl.runner import devices, memory, segments
+from pcl.runner import devices, families, memory, segments
 from pcl.runner import mesh as meshes
 from pcl.runner.run import Run, Segments, make_run, make_segments
 from pcl.runner.segments import Checkpoints
@@ -34,7 +34,6 @@ class Program:
 
     stream: Stream
     learner: Learner
-    hp: HParams
     data: Data
     width: int
     mode: str
@@ -73,10 +72,9 @@ class Program:
         assert self.checkpoints is not None
         return self.checkpoints.file([run.run_id for run in runs], self.width, self.mode)
 
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of the learner's state in one run."""
-        state = jax.eval_shape(self.learner.init, jax.random.key(BASE_KEY), self.hp)
+    def state_bytes(self, hp: HParams) -> int:
+        """Bytes of the learner's state in a run with these settings."""
+        state = jax.eval_shape(self.learner.init, jax.random.key(BASE_KEY), hp)
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
@@ -124,7 +122,7 @@ def compile_group(
             raise UsageError(f"{_named(config)}: one run takes {memory.text(needed)}; {_room(budget)}")
         narrower = max(1, int(per_device * budget / needed)) * abreast
         return compile_group(config, narrower, mode, final_state, checkpoints, watch)
-    about = stream, learner, config.hp, data, width, meshes.mode_text(mode)
+    about = stream, learner, data, width, meshes.mode_text(mode)
     return Program(*about, executable, time.perf_counter() - start, needed, checkpoints, watch)
 
 
@@ -158,7 +156,7 @@ def _made(config: RunConfig, watch: Watch | None = None) -> tuple[Stream, Data, 
     _require_short(config, stream, data)
     charged = functools.partial(learners.cost_ratio, config.learner, stream.spec)
     cost_ratio = charged if config.evaluation.charge == "flops" else None
-    about = meshes.divided(learner), stream, config.evaluation, cost_ratio
+    about = meshes.divided(families.shared(learner, config.family)), stream, config.evaluation, cost_ratio
     teller = watch.teller(stream.steps) if watch else None
     return stream, data, learner, make_run(*about, True, teller), make_segments(*about, teller)
 
@@ -174,7 +172,7 @@ def require_room(config: RunConfig) -> None:
     try:
         stream, data, learner, *_ = _made(config)
         key = jax.eval_shape(lambda: jax.random.key(BASE_KEY, impl=devices.PRNG))
-        state = jax.eval_shape(learner.init, key, config.hp)
+        state = jax.eval_shape(learner.init, key, families.largest(config.family or (config.hp,)))
         schedule = jax.eval_shape(stream.schedule, key, data)
     except (MemoryError, OverflowError) as error:
         raise too_large(config, "is planned") from error
@@ -225,8 +223,12 @@ def _require_short(config: RunConfig, stream: Stream, data: Data) -> None:
 def arguments_of(runs: Sequence[RunConfig], width: int) -> tuple[np.ndarray, HParams]:
     """Seeds and hyper-parameters of the runs, the last repeated up to `width`.
 
-    Hyper-parameters become strong float32 once: a weak type would be traced again.
+    Hyper-parameters become strong float32 once: a weak type would be traced again. Sizes of a family stay integers.
     """
+
+    def strong(*values: Any) -> np.ndarray:
+        return np.asarray(values, np.int32 if isinstance(values[0], np.int32) else np.float32)
+
     padded = [*runs, *[runs[-1]] * (width - len(runs))]
     seeds = np.asarray([run.seed for run in padded], np.uint32)
-    return seeds, jax.tree.map(lambda *values: np.asarray(values, np.float32), *(run.hp for run in padded))
+    return seeds, jax.tree.map(strong, *map(families.member, padded))

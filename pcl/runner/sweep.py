@@ -33,6 +33,7 @@ class RunConfig:
     evaluation: Evaluation
     seed: int
     variant: Mapping[str, Any] = dataclasses.field(compare=False)  # swept settings, by the experiment or the command
+    family: tuple[Any, ...] = dataclasses.field(default=(), compare=False)  # see `pcl.runner.families`
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -62,10 +63,13 @@ class RunConfig:
 
     @property
     def static(self) -> str:
-        """The static settings: runs that agree on them share one compiled program."""
-        numbers, known = as_dict(self.hp), fields(self.hp)
-        hp = {name: value for name, value in numbers.items() if is_static(known[name])}
-        identity = self.identity | {"learner": {"name": self.learner} | hp}
+        """The static settings, of a family those of all its members: runs that agree share one compiled program."""
+        known = fields(self.hp)
+        compiled_in = [
+            {name: value for name, value in as_dict(hp).items() if is_static(known[name])}
+            for hp in self.family or (self.hp,)
+        ]
+        identity = self.identity | {"learner": {"name": self.learner}, "hp": compiled_in}
         del identity["seed"]
         return canonical(identity)
 

@@ -98,7 +98,7 @@ def test_every_sample_of_the_stream_is_held_with_equal_probability():
 
 def test_recall_is_uniform_over_what_is_held():
     states, _ = live(3)  # 15 of 20 slots are filled
-    drawn = jax.vmap(lambda key: recall(states[-1], jax.random.bits(key, (4,)), jnp.asarray(True)).x[:, 0])(
+    drawn = jax.vmap(lambda key: recall(states[-1], jax.random.bits(key, (4,)), jnp.asarray(True), 20).x[:, 0])(
         jax.random.split(jax.random.key(0), 1000)
     )
     count = np.bincount(np.asarray(drawn).astype(int).ravel(), minlength=15)

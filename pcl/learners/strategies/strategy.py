@@ -31,5 +31,6 @@ def entry(
         label=label,
         step_bound=bound and (lambda spec, hp: bound(spec, hp.rule)),
         rule=None,
+        sizes=None,
         **others,
     )

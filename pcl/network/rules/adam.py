@@ -16,4 +16,4 @@ def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> 
     return descend(problem, start, budget, optax.adam(numbers.rate))
 
 
-RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=None, rate=0.01)
+RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=None, rate=0.01, padded=True)

@@ -16,4 +16,4 @@ def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> 
     return descend(problem, start, budget, optax.sgd(numbers.gradient_rate))
 
 
-RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=lambda numbers: 2.0)
+RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=lambda numbers: 2.0, padded=True)

@@ -16,4 +16,6 @@ def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> 
     return descend(problem, start, budget, optax.sgd(numbers.gradient_rate, numbers.momentum))
 
 
-RULE = Rule(settle, predictive_coding, local=True, halts=HALTS, bound=lambda numbers: 2 * (1 + numbers.momentum))
+RULE = Rule(
+    settle, predictive_coding, local=True, halts=HALTS, bound=lambda numbers: 2 * (1 + numbers.momentum), padded=True
+)

@@ -1,0 +1,137 @@
+"""Runs of several sizes in one program: the records of their own programs, up to rounding."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pcl import learners, saved
+from pcl.experiment import Arm, Experiment, StreamSpec
+from pcl.fields import as_dict
+from pcl.runner import families
+from pcl.runner.execute import execute, plan, state_file
+from pcl.runner.store import CIRCUMSTANCES, Store
+from pcl.runner.sweep import parse_settings, resolve
+from pcl.types import Batch, Spec
+
+EXPERIMENT = Experiment(
+    name="trial",
+    claim="",
+    streams={"s": StreamSpec("split", {"source": "digits", "batch": 40})},
+    learners={name: {"width": 8, "depth": 2} for name in ("pcn", "backprop", "er", "er_pcn")},
+    arms=(Arm(seeds=2),),
+    evaluation={"probe_every": 10, "log_bins": 10},
+)
+
+
+def asked(name, *settings):
+    return resolve(EXPERIMENT, parse_settings(settings, []), [name])
+
+
+def executed(groups, folder, mode, states=None):
+    """The records of planned runs, by id."""
+    store = Store(folder, "trial")
+    store.require_writable()
+    if states is not None:
+        states.mkdir()
+    execute(groups, store, mode, "trial", states=states)
+    return {row["run_id"]: row for row in store.records()}
+
+
+CASES = {
+    "er": ("memory=3,20,60",),
+    "pcn": ("width=3,8", "inference_steps=0,6"),
+    "backprop": ("width=1,5,8", "optimiser=adamw"),
+    "er_pcn": ("memory=5,30", "width=4,8", "inference_steps=3", "halt=gradient"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_records_are_those_of_a_program_for_each_size(name, tmp_path):
+    runs, found = asked(name, *CASES[name]), {}
+    for share in ("never", "always"):
+        groups, states = plan(runs, "map", share=share), tmp_path / f"states-{share}"
+        assert len(groups) == (1 if share == "always" else len({run.static for run in runs}))
+        found[share] = executed(groups, tmp_path / share, "map", states)
+    assert set(found["never"]) == set(found["always"]) == {run.run_id for run in runs}
+    for run in runs:
+        own, together = (found[share][run.run_id] for share in ("never", "always"))
+        assert own["provenance"]["mode"] == "map"
+        assert together["provenance"]["mode"].startswith("map, one program for ")
+        for column in set(own) - set(CIRCUMSTANCES):
+            value, other = own[column], together[column]
+            if isinstance(value, str | bool) or value is None or isinstance(value, dict):
+                assert value == other, column
+            else:  # rounding that many updates have magnified
+                np.testing.assert_allclose(np.asarray(other, float), np.asarray(value, float), rtol=2e-3, atol=2e-4)
+        ends = [saved.load(state_file(tmp_path / f"states-{share}", run.run_id)).state for share in found]
+        for one, another in zip(*map(jax.tree.leaves, ends), strict=True):
+            assert one.shape == another.shape
+            if jnp.issubdtype(one.dtype, jnp.floating):
+                np.testing.assert_allclose(another, one, rtol=2e-2, atol=2e-3)
+
+
+@pytest.mark.slow
+def test_side_by_side_they_are_those_too(tmp_path):
+    runs, found = asked("pcn", "inference_steps=1,4"), {}
+    for share in ("never", "always"):
+        found[share] = executed(plan(runs, "vmap", share=share), tmp_path / share, "vmap")
+    for run in runs:
+        own, together = (np.asarray(found[share][run.run_id]["energy"]) for share in ("never", "always"))
+        np.testing.assert_allclose(together, own, rtol=1e-4)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_padding_stays_zero(place):
+    """Units without synapses at a width of 3 or 5 among 8: no update wakes them."""
+    members = tuple(learners.REGISTRY["pcn"].hparams.replace(width=width, depth=1) for width in (8, 5, 3))
+    learner = families.shared(learners.make("pcn", Spec((4,), 3))[0], members)
+    given = families.Member(members[0], {"width": np.int32(0)}, np.int32(place))
+    state = jax.jit(learner.init)(jax.random.key(0), given)
+    true, y = jnp.ones(6, bool), jnp.arange(6) % 3
+    batch = Batch(jax.random.normal(jax.random.key(1), (6, 4)), y, true, true, jnp.zeros_like(y))
+    taught = jax.jit(learner.update)(state, batch, given)[0]
+    width = members[place].width
+    own = learners.make("pcn", Spec((4,), 3))[0].init(jax.random.key(0), members[place])
+    np.testing.assert_array_equal(state.network[0].w[:, :width], own.network[0].w)
+    assert np.any(taught.network[0].w != state.network[0].w)
+    for after in (state, taught):
+        for array in (after.network[0].w[:, width:], after.network[1].w[width:], after.directions[0][:, width:]):
+            assert not np.any(array)
+
+
+def test_groups_are_joined_that_differ_in_sizes_of_their_learner_alone():
+    def joined(name, *settings, share="always"):
+        return [len(group) for group in families.joined([[run] for run in asked(name, *settings)[::2]], share, "map")]
+
+    assert joined("pcn", "width=4,8", "inference_steps=1,2") == [4]
+    assert joined("pcn", "width=4,8", share="never") == [1, 1]
+    assert joined("pcn", "width=4,8", "depth=1,2") == [2, 2]
+    assert joined("er", "memory=4,8", "charge=flops") == [1, 1]
+    for setting in ("activation=sigmoid", "init=mupc", "norm=layer", "architecture=vgg5"):
+        assert joined("backprop", "width=4,8", setting) == [1, 1]
+    assert joined("pcn", "width=4,8", "precision=diagonal") == [1, 1]
+    assert joined("pcn", "inference_steps=4,8", "precision=diagonal") == [2]
+    assert joined("pcn", "inference_steps=4,8", "inference=ipc") == [1, 1]
+
+
+def test_padding_is_weighed_against_compilations(monkeypatch):
+    """Memory costs no operation; a wide network beside a narrow one costs its own for every sample."""
+    monkeypatch.setattr(families, "OPERATIONS", 1e6)
+    groups = [[run] for run in asked("er", "memory=10,1000")[::2]]
+    assert len(families.joined(groups, "auto", "map")) == 1
+    groups = [[run] for run in asked("backprop", "width=4,256")[::2]]
+    assert len(families.joined(groups, "auto", "map")) == 2
+    groups = [[run] for run in asked("pcn", "inference_steps=1,400")[::2]]
+    assert [len(families.joined(groups, "auto", mode)) for mode in ("map", "vmap")] == [1, 2]
+
+
+def test_a_family_says_its_sizes():
+    (group,) = families.joined([[run] for run in asked("er_pcn", "memory=4,8", "width=2,3")[::2]], "always", "map")
+    assert families.differing(group[0].family) == {"width": [2, 3], "memory": [4, 8]}
+    assert families.sharing(group[0].family) == ", one program for width 2 3, memory 4 8"
+    assert families.sharing(()) == ""
+    most = as_dict(families.largest(group[0].family))
+    assert (most["memory"], most["width"]) == (8, 3)
+    assert group[0].static == group[3].static
