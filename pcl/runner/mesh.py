@@ -77,8 +77,13 @@ def used() -> Division:
 
 
 def mesh() -> Mesh:
-    """The devices, as an array of [runs side by side, devices of each]."""
+    """The devices, as an array of [runs side by side, devices of each], or [runs] where each run has one device.
+
+    Callbacks to the host, of streams that it feeds and of watched runs, need a mesh without an axis of the compiler's.
+    """
     devices = _devices(_used)
+    if _used.per_run == 1:
+        return jax.make_mesh((len(devices),), ("run",), axis_types=(AxisType.Auto,), devices=devices)
     shape = len(devices) // _used.per_run, _used.per_run
     return jax.make_mesh(shape, ("run", "part"), axis_types=(AxisType.Auto,) * 2, devices=devices)
 
