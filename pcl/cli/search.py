@@ -79,6 +79,8 @@ def searching(experiment: Experiment, mode: str, results_dir: Path, interrupts: 
       Interrupted: a signal came; the same command goes on.
     """
     propose.optuna()
+    if FLAGS.mode == "fastest":
+        raise UsageError("--search takes no --mode=fastest: its chunks depend on the mode; name map or vmap")
     search = _asked(experiment)
     folder = studies.folder_of(results_dir, FLAGS.study)
     if FLAGS.dry_run:
