@@ -79,8 +79,6 @@ def searching(experiment: Experiment, mode: str, results_dir: Path, interrupts: 
       Interrupted: a signal came; the same command goes on.
     """
     propose.optuna()
-    if FLAGS.mode == "fastest":
-        raise UsageError("--search takes no --mode=fastest: its chunks depend on the mode; name map or vmap")
     search = _asked(experiment)
     folder = studies.folder_of(results_dir, FLAGS.study)
     if FLAGS.dry_run:
@@ -107,6 +105,8 @@ def _asked(experiment: Experiment) -> Search:
     for name, neutral in NOT_OF_A_SEARCH.items():
         if FLAGS[name].value != neutral:
             raise UsageError(f"--search takes no --{name}")
+    if FLAGS.mode == "fastest":
+        raise UsageError("--search takes no --mode=fastest: its chunks depend on the mode; name map or vmap")
     grid, halves = experiment.grid, FLAGS.search == "halving"
     chosen = tuple(FLAGS.streams or grid.streams)
     if len(chosen) != 1:
