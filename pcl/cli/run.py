@@ -11,6 +11,7 @@ Other commands are figures, report, runs, compare, study, prepare, check, confor
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 import jax
@@ -29,7 +30,7 @@ from pcl.experiment import Experiment, experiment_names
 from pcl.fields import canonical, fields, is_static
 from pcl.folders import require_writable
 from pcl.interrupts import Interrupts, listen
-from pcl.runner import devices, families
+from pcl.runner import devices, families, modes
 from pcl.runner.execute import Chunk, execute, plan
 from pcl.runner.program import compile_group
 from pcl.runner.sharing import execute_shared, execute_together
@@ -82,7 +83,10 @@ flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
 flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources and rules, and exit.")
 flags.DEFINE(NAMES, "describe", [], "Say what these are: settings with default, range and meaning; and exit.")
-flags.DEFINE_enum("mode", "auto", ["auto", *devices.MODES], "Batch runs by vmap or map them (auto: by device).")
+flags.DEFINE_enum(
+    "mode", "auto", ["auto", "fastest", *devices.MODES],
+    "Batch runs by vmap or map them (auto: by device; fastest: each group as a short measurement says, which is kept).",
+)  # fmt: skip
 flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
 flags.DEFINE_enum(
     "share_programs", "auto", families.SHARES, "Compile one program for several sizes (auto: where that saves time)."
@@ -137,13 +141,15 @@ def _work(interrupts: Interrupts) -> None:
     together = "never" if FLAGS.checkpoint_steps else FLAGS.share_programs
     groups = plan(runs, mode, FLAGS.max_width, *share(), together)
     store = Store(results_dir, experiment.name)
+    fastest = modes.of_user() if FLAGS.mode == "fastest" else None
     if FLAGS.dry_run:
-        print(_describe(groups, mode, store))
+        print(_describe(groups, mode, store, fastest))
         return
     store.require_writable()
     if FLAGS.save_state is not None:
         require_writable(FLAGS.save_state, "save_state")
     kept = {"states": FLAGS.save_state, "checkpoint_steps": FLAGS.checkpoint_steps}
+    kept["compile"] = fastest or compile_group
     if FLAGS.claim:
         executed = execute_shared(groups, store, mode, experiment.name, interrupts, **kept)
     else:
@@ -164,7 +170,7 @@ def _work(interrupts: Interrupts) -> None:
 
 
 def named() -> tuple[Experiment, str]:
-    """The experiment and the mode that the flags name.
+    """The experiment and the mode that the flags name; of `fastest`, the one in which groups are planned.
 
     Raises:
       UsageError: the experiment is missing or unknown.
@@ -176,7 +182,7 @@ def named() -> tuple[Experiment, str]:
         names = ", ".join(experiment_names())
         raise UsageError(f"--experiment is missing; known: {names} (--list describes them, --help all flags)")
     experiment = outside.load_experiment(FLAGS.experiment) if FLAGS.experiment or not of_file else of_file
-    return experiment, devices.default_mode() if FLAGS.mode == "auto" else FLAGS.mode
+    return experiment, devices.default_mode() if FLAGS.mode in ("auto", "fastest") else FLAGS.mode
 
 
 def asked() -> tuple[Experiment, list[RunConfig], str]:
@@ -243,13 +249,14 @@ def _failures(records: Sequence[Record]) -> list[str]:
     return [f"{' '.join(key)}: {'; '.join(texts)}" for key, texts in bad.items()]
 
 
-def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str:
+def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store, fastest: modes.Fastest | None) -> str:
     """The plan: runs, static groups, chunk widths and memory (each group is compiled to read it)."""
     done = store.ids()
-    body = []
+    body, chosen = [], []
     for group in groups:
         runs = [run for chunk in group for run in chunk.runs]
-        program = compile_group(runs[0], group[0].width, mode)
+        chosen.append(fastest.known(runs[0], group[0].width, mode) if fastest else mode)
+        program = compile_group(runs[0], group[0].width, chosen[-1] or mode)
         finished = sum(run.run_id in done for run in runs)
         known = fields(runs[0].hp) | fields(runs[0].stream) | fields(runs[0].evaluation)
         compiled_in = {name: value for name, value in runs[0].variant.items() if is_static(known[name])}
@@ -264,8 +271,15 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store) -> str
     total = sum(row[3] for row in body)
     return (
         f"{tabulate(body, head)}\n\n{total} runs in {len(body)} static groups, one compile each;"
-        f" mode {mode} on {devices.provenance()['devices']} device(s){_shard()}; records in {store.folder}"
+        f" mode {_modes(chosen) if fastest else mode} on {devices.provenance()['devices']} device(s){_shard()};"
+        f" records in {store.folder}"
     )
+
+
+def _modes(chosen: Sequence[str | None]) -> str:
+    """The modes of static groups: of how many each, as in "map of 2, not measured of 1"."""
+    counts = Counter(one or "not measured" for one in chosen)
+    return ", ".join(f"{one} of {count}" for one, count in sorted(counts.items()))
 
 
 def _shard() -> str:

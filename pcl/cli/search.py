@@ -105,6 +105,8 @@ def _asked(experiment: Experiment) -> Search:
     for name, neutral in NOT_OF_A_SEARCH.items():
         if FLAGS[name].value != neutral:
             raise UsageError(f"--search takes no --{name}")
+    if FLAGS.mode == "fastest":
+        raise UsageError("--search takes no --mode=fastest: its chunks depend on the mode; name map or vmap")
     grid, halves = experiment.grid, FLAGS.search == "halving"
     chosen = tuple(FLAGS.streams or grid.streams)
     if len(chosen) != 1:

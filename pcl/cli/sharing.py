@@ -79,5 +79,7 @@ def _require_one_way(given: Place) -> None:
     if (FLAGS.sink or FLAGS.watch_steps is not None) and (FLAGS.claim or FLAGS.devices_per_run > 1):
         other = "--claim" if FLAGS.claim else f"--devices_per_run={shown(FLAGS.devices_per_run)}"
         raise UsageError(f"{other} takes no --{'sink' if FLAGS.sink else 'watch_steps'}")
+    if joined() and FLAGS.mode == "fastest":
+        raise UsageError("--mode=fastest: several processes share each run, and must not differ: name map or vmap")
     if joined() and FLAGS.checkpoint_steps:
         raise UsageError("--checkpoint_steps: no checkpoint is written of runs that several processes share")

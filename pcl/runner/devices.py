@@ -16,6 +16,7 @@ import jax
 
 import pcl
 from pcl.errors import UsageError
+from pcl.fields import canonical
 from pcl.products import FLOAT32
 from pcl.runner import memory
 from pcl.streams.sources import cache
@@ -65,14 +66,14 @@ def keep_programs() -> None:
     if jax.config.values["jax_compilation_cache_dir"]:
         return
     with contextlib.suppress(UsageError, OSError):
-        folder = cache.folder("programs") / _processor()
+        folder = cache.folder("programs") / processor()
         folder.mkdir(parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", str(folder))
         if jax.config.values["jax_compilation_cache_max_size"] < 0:
             jax.config.update("jax_compilation_cache_max_size", PROGRAMS)
 
 
-def _processor() -> str:
+def processor() -> str:
     """A short name of this kind of processor."""
     about = [platform.machine(), platform.processor()]
     with contextlib.suppress(OSError):
@@ -127,6 +128,12 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in packages},
     }
+
+
+def digest(*about: Any) -> str:
+    """A name for `about`, as the code, versions and devices of this process compute it."""
+    computed = {name: provenance()[name] for name in ("commit", "dirty", "device", "devices", "versions")}
+    return hashlib.sha256(canonical([*about, computed]).encode()).hexdigest()[:16]
 
 
 def _commit() -> tuple[str, bool]:

@@ -5,7 +5,6 @@ is a digest of these runs, the code and the versions that compute them, so that 
 deleted when the records are stored.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ import numpy as np
 
 from pcl import saved
 from pcl.errors import UsageError
-from pcl.fields import canonical
 from pcl.folders import write_whole
 from pcl.interrupts import Interrupts
 from pcl.runner import devices
@@ -37,10 +35,7 @@ class Checkpoints(NamedTuple):
 
     def file(self, runs: Sequence[str], width: int, mode: str) -> Path:
         """The file of a chunk of runs, by their ids."""
-        about = devices.provenance()
-        computed = {name: about[name] for name in ("commit", "dirty", "device", "devices", "versions")}
-        digest = hashlib.sha256(canonical([list(runs), width, mode, computed]).encode()).hexdigest()
-        return self.folder / f"checkpoint-{digest[:16]}.npz"
+        return self.folder / f"checkpoint-{devices.digest(list(runs), width, mode)}.npz"
 
 
 class Reached(NamedTuple):

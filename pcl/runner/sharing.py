@@ -33,6 +33,7 @@ def execute_shared(
     states: Path | None = None,
     checkpoint_steps: int = 0,
     claims: Claims | None = None,
+    compile: Callable[..., Program] = compile_group,
 ) -> int:
     """Execute the runs that are neither in the store nor claimed, and wait for those that are; returns how many.
 
@@ -40,7 +41,7 @@ def execute_shared(
     its claim is void. Raises as `execute` does, and a `UsageError` where claims cannot be written.
     """
     interrupts = interrupts or Interrupts()
-    compiled = _keeping_one(compile_group)
+    compiled = _keeping_one(compile)
     executed = 0
 
     def finished() -> set[str]:

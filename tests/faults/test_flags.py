@@ -85,6 +85,7 @@ def cases():
     found += [(NAME, f"--devices_per_run={value}") for value in ("0", "-1", "1.5", "1000000007", LONG)]
     found += [(NAME, f"--data_sharding={value}") for value in ("", "whole", LONG)]
     found += [(NAME, f"--mode={value}") for value in ("", "MAP", "pmap", LONG)]
+    found += [(NAME, "--mode=fastest", "--coordinator=host:1", "--devices_per_run=2")]
     switches = ("smoke", "dry_run", "list", "claim")
     found += [(NAME, f"--{flag}={value}") for flag in switches for value in ("maybe", "2", LONG)]
     found += [(NAME, f"--{flag}={value}") for flag in ("results_dir", "data_dir") for value in ("", " ", "~nouser/x")]

@@ -216,6 +216,7 @@ def test_the_plan_of_a_halving_says_what_each_rung_costs(asked, tmp_path):
         (["--zip=lr=1,2"], "--search takes no --zip"),
         (["--num_shards=2"], "--search takes no --num_shards"),
         (["--claim"], "--search takes no --claim"),
+        (["--mode=fastest"], "--search takes no --mode=fastest"),
         (["--search=halving", "--objective=forgetting"], "objective that a run has before its end 'forgetting'"),
         (["--search=halving", "--rungs=0.5,0.25"], "--rungs=0.5,0.25: with a probe every 8 steps of 15"),
         (["--streams=s,sea"], "a search is on one stream; name one of s, sea"),
