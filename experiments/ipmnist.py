@@ -9,7 +9,7 @@ backprop 80.1, SGD with moving input normalisation 84.0, L2-init with it 86.5, b
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
-NETWORK = {"hidden": "300+150", "activation": "relu", "output": "categorical", "init": "pytorch"}
+NETWORK = {"layer_sizes": "300+150", "activation": "relu", "output": "categorical", "init": "pytorch"}
 # Rates, decays and noise: core/experiments of mohmdelsayed/upgd (`statistics_input_permuted_mnist.py`), in which the
 # learning rate multiplies decay and noise; continual backprop as on permuted MNIST, shibhansh/loss-of-plasticity.
 SGD = NETWORK | {"optimiser": "sgd", "lr": 0.001}
@@ -41,7 +41,7 @@ EXPERIMENT = Experiment(
         "contexts": 4,
         "dwell": 60,
         "batch": 4,
-        "hidden": "8+6",
+        "layer_sizes": "8+6",
         "window": 50,
         "maturity": 5.0,
         "replacement_rate": 0.02,

@@ -15,7 +15,7 @@ from pcl.learners.returned import checked
 from pcl.registry import Registry
 from pcl.types import HParams, Learner, LearnerEntry, Spec
 
-ARCHITECTURE = ("architecture", "width", "depth", "hidden")  # settings that decide what a network's sample costs
+ARCHITECTURE = ("architecture", "width", "depth", "layer_sizes")  # settings that decide what a network's sample costs
 REGISTRY = Registry("learner", LearnerEntry, __name__)
 register = REGISTRY.register
 

@@ -10,7 +10,7 @@ from pcl.learners import closed_form
 ENTRY = closed_form.entry(
     label="ACIL",
     summary="recursive ridge regression on rectified uniform random projections",
-    features="uniform",
+    feature_map="uniform",
     random_features=2000,
     classifier="ridge",
     ridge=0.1,

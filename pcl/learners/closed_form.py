@@ -41,7 +41,7 @@ from pcl.synapses.statistics import Gathering, gather, gather_flops, nothing_gat
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 MAPS = ("raw", "relu", "uniform", "fourier")
-RAW = {"features": ("raw",)}
+RAW = {"feature_map": ("raw",)}
 ROUNDING = 128  # relative error of sums of many products, in units of the float type's
 NO_VARIANCE = 1e-9  # mean variance of features that have not varied yet
 
@@ -50,10 +50,10 @@ NO_VARIANCE = 1e-9  # mean variance of features that have not varied yet
 class HParams:
     """Numbers of features and of the classifier on them."""
 
-    features: str = static("raw", "fixed features of an input", choices=MAPS)
+    feature_map: str = static("raw", "fixed map from an input to its features", choices=MAPS)
     random_features: int = static(1000, "random features that the synapses read", low=1, idle=RAW)
     gamma: Traced = traced(
-        1.0, "decay of the kernel of fourier features", low=0, idle={"features": ("raw", "relu", "uniform")}
+        1.0, "decay of the kernel of fourier features", low=0, idle={"feature_map": ("raw", "relu", "uniform")}
     )
     classifier: str = static("discriminant", "classifier on the features", choices=("discriminant", "ridge"))
     ridge: Traced = traced(1.0, "prior precision of the weights", low=1e-6, idle={"classifier": ("discriminant",)})
@@ -71,7 +71,7 @@ class HParams:
         idle={"estimator": ("oas",), "classifier": ("ridge",)},
     )
     contrast: str = static("images", "inputs freed of their mean and norm", choices=("images", "none"))
-    block: int = static(1000, "samples that wait until they are learned together", low=1)
+    block: int = static(1000, "inputs in a block, rank of low_rank, or samples that wait for sums", low=1)
 
 
 class State(NamedTuple):
@@ -83,12 +83,12 @@ class State(NamedTuple):
 
 def width(spec: Spec, hp: HParams) -> int:
     """Features of an input, without the constant."""
-    return math.prod(spec.input_shape) if hp.features == "raw" else hp.random_features
+    return math.prod(spec.input_shape) if hp.feature_map == "raw" else hp.random_features
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> float:
     """Floating-point operations a learned sample: its features, its sums, and its share of a solve."""
-    projected = 0 if hp.features == "raw" else 2 * math.prod(spec.input_shape) * hp.random_features
+    projected = 0 if hp.feature_map == "raw" else 2 * math.prod(spec.input_shape) * hp.random_features
     return projected + gather_flops(width(spec, hp) + 1, spec.outputs, hp.block)
 
 
@@ -96,13 +96,13 @@ def drawn(key: PRNGKeyArray, spec: Spec, hp: HParams) -> tuple[Array, ...]:
     """Weights [inputs, features] of the features, and phases where they have some."""
     inputs, (w_key, b_key) = math.prod(spec.input_shape), jax.random.split(key)
     shape, bound = (inputs, hp.random_features), 1 / math.sqrt(inputs)
-    if hp.features == "raw":
+    if hp.feature_map == "raw":
         return ()
-    if hp.features == "uniform":
+    if hp.feature_map == "uniform":
         return (jax.random.uniform(w_key, shape, minval=-bound, maxval=bound),)
     w = jax.random.normal(w_key, shape)
     phase = jax.random.uniform(b_key, (hp.random_features,), maxval=2 * math.pi)
-    return (w, phase) if hp.features == "fourier" else (w,)
+    return (w, phase) if hp.feature_map == "fourier" else (w,)
 
 
 def encode(fixed: tuple[Array, ...], x: Float[Array, "B ..."], hp: HParams) -> Float[Array, "B D"]:
@@ -110,10 +110,10 @@ def encode(fixed: tuple[Array, ...], x: Float[Array, "B ..."], hp: HParams) -> F
     phi_BD = vectors(x)
     if hp.contrast == "images" and phi_BD.shape[1] >= IMAGE_SIZE:
         phi_BD = math.sqrt(phi_BD.shape[1]) * contrasts(phi_BD)
-    if hp.features == "fourier":
+    if hp.feature_map == "fourier":
         w, phase = fixed
         phi_BD = math.sqrt(2 / len(phase)) * jnp.cos(jnp.sqrt(2 * hp.gamma / len(w)) * (phi_BD @ w) + phase)
-    elif hp.features != "raw":
+    elif hp.feature_map != "raw":
         phi_BD = jax.nn.relu(phi_BD @ fixed[0])
     return jnp.concatenate([phi_BD, jnp.ones_like(phi_BD[:, :1])], axis=1)
 

@@ -58,14 +58,14 @@ class MLPHParams:
         1e-4, "decay of the weights, not of biases", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
     )
     anneal_steps: int = static(0, "batches that teach over which lr falls to 0 along a cosine (0: constant lr)", low=0)
-    hidden: str = static(
+    layer_sizes: str = static(
         "", "units of each hidden layer, with + between them, in the place of width and depth; for mlp alone"
     )
     norm: str = static(
         "none", "layer: pre-activations of hidden layers have mean 0 and variance 1; for mlp alone", choices=NORMS
     )
 
-    LATER: ClassVar[tuple[str, ...]] = ("hidden", "norm")
+    LATER: ClassVar[tuple[str, ...]] = ("layer_sizes", "norm")
 
 
 def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
@@ -130,21 +130,23 @@ def hidden_sizes(hp: MLPHParams) -> tuple[int, ...]:
     """Units of each hidden layer of a perceptron.
 
     Raises:
-      UsageError: `hidden` is not written as numbers of units with + between them.
+      UsageError: `layer_sizes` is not written as numbers of units with + between them.
     """
-    if not hp.hidden:
+    if not hp.layer_sizes:
         return (hp.width,) * hp.depth
-    parts = hp.hidden.split("+")
+    parts = hp.layer_sizes.split("+")
     if not all(part.isascii() and part.isdigit() and 0 < int(part) <= MOST_UNITS for part in parts):
-        raise UsageError(f"hidden={shown(hp.hidden)}: give the units of each hidden layer, as in hidden=300+150")
+        raise UsageError(
+            f"layer_sizes={shown(hp.layer_sizes)}: give the units of each hidden layer, as in layer_sizes=300+150"
+        )
     return tuple(map(int, parts))
 
 
 def _check_images(hp: MLPHParams) -> None:
     if hp.init == "mupc":
         raise UsageError(f"init=mupc is for architecture=mlp; {hp.architecture} takes {', '.join(INITS)}")
-    if hp.hidden or hp.norm != "none":
-        given = f"hidden={shown(hp.hidden)}" if hp.hidden else f"norm={hp.norm}"
+    if hp.layer_sizes or hp.norm != "none":
+        given = f"layer_sizes={shown(hp.layer_sizes)}" if hp.layer_sizes else f"norm={hp.norm}"
         raise UsageError(f"{given} is for architecture=mlp; {hp.architecture} has its own layers")
 
 
@@ -154,7 +156,7 @@ def sizes(hp: MLPHParams) -> tuple[str, ...]:
     A unit without synapses that is silent at 0 stays so, and its synapses stay 0. Not so where a layer is normalised
     over its units, where weights are scaled by their number (muPC), and in layers that read an image in order (VGG).
     """
-    plain = hp.architecture == "mlp" and hp.init != "mupc" and hp.norm == "none" and not hp.hidden
+    plain = hp.architecture == "mlp" and hp.init != "mupc" and hp.norm == "none" and not hp.layer_sizes
     return ("width",) if plain and ACTIVATIONS[hp.activation].silent else ()
 
 

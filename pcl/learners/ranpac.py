@@ -10,7 +10,7 @@ from pcl.learners import closed_form
 ENTRY = closed_form.entry(
     label="RanPAC",
     summary="ridge regression on rectified random projections",
-    features="relu",
+    feature_map="relu",
     random_features=2000,
     classifier="ridge",
     ridge=1000.0,

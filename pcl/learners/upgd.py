@@ -33,7 +33,9 @@ class HParams(plasticity.HParams):
     """Numbers of the utility, and of what it decides."""
 
     utility_decay: Traced = traced(0.9999, "share of the running utility that a step leaves", low=0, high=1)
-    noise: Traced = traced(0.1, "standard deviation of what is added to the direction of a useless weight", low=0)
+    direction_noise: Traced = traced(
+        0.1, "standard deviation of what is added to the direction of a useless weight", low=0
+    )
     shrink: Traced = traced(1e-4, "share of every weight that is lost at a step", low=0, high=1)
 
 
@@ -62,7 +64,9 @@ def gated(memory: Memory, network: Network, direction: Network, key: PRNGKeyArra
     utility = jax.tree.map(lambda u, d, w: decay * u + (1 - decay) * d * w, memory.utility, direction, network)
     memory = Memory(utility, memory.steps + 1)
     perturbation = plasticity.noise(key, network)
-    through = jax.tree.map(lambda d, n, gate: (d + hp.noise * n) * gate, direction, perturbation, gates(memory, decay))
+    through = jax.tree.map(
+        lambda d, n, gate: (d + hp.direction_noise * n) * gate, direction, perturbation, gates(memory, decay)
+    )
     return through, memory
 
 

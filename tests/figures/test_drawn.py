@@ -1,6 +1,7 @@
 """Figures of records of which some are missing: what is there is drawn, and one line says what is not."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -77,6 +78,8 @@ def test_every_figure_draws_what_is_there(name, tmp_path):
     if not experiment:
         for path in RESULTS.glob("bench_*.jsonl"):
             (tmp_path / path.name).write_bytes(path.read_bytes())
+    if getattr(figure, "study", ""):
+        shutil.copytree(RESULTS / "studies" / figure.study, tmp_path / "studies" / figure.study)
     script = ROOT / f"scripts/{name}.py"
     text = script.read_text() if script.exists() else str(figure).replace("'", '"')
     for folder in (experiment, *figure.beside) if experiment else ():

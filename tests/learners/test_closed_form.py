@@ -89,13 +89,13 @@ def test_scores_are_those_of_ridge_regression_on_all_samples_at_once(name):
 
 
 def test_uniform_projections_have_the_bounds_of_a_fresh_linear_layer():
-    w = np.asarray(closed_form.drawn(jax.random.key(0), Spec((25,), 2), closed_form.HParams(features="uniform"))[0])
+    w = np.asarray(closed_form.drawn(jax.random.key(0), Spec((25,), 2), closed_form.HParams(feature_map="uniform"))[0])
     assert 0.199 < w.max() <= 0.2
     assert -0.2 <= w.min() < -0.199
 
 
 def test_fourier_features_have_the_inner_products_of_the_gaussian_kernel():
-    hp = closed_form.HParams(features="fourier", random_features=40_000, gamma=1.5)
+    hp = closed_form.HParams(feature_map="fourier", random_features=40_000, gamma=1.5)
     x = jax.random.normal(jax.random.key(1), (5, 6))
     phi = closed_form.encode(closed_form.drawn(jax.random.key(0), SPEC, hp), x, hp)[:, :-1]
     want = np.exp(-1.5 / 6 * np.sum((x[:, None] - x[None]) ** 2, axis=2))
@@ -103,7 +103,7 @@ def test_fourier_features_have_the_inner_products_of_the_gaussian_kernel():
 
 
 def test_brightness_and_contrast_of_images_do_not_matter():
-    hp = closed_form.HParams(features="fourier", random_features=7)
+    hp = closed_form.HParams(feature_map="fourier", random_features=7)
     spec = Spec((6, 6), 2)
     fixed = closed_form.drawn(jax.random.key(0), spec, hp)
     x = jax.random.normal(jax.random.key(1), (3, 6, 6))

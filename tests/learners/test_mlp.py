@@ -21,22 +21,22 @@ def shapes(**settings):
 
 
 def test_hidden_names_the_units_of_each_layer():
-    assert shapes(hidden="5+4", width=9, depth=7) == [(7, 5), (5, 4), (4, 3)]
+    assert shapes(layer_sizes="5+4", width=9, depth=7) == [(7, 5), (5, 4), (4, 3)]
     assert shapes(width=9, depth=2) == [(7, 9), (9, 9), (9, 3)]
 
 
 def test_equal_widths_are_the_same_network_however_they_are_named():
-    one, other = (mlp.network(SPEC, jax.random.key(1), HParams(**s)) for s in ({"hidden": "6+6"}, {"width": 6}))
+    one, other = (mlp.network(SPEC, jax.random.key(1), HParams(**s)) for s in ({"layer_sizes": "6+6"}, {"width": 6}))
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
 @pytest.mark.parametrize("hidden", ["300+", "0+3", "3x4", "-3", "10000000", "3+ 4"])
 def test_what_names_no_units_is_refused(hidden):
-    with pytest.raises(UsageError, match=r"^hidden=.*as in hidden=300\+150"):
-        shapes(hidden=hidden)
+    with pytest.raises(UsageError, match=r"^layer_sizes=.*as in layer_sizes=300\+150"):
+        shapes(layer_sizes=hidden)
 
 
-@pytest.mark.parametrize("settings", [{"hidden": "4+3"}, {"norm": "layer"}])
+@pytest.mark.parametrize("settings", [{"layer_sizes": "4+3"}, {"norm": "layer"}])
 def test_other_parametrisations_and_architectures_refuse_them(settings):
     with pytest.raises(UsageError, match="init=mupc"):
         shapes(init="mupc", **settings)
@@ -45,7 +45,7 @@ def test_other_parametrisations_and_architectures_refuse_them(settings):
 
 
 def test_layer_normalisation_gives_each_hidden_row_mean_0_and_variance_1():
-    layers = mlp.network(SPEC, jax.random.key(0), HParams(hidden="50+40", norm="layer", activation="identity"))
+    layers = mlp.network(SPEC, jax.random.key(0), HParams(layer_sizes="50+40", norm="layer", activation="identity"))
     x = 3 + 5 * jax.random.normal(jax.random.key(1), (6, 7))
     *hidden, top = forward(layers, x)
     for z in hidden:  # biases begin at zero
@@ -55,12 +55,12 @@ def test_layer_normalisation_gives_each_hidden_row_mean_0_and_variance_1():
 
 
 def test_ids_of_runs_without_them_do_not_know_them():
-    assert not {"hidden", "norm"} & set(identity(HParams()))
-    assert {"hidden", "norm"} <= set(identity(HParams(hidden="3", norm="layer")))
+    assert not {"layer_sizes", "norm"} & set(identity(HParams()))
+    assert {"layer_sizes", "norm"} <= set(identity(HParams(layer_sizes="3", norm="layer")))
 
 
 def test_costs_are_relative_to_a_network_of_the_same_hidden_layers():
-    hp = HParams(hidden="300+150")
+    hp = HParams(layer_sizes="300+150")
     assert learners.cost_ratio("backprop", Spec((784,), 10), hp, 0, 1) == 1.0
 
 

@@ -132,7 +132,7 @@ def test_the_most_useful_weight_moves_least_and_a_useless_one_half_a_step():
 
 
 def test_a_step_of_upgd_is_its_formula():
-    learner, hp, start, _ = lived("upgd", noise=0.0, shrink=0.02)
+    learner, hp, start, _ = lived("upgd", direction_noise=0.0, shrink=0.02)
     some = first(batches())
     move = backprop.rule(SPEC).direct(start.rule, lesson(some, SPEC), hp.rule)
     after = learner.update(start, some, hp)[0]
