@@ -198,7 +198,7 @@ def test_questions_change_no_bit_of_what_is_learned():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: live("nope"), "unknown learner 'nope'; known: backprop"),
+        (lambda: live("nope"), "unknown learner 'nope'; known: acil"),
         (lambda: live(max_classes=0), "give the labels that there are"),
         (lambda: live(targets=1), "give the labels that there are"),
         (lambda: live(targets=1, max_classes=0), "ncm cannot predict real targets; learners that can: (?!.*ncm).*rls"),
