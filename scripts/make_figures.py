@@ -12,6 +12,7 @@ from absl import flags
 
 from pcl import outside
 from pcl.command import NAMES, folder_flag, launch
+from pcl.commands import called
 from pcl.errors import NoResults, UsageError, unknown
 
 from .published import make, published, write_index
@@ -65,7 +66,8 @@ def main() -> None:
             failed.setdefault(_unwritable(error), []).append("README.md")
     causes = [f"{', '.join(stopped)} not drawn: {cause}" for cause, stopped in failed.items()]
     if missing and (FLAGS.only or len(missing) == len(chosen)):
-        causes += map(str, missing.values()) if FLAGS.only else [str(next(iter(missing.values())))]
+        nothing = f"no results in {FLAGS.results_dir}/: run `{called()} --experiment=split_digits` first"
+        causes += map(str, missing.values()) if FLAGS.only else [nothing]
     else:
         for name, why in missing.items():
             print(f"{name} is left out: {why}", file=sys.stderr)
