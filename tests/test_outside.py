@@ -183,10 +183,11 @@ def test_devices_are_configured_before_code_of_the_user_is_imported(monkeypatch)
         raise UsageError("stop here")
 
     monkeypatch.setattr(run_command.devices, "configure", lambda: done.append("configure"))
+    monkeypatch.setattr(run_command, "lay_out", lambda: done.append("lay out"))
     monkeypatch.setattr(run_command.outside, "bring", brought)
     with pytest.raises(UsageError, match="stop here"):
         run_command.main()
-    assert done == ["configure", "import"]
+    assert done == ["configure", "lay out", "import"]
 
 
 def test_a_module_is_brought_in_once(folder, monkeypatch):

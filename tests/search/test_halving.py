@@ -141,6 +141,7 @@ def test_a_search_killed_behind_a_rung_goes_on_from_its_states_to_the_same_study
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sixty_four_configurations_of_five_seeds_are_one_program_a_rung(tmp_path, monkeypatch):
     sizes = {"trials": 64, "seeds": 5, "eta": 4, "rungs": (2, 6, STEPS)}
     course = Course(tmp_path / "one", monkeypatch, "vmap", ("lr=0.01:10:log",), **sizes)
