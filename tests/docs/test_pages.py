@@ -224,6 +224,7 @@ def test_what_notes_call_a_function_is_one_of_the_evaluation():
     assert [name for name in named if f"def {name}(" not in text] == []
 
 
+@pytest.mark.slow
 def test_a_page_of_each_kind_says_what_a_reader_looks_for():
     learner = pages.pages()["reference/learners/rls.md"]
     for said in ("$$", "**Use it**", "## Cost", "state of", "## Settings", "| `ridge` |", "## Numbers", "split_images"):
@@ -236,12 +237,14 @@ def test_a_page_of_each_kind_says_what_a_reader_looks_for():
     assert "results/tables/tab_split_digits.md" in experiment
 
 
+@pytest.mark.slow
 def test_every_learner_names_a_paper():
     made = pages.pages()
     for name in learners.REGISTRY:
         assert re.search(r"https://(doi|arxiv)\.org/", made[f"reference/learners/{name}.md"]), name
 
 
+@pytest.mark.slow
 def test_every_page_of_a_rule_shows_how_fast_rules_are():
     assert "](results/figures/fig_equilibrium.png)" in pages.pages()["reference/rules/gd.md"]
 

@@ -1,13 +1,11 @@
 """What every learner of the registry promises; a new file of a learner is tested without a new test."""
 
-import pkgutil
-
 import jax.numpy as jnp
 import pytest
 
 from pcl.conformance.compared import DoesNotApply, assert_same, at
 from pcl.conformance.learners import LABELS, PROPERTIES, QUICK, ROWS, lived, stretch, subject
-from pcl.learners import REGISTRY, strategies
+from pcl.learners import REGISTRY
 from pcl.learners.parallax import succession
 
 SLOW = ("parallax", "parallax_told", "parallax_single")  # to compile
@@ -16,11 +14,13 @@ LONG = ("reopening_parallax",)  # minutes to compile; each of its two parts is a
 PERIOD = {"atoms": "6,6", "critical": 32}  # over before tests ask what rows without a label teach
 WIDER = {"random_features": 64}  # a kernel, and an expansion of which few units are active, take more features
 SIZES = dict.fromkeys(("randumb", "fly"), WIDER)
-STRATEGIES = {module.name for module in pkgutil.iter_modules(strategies.__path__)} & REGISTRY.keys()
-APART = {*SLOW, *OPENING, *STRATEGIES}
+# Learners around a rule, and settings of one classifier, of which others are tried whenever tests are.
+AROUND = {name for name, entry in REGISTRY.items() if hasattr(entry.hparams, "rule")} - {"er", "er_pcn", "fresh"}
+AROUND = (AROUND | {"acil", "randumb", "ranpac"}) - {*OPENING}
+APART = {*SLOW, *OPENING, *AROUND}
 DEFAULTS = [(name, SIZES.get(name, {})) for name, entry in REGISTRY.items() if entry.labels and name not in APART]
 VARIANTS = [
-    *((name, {}) for name in (*SLOW, *sorted(STRATEGIES))),
+    *((name, SIZES.get(name, {})) for name in (*SLOW, *sorted(AROUND))),
     ("derpp", {"keeps": "balanced", "updates": 2, "output": "categorical"}),
     ("pcn", {"activation": "relu", "output": "categorical", "optimiser": "sgd", "lr": 0.05}),
     ("pcn", {"depth": 0, "lr": 0.03}),
