@@ -106,6 +106,7 @@ class LearnerEntry(NamedTuple):
     sizes: names of static sizes of which runs with others share a program (`pcl.runner.families`): a state that is
       padded with zeros to that of larger sizes learns and predicts the same, and `predict` and `update` read these
       settings as numbers that may be traced; `init` does not.
+    at_rest: the state without its place in the stream's time, where a batch has one and a query has none.
     """
 
     make: Callable[[Spec], Learner]
@@ -120,6 +121,7 @@ class LearnerEntry(NamedTuple):
     step_bound: Callable[[Spec, HParams], float | None] | None = None
     rule: Callable[[Spec], Any] | None = None
     sizes: Callable[[HParams], tuple[str, ...]] | None = None
+    at_rest: Callable[[Spec, State], State] | None = None
 
 
 class Layout(NamedTuple):

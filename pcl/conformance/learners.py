@@ -27,16 +27,12 @@ ROWS = 8
 
 
 class Subject(NamedTuple):
-    """A learner for `spec`, its functions compiled, with numbers as a run holds them.
-
-    at_rest: the state without its place in the stream's time, which a batch has and a query has not.
-    """
+    """A learner for `spec`, its functions compiled, with numbers as a run holds them."""
 
     entry: LearnerEntry
     learner: Learner
     hp: HParams
     spec: Spec
-    at_rest: Callable[[State], State] = lambda state: state
 
 
 def subject(name: str, settings: Mapping[str, Any] = {}) -> Subject:
@@ -193,7 +189,8 @@ def the_key_decides_everything(s: Subject) -> None:
 def reports_the_prediction_made_before_learning(s: Subject) -> None:
     """A prediction that an update reports is the one that `predict` makes of the state before it."""
     state, _ = lived(s, stretch(s.spec))
-    state, batch = s.at_rest(state), at(stretch(s.spec, 1, seed=3), 0)
+    state = s.entry.at_rest(s.spec, state) if s.entry.at_rest else state
+    batch = at(stretch(s.spec, 1, seed=3), 0)
     _, info = s.learner.update(state, batch, s.hp)
     if info.prediction is None:
         raise DoesNotApply("it reports none")

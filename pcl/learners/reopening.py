@@ -74,6 +74,7 @@ class State(NamedTuple):
 
 def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -> LearnerEntry:
     """The entry of `rule` on a code that develops anew; `living` makes it on a code that stays as it is."""
+    rests = rule.at_rest
     return rule._replace(
         make=lambda spec: around(living(spec), spec),
         hparams=HParams(rule=rule.hparams.replace(features="code")),
@@ -81,6 +82,7 @@ def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -
         # Of a sample that is learned between two openings.
         flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) + fit.flops(spec, hp.rule),
         label=None,
+        at_rest=rests and (lambda spec, state: state._replace(rule=rests(spec, state.rule))),
     )
 
 

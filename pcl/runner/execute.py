@@ -15,9 +15,8 @@ from pcl import learners, outside, saved
 from pcl.evaluation.record import Record, log_every
 from pcl.fields import as_dict, canonical
 from pcl.interrupts import Interrupts
-from pcl.runner import devices, mesh
+from pcl.runner import devices, families, mesh
 from pcl.runner.charging import STEPS
-from pcl.runner.families import joined, own_state, sharing
 from pcl.runner.probing import probe_steps
 from pcl.runner.program import Program, compile_group, require_room, too_large
 from pcl.runner.progress import Progress
@@ -48,7 +47,7 @@ def plan(
 ) -> list[list[Chunk]]:
     """The chunks of each static group of this shard, from all its runs, finished ones included.
 
-    Groups that differ in sizes alone are one, if they are to `share` a program (`families.joined`).
+    Groups that differ in sizes alone are one, if they are to `share` a program (`families.grouped`).
 
     The width is the smallest that needs the fewest chunks of at most `max_width` (0: the mode's default),
     a multiple of the runs side by side. A group of which this shard has no run is left out.
@@ -56,7 +55,7 @@ def plan(
     abreast = mesh.abreast()
     limit = max_width or DEFAULT_WIDTH[mode]
     chunks = []
-    for group in joined(owned(static_groups(runs), shard_index, num_shards), share, mode):
+    for group in families.grouped(owned(static_groups(runs), shard_index, num_shards), share, mode):
         n_chunks = -(-len(group) // limit)
         width = -(-len(group) // n_chunks)
         width = -(-width // abreast) * abreast
@@ -166,7 +165,7 @@ def _run_chunk(
     record, *ended = jax.device_get(lived)
     if states is not None:
         for i, run in enumerate(runs):
-            state = own_state(program.learner, jax.tree.map(lambda leaf, i=i: leaf[i], ended[0]), run)
+            state = families.own_state(program.learner, jax.tree.map(lambda leaf, i=i: leaf[i], ended[0]), run)
             saved.save(program.learner, state, run.hp, state_file(states, run.run_id))
     return rows_of(program, runs, record, run_s, experiment)
 
@@ -184,7 +183,7 @@ def rows_of(
     about = devices.provenance()
     provenance = about | {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "mode": program.mode + sharing(runs[0].family),
+        "mode": program.mode + families.mode_text(runs[0].family),
         "width": program.width,
         "versions": json.dumps(about["versions"] | outside.brought()),
     }

@@ -48,7 +48,7 @@ def sizes_of(run: RunConfig) -> tuple[str, ...]:
     return () if sizes is None or run.evaluation.charge == "flops" else sizes(run.hp)
 
 
-def joined(groups: Sequence[list[RunConfig]], share: str, mode: str) -> list[list[RunConfig]]:
+def grouped(groups: Sequence[list[RunConfig]], share: str, mode: str) -> list[list[RunConfig]]:
     """Static groups, those as one that share a program: always, never, or where it saves time (`auto`)."""
     families: dict[str, list[list[RunConfig]]] = {}
     for group in groups:
@@ -100,7 +100,7 @@ def differing(members: Family) -> dict[str, list[int]]:
     return {name: of_all for name, of_all in sizes.items() if len(of_all) > 1}
 
 
-def sharing(members: Family) -> str:
+def mode_text(members: Family) -> str:
     """What a record adds to its mode: which sizes share a program, as in ", one program for width 16 32"."""
     sizes = differing(members)
     return ", one program for " + ", ".join(f"{n} {' '.join(map(str, v))}" for n, v in sizes.items()) if sizes else ""

@@ -113,6 +113,12 @@ def compile_group(
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
             raise too_large(config, "is compiled") from error
         raise
+    except NotImplementedError as error:  # of JAX, on a call of the host from a program that the compiler divides
+        if meshes.used().per_run == 1:
+            raise
+        raise UsageError(
+            f"{_named(config)}: a run on several devices cannot call the host; set feed=device, or --devices_per_run=1"
+        ) from error
     analysis: Any = largest.memory_analysis()
     needed = analysis.temp_size_in_bytes + analysis.argument_size_in_bytes + analysis.output_size_in_bytes
     abreast, budget = meshes.abreast(), devices.memory_budget()

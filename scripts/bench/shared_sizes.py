@@ -19,7 +19,7 @@ from pcl.command import NAMES, launch
 from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.learners import REGISTRY
 from pcl.runner import devices
-from pcl.runner.families import joined, largest
+from pcl.runner.families import grouped, largest
 from pcl.runner.program import Program, compile_group
 from pcl.runner.sweep import RunConfig, parse_settings, resolve, static_groups
 
@@ -59,7 +59,7 @@ def _case(learner: str, setting: str) -> dict[str, Any]:
     # As many runs in a program as there are devices: each does one at a time, or all side by side.
     seeds = jax.local_device_count() * (1 if FLAGS.mode == "map" else 8)
     groups = static_groups(resolve(EXPERIMENT, parse_settings((setting,), ()), [learner], seeds=seeds))
-    (together,) = joined(groups, "always", FLAGS.mode)
+    (together,) = grouped(groups, "always", FLAGS.mode)
     own = [_compiled(group[0], seeds) for group in groups]
     shared, compile_s = _compiled(together[0], seeds)
     members = [[run for run in together if run.hp == group[0].hp] for group in groups]

@@ -4,9 +4,8 @@ import jax.numpy as jnp
 import pytest
 
 from pcl.conformance.compared import DoesNotApply, assert_same, at
-from pcl.conformance.learners import LABELS, PROPERTIES, QUICK, ROWS, lived, stretch, subject
+from pcl.conformance.learners import PROPERTIES, QUICK, ROWS, lived, stretch, subject
 from pcl.learners import REGISTRY
-from pcl.learners.parallax import succession
 
 SLOW = ("parallax", "parallax_told", "parallax_single")  # to compile
 OPENING = ("reopening", "reopening_parallax")
@@ -45,8 +44,7 @@ VARIANTS = [
     ids=lambda v: v[0] + "".join(f"-{x}" for x in v[1].values()),
 )
 def made(request):
-    # A batch has a place in time and a query has none: nothing came before.
-    return subject(*request.param)._replace(at_rest=lambda s: in_time(s, lambda _: succession.init(LABELS.num_labels)))
+    return subject(*request.param)
 
 
 def in_time(state, change):

@@ -103,7 +103,7 @@ def test_padding_stays_zero(place):
 
 def test_groups_are_joined_that_differ_in_sizes_of_their_learner_alone():
     def joined(name, *settings, share="always"):
-        return [len(group) for group in families.joined([[run] for run in asked(name, *settings)[::2]], share, "map")]
+        return [len(group) for group in families.grouped([[run] for run in asked(name, *settings)[::2]], share, "map")]
 
     assert joined("pcn", "width=4,8", "inference_steps=1,2") == [4]
     assert joined("pcn", "width=4,8", share="never") == [1, 1]
@@ -120,18 +120,18 @@ def test_padding_is_weighed_against_compilations(monkeypatch):
     """Memory costs no operation; a wide network beside a narrow one costs its own for every sample."""
     monkeypatch.setattr(families, "OPERATIONS", 1e6)
     groups = [[run] for run in asked("er", "memory=10,1000")[::2]]
-    assert len(families.joined(groups, "auto", "map")) == 1
+    assert len(families.grouped(groups, "auto", "map")) == 1
     groups = [[run] for run in asked("backprop", "width=4,256")[::2]]
-    assert len(families.joined(groups, "auto", "map")) == 2
+    assert len(families.grouped(groups, "auto", "map")) == 2
     groups = [[run] for run in asked("pcn", "inference_steps=1,400")[::2]]
-    assert [len(families.joined(groups, "auto", mode)) for mode in ("map", "vmap")] == [1, 2]
+    assert [len(families.grouped(groups, "auto", mode)) for mode in ("map", "vmap")] == [1, 2]
 
 
 def test_a_family_says_its_sizes():
-    (group,) = families.joined([[run] for run in asked("er_pcn", "memory=4,8", "width=2,3")[::2]], "always", "map")
+    (group,) = families.grouped([[run] for run in asked("er_pcn", "memory=4,8", "width=2,3")[::2]], "always", "map")
     assert families.differing(group[0].family) == {"width": [2, 3], "memory": [4, 8]}
-    assert families.sharing(group[0].family) == ", one program for width 2 3, memory 4 8"
-    assert families.sharing(()) == ""
+    assert families.mode_text(group[0].family) == ", one program for width 2 3, memory 4 8"
+    assert families.mode_text(()) == ""
     most = as_dict(families.largest(group[0].family))
     assert (most["memory"], most["width"]) == (8, 3)
     assert group[0].static == group[3].static

@@ -128,3 +128,10 @@ def test_two_processes_execute_a_run_on_the_devices_of_both(tmp_path):
         assert one["provenance"]["mode"] == "map, 4 devices a run"
         np.testing.assert_allclose(one["probe_accuracy"], other["probe_accuracy"], atol=0.06)
         np.testing.assert_allclose(one["hits"], other["hits"], atol=2)
+
+
+def test_a_divided_run_that_calls_the_host_is_refused():
+    fed = {"s": StreamSpec("split", {"batch": 96, "classes_per_task": 10, "feed": "host"})}
+    (run,) = resolve(Experiment("trial", "", fed, {"ncm": {}}, (Arm(seeds=1),), {"end_every": 0}))
+    with mesh.using(TWO), pytest.raises(UsageError, match="a run on several devices cannot call the host; set feed="):
+        compile_group(run, 1, "map")

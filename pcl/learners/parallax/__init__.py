@@ -52,7 +52,7 @@ al. (2021), arXiv:2103.01197 (modules that communicate through a shared workspac
 
 from typing import Any
 
-from pcl.learners.parallax import ablations, eye
+from pcl.learners.parallax import ablations, eye, succession
 from pcl.learners.parallax.hparams import HParams
 from pcl.learners.parallax.learner import living, make
 from pcl.learners.parallax.sensors.bank import sensor
@@ -81,4 +81,5 @@ ENTRY = LearnerEntry(
     flops=flops,
     local=True,
     label="parallax",
+    at_rest=lambda spec, state: state._replace(succession=succession.init(spec.num_labels)),
 )
