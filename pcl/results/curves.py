@@ -41,7 +41,7 @@ def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None 
     Raises:
       UsageError: there are no such results, no run has such a curve, or the library of `frame` is not installed.
     """
-    kind = frames.library(frame)
+    kind = frames.kind_of(frame)
     runs = records(folder, experiment)
     known = {name for run in runs for name in run["logged"]} | set(ALWAYS)
     if name not in known:

@@ -13,7 +13,7 @@ TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "tr
 FRAMES = ("pandas", "polars", "arrow")
 
 
-def library(frame: str | None) -> str:
+def kind_of(frame: str | None) -> str:
     """The kind of frame that was asked for; pandas, polars or arrow, whichever is installed first, for None.
 
     Raises:

@@ -38,7 +38,7 @@ def load(
     Raises:
       UsageError: the folder has no results, none of that experiment, or the library is not installed.
     """
-    kind = frames.library(frame)
+    kind = frames.kind_of(frame)
     return frames.framed(table(rows(folder, experiment)), kind)
 
 

@@ -133,13 +133,13 @@ def test_what_is_not_there_is_one_clear_line(tmp_path):
 def test_a_library_that_is_missing_is_named_and_the_first_that_is_there_is_taken(monkeypatch):
     there = {"polars"}
     monkeypatch.setattr(frames.importlib.util, "find_spec", lambda name: name if name in there else None)
-    assert frames.library(None) == "polars"
+    assert frames.kind_of(None) == "polars"
     there.clear()
-    assert frames.library(None) == "arrow"
+    assert frames.kind_of(None) == "arrow"
     with pytest.raises(UsageError, match="pandas is not installed; `pip install pandas`, or ask for frame='arrow'"):
-        frames.library("pandas")
+        frames.kind_of("pandas")
     with pytest.raises(UsageError, match="unknown frame 'excel'"):
-        frames.library("excel")
+        frames.kind_of("excel")
 
 
 @pytest.mark.slow
