@@ -73,6 +73,32 @@ class Figure:
 
 
 @dataclasses.dataclass(frozen=True)
+class Published:
+    """A number that others published, beside the row of ours that was run in its protocol.
+
+    learner, stream, variant: the row's; the variant as a table writes it.
+    low, high: what was published, in the metric's unit; the same number twice, or the ends of a range.
+    source: where it stands.
+    differs: what of the protocol is other here, and where ours does not come back, why.
+    within: how far ours may lie from it.
+    """
+
+    learner: str
+    stream: str
+    low: float
+    source: str
+    high: float | None = None
+    variant: str = ""
+    differs: str = ""
+    metric: str = "acc"
+    within: float = 2.0
+
+    def distance(self, ours: float) -> float:
+        """How far a number of ours lies above (positive) or below what was published."""
+        return ours - min(max(ours, self.low), self.low if self.high is None else self.high)
+
+
+@dataclasses.dataclass(frozen=True)
 class Arm:
     """Runs that are published: each learner on each stream under every setting with each seed.
 
@@ -102,6 +128,7 @@ class Experiment:
     evaluation: settings of `pcl.runner.evaluation.Evaluation` that differ from its defaults.
     arms: all runs whose records are published, each in one arm or more. The first one is the experiment's own grid,
       which a command varies.
+    published: numbers of others that rows of the experiment are run to meet.
     smoke: settings (and a number of seeds) that shrink the first arm to seconds; what they name is not swept.
     """
 
@@ -113,6 +140,7 @@ class Experiment:
     evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     smoke: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     smoke_seeds: int = 2
+    published: tuple[Published, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
 
