@@ -4,7 +4,9 @@ The utility of a hidden unit is the running mean of its contribution |activity| 
 its start at zero. Each layer owes `replacement_rate` units a step for each unit of more than `maturity` steps; once it
 owes one, the mature unit of least utility gets fresh incoming weights and outgoing weights of 0 (`rebirth`), and is
 young again. A layer replaces one unit a step at most.
-Source: Dohare et al. (2024), doi:10.1038/s41586-024-07711-7, algorithm 1; shibhansh/loss-of-plasticity.
+Source: Dohare et al. (2024), doi:10.1038/s41586-024-07711-7, equation 1 and algorithm 1; shibhansh/loss-of-plasticity.
+That code, unlike the algorithm, adds the mean contribution of a replaced unit to the biases above it, counts Adam's
+steps for each weight anew, and on permuted MNIST divides a utility of centred activities by the mean |incoming weight|.
 """
 
 from typing import Any, NamedTuple

@@ -7,7 +7,8 @@ With C the cost of a batch, summed over its rows, and gradients averaged over `d
     sigma <- sigma - sigma^2 / 2 dC/dsigma + sigma / (2 N sigma_0^2) (sigma_0^2 - sigma^2),    dC/dsigma = mean(e dC/dw)
 
 The second terms forget with a memory of N = `memory_batches` batches. The deviation never grows beyond the prior's. The
-optimiser and its rates are not used. Answers are those of the mean weights, while the authors average over draws.
+optimiser and its rates are not used. Answers are those of the mean weights, while the authors average over draws; their
+code also limits a step to a share of the deviation.
 Source: Bonnet et al. (2025), doi:10.1038/s41467-025-64601-w, equations 9 and 10, arXiv:2504.13569; without forgetting
 to first order Bayesian gradient descent, Zeno et al. (2018), arXiv:1803.10123.
 """

@@ -1,7 +1,8 @@
 """RanDumb: linear discriminants on random Fourier features of the pixels, the covariance shrunk by an estimate.
 
 As published: the width of the kernel is that of inputs of unit variance (`gamma=1`), and priors of classes are equal;
-the authors use 1,000 to 25,000 features, and estimate the shrinkage (OAS) of each class where here it is that of all.
+the authors use 1,000 to 25,000 features. The covariance within all classes is shrunk as a whole (OAS), as in
+their first code (`legacy_model.py`); the later one shrinks that of each class, and takes the classes' frequencies.
 Source: Prabhu et al. (2024), arXiv:2402.08823; drimpossible/RanDumb.
 """
 

@@ -7,10 +7,11 @@ import pytest
 
 from pcl import learners
 from pcl.fields import replace
-from pcl.learners import backprop
+from pcl.learners import backprop, rule
+from pcl.learners.mlp import MLPState
 from pcl.learners.rule import Move, lesson
-from pcl.learners.strategies import mas, si
-from pcl.learners.strategies.consolidation import AveragedHParams, State, penalty_direction
+from pcl.learners.strategies import lwf, mas, si
+from pcl.learners.strategies.consolidation import AveragedHParams, Measure, State, ended, penalty_direction
 from pcl.learners.strategies.fisher import FISHER
 from pcl.network.layers import Dense
 from pcl.types import Batch, Info, Spec
@@ -87,10 +88,19 @@ def test_the_path_integral_of_small_steps_is_the_decrease_of_the_cost():
     assert total > 0.01
 
 
-def test_importance_of_a_path_is_positive_and_relative_to_the_way():
-    measured, moved = (Dense(jnp.array([[0.2, -0.1, 0.3]])),), (Dense(jnp.array([[0.0, 1.0, 0.5]])),)
-    got = si.of_task(measured, moved, si.HParams(damping=0.25))
-    np.testing.assert_allclose(got[0].w, [[0.8, 0.0, 0.6]], rtol=1e-6)
+def test_importance_of_a_path_is_relative_to_the_way_and_its_sum_over_tasks_is_never_negative():
+    anchor, network, importance, measured = (
+        (Dense(jnp.array([row])),)
+        for row in ([1.0, 1, 1, 1], [1.0, 2, 1.5, 2], [0.0, 0.5, 0, 0], [0.2, -0.1, 0.3, -0.1])
+    )
+    state = State(MLPState(network, ()), anchor, importance, measured, jnp.ones((), int), jnp.zeros((), int), None)
+    after = ended(state, Measure(si.of_batch, si.of_task, 1), si.HParams(damping=0.25))
+    # 0.2 / 0.25; 0.5 - 0.1 / 1.25; 0.3 / (0.25 + 0.25); -0.1 / 1.25, cut off
+    np.testing.assert_allclose(after.importance[0].w, [[0.8, 0.42, 0.6, 0.0]], rtol=1e-6)
+
+
+def test_strengths_are_those_of_the_papers_whose_penalty_has_no_half():
+    assert [learners.make(name, SPEC)[1].strength for name in ("si", "mas")] == [2 * 1.0, 2 * 1.0]
 
 
 def test_the_direction_of_the_penalty_is_minus_its_gradient():
@@ -161,4 +171,34 @@ def test_what_is_distilled_is_the_answer_before_the_task():
     jax.tree.map(np.testing.assert_array_equal, state.old, first)
     halfway, _ = update(state, batch(2, 1), hp.replace(distilled=np.float32(0.5)))
     assert (halfway.rule.network[0].w != first[0].w).any()
-    assert state.ended == halfway.ended == 1
+    assert state.task == halfway.task == 1
+
+
+@pytest.mark.parametrize("output", ["categorical", "gaussian"])
+def test_distillation_is_among_labels_of_earlier_tasks(output):
+    """The new label is not held: the direction is that of the cost among old labels, written out."""
+    given, known = lesson(batch(), SPEC), jnp.array([True, False, True])
+    old, new = (
+        backprop.rule(SPEC).init(jax.random.key(i), replace(backprop.HParams(), LINEAR)).network for i in (0, 1)
+    )
+    far = lwf.distilling(given, old, known, output)
+
+    def cost_of(b):
+        return rule.cost(output, far, given.x @ new[0].w + b)
+
+    a, before = given.x @ new[0].w, given.x @ old[0].w
+    if output == "categorical":
+        want = jax.nn.softmax(a[:, known]) - jax.nn.softmax(before[:, known])
+    else:
+        want = (a - before)[:, known]
+    got = jax.grad(cost_of)(jnp.zeros(3))
+    np.testing.assert_allclose(got[known], want.mean(0), rtol=1e-4, atol=1e-6)
+    assert got[1] == 0
+
+
+def test_labels_are_known_once_their_task_has_ended():
+    state, update, hp = made("lwf", {"output": "categorical"})
+    for label, task in ((2, 0), (0, 1), (1, 1), (1, 2)):
+        state, _ = update(state, batch(0, task)._replace(y=jnp.full(ROWS, label)), hp)
+        known = {0: [0, 0, 0], 1: [0, 0, 1], 2: [1, 1, 1]}[task]
+        np.testing.assert_array_equal(state.known, known)

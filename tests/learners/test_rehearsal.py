@@ -195,6 +195,16 @@ def test_cls_er_is_drawn_to_the_output_of_the_average_that_knows_the_label_bette
     assert info.prediction is None
 
 
+def test_averages_of_the_weights_begin_as_means_of_all_weights_so_far():
+    weights = [(Dense(jnp.full((1, 1), w)),) for w in (2.0, 5.0, 8.0)]
+    average = weights[0]
+    for batches, network in enumerate(weights[1:], start=1):
+        average = cls_er.followed(average, network, 0.1, jnp.asarray(batches))
+    np.testing.assert_allclose(average[0].w, 5.0, rtol=1e-6)  # (2 + 5 + 8) / 3
+    later = cls_er.followed(average, weights[2], 0.1, jnp.asarray(20))
+    np.testing.assert_allclose(later[0].w, 5.3, rtol=1e-6)
+
+
 def test_gdumb_trains_at_its_times_on_all_that_is_kept_and_on_nothing_else():
     rows = []
 

@@ -2,7 +2,8 @@
 
     g: direction of the batch,  r: direction of what is recalled,   g <- g - min(g.r, 0) / |r|^2 r
 
-Source: Chaudhry et al. (2019), arXiv:1812.00420, equation 11. The memory is a reservoir, so that no task is told.
+Source: Chaudhry et al. (2019), arXiv:1812.00420, equation 11. The paper recalls samples of earlier tasks, as many of
+each class. Here the memory is a reservoir of all that came, so that no task is told.
 """
 
 from typing import Any

@@ -4,7 +4,8 @@
 
 New classes then do not push down the outputs of old ones; these meet in what is recalled. The paper has the sum without
 the half, which is a factor of the learning rate. Where outputs are Gaussian or Bernoulli, those of other classes have
-no error. Source: Caccia et al. (2022), arXiv:2104.05025, equation 4.
+no error. Source: Caccia et al. (2022), arXiv:2104.05025, equation 4. The authors' code, pclucas14/AML, lets an arriving
+batch also compete with labels above the largest so far, which supposes that labels come in order.
 """
 
 from typing import Any

@@ -99,7 +99,7 @@ def around(rule: NetworkRule, spec: Spec, measure: Measure) -> Learner:
 
     def update(state: State, batch: Batch, hp: Any) -> tuple[State, Info]:
         begins, task = switched(batch, state.task)
-        state = when(begins, lambda s: _ended(s, measure, hp), state)._replace(task=task)
+        state = when(begins, lambda s: ended(s, measure, hp), state)._replace(task=task)
         given = lesson(batch, spec)
         some = given.teaches.any()
         move = rule.direct(state.rule, given, hp.rule)
@@ -120,11 +120,11 @@ def penalty_direction(state: State, strength: Traced) -> Network:
     )
 
 
-def _ended(state: State, measure: Measure, hp: Any) -> State:
-    """The state after the end of a task."""
+def ended(state: State, measure: Measure, hp: Any) -> State:
+    """The state after the end of a task; importance is never negative, so that the penalty has a least value."""
     network = state.rule.network
     added = measure.of_task(state.measured, jax.tree.map(jnp.subtract, network, state.anchor), hp)
-    importance = jax.tree.map(lambda old, new: hp.kept * old + new, state.importance, added)
+    importance = jax.tree.map(lambda old, new: jnp.maximum(hp.kept * old + new, 0), state.importance, added)
     measured, batches = jax.tree.map(jnp.zeros_like, (state.measured, state.batches))
     return state._replace(anchor=network, importance=importance, measured=measured, batches=batches)
 

@@ -4,7 +4,8 @@
            + label_weight mean over another draw of the past of cost(y, a)                           (DER++)
 
 z: the pre-activation of the output that is kept, a: the present one. The squared distance is a mean over the C outputs,
-as in the authors' code, for which their weights (alpha, beta) are. Predictive coding has one target a row, which can
+as in the authors' code, aimagelab/mammoth, for which their weights (alpha, beta) are: on Split-MNIST 0.2 to 1 and 0.5
+to 1, beside 128 recalled samples. Predictive coding has one target a row, which can
 stand for z where the output is Gaussian. Source: Buzzega et al. (2020), arXiv:2004.07211, equations 5 and 6.
 """
 

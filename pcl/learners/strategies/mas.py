@@ -2,8 +2,9 @@
 
     importance_k = E_x |d |a(x)|^2 / dw_k|,    a: the pre-activation of the output
 
-No label is needed; here rows with a label are measured, as they arrive. Source: Aljundi et al. (2018),
-arXiv:1711.09601, equations 2 to 4 with the squared norm of the output; `strength` is the paper's lambda.
+No label is needed; here rows with a label are measured, as they arrive, and each by itself, where the authors' code
+takes the gradient of a batch. Source: Aljundi et al. (2018), arXiv:1711.09601, equations 2 to 4 with the squared norm
+of the output. The paper's penalty has no factor 1/2, so that `strength` is twice its lambda, which is 1.
 """
 
 from typing import Any
@@ -28,7 +29,7 @@ SENSITIVITY = Measure(of_batch, of_task=lambda measured, moved, hp: measured, co
 ENTRY = consolidation.entry(
     backprop.ENTRY,
     SENSITIVITY,
-    consolidation.AveragedHParams(),
+    consolidation.AveragedHParams(strength=2.0),
     summary="weights drawn back to earlier ones by the output's sensitivity to them (MAS), backpropagation",
     label="MAS, backpropagation",
 )

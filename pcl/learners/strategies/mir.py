@@ -1,8 +1,11 @@
 """MIR: replay of the past samples with which the batch would interfere most (around backpropagation).
 
 A step on the batch alone is tried. Of the candidates drawn from the memory, those whose cost it raises most are learned
-with the batch, from where the network was. The trial is the optimiser's own step. Candidates are drawn with
-replacement. Source: Aljundi et al. (2019), arXiv:1908.04742, ER-MIR.
+with the batch, from where the network was. Source: Aljundi et al. (2019), arXiv:1908.04742, ER-MIR with the first of
+its two criteria; optimass/Maximally_Interfered_Retrieval. It differs in four points. The trial is the optimiser's own
+step, there one of gradient descent. Candidates are drawn with replacement. No task is told, so that some are of the
+present one, which the authors leave out. The cost is the mean over batch and replayed together, there the sum of two
+means, which is a factor of the learning rate.
 """
 
 from typing import Any

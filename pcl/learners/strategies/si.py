@@ -1,17 +1,17 @@
 """Synaptic intelligence: a weight is important if its way through a task lowered the cost (around backpropagation).
 
     omega_k = sum over steps of -dcost/dw_k x (change of w_k)
-    importance_k += max(omega_k, 0) / (moved_k^2 + damping),    moved_k: since the anchor
+    importance_k <- max(importance_k + omega_k / (moved_k^2 + damping), 0),    moved_k: since the anchor
 
 The sum of omega over weights is the decrease of the cost along the way, for small steps. The gradient is that of the
-cost without the penalty. Source: Zenke, Poole and Ganguli (2017), arXiv:1703.04200, equations 3 to 5; `strength` is
-twice the paper's c.
+cost without the penalty. Importance is cut off at 0 as in the authors' code, ganguli-lab/pathint; the paper has the sum
+alone. Source: Zenke, Poole and Ganguli (2017), arXiv:1703.04200, equations 3 to 5. `strength` is twice the paper's c,
+which is 1 on Split-MNIST, with a damping of 0.001, and 0.1 on permuted MNIST, with 0.1.
 """
 
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import struct
 
 from pcl.fields import Traced, traced
@@ -42,13 +42,13 @@ def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move
 
 def of_task(measured: Network, moved: Network, hp: Any) -> Network:
     """What a task adds to importance."""
-    return jax.tree.map(lambda omega, d: jnp.maximum(omega, 0) / (d**2 + hp.damping), measured, moved)
+    return jax.tree.map(lambda omega, d: omega / (d**2 + hp.damping), measured, moved)
 
 
 ENTRY = consolidation.entry(
     backprop.ENTRY,
     Measure(of_batch, of_task, cost=1),
-    HParams(),
+    HParams(strength=2.0),
     summary="weights drawn back to earlier ones by their share in lowering the cost (SI), backpropagation",
     label="SI, backpropagation",
 )
