@@ -9,7 +9,7 @@ Split-MNIST); Split-Fashion-MNIST had no part in the choice.
 
 from typing import Any
 
-from pcl.experiment import Arm, Experiment, StreamSpec, Table
+from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
 NETWORK: dict[str, Any] = {
     "layer_sizes": "100+100",
@@ -64,6 +64,16 @@ EXPERIMENT = Experiment(
             "Split-MNIST and Split-Fashion-MNIST in one pass: methods that people compare with, rates by one search.",
             "acc,aaa,forgetting,learning_acc,min_acc,prequential_acc,flops_per_sample,state_bytes,ms_per_sample",
             latex=True,
+        ),
+    ),
+    figures=(
+        Figure(
+            "fig_online",
+            "Methods that people compare with, 500 stored images: accuracy at the end against state, operations and"
+            " accuracy while it lived.",
+        ),
+        Figure(
+            "fig_online_search", "The search for the rates of all methods alike, on validation samples.", study="online"
         ),
     ),
 )

@@ -24,11 +24,11 @@ PUBLISHED = (
     Published("backprop", "split_mnist", 19.9, VAN_DE_VEN, differs=LONGER),
     Published("ewc", "split_mnist", 19.96, VAN_DE_VEN, differs=LONGER),
     Published("si", "split_mnist", 19.99, VAN_DE_VEN, differs=LONGER),
-    Published("er", "split_mnist", 78, OWN_LOOP, 82, "layer_sizes=400+400 lr=0.05 memory=200"),
+    Published("er", "split_mnist", 78.0, OWN_LOOP, 82.0, "layer_sizes=400+400 lr=0.05 memory=200"),
     Published(
         "er",
         "split_mnist",
-        92,
+        92.0,
         AVALANCHE,
         variant="keeps=balanced layer_sizes=512 lr=0.1 memory=1000",
         differs="theirs: half of the units dropped out",
@@ -44,10 +44,10 @@ PUBLISHED = (
         "drimpossible/GDumb, README",
         differs="theirs: trained until it is asked, 256 passes",
     ),
-    Published("mir", "split_mnist_5000", 87, AVALANCHE),
+    Published("mir", "split_mnist_5000", 87.0, AVALANCHE),
     Published("backprop", "permuted_mnist_60000", 40.7, DER),
-    Published("ewc", "permuted_mnist_60000", 70, f"{DER}; arXiv:2006.06958", 80),
-    Published("si", "permuted_mnist_60000", 70, f"{DER}; arXiv:2006.06958", 80),
+    Published("ewc", "permuted_mnist_60000", 70.0, f"{DER}; arXiv:2006.06958", 80.0),
+    Published("si", "permuted_mnist_60000", 70.0, f"{DER}; arXiv:2006.06958", 80.0),
     Published("agem", "permuted_mnist_60000", 65.7, "Mirzadeh et al. (2020), arXiv:2006.06958"),
 )
 

@@ -9,7 +9,7 @@ from tabulate import tabulate
 from pcl import learners, streams
 from pcl.errors import unknown
 from pcl.experiment import Arm, Experiment, experiment_names, load_experiment
-from pcl.fields import fields, is_static
+from pcl.fields import as_dict, fields, is_static
 from pcl.network.inference import Rule
 from pcl.network.rules import RULES
 from pcl.sinks import SINKS
@@ -38,7 +38,8 @@ def listing() -> str:
 
 def _settings(config: object) -> str:
     """Names and defaults, a star behind each static one."""
-    texts = [f"{f.name}={f.default}{'*' if is_static(f) else ''}" for f in fields(config).values()]
+    values = as_dict(config)  # an entry may have other defaults than the fields of its class
+    texts = [f"{name}={values[name]}{'*' if is_static(field) else ''}" for name, field in fields(config).items()]
     return f" ({', '.join(texts)})" if texts else ""
 
 
@@ -84,10 +85,11 @@ SETTING = ("setting", "default", "admissible", "kind", "meaning")
 
 def settings(config: Any) -> list[tuple[str, ...]]:
     """Each setting of a configuration, as `SETTING` says."""
+    values = as_dict(config)
     return [
         (
             name,
-            str(field.default),
+            str(values[name]),
             _admissible(field),
             "static" if is_static(field) else "traced",
             field.metadata["help"],

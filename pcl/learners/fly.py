@@ -23,6 +23,8 @@ from pcl.fields import Traced, static, traced
 from pcl.learners.inputs import masked_vectors, targets, vectors
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
+ROWS = 16  # inputs that are expanded together
+
 
 @struct.dataclass
 class HParams:
@@ -65,7 +67,8 @@ def cells(reads: Int[Array, "H fan_in"], x: Float[Array, "B ..."], active: float
     x_BD = vectors(x)
     low_B1, high_B1 = x_BD.min(1, keepdims=True), x_BD.max(1, keepdims=True)
     unit_BD = (x_BD - low_B1) / jnp.where(high_B1 > low_B1, high_B1 - low_B1, 1.0)
-    sums_BH = unit_BD[:, reads].sum(2)
+    # A few rows at a time: all entries that the cells read of a row are many times the row.
+    sums_BH = jax.lax.map(lambda unit_D: unit_D[reads].sum(1), unit_BD, batch_size=ROWS)
     least_B1 = jax.lax.top_k(sums_BH, kept)[0][:, -1:]
     strongest_B1 = sums_BH.max(1, keepdims=True)
     return jnp.where(sums_BH >= least_B1, sums_BH, 0.0) / jnp.where(strongest_B1 > 0, strongest_B1, 1.0)

@@ -57,3 +57,10 @@ def test_no_active_cell_is_refused():
     hp = hp.replace(random_features=4)
     with pytest.raises(UsageError, match=r"^active=0.05: of 4 cells none would be active"):
         learner.predict(learner.init(jax.random.key(0), hp), jnp.zeros((1, 4)), hp)
+
+
+def test_a_probe_of_many_rows_is_expanded_a_few_at_a_time():
+    reads = jax.ShapeDtypeStruct((3200, 94), jnp.int32)
+    x = jax.ShapeDtypeStruct((10_000, 784), jnp.float32)
+    compiled = jax.jit(lambda reads, x: fly.cells(reads, x, 0.05)).lower(reads, x).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 2e9  # 12e9 at once
