@@ -16,6 +16,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from pcl.fields import Traced, nested, static, traced
 from pcl.learners import mlp, moments
 from pcl.learners.moments import Moments
+from pcl.learners.noise import normal
 from pcl.learners.rule import Lesson, NetworkRule, lesson
 from pcl.network.layers import Network
 from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
@@ -121,7 +122,7 @@ def around(rule: NetworkRule, spec: Spec, method: Method) -> Learner:
 
 
 def noise(key: PRNGKeyArray, network: Network) -> Network:
-    """A normal number for every weight and bias."""
+    """A normal number for every weight and bias (`pcl.learners.noise`)."""
     leaves, tree = jax.tree.flatten(network)
     keys = jax.tree.unflatten(tree, list(jax.random.split(key, len(leaves))))
-    return jax.tree.map(lambda leaf, k: jax.random.normal(k, leaf.shape), network, keys)
+    return jax.tree.map(lambda leaf, k: normal(k, leaf.shape), network, keys)
