@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
     claim=__doc__,
     streams={f"split_{name}": StreamSpec("split", {"source": name}) for name in ("mnist", "fashion_mnist")},
     learners=LEARNERS,
-    arms=(Arm(seeds=5),),
+    arms=(Arm(seeds=6),),
     evaluation={"probe_every": 300, "probe_size": 500, "log_bins": 60},
     smoke={
         "source": "digits",

@@ -75,11 +75,11 @@ EXPERIMENT = Experiment(
         "gdumb": LARGE | {"lr": 0.1, "retrain_every": 3000, "retrain_passes": 100, "retrain_batch": 16},
     },
     arms=(
-        Arm(("backprop", "ewc", "si", "lwf", "agem"), ("split_mnist",), seeds=5),
-        Arm(("er",), ("split_mnist",), ("memory=200", "lr=0.01"), seeds=5),
-        Arm(("er",), ("split_mnist",), ("memory=500", "lr=0.1"), seeds=5),
-        Arm(("er",), ("split_mnist",), ("memory=200", "lr=0.05", "layer_sizes=400+400"), seeds=5),
-        Arm(("er",), ("split_mnist",), ("memory=1000", "lr=0.1", "layer_sizes=512", "keeps=balanced"), seeds=5),
+        Arm(("backprop", "ewc", "si", "lwf", "agem"), ("split_mnist",), seeds=6),
+        Arm(("er",), ("split_mnist",), ("memory=200", "lr=0.01"), seeds=6),
+        Arm(("er",), ("split_mnist",), ("memory=500", "lr=0.1"), seeds=6),
+        Arm(("er",), ("split_mnist",), ("memory=200", "lr=0.05", "layer_sizes=400+400"), seeds=6),
+        Arm(("er",), ("split_mnist",), ("memory=1000", "lr=0.1", "layer_sizes=512", "keeps=balanced"), seeds=6),
         Arm(
             ("derpp",),
             ("split_mnist",),
@@ -89,11 +89,11 @@ EXPERIMENT = Experiment(
         Arm(
             ("derpp",), ("split_mnist",), ("memory=500", "replayed=10", "logit_weight=1.0", "label_weight=0.5"), seeds=5
         ),
-        Arm(("cls_er",), ("split_mnist",), ("memory=200", "replayed=128", "lr=0.03"), seeds=5),
-        Arm(("cls_er",), ("split_mnist",), ("memory=500", "replayed=32", "lr=0.1"), seeds=5),
-        Arm(("gdumb",), ("split_mnist",), seeds=5),
-        Arm(("mir",), ("split_mnist_5000",), seeds=5),
-        Arm(("backprop", "ewc", "si", "agem"), ("permuted_mnist_60000",), seeds=3),
+        Arm(("cls_er",), ("split_mnist",), ("memory=200", "replayed=128", "lr=0.03"), seeds=6),
+        Arm(("cls_er",), ("split_mnist",), ("memory=500", "replayed=32", "lr=0.1"), seeds=6),
+        Arm(("gdumb",), ("split_mnist",), seeds=6),
+        Arm(("mir",), ("split_mnist_5000",), seeds=6),
+        Arm(("backprop", "ewc", "si", "agem"), ("permuted_mnist_60000",), seeds=4),
     ),
     evaluation={"probe_every": 2000, "probe_size": 1000, "log_bins": 50},
     smoke={"source": "digits", "layer_sizes": "8", "memory": 20, "dwell": 100, "contexts": 3, "visits": 3, "batch": 10},
