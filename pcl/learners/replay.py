@@ -1,7 +1,8 @@
 """Experience replay: a reservoir of the past is mixed into every batch that a network rule learns from.
 
 A memory strategy around any learner whose updates take a masked batch; every sample of the stream is in
-the memory with equal probability. Sources: reservoir sampling, Vitter (1985), doi:10.1145/3147.3165,
+the memory with equal probability. What is held is what arrived; `replay_augment` draws a new view of it at each recall,
+on top of that under which it arrived. Sources: reservoir sampling, Vitter (1985), doi:10.1145/3147.3165,
 algorithm R; its use in continual learning, Chaudhry et al. (2019), arXiv:1902.10486.
 """
 
@@ -13,6 +14,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, UInt32
 
+from pcl import augment
 from pcl.errors import UsageError
 from pcl.fields import nested, static
 from pcl.learners.balance import KEEPS, Classes, balanced_slots, no_classes
@@ -36,7 +38,11 @@ class ReplayHParams:
         1, "updates of the weights for each batch, each with a draw from the memory of its own", low=1
     )
 
-    LATER: ClassVar[tuple[str, ...]] = ("keeps", "updates")
+    replay_augment: str = static(
+        "none", "random views of images that are recalled, as `augment` of those that arrive", choices=augment.KINDS
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("keeps", "updates", "replay_augment")
 
 
 class ReplayState(NamedTuple):
@@ -51,7 +57,7 @@ class ReplayState(NamedTuple):
 
 
 def check(spec: Spec, hp: ReplayHParams) -> None:
-    """Refuses classes of real targets, and a rate that falls with updates where a batch has several.
+    """Refuses classes of real targets, views of no images, and a rate that falls where a batch has several updates.
 
     Raises:
       UsageError: with what would be right.
@@ -60,11 +66,20 @@ def check(spec: Spec, hp: ReplayHParams) -> None:
         raise UsageError("keeps=balanced: real targets have no classes that could be balanced; set keeps=reservoir")
     if hp.updates > 1 and getattr(hp.rule, "anneal_steps", False):
         raise UsageError(f"updates={hp.updates}: anneal_steps counts batches of one update; set anneal_steps=0")
+    augment.check(hp.replay_augment, spec.input_shape, "this stream", "replay_augment")
 
 
 def draws(key: PRNGKeyArray, update: int, words: int) -> UInt32[Array, " words"]:
     """Random words for one of the updates of a batch."""
     return jax.random.bits(jax.random.fold_in(key, update) if update else key, (words,))
+
+
+def viewed(x: Float[Array, "R ..."], key: PRNGKeyArray, update: int, kind: str) -> Float[Array, "R ..."]:
+    """Images recalled for one of the updates of a batch, each under a view of its own."""
+    if kind == "none":
+        return x
+    apart = jax.random.fold_in(jax.random.fold_in(key, 0), update)  # `draws` never folds in a 0
+    return augment.viewed(x, augment.views(apart, kind, x.shape[:1]))
 
 
 def entry(rule: LearnerEntry, summary: str, label: str) -> LearnerEntry:
@@ -107,11 +122,15 @@ def around(rule: Learner, spec: Spec) -> Learner:
         bits = draws(key, 0, hp.replayed + batch.y.shape[0])  # one draw: on CPUs each has its price
         offered = teaching_rows(batch)
         recalled = recall(state, bits[: hp.replayed], offered.any(), hp.memory)
-        joined = jax.tree.map(_behind, batch, recalled)
-        rule_state, info = rule.update(state.rule, joined, hp.rule)
+
+        def joined(past: Batch, number: int) -> Batch:
+            shown = past._replace(x=viewed(past.x, key, number, hp.replay_augment))
+            return jax.tree.map(_behind, batch, shown)
+
+        rule_state, info = rule.update(state.rule, joined(recalled, 0), hp.rule)
         for number in range(1, hp.updates):
             others = recall(state, draws(key, number, hp.replayed), offered.any(), hp.memory)
-            rule_state, _ = rule.update(rule_state, jax.tree.map(_behind, batch, others), hp.rule)
+            rule_state, _ = rule.update(rule_state, joined(others, number), hp.rule)
         if info.prediction is not None:
             info = info._replace(prediction=jax.tree.map(lambda leaf: leaf[: batch.y.shape[0]], info.prediction))
         slot, classes = _slots(bits[hp.replayed :], offered, batch, state, hp.memory)

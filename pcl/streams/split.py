@@ -31,9 +31,9 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Int, Num, PRNGKeyArray
 
+from pcl import augment
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams import augment
 from pcl.streams.inputs import (
     Moments,
     exact,

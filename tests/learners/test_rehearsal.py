@@ -133,6 +133,31 @@ def test_derpp_gives_kept_outputs_to_one_draw_and_labels_to_another():
     assert before.seen == 10
 
 
+def test_views_of_recalled_images_leave_labels_kept_outputs_and_the_memory_as_they_are():
+    spec, seen = Spec((2, 3), 3), []
+    hp = dark.DarkerHParams(rule=HP.rule, memory=20, replayed=4, replay_augment="flip")
+    rule = backprop.rule(spec)
+
+    def learn(state, lesson, hp):
+        seen.append(lesson)
+        return state, Info(Prediction(lesson.x[:, 0]))  # the first row of the image is the output
+
+    learner = rehearsal.around(rule._replace(learn=learn), spec, dark.DERPP)
+    state, images = learner.init(jax.random.key(0), hp), []
+    for i in range(2):
+        x = numbered(5 * i).x[:, :, None] + jnp.array([[0.0, 0.1, 0.2], [0.3, 0.4, 0.5]])
+        images.append(x)
+        state, _ = learner.update(state, numbered(5 * i)._replace(x=x), hp)
+    past, number = seen[1].x[5:], np.round(np.asarray(seen[1].x[5:, 0, 1]) - 0.1).astype(int)
+    held = images[0][number]
+    same, mirrored = (np.asarray((past == one).all((1, 2))) for one in (held, held[..., ::-1]))
+    assert (same | mirrored).all()
+    assert 0 < mirrored.sum() < 8
+    np.testing.assert_array_equal(seen[1].match.target[5:9], held[:4, 0])
+    np.testing.assert_array_equal(seen[1].top[9:].argmax(1), number[4:] % 3)
+    np.testing.assert_array_equal(state.memory.stored["x"][:10], jnp.concatenate(images))
+
+
 @pytest.mark.parametrize("name", ["der", "derpp"])
 def test_without_weights_dark_replay_is_the_rule(name):
     learner, hp = learners.make(name, SPEC)

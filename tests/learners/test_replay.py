@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from pcl import learners
 from pcl.errors import UsageError
-from pcl.fields import fields, replace
+from pcl.fields import fields, identity, replace
 from pcl.learners.replay import ReplayHParams, around, recall, reservoir_slots
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
@@ -171,6 +171,43 @@ def test_several_updates_of_a_batch_have_a_draw_each_and_the_memory_one_offer():
     np.testing.assert_array_equal(state.x, once.x)
 
 
+def images(start, n=5):
+    """Images of 2 x 3 pixels, none of them its own mirror image; the first pixel is their number, as is their label."""
+    number = jnp.arange(start, start + n, dtype=jnp.float32)
+    x = number[:, None, None] + jnp.array([[0.0, 0.1, 0.2], [0.3, 0.4, 0.5]])
+    true = jnp.ones(n, bool)
+    return Batch(x, number.astype(jnp.int32), true, true, jnp.zeros(n, jnp.int32))
+
+
+@pytest.mark.parametrize("kind", ["flip", "none"])
+def test_recalled_images_are_seen_anew_and_neither_the_batch_nor_labels_nor_the_memory(kind):
+    """Of the second batch's three updates of four recalled images each, all of the first batch of five."""
+    spec = Spec((2, 3), 10)
+
+    def init(key, hp):
+        return jnp.zeros((3, 9, 2, 3)), jnp.zeros((3, 9), jnp.int32), 0
+
+    def update(state, batch, hp):
+        x, y, number = state
+        return (x.at[number % 3].set(batch.x), y.at[number % 3].set(batch.y), number + 1), Info()
+
+    learner = around(Learner(init, lambda *_: None, update), spec)
+    hp = ReplayHParams(rule=None, memory=20, replayed=4, updates=3, replay_augment=kind)
+    state = learner.init(jax.random.key(0), hp)
+    for i in range(2):
+        state, _ = learner.update(state, images(5 * i), hp)
+    x, y, _ = jax.tree.map(np.asarray, state.rule)
+    np.testing.assert_array_equal(x[:, :5], np.tile(images(5).x, (3, 1, 1, 1)))
+    past, held = x[:, 5:], np.asarray(images(0).x)[y[:, 5:]]
+    same, mirrored = ((past == one).all((2, 3)) for one in (held, held[..., ::-1]))
+    assert (same | mirrored).all()
+    assert same.all() if kind == "none" else 0 < mirrored.sum() < mirrored.size
+    if kind == "flip":
+        assert len({tuple(row) for row in mirrored}) > 1  # each update has views of its own
+    np.testing.assert_array_equal(state.x[:10], np.concatenate([images(0).x, images(5).x]))
+    assert "replay_augment" not in identity(hp.replace(replay_augment="none"))
+
+
 def test_a_memory_that_balances_classes_holds_them_in_equal_numbers():
     """Two of three samples are of class 0: a third of what is kept."""
     learner, hp = spy(), ReplayHParams(rule=None, memory=12, replayed=4, keeps="balanced")
@@ -189,6 +226,7 @@ def test_a_memory_that_balances_classes_holds_them_in_equal_numbers():
     [
         ({"updates": 2, "anneal_steps": 5}, SPEC, "updates=2: anneal_steps counts batches of one update"),
         ({"keeps": "balanced"}, Spec((1,), 0, 2), "keeps=balanced: real targets have no classes"),
+        ({"replay_augment": "flip"}, SPEC, r"replay_augment=flip: inputs of this stream are \(1,\), not images"),
     ],
 )
 def test_settings_of_replay_that_contradict_others(settings, spec, why):

@@ -118,6 +118,17 @@ def test_the_key_draws_the_order_of_the_classes_and_natural_keeps_it():
     assert (np.asarray(schedules(split.Split(order="natural"), 2).world.group_task) == [0, 0, 1, 1]).all()
 
 
+def test_passes_over_a_task_are_the_epochs_of_the_classic_protocol():
+    """Three passes over each of two tasks: each in another order, none before its task, held-out samples in none."""
+    made_from = tagged_source([5, 6, 7, 8])
+    stream, _, _, _, tags = lived(split.Split(order="natural", passes=3, batch=1), made_from)
+    assert stream.task_ends == (33, 78)
+    for visit, of_task in enumerate((tags[:33].reshape(3, 11), tags[33:].reshape(3, 15))):
+        assert len({tuple(one) for one in of_task}) == 3
+        theirs = np.flatnonzero(made_from.y_train // 2 == visit)  # held-out samples are negative
+        np.testing.assert_array_equal(np.sort(of_task), np.tile(theirs, (3, 1)))
+
+
 def test_passes_of_a_task_are_shuffled_anew():
     tags = lived(split.Split(order="iid", passes=2, batch=1), tagged_source([5, 6, 7, 8]))[4].ravel()
     assert not np.array_equal(tags[:26], tags[26:])

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray, UInt32
 
 from pcl.learners import mlp
 from pcl.learners.inputs import mean_weights, no_targets, targets, teaching_rows
-from pcl.learners.replay import check, draws
+from pcl.learners.replay import check, draws, viewed
 from pcl.learners.rule import Lesson, NetworkRule, lesson
 from pcl.learners.strategies import memory, strategy
 from pcl.network.energy import output_cost
@@ -93,17 +93,18 @@ def around(rule: NetworkRule, spec: Spec, method: Method) -> Learner:
         n, offer, size = batch.y.shape[0], teaching_rows(batch), method.draws(hp)
         key, given = jax.random.fold_in(state.key, state.memory.seen), lesson(batch, spec)
 
-        def learn(own: Any, bits: UInt32[Array, " R"]) -> tuple[dict[str, Array], Any]:
+        def learn(own: Any, bits: UInt32[Array, " R"], number: int) -> tuple[dict[str, Array], Any]:
             rows, valid = memory.drawn(state.memory, bits, offer.any())
             beside = {name: rows[name] for name in method.beside(spec)}
-            past = Batch(rows["x"], rows["y"], valid, valid, jnp.zeros(size, jnp.int32))
+            shown = viewed(rows["x"], key, number, hp.replay_augment)
+            past = Batch(shown, rows["y"], valid, valid, jnp.zeros(size, jnp.int32))
             recalled = Recalled(lesson(past, spec), rows["y"], beside, valid)
             return rows, method.learn(rule, own, given, recalled, batch, spec, hp)
 
         bits = draws(key, 0, size + n)
-        rows, (learned, info, kept) = learn(state.rule, bits[:size])
+        rows, (learned, info, kept) = learn(state.rule, bits[:size], 0)
         for number in range(1, hp.updates):
-            _, (learned, *_) = learn(learned, draws(key, number, size))
+            _, (learned, *_) = learn(learned, draws(key, number, size), number)
         x = batch.x.reshape(n, *spec.input_shape)
         after = memory.offered(state.memory, bits[size:], {"x": x, "y": batch.y, **kept}, offer, rows)
         return State(learned, after, state.key), info

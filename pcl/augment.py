@@ -1,4 +1,4 @@
-"""Augmentation of images as they arrive: flips and crops, drawn in advance and applied on the device.
+"""Augmentation of images as they arrive or are recalled: flips and crops, drawn first and applied on the device.
 
 A flip mirrors an image from left to right with probability 1/2. A crop moves it by up to `PAD` pixels along each axis,
 over a border of zeros, which is the mean of standardised pixels. Held-out images stay as they are.
@@ -48,13 +48,13 @@ def viewed(x: Float[Array, "B ..."], seen: Views | None) -> Float[Array, "B ..."
     return jax.vmap(one)(x, *seen)
 
 
-def check(kind: str, shape: tuple[int, ...], source: str) -> None:
-    """Refuses views of what is no image.
+def check(kind: str, shape: tuple[int, ...], source: str, setting: str = "augment") -> None:
+    """Refuses views of what is no image, which a `setting` asks for.
 
     Raises:
       UsageError: inputs have fewer than two axes, or more than three.
     """
     if kind != "none" and len(shape) not in (2, 3):
         raise UsageError(
-            f"augment={kind}: inputs of {source} are {shape}, not images [rows, columns]; set augment=none"
+            f"{setting}={kind}: inputs of {source} are {shape}, not images [rows, columns]; set {setting}=none"
         )

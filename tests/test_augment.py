@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pcl import streams
+from pcl import augment, streams
+from pcl.augment import PAD, Views
 from pcl.errors import UsageError
 from pcl.fields import identity
-from pcl.streams import augment, split
-from pcl.streams.augment import PAD, Views
+from pcl.streams import split
 from pcl.streams.sources import from_arrays
 from pcl.streams.split import Split
 
