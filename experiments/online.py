@@ -72,8 +72,5 @@ EXPERIMENT = Experiment(
             "Methods that people compare with, 500 stored images: accuracy at the end against state, operations and"
             " accuracy while it lived.",
         ),
-        Figure(
-            "fig_online_search", "The search for the rates of all methods alike, on validation samples.", study="online"
-        ),
     ),
 )
