@@ -6,6 +6,7 @@ not compiled again by another, by the other test processes, or by the next test 
 only those that take long: one that is killed leaves no half of a program that way, or hardly ever.
 """
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ import jaxtyping
 import pytest
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # commands that a test starts have as many
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands are started: each would compile every file anew
 PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
@@ -34,6 +36,13 @@ def pytest_configure(config):
         return
     if sum(file.stat().st_size for file in PROGRAMS.iterdir()) > 2**30:
         shutil.rmtree(PROGRAMS)
+
+
+def pytest_collection_finish():
+    """Look for garbage less often, and not among modules and tests, which stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -224,3 +224,10 @@ def test_factorisations_are_those_of_one_module():
         assert not [ast.unparse(node) for node in ast.walk(tree) if is_of_jax(node)], path
         found = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
         assert not [line for line in found if "linalg" in line and line != "from pcl import linalg"], path
+
+
+def test_what_is_slow_to_import_is_imported_where_it_is_used():
+    for path in files("pcl"):
+        at_once = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom | ast.Import)]
+        names = {getattr(node, "module", None) or node.names[0].name for node in at_once}
+        assert not names & {"scipy.stats", "scipy.optimize"}, path

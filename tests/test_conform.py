@@ -27,6 +27,11 @@ LEARNERS = {
     "predicts_each_row_by_itself": ("jnp.sum(state.mean**2, axis=1)", "x_BD.var(0)[:3]", "9 of 9 numbers differ"),
     "predicts_what_it_says": ("Prediction(logits", "Prediction(mean", "no logits"),
     "reads_tasks_if_and_only_if_it_is_told": ("** count_C", "** (count_C + batch.task.sum())", "told=False"),
+    "is_traced_once_for_all_numbers": (
+        "jnp.zeros((spec.num_labels, size))",
+        "jnp.full((spec.num_labels, size), 0.0)",  # of a weak type until it is updated
+        "traced 2 times",
+    ),
     "the_key_decides_everything": ("** count_C", "** (count_C + __import__('random').random())", "from the key"),
     "keeps_the_shapes_and_types_of_its_state": ("** count_C", "** float(count_C[0])", "it raised Concretization"),
     "is_finite_on_extreme_inputs": ("jnp.maximum(count_C, 1)", "count_C", "inputs of 0"),

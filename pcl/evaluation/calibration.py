@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import spearmanr
 
 from pcl.evaluation.checks import Vector, known_mean, vectors
 
@@ -26,6 +25,8 @@ def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: Arr
     mean, error = surprise[known] / taught[known], 1 - hits[known] / seen[known]
     if known.sum() < 3 or np.ptp(mean) == 0 or np.ptp(error) == 0:
         return np.nan
+    from scipy.stats import spearmanr  # a second to import, which every command would wait for
+
     return float(spearmanr(mean, error).statistic)
 
 

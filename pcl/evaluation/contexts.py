@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import spearmanr
 
 from pcl.evaluation.checks import Vector, ratio
 from pcl.evaluation.reactions import shifts
@@ -36,6 +34,8 @@ def true_posterior(record: Record) -> Vector | None:
         return None
     belief_NS, truth_N = np.asarray(record["belief"]), true_contexts(record)
     agreement_TS = np.stack([belief_NS[truth_N == task].sum(0) for task in range(int(truth_N.max()) + 1)])
+    from scipy.optimize import linear_sum_assignment  # half a second to import, which every command would wait for
+
     matched = dict(zip(*linear_sum_assignment(-agreement_TS), strict=True))
     return np.asarray(
         [row[matched[task]] if task in matched else 0.0 for task, row in zip(truth_N, belief_NS, strict=True)]
@@ -136,5 +136,7 @@ def settling(record: Record) -> dict[str, float]:
     if record.get("surprise") is not None:
         known = some & np.isfinite(surprise := np.asarray(record["surprise"]))
         if known.any() and np.ptp(k := steps[known] / taught[known]) > 0:
+            from scipy.stats import spearmanr  # a second to import, which every command would wait for
+
             numbers["spearman_k_surprise"] = float(spearmanr(k, surprise[known] / taught[known]).statistic)
     return numbers

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import isotonic_regression
 
 from pcl.errors import UsageError
 from pcl.evaluation.metrics import begins
@@ -87,6 +86,8 @@ def half_life(curve: Retention) -> float:
     """
     if curve.age[0] != 0:
         raise UsageError(f"the first age is {curve.age[0]:g}: a half-life needs accuracy at age 0")
+    from scipy.optimize import isotonic_regression  # half a second to import, which every command would wait for
+
     fit = isotonic_regression(curve.accuracy, weights=curve.pairs, increasing=False).x
     half = fit[0] / 2
     if len(fit) < 2 or half == 0:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import linregress, t
 
 from pcl.errors import UsageError
 from pcl.evaluation.checks import Vector, ratio, share_of_one, vectors
@@ -155,6 +154,8 @@ def plasticity_slope(online_accuracy: ArrayLike, confidence: float = 0.95) -> Sl
     independent, so compare learners by intervals of slopes over seeds. The measure that it summarises:
     Dohare et al. (2024), doi:10.1038/s41586-024-07711-7.
     """
+    from scipy.stats import linregress, t  # a second to import, which every command would wait for
+
     (accuracy,) = vectors(online_accuracy=online_accuracy)
     n = len(accuracy)
     if n < 2:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import permutation_test, t, trim_mean
+from scipy.special import stdtrit
 
 from pcl.errors import UsageError
 from pcl.evaluation.checks import Vector, known_mean, ratio
@@ -63,6 +63,8 @@ def interquartile_mean(scores: ArrayLike, confidence: float = 0.95) -> tuple[flo
     Raises:
       UsageError: `scores` is not 2-d.
     """
+    from scipy.stats import trim_mean  # a second to import, which every command would wait for
+
     scores = np.asarray(scores, float)
     if scores.ndim != 2 or not scores.size:
         raise UsageError(f"scores {scores.shape}: must be [seeds, streams]")
@@ -85,6 +87,8 @@ def paired_permutation_test(a: ArrayLike, b: ArrayLike, confidence: float = 0.95
     Raises:
       UsageError: a and b are not 1-d of one length with at least two pairs.
     """
+    from scipy.stats import permutation_test  # a second to import, which every command would wait for
+
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
         raise UsageError(f"scores {a.shape} and {b.shape}: must be pairs, at least two")
@@ -105,5 +109,5 @@ def paired_permutation_test(a: ArrayLike, b: ArrayLike, confidence: float = 0.95
 
 def _around(mean: Any, error: Any, n: Any, confidence: float) -> tuple[Any, Any, Any]:
     """The mean of n values and its interval, from its standard error."""
-    half = t.ppf((1 + confidence) / 2, np.maximum(n - 1, 1)) * error
+    half = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2) * error
     return mean, mean - half, mean + half
