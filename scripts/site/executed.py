@@ -175,14 +175,14 @@ def _nothing_from_outside() -> Iterator[None]:
 
 
 def renewed(page: Path, shown: list[Shown]) -> str:
-    """The text of a page with what was printed in the place of what it shows, where the two do not agree."""
+    """The text of a page with what was printed in the place of what it shows; `…` stays where it holds."""
     texts = iter(shown)
 
     def one(block: re.Match[str]) -> str:
         if block["kind"] != "text":
             return block[0]
         said = next(texts)
-        if said.agrees:
+        if said.agrees and not said.within:
             return block[0]
         start, end = (place - block.start() for place in block.span("text"))
         return block[0][:start] + said.printed + block[0][end:]
@@ -199,7 +199,7 @@ def main(*named: str) -> None:
             for picture in pictures(page):
                 shutil.copy(drawn(Path(folder), picture), picture)
         page.write_text(renewed(page, shown), encoding="utf-8")
-        print(f"{page}: {sum(not one.agrees for one in shown)} of {len(shown)} printed texts were renewed")
+        print(f"{page}: {sum(not one.agrees for one in shown)} of {len(shown)} printed texts did not agree")
 
 
 def pictures(page: Path) -> list[Path]:

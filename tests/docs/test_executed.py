@@ -108,7 +108,7 @@ def test_what_a_page_shows_agrees_with_what_is_printed(page, printed, within, ag
     assert executed.Shown(1, page, printed, within).agrees is agrees
 
 
-def test_a_page_is_renewed_where_it_shows_something_else(tmp_path):
+def test_a_page_is_renewed_also_where_numbers_are_near(tmp_path):
     page = page_of(tmp_path, "a\n\n```text\nold\n```\n\n<!-- within 1 -->\n```text\n5\n```\n\n```text\n```\n")
     shown = [
         executed.Shown(4, "old\n", "new\n", 0),
@@ -116,7 +116,7 @@ def test_a_page_is_renewed_where_it_shows_something_else(tmp_path):
         executed.Shown(13, "", "x\n", 0),
     ]
     assert executed.renewed(page, shown) == (
-        "a\n\n```text\nnew\n```\n\n<!-- within 1 -->\n```text\n5\n```\n\n```text\nx\n```\n"
+        "a\n\n```text\nnew\n```\n\n<!-- within 1 -->\n```text\n5.5\n```\n\n```text\nx\n```\n"
     )
 
 
