@@ -71,6 +71,7 @@ setup(
             "chex>=0.1.91,<0.2",
             "hypothesis>=6.130,<7",
             "mypy>=1.18,<3",
+            "nbformat>=5.10,<6",
             "optuna>=4.8,<6",
             "pandas>=2.2,<4",
             "polars>=1.30,<3",

@@ -16,13 +16,15 @@ from pcl.runner.store import Store
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+TUTORIAL = (ROOT / "docs/tutorials/own_learner.md").read_text(encoding="utf-8")  # test_executed.py runs it
 NAMES = sorted(path.name for path in EXAMPLES.glob("own_*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_shows_each_example_as_it_is(name):
-    blocks = re.findall(r"<!-- from (\S+) -->\n```python\n(.*?)```\n", PAGE, re.DOTALL)
-    assert dict(blocks)[f"examples/{name}"] == (EXAMPLES / name).read_text(encoding="utf-8")
+def test_a_page_shows_each_example_as_it_is(name):
+    blocks = dict(re.findall(r"<!-- from examples/(\S+) -->\n```python\n(.*?)```\n", PAGE, re.DOTALL))
+    blocks |= dict(re.findall(r'```python title="(own_learner.py)"\n(.*?)```\n', TUTORIAL, re.DOTALL))
+    assert blocks[name] == (EXAMPLES / name).read_text(encoding="utf-8")
 
 
 def test_a_learner_takes_sixty_lines_at_most():
@@ -54,20 +56,6 @@ def lived(folder, experiment):
     """Learner and settings of every run that ended well."""
     records = Store(folder / "results", experiment).records()
     return sorted((r["learner"], setting_text(r["variant"])) for r in records if r["status"] == "ok")
-
-
-@pytest.mark.slow
-def test_own_learner(typed):
-    folder = typed("A learner")
-    assert lived(folder, "split_digits") == [
-        ("ncm", ""), ("own_learner", "forget=0.02"), ("own_learner", "forget=0.1")
-    ]  # fmt: skip
-    assert "own_learner" in (folder / "results/reports/compare_split_digits.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_conformance(typed):
-    typed("Conformance")
 
 
 @pytest.mark.slow
