@@ -18,6 +18,7 @@ COMMANDS = {
     "conform": "pcl.cli.conform",
     "submit": "pcl.cli.submit",
     "compact": "pcl.scripts.compact_results",
+    "reproduce": "pcl.scripts.reproduce",
 }
 
 
