@@ -19,6 +19,7 @@ COMMANDS = {
     "submit": "pcl.cli.submit",
     "compact": "pcl.scripts.compact_results",
     "reproduce": "pcl.scripts.reproduce",
+    "site": "pcl.scripts.report_site",
 }
 
 

@@ -73,7 +73,7 @@ def test_killed_it_goes_on_and_again_it_gives_the_same_bits(tmp_path):
     code, out, error = command(*flags, f"--results_dir={second}", f"--against={published.parent}")
     assert code == 0, error
     assert {row["verdict"] for row in report(second)} == {EQUAL}
-    assert "4 runs made again, of which 4 hold what their records hold, to the bit." in out
+    assert "4 runs made again, as their records: 4 to the bit." in out
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_a_changed_number_is_outside_and_the_others_are_equal_to_the_bit(again):
     assert rows["split_digits_iid", "ncm", "acc"]["verdict"] == EQUAL
     assert {row["verdict"] for row in rows.values() if row["learner"] == "pcn"} == {NOT_RUN}
     assert not [name for _, _, name in rows if name.startswith("ms_")]
-    assert "6 runs made again, of which 5 hold what their records hold, to the bit." in line
+    assert "6 runs made again, as their records: 5 to the bit, 1 up to rounding." in line
     text = (again / "reproduction/report.md").read_text()
     assert line in text
     outside = text.partition("## Numbers outside their intervals")[2].partition("##")[0]
