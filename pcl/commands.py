@@ -18,6 +18,8 @@ COMMANDS = {
     "conform": "pcl.cli.conform",
     "submit": "pcl.cli.submit",
     "compact": "pcl.scripts.compact_results",
+    "reproduce": "pcl.scripts.reproduce",
+    "site": "pcl.scripts.report_site",
 }
 
 

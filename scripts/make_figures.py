@@ -5,7 +5,6 @@ python -m scripts.make_figures --only=fig_wall,tab_split_digits --results_dir=re
 """
 
 import sys
-import traceback
 from pathlib import Path
 
 from absl import flags
@@ -13,9 +12,9 @@ from absl import flags
 from pcl import outside
 from pcl.command import NAMES, folder_flag, launch
 from pcl.commands import called
-from pcl.errors import NoResults, UsageError, unknown
+from pcl.errors import UsageError, unknown
 
-from .published import make, published, write_index
+from .published import make_all, published, unwritable, write_index
 
 FLAGS = flags.FLAGS
 flags.DEFINE(NAMES, "only", [], "Names of figures and tables to make instead of all.")
@@ -37,33 +36,12 @@ def main() -> None:
         if name not in known:
             raise unknown("figure or table", name, known)
     chosen = FLAGS.only or list(known)
-    missing: dict[str, UsageError] = {}
-    failed: dict[str, list[str]] = {}  # cause -> what it stopped
-    for name in chosen:
-        try:
-            written = make(*known[name], Path(FLAGS.results_dir))
-        except NoResults as error:
-            missing[name] = error
-        except FileNotFoundError as error:
-            missing[name] = NoResults(f"{name} is drawn from {error.filename}, which is missing: measure it first")
-        except UsageError as error:
-            failed.setdefault(str(error), []).append(name)
-        except OSError as error:
-            failed.setdefault(_unwritable(error), []).append(name)
-        except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            cause = (
-                f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno} ({error}): are records missing?"
-            )
-            failed.setdefault(cause, []).append(name)
-        else:
-            for path in written:
-                print(path)
+    missing, failed = make_all(chosen, Path(FLAGS.results_dir))
     if not FLAGS.only and len(missing) < len(chosen):
         try:
             print(write_index(FLAGS.results_dir))
         except OSError as error:
-            failed.setdefault(_unwritable(error), []).append("README.md")
+            failed.setdefault(unwritable(error, FLAGS.results_dir), []).append("README.md")
     causes = [f"{', '.join(stopped)} not drawn: {cause}" for cause, stopped in failed.items()]
     if missing and (FLAGS.only or len(missing) == len(chosen)):
         nothing = f"no results in {FLAGS.results_dir}/: run `{called()} --experiment=split_digits` first"
@@ -75,11 +53,6 @@ def main() -> None:
         print(f"error: {cause}", file=sys.stderr)
     if causes:
         raise UsageError(causes[-1])
-
-
-def _unwritable(error: OSError) -> str:
-    where = error.filename or FLAGS.results_dir
-    return f"cannot write ({error.strerror or error}): {where} must be a writable place with room"
 
 
 if __name__ == "__main__":

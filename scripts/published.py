@@ -2,8 +2,10 @@
 
 import importlib
 import sys
+import traceback
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pcl.commands import called
 from pcl.errors import NoResults, UsageError
@@ -37,6 +39,45 @@ def make(declared: Figure | Table, experiment: str, results_dir: Path) -> list[P
     if isinstance(declared, Figure) and declared.panels:
         return grid.write(declared, records_of(results_dir, experiment, *declared.beside), results_dir)
     return importlib.import_module(f"{__package__}.{declared.name}").main(results_dir)
+
+
+class Made(NamedTuple):
+    """What has no records or measurements and why, and causes with what each stopped."""
+
+    missing: dict[str, UsageError]
+    failed: dict[str, list[str]]
+
+
+def make_all(names: Iterable[str], results_dir: Path) -> Made:
+    """Make the named figures and tables, printing each file; one that cannot be made does not stop the others."""
+    known = published()
+    missing: dict[str, UsageError] = {}
+    failed: dict[str, list[str]] = {}
+    for name in names:
+        try:
+            for path in make(*known[name], results_dir):
+                print(path, flush=True)
+        except NoResults as error:
+            missing[name] = error
+        except FileNotFoundError as error:
+            missing[name] = NoResults(f"{name} is drawn from {error.filename}, which is missing: measure it first")
+        except UsageError as error:
+            failed.setdefault(str(error), []).append(name)
+        except OSError as error:
+            failed.setdefault(unwritable(error, results_dir), []).append(name)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            cause = (
+                f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno} ({error}): are records missing?"
+            )
+            failed.setdefault(cause, []).append(name)
+    return Made(missing, failed)
+
+
+def unwritable(error: OSError, results_dir: Path) -> str:
+    """What a file that cannot be written asks for, on one line."""
+    where = error.filename or results_dir
+    return f"cannot write ({error.strerror or error}): {where} must be a writable place with room"
 
 
 def write_index(results_dir: Path) -> Path:

@@ -14,34 +14,22 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from absl import flags
 from tabulate import tabulate
 
 from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
-from pcl.runner.store import CIRCUMSTANCES, Store, experiments
+from pcl.runner.lives import compared
+from pcl.runner.store import Store, experiments
 
 FLAGS = flags.FLAGS
 folder_flag("checkout", None, "The other checkout.")
 folder_flag("stored", None, "Folder of the records to compare with instead: those of the same ids.")
 flags.DEFINE_multi_string("cells", [], "Arguments of `experiments.run` that name the cells; may be repeated.")
 ROOT = Path(__file__).parents[1]
-MOST = 1e-3  # share of samples whose hits may differ by rounding
-# Names, identity and provenance may change with the code.
-ABOUT = {*CIRCUMSTANCES, "run_id", "config", "variant", "logged"}
 Cell = tuple[str, str, str, str, int]
-
-
-class Verdict(NamedTuple):
-    """Comparison of one run with the other checkout's."""
-
-    same: bool
-    text: str
-    samples: int = 0  # whose hits differ, counted by bins of the log
-    largest: float = 0.0  # difference of any number, relative to the largest of its column
 
 
 def main() -> None:
@@ -90,36 +78,6 @@ def recorded(results: Path, lives: Mapping[Cell, Mapping[str, Any]]) -> dict[Cel
     stores = [Store(results, name) for name in {record["experiment"] for record in lives.values()}]
     found = {record["run_id"]: record for store in stores for record in store.records(ids)}
     return {cell: found[run_id] for cell, life in lives.items() if (run_id := life["run_id"]) in found}
-
-
-def compared(one: Mapping[str, Any], other: Mapping[str, Any]) -> Verdict:
-    """The verdict on two records of one cell, by the columns that both have."""
-    pairs = {
-        name: (np.asarray(one[name]), np.asarray(other[name]))
-        for name in (one.keys() & other.keys()) - ABOUT
-        if one[name] is not None and other[name] is not None
-    }
-    numbers = {name: pair for name, pair in pairs.items() if pair[0].dtype.kind in "fiub"}
-    for name, (a, b) in pairs.items():
-        if a.shape != b.shape or (name not in numbers and not np.array_equal(a, b)):
-            return Verdict(False, f"another {name}")
-    if all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in numbers.values()):
-        return Verdict(True, "to the bit")
-    hits, others = numbers["hits"]
-    samples = int(np.abs(hits - others).sum())
-    largest = max(map(_difference, numbers.values()))
-    if "contexts" in numbers and not np.array_equal(*numbers["contexts"]):
-        return Verdict(False, "other contexts", samples, largest)
-    if samples > MOST * np.sum(one["seen"]):
-        return Verdict(False, "other hits", samples, largest)
-    return Verdict(True, "up to rounding", samples, largest)
-
-
-def _difference(pair: tuple[np.ndarray, np.ndarray]) -> float:
-    """The largest difference of finite numbers, relative to the largest of them."""
-    a, b = (np.nan_to_num(np.asarray(x, float), posinf=0, neginf=0) for x in pair)
-    scale = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
-    return float(np.abs(a - b).max(initial=0) / scale) if scale else 0.0
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ ALLOWED = {
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}
-    | {"experiment", "outside", "cli", "conformance"},
+    | {"experiment", "outside", "cli", "conformance", "search"},
 }
 
 

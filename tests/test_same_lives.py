@@ -3,8 +3,9 @@
 import numpy as np
 from stored import row
 
+from pcl.runner.lives import compared
 from pcl.runner.store import Store
-from scripts.same_lives import compared, recorded
+from scripts.same_lives import recorded
 
 LIFE = {
     "run_id": "a", "config": "{}", "timing": 1.0, "provenance": {"commit": "x"}, "status": "ok", "energy": None,

@@ -5,7 +5,7 @@ pcl --describe=pcn
 pcl --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03
 pcl --experiment=split_digits --import=mine.py --learners=mine,ncm
 
-Other commands are figures, report, runs, compare, study, prepare, check, conform, submit and compact;
+Other commands are figures, report, runs, compare, study, prepare, check, conform, submit, compact, reproduce and site;
 `pcl COMMAND --help` describes each.
 """
 

@@ -13,11 +13,11 @@ from pcl.folders import require_writable
 from pcl.interrupts import Interrupts
 from pcl.runner import studies
 from pcl.runner.program import require_room
-from pcl.runner.store import Store
 from pcl.runner.sweep import applicable, configurations
 from pcl.search import objective, propose
-from pcl.search.halving import Halving, rung_steps
-from pcl.search.search import Execution, Search, begun, conclude, whole_lives
+from pcl.search.again import carry_out
+from pcl.search.halving import rung_steps
+from pcl.search.search import Search
 from pcl.search.space import parse_space
 
 FLAGS = flags.FLAGS
@@ -85,16 +85,7 @@ def searching(experiment: Experiment, mode: str, results_dir: Path, interrupts: 
         print(_plan(search, folder))
         return
     require_writable(folder, "results_dir")
-    study, store = begun(search, folder), Store(folder.parent, folder.name)
-    execution = Execution(store, mode, FLAGS.max_width, interrupts)
-    if not study.finished:
-        for learner in search.spaces:
-            if search.method == "halving":
-                Halving(search, execution).best_of(learner, study)
-            else:
-                whole_lives(search, learner, study, execution)
-        store.compact()
-        conclude(search, study)
+    study = carry_out(search, folder, mode, FLAGS.max_width, interrupts)
     print(f"\n{studies.summary(study)}; name the winner as --set NAME=from:{FLAGS.study}\nStudy: {folder}")
 
 

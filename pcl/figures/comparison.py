@@ -122,7 +122,7 @@ def document(records: Sequence[Record], title: str, command: str) -> str:
         f"Means over seeds with {METHOD}s. Accuracies in %.",
         [
             body,
-            page.section("Where this comes from", page.table(("", ""), made), page.preformatted(command)),
+            page.section("Where this comes from", page.table(("about", "value"), made), page.preformatted(command)),
             f'<script type="application/json" id="numbers">{text}</script>\n',
             f"<script>\n{(here / 'comparison.js').read_text(encoding='utf-8')}</script>\n",
         ],

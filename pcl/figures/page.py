@@ -76,11 +76,12 @@ def panels(figures: Sequence[str]) -> str:
     return '<div class="panels">\n' + "".join(figures) + "</div>\n"
 
 
-def document(title: str, subtitle: str, sections: Sequence[str], style: str = "") -> str:
-    """The whole page; `style` is added to the common style."""
+def document(title: str, subtitle: str, sections: Sequence[str], style: str = "", header: str = "") -> str:
+    """The whole page; `style` is added to the common style, `header` is HTML before the content."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{text(title)}</title>\n<style>{STYLE}{style}</style></head>\n"
-        f"<body><h1>{text(title)}</h1>\n{paragraph(subtitle)}{''.join(sections)}</body></html>\n"
+        f'<body>{header}<main id="content"><h1>{text(title)}</h1>\n'
+        f"{paragraph(subtitle)}{''.join(sections)}</main></body></html>\n"
     )

@@ -1,21 +1,18 @@
 """The page that compares learners: its numbers are those of the records, and a browser shows what is chosen."""
 
-import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import BROWSER, visited
 
 from pcl.evaluation.summary import summarise, task_curves
 from pcl.figures import comparison
 from pcl.runner.store import Store
 
 ROOT = Path(__file__).parents[2]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="module")
@@ -131,25 +128,11 @@ window.addEventListener("load", () => {
 """
 
 
-def visited(page, folder, width):
-    """What the page says after the visit, in a frame as wide as a phone or a desk."""
-    (folder / "page.html").write_text(page.replace("<head>", f"<head>{VISIT}"))
-    frame = f'<iframe src="page.html" style="width:{width}px;height:900px;border:0"></iframe>'
-    report = "<script>window.addEventListener('load', () => document.body.append("
-    report += "document.querySelector('iframe').contentDocument.body.textContent))</script>"
-    (folder / "frame.html").write_text(f"<!DOCTYPE html><body>{frame}{report}</body>")
-    flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom")
-    profile = f"--user-data-dir={folder / 'profile'}"
-    command = (BROWSER, *flags, profile, "--virtual-time-budget=5000", (folder / "frame.html").as_uri())
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    return json.loads(html.unescape(re.search(r"</iframe>.*?({.*})", done.stdout, re.S).group(1)))
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 @pytest.mark.parametrize("width", [1280, 390])
 def test_in_a_browser_choosing_sorting_and_filtering_change_what_is_shown(page, tmp_path, width):
-    said = visited(page, tmp_path, width)
+    said = visited(page, VISIT, tmp_path, width)
     assert said["errors"] == []
     assert (said["rows"], said["lines"], said["matrices"]) == (12, 12, 12)
     assert said["best"] == sorted(said["best"], reverse=True)
