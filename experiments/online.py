@@ -36,7 +36,6 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "gdumb": REPLAY | {"lr": 0.103, "retrain_every": 1000, "retrain_passes": 50},
     "ncm": {},
     "slda": {},
-    "ranpac": {"random_features": 2000},
     "parallax": {},
 }
 
@@ -55,7 +54,6 @@ EXPERIMENT = Experiment(
         "probe_every": 10,
         "retrain_every": 10,
         "retrain_passes": 2,
-        "random_features": 8,
     },
     smoke_seeds=1,
     tables=(

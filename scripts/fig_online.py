@@ -34,8 +34,10 @@ def main(results_dir: Path) -> list[Path]:
     own = set(load_experiment("online").learners)
     numbers = {name: i for i, name in enumerate((name for name in names if name in own), 1)}
     streams = available(NAME, "stream", STREAMS, {row.stream for row in rows})
-    size = (2.4 * len(AGAINST), 2.3 * len(streams))
-    figure, axes_SP = plt.subplots(len(streams), len(AGAINST), figsize=size, squeeze=False, sharey="row")
+    size = (2.6 * len(AGAINST), 3.4 * len(streams))
+    figure, axes_SP = plt.subplots(
+        len(streams), len(AGAINST), figsize=size, squeeze=False, sharey="row", gridspec_kw={"top": 0.97, "hspace": 0.12}
+    )
     plotted = []
     for stream, axes in zip(streams, axes_SP, strict=True):
         chosen = [row for row in rows if row.stream == stream and not row.variant and row.learner in numbers]
@@ -46,7 +48,7 @@ def main(results_dir: Path) -> list[Path]:
         axis.set_xlabel(AGAINST[against])
     handles = [Line2D([], [], marker=f"${number}$", color=f"C{number % 10}", ls="") for number in numbers.values()]
     figure.legend(
-        handles, [names[name] for name in numbers], loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=4, fontsize=7
+        handles, [names[name] for name in numbers], loc="upper center", bbox_to_anchor=(0.5, 0.05), ncols=4, fontsize=7
     )
     return save_figure(figure, results_dir, NAME, plotted)
 
@@ -61,7 +63,7 @@ def _panel(axis: Axes, rows: Sequence[Row], numbers: dict[str, int], against: st
         y, x = found["acc"][learner], found[against][learner].mean
         colour = f"C{number % 10}"
         axis.plot([x, x], [y.low, y.high], color=colour, lw=0.8, alpha=0.5)
-        axis.plot(x, y.mean, marker=f"${number}$", color=colour, markersize=4.5 if number < 10 else 7, mew=0.4)
+        axis.plot(x, y.mean, marker=f"${number}$", color=colour, markersize=4 if number < 10 else 6, mew=0.4)
         row = {"stream": y.stream, "learner": learner, "against": against, "x": x}
         plotted.append(row | {"acc": y.mean, "low": y.low, "high": y.high, "seeds": y.seeds, "interval": METHOD})
     if against != "prequential_acc":
