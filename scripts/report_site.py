@@ -4,8 +4,8 @@ python -m scripts.report_site --out=build/report
 python -m scripts.report_site --results_dir=reproduced/laptop --out=build/report --compare=split_digits,contexts
 
 Shown is every figure and table that an experiment or a bench declares and that was made, each study, and a report of
-reproduction. `--compare` writes comparison pages of further experiments from their records; those below figures/ are
-there anyway. Open `index.html` below --out.
+what was made again. `--compare` writes comparison pages of further experiments from their records; those below figures/
+are there anyway. Open `index.html` below --out.
 """
 
 import csv
@@ -26,8 +26,8 @@ from pcl.folders import require_writable, write_whole
 from pcl.runner import studies
 from pcl.runner.store import Store
 
+from .made_again import FOLDER as MADE_AGAIN
 from .published import published
-from .reproduction import FOLDER as REPRODUCTION
 
 FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder of the records, figures and tables.")
@@ -75,7 +75,7 @@ def build(results_dir: Path, out: Path, compare: list[str] | None = None) -> Pat
         _part(out, "tables", ("table", "shows", "experiment", "files"), tables),
         _part(out, "comparisons", ("page", "files"), list(_comparisons(out))),
         _part(out, "studies", ("study", "best settings", "files"), list(_studies(out))),
-        _part(out, "reproduction", ("file", "holds", "files"), list(_reproduction(out))),
+        _part(out, "made_again", ("file", "holds", "files"), list(_made_again(out))),
         _part(out, "measurements", ("file", "lines", "files"), list(_measurements(out))),
     ]
     about = "Every figure and table with its numbers. Accuracies in %, means over seeds with 95 % intervals."
@@ -85,7 +85,7 @@ def build(results_dir: Path, out: Path, compare: list[str] | None = None) -> Pat
 
 def _copy(results_dir: Path, out: Path) -> None:
     """Figures, tables and other files of the results, but no records."""
-    found = [path for folder in ("figures", "tables", REPRODUCTION) for path in results_dir.glob(f"{folder}/*")]
+    found = [path for folder in ("figures", "tables", MADE_AGAIN) for path in results_dir.glob(f"{folder}/*")]
     found += [*results_dir.glob("*.jsonl"), *results_dir.glob("*.csv"), *results_dir.glob(f"{studies.FOLDER}/*/*")]
     try:
         for path in (path for path in found if path.suffix in COPIED and not path.name.startswith(".")):
@@ -154,10 +154,10 @@ def _studies(out: Path) -> Iterator[tuple[str, ...]]:
         yield name, page.text(best), site.files(files)
 
 
-def _reproduction(out: Path) -> Iterator[tuple[str, ...]]:
-    """The tables of a report of a reproduction, each with a page."""
-    for path in sorted((out / REPRODUCTION).glob("*.csv")):
-        lines, stem = _lines(path), f"{REPRODUCTION}/{path.stem}"
+def _made_again(out: Path) -> Iterator[tuple[str, ...]]:
+    """The tables of the report of what was made again, each with a page."""
+    for path in sorted((out / MADE_AGAIN).glob("*.csv")):
+        lines, stem = _lines(path), f"{MADE_AGAIN}/{path.stem}"
         if not lines:
             continue
         said = [line.get("verdict", "") for line in lines]

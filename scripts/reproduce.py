@@ -7,7 +7,7 @@ python -m scripts.reproduce --scale=full --data_dir=FOLDER
 Scales: `laptop` (two seeds of each configuration, and of each experiment what took four minutes), `workstation` (three
 seeds, half an hour) and `full` (all that is published). What a scale leaves out is printed. Runs are those published,
 by id, so that each is compared with its own record. The same command goes on where it was ended. Records, figures,
-tables and `reproduction/report.md` are written below --results_dir; the published records are only read.
+tables and `made_again/report.md` are written below --results_dir; the published records are only read.
 """
 
 import subprocess
@@ -36,7 +36,7 @@ from pcl.runner.studies import use_results_dir
 from pcl.search.again import as_asked, carry_out
 from pcl.streams.sources import use_data_dir
 
-from . import reproduction
+from . import made_again
 from .published import make_all, published, write_index
 
 FLAGS = flags.FLAGS
@@ -100,7 +100,7 @@ def _work(interrupts: Interrupts) -> None:
     notes["Not made"] += _drawn(planned.names, results_dir)
     notes["Measurements of a machine, not made again"] = _benches(FLAGS.against)
     notes["Studies"] = [*_winners(planned, against, results_dir)]
-    written, line = reproduction.write(planned.names, against, results_dir, scale, notes)
+    written, line = made_again.write(planned.names, against, results_dir, scale, notes)
     print(*written, line, sep="\n")
 
 
@@ -143,11 +143,13 @@ def _planned(against: Path) -> Planned:
 
 
 def _studies(experiment: str, against: Path, scale: Scale, left_out: dict[str, str]) -> Iterator[tuple[str, float]]:
-    """The searches that figures of an experiment show, each with the seconds that it took."""
-    for name in dict.fromkeys(figure.study for figure in load_experiment(experiment).figures if figure.study):
+    """The published searches over settings of an experiment, each with the seconds that it took."""
+    for name in sorted(path.parent.name for path in (against / studies.FOLDER).glob("*/study.json")):
+        about = studies.named(against, name).about
+        if about["asked"]["experiment"] != experiment:
+            continue
         took = list(times(against / studies.FOLDER, name).values())
-        steps = studies.named(against, name).about["steps"]
-        lived = studies.named(against, name).about["asked"]["rungs"][-1]
+        steps, lived = about["steps"], about["asked"]["rungs"][-1]
         seconds = max((one.run for one in took), default=0.0) * steps / lived
         seconds += sum({one.compilation for one in took})
         if seconds > scale.seconds:

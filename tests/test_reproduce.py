@@ -11,7 +11,7 @@ import pytest
 from pcl.evaluation.reproduced import EQUAL, NOT_RUN, OUTSIDE
 from pcl.experiment import load_experiment
 from pcl.runner.store import Store
-from scripts import reproduction
+from scripts import made_again
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = ROOT / "results"
@@ -43,7 +43,7 @@ def command(*arguments, **environment):
 
 
 def report(folder):
-    with open(folder / "reproduction/report.csv", newline="") as file:
+    with open(folder / "made_again/report.csv", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -55,7 +55,7 @@ def test_killed_it_goes_on_and_again_it_gives_the_same_bits(tmp_path):
     where = f"--results_dir={first}", f"--against={tmp_path}"
     assert command(*flags, *where, DIE="1")[0] == 137
     (part,) = Store(first, "toy").parts()
-    assert not (first / "reproduction").exists()
+    assert not (first / "made_again").exists()
 
     code, out, error = command(*flags, *where)
     assert code == 0, error
@@ -102,7 +102,7 @@ def again(tmp_path):
 
 @pytest.mark.slow
 def test_a_changed_number_is_outside_and_the_others_are_equal_to_the_bit(again):
-    _, line = reproduction.write([NAME], COMMITTED, again, "laptop", {"Left out": ["something"]})
+    _, line = made_again.write([NAME], COMMITTED, again, "laptop", {"Left out": ["something"]})
     rows = {(row["stream"], row["learner"], row["metric"]): row for row in report(again)}
     assert len({(row["stream"], row["learner"]) for row in rows.values()}) == 12
     changed = rows[NAME, "ncm", "acc"]
@@ -113,7 +113,7 @@ def test_a_changed_number_is_outside_and_the_others_are_equal_to_the_bit(again):
     assert {row["verdict"] for row in rows.values() if row["learner"] == "pcn"} == {NOT_RUN}
     assert not [name for _, _, name in rows if name.startswith("ms_")]
     assert "6 runs made again, as their records: 5 to the bit, 1 up to rounding." in line
-    text = (again / "reproduction/report.md").read_text()
+    text = (again / "made_again/report.md").read_text()
     assert line in text
     outside = text.partition("## Numbers outside their intervals")[2].partition("##")[0]
     assert "| split_digits | split_digits | ncm       |           | acc" in outside
@@ -126,7 +126,7 @@ def test_every_published_number_of_a_table_is_in_the_report(again):
         table = {
             tuple(row[name] for name in ("stream", "learner", "variant", "metric")): row for row in csv.DictReader(file)
         }
-    found = {row[1:5]: row for row in reproduction.numbers([NAME], COMMITTED, again)}
+    found = {row[1:5]: row for row in made_again.numbers([NAME], COMMITTED, again)}
     assert set(found) == {key for key in table if not key[3].startswith("ms_")}
     for key, row in found.items():
         assert [f"{value:.6g}" for value in (row.mean, row.low, row.high)] == [
@@ -139,7 +139,7 @@ def test_experiments_with_rows_from_elsewhere_compare_them_too(tmp_path):
     """Of Electricity nothing was run again but River's models."""
     (tmp_path / "river_electricity.csv").write_bytes((COMMITTED / "river_electricity.csv").read_bytes())
     assert load_experiment("electricity").tables[0].more
-    rows = reproduction.numbers(["electricity"], COMMITTED, tmp_path)
+    rows = made_again.numbers(["electricity"], COMMITTED, tmp_path)
     verdicts = {row.verdict for row in rows if "River" in row.learner}
     assert verdicts == {EQUAL}
     assert {row.verdict for row in rows if "River" not in row.learner} == {NOT_RUN}

@@ -19,7 +19,7 @@ def document(title: str, subtitle: str, sections: Sequence[str], home: str) -> s
     here = Path(__file__).parent
     style = "".join((here / name).read_text(encoding="utf-8") for name in ("comparison.css", "site.css"))
     script = (here / "site.js").read_text(encoding="utf-8")
-    parts = ("figures", "tables", "comparisons", "studies", "reproduction", "measurements")
+    parts = ("figures", "tables", "comparisons", "studies", "made_again", "measurements")
     links = "".join(f'<a href="{home}index.html#{name}">{name.capitalize()}</a>' for name in parts)
     header = (
         f'<a class="skip" href="#content">To the content</a>\n<header><nav aria-label="Site">{links}</nav></header>\n'

@@ -61,9 +61,9 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     results = folder / "results"
     shutil.copytree(RESULTS, results, ignore=shutil.ignore_patterns("*.parquet"))
-    (results / "reproduction").mkdir(exist_ok=True)
+    (results / "made_again").mkdir(exist_ok=True)
     text = "experiment,metric,mean,verdict\ne,acc,12.345678,outside\ne,aaa,nan,equal to the bit\n"
-    (results / "reproduction/report.csv").write_text(text)
+    (results / "made_again/report.csv").write_text(text)
     return report_site.build(results, folder / "out").parent
 
 
@@ -119,7 +119,7 @@ def test_every_registered_figure_and_table_that_was_made_is_there_with_its_capti
         page.links
     )
     assert {path.name for path in RESULTS.glob("*.jsonl")} <= set(page.links)
-    assert "reproduction/report.html" in page.links
+    assert "made_again/report.html" in page.links
     assert "1 equal to the bit, 1 outside" in text
 
 

@@ -1,4 +1,4 @@
-"""The report of a reproduction: published numbers and runs beside those made again, as Markdown and CSV."""
+"""The report of what was made again: published numbers and runs beside those made again, as Markdown and CSV."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ from pcl.runner.scales import name_of
 from pcl.runner.store import Store
 
 SHOWN = 60  # rows of a list in the Markdown; the CSV has all
-FOLDER = "reproduction"
+FOLDER = "made_again"
 TO_THE_BIT = "to the bit"
 
 
@@ -117,7 +117,7 @@ def machine(record: Record) -> str:
 def write(
     names: Sequence[str], against: Path, results_dir: Path, scale: str, notes: Mapping[str, Sequence[str]]
 ) -> tuple[list[Path], str]:
-    """`report.md`, `report.csv` and `runs.csv` below `<results_dir>/reproduction`; also returns the summary line.
+    """`report.md`, `report.csv` and `runs.csv` below `<results_dir>/made_again`; also returns the summary line.
 
     Args:
       notes: lists at the end of the report, by their headline.
