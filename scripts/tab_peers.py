@@ -73,7 +73,8 @@ def _shown(one: Library, row: Feature, notes: list[str]) -> str:
     """A cell of the Markdown table; its note goes to `notes` and leaves its number."""
     cell = one.cell(row)
     where = one.url(cell) if one.repository else f"{ROOT}{cell.path}"
-    linked = cell.says if cell.searched or not one.source(cell) else f"[{cell.says}]({where})"
+    folder = cell.counts and not one.repository  # the site has pages for files alone
+    linked = cell.says if cell.searched or folder or not one.source(cell) else f"[{cell.says}]({where})"
     if not cell.note:
         return linked
     notes.append(f"{one.library}, {re.split('[:(,]', row.means)[0].strip()}: {cell.note}.")
