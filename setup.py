@@ -31,9 +31,15 @@ setup(
         "Typing :: Typed",
     ],
     # Installed, the experiments and the commands beside the run stand in the package, whose name nobody else has.
-    packages=[*find_packages(include=["pcl", "pcl.*"]), "pcl.scripts.bench", "pcl.scripts.bench.peers"],
+    packages=[
+        *find_packages(include=["pcl", "pcl.*"]),
+        *("pcl.scripts.bench", "pcl.scripts.bench.peers", "pcl.scripts.peers"),
+    ],
     package_dir={"pcl.experiments": "experiments", "pcl.scripts": "scripts"},
-    package_data={"pcl": ["py.typed", "figures/*.css", "figures/*.html", "figures/*.js"]},
+    package_data={
+        "pcl": ["py.typed", "figures/*.css", "figures/*.html", "figures/*.js"],
+        "pcl.scripts.peers": ["*.jsonl"],
+    },
     entry_points={"console_scripts": ["pcl = pcl.cli:main"]},
     python_requires=">=3.11",
     install_requires=[

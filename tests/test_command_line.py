@@ -33,7 +33,8 @@ def command(*arguments, check=True):
 
 
 # What other libraries and long measurements said is not measured here: the twins' figures take the committed numbers.
-BENCHES = ("bench_accelerator.jsonl", "bench_equilibrium.jsonl", "bench_inference.jsonl")
+OF_PEERS = ("bench_inference.jsonl", "bench_stream.jsonl", "bench_end_to_end.jsonl")
+BENCHES = ("bench_accelerator.jsonl", "bench_equilibrium.jsonl", *OF_PEERS)
 MEASURED = ("river_electricity.csv", *BENCHES)
 
 

@@ -14,4 +14,5 @@ PUBLISHED = (
         " machine. Of each device its last commit that was measured.",
     ),
     Table("tab_bench_inference", "One training step and the time to the equilibrium, beside other libraries."),
+    Table("tab_peers", "Features and measured speed beside other libraries, each with its source."),
 )

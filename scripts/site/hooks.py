@@ -45,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         origin, name, text = waiting.pop()
         linked: list[PurePosixPath] = []
         text = (ROOT / origin).read_text(encoding="utf-8") if text is None else text
-        text += pages.more() if name == "index.md" else ""
+        text = links.with_tables(text, origin) + (pages.more() if name == "index.md" else "")
         here = PurePosixPath("README.md") if name in made else origin
         found[name] = links.rewritten(text, here, name, linked.append)
         for path in linked:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"(\]\()((?!\w+:|#|/)[^)\s]+)(\))")
 FENCE = re.compile(r"(^```.*?^```[ ]*$)", re.DOTALL | re.MULTILINE)
+TABLE = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
 COPIED = {".png", ".svg", ".pdf", ".csv", ".html", ".jsonl", ".tex", ".cff"}  # as they are; else a page shows them
 
 
@@ -18,6 +19,20 @@ def place(path: PurePosixPath) -> str:
     if (ROOT / path).is_dir():
         path /= "__init__.py"
     return f"repository/{path}" if path.suffix in {*COPIED, ".md"} else f"repository/{path}.md"
+
+
+def with_tables(text: str, page: PurePosixPath) -> str:
+    """A Markdown text of the file `page`, each line `<!-- table: NAME -->` replaced by that table of results/tables."""
+
+    def table(match: re.Match[str]) -> str:
+        origin = PurePosixPath("results/tables", f"{match[1]}.md")
+
+        def moved(link: re.Match[str]) -> str:
+            return f"{link[1]}{os.path.relpath(os.path.normpath(origin.parent / link[2]), page.parent)}{link[3]}"
+
+        return LINK.sub(moved, (ROOT / origin).read_text(encoding="utf-8"))
+
+    return TABLE.sub(table, text)
 
 
 def rewritten(text: str, origin: PurePosixPath, page: str, linked: Callable[[PurePosixPath], None]) -> str:
