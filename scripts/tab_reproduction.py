@@ -14,10 +14,10 @@ from pcl.registry import declared
 from pcl.runner.store import Store
 
 NOTE = f"""
-Mean over seeds [{METHOD}] in %. A number comes back if the mean lies within `within` points of what was published, or
-of the range of it.
+Mean over seeds [{METHOD}] in %. A number comes back if the mean lies no more points than `within` says from what was
+published, or from the range of it.
 """
-SHOWN = ("stream", "method", "variant", "published", "ours", "seeds", "verdict", "source", "differs")
+SHOWN = ("stream", "method", "variant", "published", "ours", "verdict", "within", "seeds", "source", "differs")
 
 
 def main(results_dir: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pcl import cli, commands
+from pcl import __version__, cli, commands
 from pcl.experiment import experiment_names, load_experiment
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +29,13 @@ def started(monkeypatch):
 def test_the_first_argument_names_a_command_and_is_taken_from_the_line(started):
     assert started("figures", "--only=fig_wall") == ("figures", ["pcl figures", "--only=fig_wall"])
     assert started("report", "a:b:c") == ("report", ["pcl report", "a:b:c"])
+
+
+def test_the_version_is_that_of_the_package_and_nothing_is_started(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "start", lambda name: pytest.fail(f"{name} was started"))
+    monkeypatch.setattr(sys, "argv", ["pcl", "--version"])
+    cli.main()
+    assert capsys.readouterr().out == f"pcl {__version__}\n"
 
 
 def test_without_a_command_an_experiment_is_run(started):

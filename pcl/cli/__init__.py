@@ -8,6 +8,7 @@ import sys
 
 from absl import flags
 
+import pcl
 from pcl import interrupts
 from pcl.command import fail, launch
 from pcl.commands import COMMANDS, as_called
@@ -17,7 +18,9 @@ from pcl.errors import shown
 def main() -> None:
     """Start the command of the command line, an experiment unless its first argument is one of `COMMANDS`."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if not name or name.startswith("-"):
+    if name == "--version":
+        print(f"pcl {pcl.__version__}")
+    elif not name or name.startswith("-"):
         start("run")
     elif name in COMMANDS:
         sys.argv[:2] = [f"{sys.argv[0]} {name}"]

@@ -241,7 +241,7 @@ def _experiment(name: str, experiment: Experiment) -> str:
     shown = records.figures(experiment.figures)
     source = records.path_of(module_of("pcl.experiments", name).__file__ or "")
     return "\n\n".join((
-        docstring(experiment.claim), f"Source: [`{source}`]({source}).",
+        docstring(experiment.claim.strip().partition("\n")[2].strip()), f"Source: [`{source}`]({source}).",
         "## Runs", _facts({key: about[key] for key in ("learners", "streams", "runs")}),
         f"```console\n$ python -m experiments.run --experiment={name}\n```",
         "## Tables", "\n".join(f"- {line}" for line in made) or "None was made yet.",
