@@ -12,6 +12,7 @@ After DeMillo, Lipton and Sayward (1978), Hints on test data selection, doi:10.1
 
 import csv
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -92,8 +93,10 @@ def _pytest(tests: list[str], folder: Path) -> int | None:
     """Exit status of the tests, or `SKIPPED`; None where they did not end in time."""
     options = ("-x", "-o", "addopts=--import-mode=importlib", "-p", "no:xdist", "-p", "no:cacheprovider")
     command = (sys.executable, "-m", "pytest", *options, *tests)
+    # A mutation keeps the size of a file, and may come within a second of the last one: bytecode would be taken for its.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT, env=environment)
     except subprocess.TimeoutExpired:
         return None
     return SKIPPED if done.returncode == 0 and " passed" not in done.stdout else done.returncode

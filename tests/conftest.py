@@ -15,7 +15,6 @@ import jaxtyping
 import pytest
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # commands that a test starts have as many
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands are started: each would compile every file anew
 PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")

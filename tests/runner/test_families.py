@@ -46,8 +46,11 @@ CASES = {
 }
 
 
+# `er` shares sizes of a memory, `er_pcn` those of a memory, of a width and of inference; the others are of the same kinds.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", ["er", "er_pcn", *(pytest.param(name, marks=pytest.mark.long) for name in ("pcn", "backprop"))]
+)
 def test_records_are_those_of_a_program_for_each_size(name, tmp_path):
     runs, found = asked(name, *CASES[name]), {}
     for share in ("never", "always"):
