@@ -35,7 +35,7 @@ def main(results_dir: Path) -> list[Path]:
     notes: list[str] = []
     parts = [f"{UNREAD}\n{_table(_snapshots(read))}"]
     for group, members in itertools.groupby(rows, key=lambda row: row.group):
-        shown = [{"": row.means} | {one.library: _shown(one, row, notes) for one in read} for row in members]
+        shown = [{"feature": row.means} | {one.library: _shown(one, row, notes) for one in read} for row in members]
         parts.append(f"## {group}\n\n{_table(shown)}")
     parts.append("\n".join(["## Notes", "", *(f"{number}. {note}" for number, note in enumerate(notes, 1))]))
     parts += _speeds(measured, read)

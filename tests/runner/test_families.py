@@ -46,7 +46,7 @@ CASES = {
 }
 
 
-# `er` shares sizes of a memory, `er_pcn` those of a memory, of a width and of inference; the others are of the same kinds.
+# `er` shares sizes of a memory, `er_pcn` those of a memory, of a width and of inference; the others are of these kinds.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["er", "er_pcn", *(pytest.param(name, marks=pytest.mark.long) for name in ("pcn", "backprop"))]
