@@ -43,6 +43,7 @@ def test_kinds_draw_what_they_say():
         np.testing.assert_array_equal(np.unique(drawn[kind].corner), np.arange(2 * PAD + 1))
 
 
+@pytest.mark.slow
 def test_images_are_augmented_as_they_arrive_and_probes_are_not():
     x = np.random.default_rng(0).normal(size=(80, 5, 5)).astype(np.float32)
     source, seen = from_arrays(x, np.arange(80) % 2, x[:20], np.arange(20) % 2, scale=1.0), {}

@@ -76,6 +76,7 @@ def test_drawn_numbers_lie_beside_the_page(written):
         assert float(final["mean"]) == pytest.approx(np.mean([measure(run)["acc"] for run in runs]), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_network_and_no_script(written):
     text = written[2][0].read_text()
     assert not re.search(r"https?://|//\w|<script|<link|@import|url\(", re.sub(r"base64,[\w+/=]+", "", text))

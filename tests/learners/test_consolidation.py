@@ -49,6 +49,7 @@ def measured(measure, output, keys=1, rows=ROWS):
     return jax.vmap(one)(jax.random.split(jax.random.key(1), keys))[0], given.x, given.x @ network.w + network.b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["categorical", "gaussian"])
 def test_fisher_information_of_a_linear_model_is_the_closed_form(output):
     """E (y - p)^2 is p (1 - p) for a label drawn from p, and 1 for a Gaussian of unit variance."""

@@ -83,6 +83,7 @@ def test_a_method_works_around_predictive_coding():
     assert np.abs(states[1][0].w - state.network[0].w).max() > 3e-6
 
 
+@pytest.mark.slow
 def test_weights_are_drawn_back_by_the_gradient_of_their_squared_distance():
     """With 2 lr regeneration = 1 a step of SGD ends one plain step of the present gradient from where all began."""
     learner, hp, start, state = lived("l2_init", regeneration=10.0)
@@ -105,6 +106,7 @@ def test_shrinking_takes_its_share_and_perturbing_adds_its_spread():
     np.testing.assert_allclose([added.mean(), added.std()], [0, 0.5], atol=0.04)  # of 1,440 normal numbers
 
 
+@pytest.mark.slow
 def test_utility_is_to_first_order_what_the_cost_would_lose_without_a_weight():
     learner, hp, start, _ = lived("upgd", utility_decay=0.0)
     some = first(batches())

@@ -97,6 +97,7 @@ def test_a_memory_smaller_than_the_batch_holds_samples_of_it(keeps):
     np.testing.assert_array_equal(kept.stored["y"], x % 3)
 
 
+@pytest.mark.slow
 def test_what_has_no_label_and_padding_are_never_kept():
     hp = HP.replace(memory=9)
     batches = [numbered(5 * i, valid=3)._replace(labelled=jnp.arange(5) != 1) for i in range(6)]
@@ -158,6 +159,7 @@ def test_views_of_recalled_images_leave_labels_kept_outputs_and_the_memory_as_th
     np.testing.assert_array_equal(state.memory.stored["x"][:10], jnp.concatenate(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["der", "derpp"])
 def test_without_weights_dark_replay_is_the_rule(name):
     learner, hp = learners.make(name, SPEC)
@@ -259,6 +261,7 @@ def test_gdumb_trains_at_its_times_on_all_that_is_kept_and_on_nothing_else():
     assert sorted(map(len, rows)) == [3, 3, 4, 4]
 
 
+@pytest.mark.slow
 def test_silent_units_reach_nothing_and_what_leads_to_them_and_from_them_is_not_learned():
     learner, hp = learners.make("xdg", SPEC)
     hp = replace(hp, {"width": 10, "silent": 0.7, "optimiser": "sgd", "lr": 0.1})

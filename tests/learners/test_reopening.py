@@ -196,6 +196,7 @@ def test_pages_sum_by_hand():
         np.testing.assert_allclose(watch.total, want, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_the_code_was_made_for_is_no_surprise():
     """Over the period surprise has the mean and deviation that the watch takes it to have."""
     state, _ = live()(born(), batches(40))

@@ -97,6 +97,7 @@ def test_prediction_of_the_update_is_that_of_a_query_and_depends_on_the_past():
     assert jnp.abs(LEARNER.predict(forgetful, batch.x, HP).mean - info.prediction.mean).max() > 0.01
 
 
+@pytest.mark.slow
 def test_rows_are_sequences_of_their_own():
     batches = oscillators(10, 30, seed=2)
     state, _ = live(batches)

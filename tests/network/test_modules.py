@@ -52,6 +52,7 @@ def taught():
     return learner, hp, after, batch
 
 
+@pytest.mark.slow
 def test_backpropagation_learns_through_it():
     learner, hp, state, batch = taught()
     assert (learner.predict(state, batch.x, hp).logits.argmax(1) == batch.y).all()
@@ -70,6 +71,7 @@ def test_images_are_read_whatever_their_shape_says(architecture):
         modules.image_shape(architecture, (65,))
 
 
+@pytest.mark.slow
 def test_predictive_coding_refuses_it():
     learner, hp = learners.make("pcn", SPEC)
     hp = hp.replace(architecture="convnet", width=2)

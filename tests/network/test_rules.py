@@ -103,6 +103,7 @@ def test_learners_take_any_rule_that_fits_them(name, rule):
             np.testing.assert_allclose(state.z, want.z, rtol=0, atol=0.02)
 
 
+@pytest.mark.slow
 def test_halting_reaches_every_learner():
     for name, settings in (("bpc", {"depth": 1}), ("tpc", {"width": 5}), ("pcn", {"width": 5})):
         _, info = updated(name, inference="gd", inference_steps=300, halt="gradient", tolerance=0.1, **settings)

@@ -349,6 +349,7 @@ def test_a_guess_is_that_labels_are_alike_or_as_frequent_as_they_were():
     np.testing.assert_allclose(never, np.log((1 / 4 + 0.5 / 10) / (1 / 4 + 1 / 4)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_contexts_that_are_known_may_mix_in_a_window_and_what_they_leave_is_another_map():
     held, found = by_turns((0, 1))
     assert held.mixed > held.known.max() + 20
