@@ -8,6 +8,8 @@ from `closed_form` and `ipmnist`.
 
 from pcl.experiment import Arm, Experiment, Published, StreamSpec, Table
 
+from .online import LEARNERS
+
 MLP = {"activation": "relu", "output": "categorical", "init": "pytorch", "optimiser": "sgd"}
 SMALL = MLP | {"layer_sizes": "100+100"}  # of the authors of DER, aimagelab/mammoth
 LARGE = MLP | {"layer_sizes": "400+400"}
@@ -59,7 +61,7 @@ EXPERIMENT = Experiment(
     },
     learners={
         "backprop": SMALL | {"lr": 0.03},
-        "ewc": SMALL | {"lr": 0.03, "strength": 15.1},
+        "ewc": SMALL | {"lr": 0.03, "strength": LEARNERS["ewc"]["strength"]},
         "si": SMALL | {"lr": 0.1, "strength": 2.0, "damping": 0.9},
         "lwf": SMALL | {"lr": 0.03},
         "er": SMALL,

@@ -77,10 +77,10 @@ class Published:
     """A number that others published, beside the row of ours that was run in its protocol.
 
     learner, stream, variant: the row's; the variant as a table writes it.
-    low, high: what was published, in the metric's unit; the same number twice, or the ends of a range.
+    low: the number, in the metric's unit, or with `high` the lower end of a range.
     source: where it stands.
-    differs: what of the protocol is other here, and where ours does not come back, why.
-    within: how far ours may lie from it.
+    differs: what differs here from the protocol of the source.
+    within: largest distance, in the metric's unit, at which ours counts as reproduced.
     """
 
     learner: str

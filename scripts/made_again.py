@@ -57,12 +57,10 @@ def recorded(folder: Path, experiment: str) -> list[dict[str, Any]]:
 
 
 def numbers(names: Sequence[str], against: Path, results_dir: Path) -> list[Reproduced]:
-    """Every published number of the tables of the named experiments, each once."""
+    """Every number behind the tables of the named experiments, each once; all metrics, whichever a table shows."""
     found: dict[tuple[object, ...], Reproduced] = {}
     for name in names:
         for declared in load_experiment(name).tables:
-            if not declared.metrics:
-                continue
             sources = [source for source in (name, *declared.beside) if source in names]
             of = [pair for source in sources for pair in pairs(source, against, results_dir)]
             before = [record for source in sources for record in recorded(against, source)]

@@ -35,7 +35,7 @@ def main(results_dir: Path) -> list[Path]:
     notes: list[str] = []
     parts = [f"{UNREAD}\n{_table(_snapshots(read))}"]
     for group, members in itertools.groupby(rows, key=lambda row: row.group):
-        shown = [{"feature": row.means} | {one.library: _shown(one, row, notes) for one in read} for row in members]
+        shown = [{"feature": row.means} | {one.name: _shown(one, row, notes) for one in read} for row in members]
         parts.append(f"## {group}\n\n{_table(shown)}")
     parts.append("\n".join(["## Notes", "", *(f"{number}. {note}" for number, note in enumerate(notes, 1))]))
     parts += _speeds(measured, read)
@@ -47,13 +47,13 @@ def _features(rows: list[Feature], read: list[Library]) -> Iterator[dict[str, st
     """A line a cell."""
     for row, one in itertools.product(rows, read):
         cell = one.cell(row)
-        line = {"group": row.group, "row": row.means, "library": one.library, "says": cell.says, "unit": ""}
+        line = {"group": row.group, "row": row.means, "library": one.name, "says": cell.says, "unit": ""}
         yield line | {"note": cell.note, "source": one.source(cell), "command": ""}
 
 
 def _measured(one: Speed) -> dict[str, str]:
     """A speed as a line of the same columns."""
-    line = {"group": "Speed", "row": one.quantity, "library": one.library, "says": _short(one.value), "unit": one.unit}
+    line = {"group": "Speed", "row": one.quantity, "library": one.name, "says": _short(one.value), "unit": one.unit}
     return line | {"note": one.case, "source": one.source, "command": one.command}
 
 
@@ -65,7 +65,7 @@ def _snapshots(read: list[Library]) -> list[dict[str, str]]:
         snapshot = f"[{one.commit[:7]}]({one.url(commit)}) of {one.date}" if one.commit else ""
         released = "{package} {version} of {date}".format_map(one.release) if one.release else ""
         what = "; ".join(filter(None, (snapshot, released))) or one.version
-        shown.append({"library": one.library, "version": one.version, "read": what})
+        shown.append({"library": one.name, "version": one.version, "read": what})
     return shown
 
 
@@ -77,14 +77,14 @@ def _shown(one: Library, row: Feature, notes: list[str]) -> str:
     linked = cell.says if cell.searched or folder or not one.source(cell) else f"[{cell.says}]({where})"
     if not cell.note:
         return linked
-    notes.append(f"{one.library}, {re.split('[:(,]', row.means)[0].strip()}: {cell.note}.")
+    notes.append(f"{one.name}, {re.split('[:(,]', row.means)[0].strip()}: {cell.note}.")
     return f"{linked} ({len(notes)})"
 
 
 def _speeds(measured: list[Speed], read: list[Library]) -> Iterator[str]:
     """A table for each quantity and session, with its command, and who was not measured."""
     yield "## Speed"
-    unmeasured = [one.library for one in read if one.library not in {speed.library for speed in measured}]
+    unmeasured = [one.name for one in read if one.name not in {speed.name for speed in measured}]
     yield (
         f"Not measured: {', '.join(unmeasured)}. A PyTorch loop is written by hand and is no part of this repository. "
         "Of each library the fastest of its cases is shown; all are in tab_bench_inference."
@@ -93,7 +93,7 @@ def _speeds(measured: list[Speed], read: list[Library]) -> Iterator[str]:
         measured, key=lambda one: (one.quantity, one.measured, one.command)
     ):
         shown = [
-            {"library": one.library, one.unit: _short(one.value), "case": one.case, "line": str(one.line)}
+            {"library": one.name, one.unit: _short(one.value), "case": one.case, "line": str(one.line)}
             | {"record": f"[{one.file}](../{one.file})"}
             for one in some
         ]

@@ -143,3 +143,9 @@ def test_experiments_with_rows_from_elsewhere_compare_them_too(tmp_path):
     verdicts = {row.verdict for row in rows if "River" in row.learner}
     assert verdicts == {EQUAL}
     assert {row.verdict for row in rows if "River" not in row.learner} == {NOT_RUN}
+
+
+def test_numbers_behind_a_table_that_a_script_writes_are_compared():
+    rows = made_again.numbers(["reproduction"], COMMITTED, COMMITTED)
+    assert {row.metric for row in rows} >= {"acc", "prequential_acc"}
+    assert {row.verdict for row in rows} == {"equal to the bit"}

@@ -55,7 +55,7 @@ class Cell:
 class Library:
     """A library as it was read: a commit of its repository, a published package, or both; pcl has neither."""
 
-    library: str
+    name: str
     version: str
     repository: str = ""
     commit: str = ""

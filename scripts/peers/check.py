@@ -43,7 +43,7 @@ def main() -> None:
             cell = one.cell(feature)
             why = fault(cell, roots, texts)
             held += not why and cell.says != NOT_CHECKED
-            wrong += [f"{one.library}, {feature.feature}: {why}"] if why else []
+            wrong += [f"{one.name}, {feature.feature}: {why}"] if why else []
     print(*wrong, f"{held} cells hold", sep="\n", flush=True)
     if wrong:
         raise UsageError(f"{len(wrong)} cells do not hold; see above")
@@ -51,9 +51,9 @@ def main() -> None:
 
 def folders(one: Library, clones: Path) -> dict[bool, Path]:
     """Where a library lies: False its repository, True its published package."""
-    found = {False: clones / one.library} if one.commit else {}
+    found = {False: clones / one.name} if one.commit else {}
     if one.release:
-        found[True] = clones / f"{one.library}-{one.release['version']}"
+        found[True] = clones / f"{one.name}-{one.release['version']}"
     for path in found.values():
         if not path.is_dir():
             raise UsageError(f"--clones: there is no {path}")

@@ -23,7 +23,7 @@ class Speed:
     """
 
     quantity: str
-    library: str
+    name: str
     case: str
     value: float
     unit: str

@@ -58,7 +58,7 @@ def test_cells_are_of_features_that_there_are_and_say_one_of_five_things():
     for one in (PCL, *PEERS):
         assert set(one.cells) <= known
         assert {cell.says for cell in one.cells.values() if cell.feature not in worded} <= SAYS
-        assert all(cell.note for cell in one.cells.values() if cell.says in ("partly", NOT_CHECKED)), one.library
+        assert all(cell.note for cell in one.cells.values() if cell.says in ("partly", NOT_CHECKED)), one.name
 
 
 def test_what_pcl_says_of_itself_stands_in_its_files():
@@ -89,8 +89,8 @@ def test_every_speed_is_that_of_its_record_and_its_command(rows):
         record = json.loads(lines[one.file][one.line - 1])
         assert one.value == record[one.field]
         assert float(row["says"].replace(",", "")) == pytest.approx(record[one.field], rel=5e-3)
-        assert (row["library"], row["command"]) == (one.library, one.command)
-        assert one.library in (record.get("library"), record.get("peer", "pcl").split()[0], "PyTorch loop")
+        assert (row["library"], row["command"]) == (one.name, one.command)
+        assert one.name in (record.get("library"), record.get("peer", "pcl").split()[0], "PyTorch loop")
         assert record["commit"].startswith(one.measured.split()[1].rstrip(","))
         module = one.command.split()[2]
         assert module.removeprefix("scripts.bench.") == one.file.removeprefix("bench_").removesuffix(".jsonl")
@@ -102,7 +102,7 @@ def test_of_each_library_the_fastest_case_is_shown():
     records = [json.loads(line) for line in (RESULTS / "bench_inference.jsonl").open()]
     for one in speeds(RESULTS):
         if one.quantity.endswith("fresh weights: fastest rule"):
-            same = [r for r in records if (r["library"], r["work"], r["problem"]) == (one.library, "settle", "init")]
+            same = [r for r in records if (r["library"], r["work"], r["problem"]) == (one.name, "settle", "init")]
             assert one.value == min(r["median_ms"] for r in same if not r["case"].startswith("floor"))
 
 
@@ -145,8 +145,8 @@ def test_the_page_shows_the_table_and_links_lead_from_there():
 def test_whoever_the_page_praises_has_what_pcl_has_not():
     page = (ROOT / "docs/peers.md").read_text(encoding="utf-8")
     better = page.partition("## Where others are better")[2].partition("## The table")[0]
-    praised = [one for one in PEERS if one.library in better]
+    praised = [one for one in PEERS if one.name in better]
     assert len(praised) > len(PEERS) / 2
     for one in praised:
         ahead = [name for name, cell in one.cells.items() if cell.says == "yes" and PCL.cells[name].says != "yes"]
-        assert ahead, one.library
+        assert ahead, one.name
