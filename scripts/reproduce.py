@@ -4,7 +4,7 @@ python -m scripts.reproduce --dry_run
 python -m scripts.reproduce --experiment=split_digits
 python -m scripts.reproduce --scale=full --data_dir=FOLDER
 
-Scales: `laptop` (two seeds of each configuration, and of each experiment what took four minutes), `workstation` (three
+Scales: `laptop` (two seeds of each configuration, and of each experiment what took two minutes), `workstation` (three
 seeds, half an hour) and `full` (all that is published). What a scale leaves out is printed. Runs are those published,
 by id, so that each is compared with its own record. The same command goes on where it was ended. Records, figures,
 tables and `made_again/report.md` are written below --results_dir; the published records are only read.

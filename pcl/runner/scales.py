@@ -25,7 +25,7 @@ class Scale(NamedTuple):
     seconds: float
 
 
-SCALES = {"laptop": Scale(2, 240.0), "workstation": Scale(3, 1800.0), "full": Scale(math.inf, math.inf)}
+SCALES = {"laptop": Scale(2, 120.0), "workstation": Scale(3, 1800.0), "full": Scale(math.inf, math.inf)}
 
 
 @dataclasses.dataclass(frozen=True)
