@@ -1,9 +1,9 @@
 """Published numbers, run again: each learner in the protocol of a paper or of the library that reports it.
 
 Split-MNIST, class-incremental, classes in their order, each image once; networks, rates and memories as the source says
-(`tab_reproduction`), nothing chosen here but the strength of EWC (study `online`). Inputs are standardised by running
-moments, where the sources mostly leave pixels between 0 and 1. Rows of the closed forms and of input-permuted MNIST are
-from `closed_form` and `ipmnist`.
+(`tab_reproduction`), nothing chosen here but the strength of EWC (study `online`). Permuted MNIST, domain-incremental:
+20 permutations of all 60,000 images. Inputs are standardised by running moments, where the sources mostly leave pixels
+between 0 and 1. Rows of the closed forms and of input-permuted MNIST are from `closed_form` and `ipmnist`.
 """
 
 from pcl.experiment import Arm, Experiment, Published, StreamSpec, Table
@@ -15,12 +15,15 @@ SMALL = MLP | {"layer_sizes": "100+100"}  # of the authors of DER, aimagelab/mam
 LARGE = MLP | {"layer_sizes": "400+400"}
 
 SPLIT = {"source": "mnist", "order": "natural"}
+PERMUTED = {"source": "mnist", "transform": "permutation", "contexts": 20, "visits": 20, "dwell": 60_000, "batch": 128}
 
 VAN_DE_VEN = "van de Ven and Tolias (2019), arXiv:1904.07734"
 DER = "Buzzega et al. (2020), arXiv:2004.07211"
 AVALANCHE = "ContinualAI/continual-learning-baselines, README"
 CLS_ER = "NeurAI-Lab/CLS-ER, README"
 LONGER = "theirs: 2 x 400 units, Adam, 2,000 batches of 128 a task"
+STABLE = "Mirzadeh et al. (2020), arXiv:2006.06958"
+RANGE = f"{DER}; {STABLE}"
 OWN_LOOP = "a loop in PyTorch and Avalanche 0.6, measured with the same network and rate"
 PUBLISHED = (
     Published("backprop", "split_mnist", 19.9, VAN_DE_VEN, differs=LONGER),
@@ -47,6 +50,10 @@ PUBLISHED = (
         differs="theirs: 256 passes, a rate that falls along cosines",
     ),
     Published("mir", "split_mnist_5000", 87.0, AVALANCHE),
+    Published("backprop", "permuted_mnist_60000", 40.7, DER, variant="lr=0.2"),
+    Published("ewc", "permuted_mnist_60000", 70.0, RANGE, 80.0, "lr=0.1 strength=1.4"),
+    Published("si", "permuted_mnist_60000", 70.0, RANGE, 80.0, "damping=1.0 strength=1.0"),
+    Published("agem", "permuted_mnist_60000", 65.7, STABLE, variant="memory=200", differs="theirs: 2 x 256 units"),
 )
 
 # Rates of the authors: utils/best_args.py of aimagelab/mammoth, and of NeurAI-Lab/CLS-ER for its own. The penalty of SI
@@ -58,6 +65,7 @@ EXPERIMENT = Experiment(
     streams={
         "split_mnist": StreamSpec("split", SPLIT),
         "split_mnist_5000": StreamSpec("split", SPLIT | {"train_samples": 5000, "order": "random"}),
+        "permuted_mnist_60000": StreamSpec("contexts", PERMUTED),
     },
     learners={
         "backprop": SMALL | {"lr": 0.03},
@@ -91,9 +99,13 @@ EXPERIMENT = Experiment(
         Arm(("cls_er",), ("split_mnist",), ("memory=500", "replayed=32", "lr=0.1"), seeds=6),
         Arm(("gdumb",), ("split_mnist",), seeds=6),
         Arm(("mir",), ("split_mnist_5000",), seeds=6),
+        Arm(("backprop",), ("permuted_mnist_60000",), ("lr=0.2",), seeds=4),
+        Arm(("ewc",), ("permuted_mnist_60000",), ("lr=0.1", "strength=1.4"), seeds=4),
+        Arm(("si",), ("permuted_mnist_60000",), ("strength=1.0", "damping=1.0"), seeds=4),
+        Arm(("agem",), ("permuted_mnist_60000",), ("memory=200",), seeds=4),
     ),
     evaluation={"probe_every": 2000, "probe_size": 1000, "log_bins": 50},
-    smoke={"source": "digits", "layer_sizes": "8", "memory": 20, "batch": 10},
+    smoke={"source": "digits", "layer_sizes": "8", "memory": 20, "dwell": 100, "contexts": 3, "visits": 3, "batch": 10},
     smoke_seeds=1,
     published=PUBLISHED,
     tables=(Table("tab_reproduction", "Published numbers beside ours in the same protocol: does it come back?"),),

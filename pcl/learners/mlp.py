@@ -25,6 +25,7 @@ from pcl.types import Batch, Prediction, Spec
 NORMS = ("none", "layer")
 MODULES = ("convnet", "resnet18")
 IMAGES, OWN = {"architecture": ("vgg5", *MODULES)}, {"architecture": MODULES}
+PLAIN = {"optimiser": ("sgd", "momentum")}
 MOST_UNITS = 1_000_000  # of a hidden layer
 
 S = TypeVar("S", bound=Any)  # the state of a learner on a network
@@ -57,6 +58,12 @@ class MLPHParams:
     weight_decay: Traced = traced(
         1e-4, "decay of the weights, not of biases", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
     )
+    beta1: float = static(
+        0.9, "share of Adam's mean of gradients that a batch leaves", low=0, high=0.999999, idle=PLAIN
+    )
+    beta2: float = static(
+        0.999, "share of Adam's mean of squared gradients that a batch leaves", low=0, high=0.999999, idle=PLAIN
+    )
     anneal_steps: int = static(0, "batches that teach over which lr falls to 0 along a cosine (0: constant lr)", low=0)
     layer_sizes: str = static(
         "", "units of each hidden layer, with + between them, in the place of width and depth; for mlp alone"
@@ -65,7 +72,7 @@ class MLPHParams:
         "none", "layer: pre-activations of hidden layers have mean 0 and variance 1; for mlp alone", choices=NORMS
     )
 
-    LATER: ClassVar[tuple[str, ...]] = ("layer_sizes", "norm")
+    LATER: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "layer_sizes", "norm")
 
 
 def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
@@ -87,8 +94,8 @@ def weights_alone(network: Any) -> Any:
 OPTIMISERS: dict[str, Callable[[Traced | optax.Schedule, MLPHParams], optax.GradientTransformation]] = {
     "sgd": lambda lr, hp: optax.sgd(lr),
     "momentum": lambda lr, hp: optax.sgd(lr, hp.momentum),
-    "adam": lambda lr, hp: optax.adam(lr),
-    "adamw": lambda lr, hp: optax.adamw(lr, weight_decay=hp.weight_decay, mask=weights_alone),
+    "adam": lambda lr, hp: optax.adam(lr, hp.beta1, hp.beta2),
+    "adamw": lambda lr, hp: optax.adamw(lr, hp.beta1, hp.beta2, weight_decay=hp.weight_decay, mask=weights_alone),
 }
 
 

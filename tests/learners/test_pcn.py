@@ -205,7 +205,7 @@ def test_only_inference_that_raised_a_finite_energy_has_diverged():
     [
         ({"optimiser": "momentum", "momentum": 0.7}, optax.sgd(0.1, 0.7)),
         ({"optimiser": "adamw", "weight_decay": 0.3}, optax.adamw(0.1, weight_decay=0.3, mask=NO_BIASES)),
-        ({"optimiser": "adam"}, optax.adam(0.1)),
+        ({"optimiser": "adam", "beta1": 0.2, "beta2": 0.5}, optax.adam(0.1, 0.2, 0.5)),
     ],
     ids=lambda value: value["optimiser"] if isinstance(value, dict) else "",
 )
