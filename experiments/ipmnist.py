@@ -33,10 +33,9 @@ EXPERIMENT = Experiment(
     },
     arms=(
         Arm(("parallax",), seeds=10),
-        Arm(("moving_norm",), seeds=6),
-        Arm(("l2_init",), settings=("input_norm=moving",), seeds=6),
-        Arm(("backprop", "upgd"), seeds=4),
-        Arm(("continual_backprop",), seeds=2),
+        Arm(("moving_norm",), seeds=4),
+        Arm(("l2_init",), settings=("input_norm=moving",), seeds=4),
+        Arm(("backprop", "upgd", "continual_backprop"), seeds=2),
         Arm(("rls",), settings=("contrast=none",), seeds=2),
     ),
     published=tuple(
