@@ -4,7 +4,7 @@ The protocol of Elsayed and Mahmood (2024), arXiv:2404.00781: rectified networks
 PyTorch, the first permutation is one too, and the score is the accuracy of the answers before the labels, over the
 whole stream (`prequential_acc`). `backprop` (Adam without a mean of gradients, and without decay), `upgd` and
 `continual_backprop` have settings as published. The rates of `moving_norm` and `l2_init` were chosen on 20 permutations
-of Fashion-MNIST (study `ipmnist`). `parallax` has its defaults, and `rls` reads raw pixels. Published: Adam 71.9, UPGD
+of Fashion-MNIST (study `ipmnist`). `parallax` has its defaults. Published: Adam 71.9, UPGD
 77.9, Adam with continual backprop 80.1, SGD with moving input normalisation 84.0, L2-init with it 86.5, best known
 87.1.
 """
@@ -36,7 +36,6 @@ EXPERIMENT = Experiment(
         Arm(("moving_norm",), seeds=4),
         Arm(("l2_init",), settings=("input_norm=moving",), seeds=4),
         Arm(("backprop", "upgd", "continual_backprop"), seeds=2),
-        Arm(("rls",), settings=("contrast=none",), seeds=2),
     ),
     published=tuple(
         Published(learner, "ipmnist", value, SOURCE, variant=variant, metric="prequential_acc", within=1.0)
