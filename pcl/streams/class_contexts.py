@@ -22,6 +22,7 @@ from jaxtyping import Bool, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.contexts import Arrivals, check_transform, in_contexts, visit_contexts
+from pcl.streams.inputs import MOMENTS
 from pcl.streams.labels import LABELLING
 from pcl.streams.sources import SOURCES, Source
 from pcl.streams.transforms import TRANSFORMS
@@ -44,7 +45,14 @@ class ClassContexts:
     batch: int = static(10, "samples a step", low=1)
     train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
 
-    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
+    moments: str = static(
+        "running",
+        "running: inputs are standardised by the mean and standard deviation of all that have arrived; none: they are"
+        " not standardised (pixels lie between 0 and 1)",
+        choices=MOMENTS,
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "moments")
 
 
 def make(config: ClassContexts, source: Source, probe_on: str) -> tuple[Stream, dict[str, Any]]:

@@ -40,7 +40,16 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from pcl.errors import UsageError
 from pcl.fields import static
-from pcl.streams.inputs import Moments, exact, pixel_moments, require_pixels, running_moments, standardise
+from pcl.streams.inputs import (
+    MOMENTS,
+    Moments,
+    exact,
+    no_moments,
+    pixel_moments,
+    require_pixels,
+    running_moments,
+    standardise,
+)
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, fewer, samples
 from pcl.streams.transforms import STUDIED, TRANSFORMS, Transform, n_pixels, side
@@ -63,7 +72,14 @@ class Contexts:
     batch: int = static(10, "samples a step", low=1)
     train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
 
-    LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
+    moments: str = static(
+        "running",
+        "running: inputs are standardised by the mean and standard deviation of all that have arrived; none: they are"
+        " not standardised (pixels lie between 0 and 1)",
+        choices=MOMENTS,
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "moments")
 
 
 class World(NamedTuple):
@@ -126,7 +142,7 @@ def in_contexts(
     arrivals: Callable[[Sequence[PRNGKeyArray], Int[Array, " N"]], Arrivals],
     task_ends: tuple[int, ...],
 ) -> tuple[Stream, dict[str, Any]]:
-    """A stream whose contexts are those of `config` (transform, contexts, labelled, labelling, batch).
+    """A stream whose contexts are those of `config` (transform, contexts, labelled, labelling, batch, moments).
 
     `arrivals` draws samples and contexts from four keys and the classes of the training samples, for the rows that are
     `valid` [steps, B].
@@ -146,9 +162,8 @@ def in_contexts(
         again = jax.random.permutation(again_key, len(data["probe_y"]))
         world = World(transform.draw(map_key, n_contexts, shape, data["studied"]), labels, again)
         sample, context, visit_start, visit_task = arrivals(when_keys, data["y"])
-        # Every sample is transformed here once more: a map may change the moments of a sample.
-        of_rows = jax.lax.map(lambda rows: pixel_moments(_rows_of(view, world, data, *rows), 1.0), (sample, context))
-        moments = running_moments(of_rows, jnp.asarray(valid))
+        rows = sample, context
+        moments = _moments(view, world, data, rows, valid) if config.moments == "running" else no_moments(len(valid))
         labelled = labelled_rows(taught_key, config.labelled, config.labelling, valid.shape)
         layout = Layout(group_task=jnp.arange(n_contexts), visit_start=visit_start, visit_task=visit_task)
         return Schedule(world, Step(sample, context, labelled, jnp.asarray(valid), moments), layout)
@@ -191,6 +206,12 @@ def _rows_of(
 ) -> Float[Array, "B ..."]:
     """Training samples, each as its own context shows it."""
     return jax.vmap(view, (None, 0, 0))(world, data["x"][sample], context)
+
+
+def _moments(view: View, world: World, data: dict[str, Any], rows: Any, valid: np.ndarray) -> Moments:
+    """The running moments of the samples and contexts of `rows`; a map may change the moments of a sample."""
+    of_rows = jax.lax.map(lambda row: pixel_moments(_rows_of(view, world, data, *row), 1.0), rows)
+    return running_moments(of_rows, jnp.asarray(valid))
 
 
 def _held_out(view: View, world: World, step: Step, x: Array, y: Array, contexts: Int[Array, " G"]) -> Batch:

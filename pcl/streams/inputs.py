@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from pcl.errors import UsageError
 from pcl.streams.sources.checks import finite
 
+MOMENTS = ("running", "none")  # which moments a stream standardises by
 AT_ONCE = 4096  # samples whose moments are computed together
 
 
@@ -120,6 +121,11 @@ def feature_moments(x: Float[Array, "steps B ..."], valid: Bool[Array, "steps B"
     square = jnp.cumsum((difference**2).sum(1), axis=0) / seen
     variance = jnp.maximum(square - mean**2, 1e-6 * square)
     return Moments(offset + mean, jnp.sqrt(jnp.where(square > 0, variance, 1)))
+
+
+def no_moments(steps: int) -> Moments:
+    """The moments of each step that leave inputs as they are."""
+    return Moments(jnp.zeros(steps), jnp.ones(steps))
 
 
 def standardise(x: Array, scale: float, moments: Moments) -> Float[Array, "..."]:

@@ -35,11 +35,13 @@ from pcl import augment
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import (
+    MOMENTS,
     Moments,
     exact,
     feature_moments,
     fed,
     first_finite,
+    no_moments,
     pixel_moments_of_many,
     running_moments,
     standardise,
@@ -86,7 +88,14 @@ class Split:
         choices=augment.KINDS,
     )
 
-    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed", "augment")
+    moments: str = static(
+        "running",
+        "running: inputs are standardised by the mean and standard deviation of all that have arrived; none: they are"
+        " not standardised (pixels lie between 0 and 1)",
+        choices=MOMENTS,
+    )
+
+    LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed", "augment", "moments")
 
 
 class World(NamedTuple):
@@ -136,7 +145,7 @@ def make(config: Split, source: Source, probe_on: str) -> tuple[Stream, dict[str
             allowed=(world.group_task == jnp.arange(n_tasks)[:, None]) if config.scenario == "task" else None,
         )
         sample, valid = _arrivals(shuffle_key, blur_key, config, world.sample_task, n_tasks, segment_steps)
-        moments = _moments(source, data, sample, valid)
+        moments = _moments(config, source, data, sample, valid)
         return Schedule(world, _step((label_key, jax.random.fold_in(key, 5)), config, sample, valid, moments), layout)
 
     def observe(world: World, step: Step, data: dict[str, Any]) -> Batch:
@@ -193,9 +202,11 @@ def _arrays(of: Samples, source: Source, by_session: bool) -> dict[str, Any]:
 
 
 def _moments(
-    source: Source, data: dict[str, Any], sample: Int[Array, "steps B"], valid: Bool[Array, "steps B"]
+    config: Split, source: Source, data: dict[str, Any], sample: Int[Array, "steps B"], valid: Bool[Array, "steps B"]
 ) -> Moments:
     """The moments for the standardisation at each step: of each feature, or of all pixels."""
+    if config.moments == "none":
+        return no_moments(len(sample))
     if source.own_units:
         return feature_moments(data["x"][sample] * jnp.float32(source.scale), valid)
     return running_moments(jax.tree.map(lambda leaf: leaf[sample], data["moments"]), valid)
