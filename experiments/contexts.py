@@ -161,8 +161,8 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_contexts",
-            "Accuracy, surprise at labels and at inputs, belief and settling steps around a switch of context, mean over"
-            " all switches.",
+            "Accuracy, surprise at labels and at inputs, belief and settling steps around a switch of context, mean"
+            " over all switches.",
             panels={
                 "accuracy at a switch": (),
                 "surprise at a switch": INFERRED,

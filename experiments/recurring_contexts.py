@@ -34,8 +34,8 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_recurring_contexts",
-            "Recurring contexts: prequential accuracy, accuracy on held-out samples of all contexts, and accuracy when a"
-            " context returns.",
+            "Recurring contexts: prequential accuracy, accuracy on held-out samples of all contexts, and accuracy when"
+            " a context returns.",
             "prequential_acc,acc,revisit_acc,revisit_first_acc,state_bytes,ms_per_step",
         ),
     ),

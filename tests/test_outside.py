@@ -69,7 +69,7 @@ def test_files_are_registered_by_what_they_end_in(folder):
         "own_learner": "fading class means (forget=0.05)",
         "own_stream": "a shuffled source with noisy labels (source=digits*, noise=0.2*, batch=10*)",
         "own_source": "2,000 points on two half circles, 2 features, 2 classes",
-        "own_rule": "local; weights learn from where it ends; fixed, gradient, saturation",
+        "own_rule": "local; weights learn after inference, from the settled activities; fixed, gradient, saturation",
     }
 
 
@@ -93,8 +93,8 @@ def test_every_setting_is_described(folder):
     assert lines[0] == "learner own_learner"
     assert "learning: local; not told tasks" in lines
     assert "forget 0.05 0 to 1 traced weight of a new sample of a class in the mean of that class" in lines
-    assert "batch 10 1 to inf static samples a step" in lines
-    assert "samples: 2, 2 classes, in no order" in description("own_source")
+    assert "batch 10 1 to inf static samples per step" in lines
+    assert "samples: 2, 2 classes, without an order" in description("own_source")
     assert "halts: fixed, gradient, saturation" in description("own_rule")
     assert "runs: own_learner, ncm on clean, noisy with 3 seeds" in description("own_experiment")
     inference = next(line for line in description("pcn").splitlines() if line.startswith("inference "))

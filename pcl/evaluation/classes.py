@@ -16,7 +16,7 @@ from pcl.evaluation.summary import Record, task_curves
 
 AT = (100, 200, 400, 600, 1000, 1623)  # classes met, at which accuracy is asked for
 FIRST = 100  # classes, and as many of the last
-METRICS.update({f"acc_{n}": Metric("%", f"accuracy among the first {n} classes when these were met") for n in AT})
+METRICS.update({f"acc_{n}": Metric("%", f"accuracy on the first {n} classes once these were met") for n in AT})
 
 
 def class_accuracy(record: Record) -> tuple[Steps, Matrix]:

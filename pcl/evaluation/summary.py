@@ -228,7 +228,7 @@ def _made_by(runs: Iterable[Record]) -> tuple[str, str]:
 
 
 def setting_text(variant: str) -> str:
-    """`name=value` pairs of a variant's JSON, as they are written behind --set."""
+    """`name=value` pairs of a variant's JSON, as they are written after --set."""
     return " ".join(f"{name}={value}" for name, value in sorted(json.loads(variant).items()))
 
 

@@ -25,7 +25,7 @@ class HParams(mlp.MLPHParams):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
-    """Floating-point operations a learned sample."""
+    """Floating-point operations per learned sample."""
     return backprop(mlp.synapses(spec, hp))
 
 
@@ -59,7 +59,7 @@ def make(spec: Spec) -> Learner:
 ENTRY = LearnerEntry(
     make,
     HParams(),
-    "perceptron trained by backpropagation",
+    "network trained by backpropagation",
     flops,
     local=False,
     label="backpropagation",

@@ -48,10 +48,12 @@ class HParams(rls.HParams, steps.InferenceHParams):
         **{name: {"depth": (0,)} for name in (*fields(steps.InferenceHParams), "hidden_units", "activation")},
     }
     depth: int = static(0, "number of hidden layers", low=0, high=1000)
-    hidden_units: int = static(64, "units of each hidden layer", low=1)
-    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
-    target_noise: Traced = traced(0.1, "prior mean of the variance of the targets' noise", low=1e-12)
-    drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: no process noise)", low=0)
+    hidden_units: int = static(64, "hidden units in each layer", low=1)
+    activation: str = static("tanh", "activation function of the hidden layers", choices=tuple(ACTIVATIONS))
+    target_noise: Traced = traced(0.1, "prior mean of the noise variance of the targets", low=1e-12)
+    drift: Traced = traced(
+        0.0, "rate at which the process noise of the weights is estimated from errors (0: no process noise)", low=0
+    )
 
 
 class State(NamedTuple):
@@ -65,7 +67,7 @@ class State(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code; every layer settles, answers and learns."""
+    """Floating-point operations per learned sample: its code; every layer settles, answers and learns."""
     sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
     outputs = (*[hp.hidden_units] * hp.depth, spec.outputs)
     learning = sum(synapse_flops(hp.covariance, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))

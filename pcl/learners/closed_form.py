@@ -51,9 +51,12 @@ class HParams:
     """Numbers of features and of the classifier on them."""
 
     feature_map: str = static("raw", "fixed map from an input to its features", choices=MAPS)
-    random_features: int = static(1000, "random features that the synapses read", low=1, idle=RAW)
+    random_features: int = static(1000, "number of random features", low=1, idle=RAW)
     gamma: Traced = traced(
-        1.0, "decay of the kernel of fourier features", low=0, idle={"feature_map": ("raw", "relu", "uniform")}
+        1.0,
+        "decay rate of the kernel that fourier features approximate",
+        low=0,
+        idle={"feature_map": ("raw", "relu", "uniform")},
     )
     classifier: str = static("discriminant", "classifier on the features", choices=("discriminant", "ridge"))
     ridge: Traced = traced(1.0, "prior precision of the weights", low=1e-6, idle={"classifier": ("discriminant",)})
@@ -65,13 +68,17 @@ class HParams:
     )
     shrinkage: Traced = traced(
         1e-4,
-        "share of the identity in the covariance within classes",
+        "share of the identity in the shrunk covariance within classes",
         low=1e-9,
         high=1,
         idle={"estimator": ("oas",), "classifier": ("ridge",)},
     )
-    contrast: str = static("images", "inputs freed of their mean and norm", choices=("images", "none"))
-    block: int = static(1000, "inputs in a block, rank of low_rank, or samples that wait for sums", low=1)
+    contrast: str = static(
+        "images", "contrast normalisation: each image is centred and normalised", choices=("images", "none")
+    )
+    block: int = static(
+        1000, "block: inputs per block; low_rank: rank; sums: samples that wait for the next solve", low=1
+    )
 
 
 class State(NamedTuple):
@@ -87,7 +94,7 @@ def width(spec: Spec, hp: HParams) -> int:
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> float:
-    """Floating-point operations a learned sample: its features, its sums, and its share of a solve."""
+    """Floating-point operations per learned sample: its features, its sums, and its share of a solve."""
     projected = 0 if hp.feature_map == "raw" else 2 * math.prod(spec.input_shape) * hp.random_features
     return projected + gather_flops(width(spec, hp) + 1, spec.outputs, hp.block)
 

@@ -28,9 +28,11 @@ from pcl.types import Spec
 class HParams(plasticity.HParams):
     """Numbers of replacement."""
 
-    replacement_rate: Traced = traced(1e-4, "mature units of each layer that are replaced at a step", low=0, high=1)
-    utility_decay: Traced = traced(0.99, "share of the running utility that a step leaves", low=0, high=1)
-    maturity: Traced = traced(100.0, "steps for which a new unit is not replaced", low=0)
+    replacement_rate: Traced = traced(
+        1e-4, "share of the mature units of each layer that are replaced at each step", low=0, high=1
+    )
+    utility_decay: Traced = traced(0.99, "decay of the running utility: share kept at each step", low=0, high=1)
+    maturity: Traced = traced(100.0, "steps during which a new unit is protected from replacement", low=0)
 
 
 class Units(NamedTuple):
@@ -81,6 +83,6 @@ ENTRY = plasticity.entry(
     backprop.ENTRY,
     method,
     HParams(),
-    summary="the least useful units begin anew (continual backprop)",
+    summary="the least useful units are reinitialised (continual backprop)",
     label="continual backprop",
 )

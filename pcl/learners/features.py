@@ -79,11 +79,12 @@ class FeatureHParams(code.CodeHParams):
         "representation of an input: all of it, random features of it, or a sensory code",
         choices=tuple(FEATURES),
     )
-    random_features: int = static(
-        1000, "random features that the synapses read", low=1, idle={"features": ("raw", "code")}
-    )
+    random_features: int = static(1000, "number of random features", low=1, idle={"features": ("raw", "code")})
     contrast: str = static(
-        "images", "inputs freed of their mean and norm", choices=("images", "none"), idle={"features": ("code",)}
+        "images",
+        "contrast normalisation: each image is centred and normalised",
+        choices=("images", "none"),
+        idle={"features": ("code",)},
     )
 
 
@@ -145,7 +146,7 @@ def developing(rule: Learner) -> Learner:
 
 
 def flops(spec: Spec, hp: FeatureHParams) -> int:
-    """Floating-point operations a code."""
+    """Floating-point operations per code."""
     if hp.features == "code":
         return code.flops(spec, hp)
     return 2 * math.prod(spec.input_shape) * hp.random_features if hp.features == "random" else 0

@@ -60,7 +60,7 @@ def around(rule: Learner) -> Learner:
 ENTRY = backprop.ENTRY._replace(
     make=lambda spec: around(backprop.make(spec)),
     hparams=HParams(rule=backprop.HParams()),
-    summary="a perceptron trained by backpropagation that begins anew at every switch of context, which it is told",
+    summary="backpropagation on a network that is reinitialised at every switch of context, which it is told",
     flops=lambda spec, hp, inference_steps, batch: backprop.flops(spec, hp.rule, inference_steps, batch),
     label=None,
     told=True,

@@ -19,7 +19,9 @@ from pcl.network.layers import Network
 class HParams(plasticity.HParams):
     """Numbers of the pull."""
 
-    regeneration: Traced = traced(1e-3, "strength of the squared distance from initial weights in the cost", low=0)
+    regeneration: Traced = traced(
+        1e-3, "strength of the penalty on the squared distance from the initial weights", low=0
+    )
 
 
 def drawn_back(initial: Network, network: Network, direction: Network, key: PRNGKeyArray, hp: Any) -> Any:
@@ -34,6 +36,6 @@ ENTRY = plasticity.entry(
     backprop.ENTRY,
     lambda spec: METHOD,
     HParams(),
-    summary="weights drawn back to where they began, backpropagation",
+    summary="penalty on the distance from the initial weights (L2-init), backpropagation",
     label="L2-init",
 )

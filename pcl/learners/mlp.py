@@ -36,33 +36,36 @@ class MLPHParams:
 
     architecture: str = static(
         "mlp",
-        "kind of network; others than mlp read images, and their first layer has `width` channels; convnet and resnet18"
-        " are for backpropagation, rectified, with weights of their own",
+        "kind of network; all but mlp read images, and their first layer has `width` channels; convnet and resnet18"
+        " are for backpropagation alone, with ReLU units and their own initial weights",
         choices=("mlp", "vgg5", *MODULES),
     )
-    width: int = static(128, "units in each hidden layer", low=1)
+    width: int = static(128, "hidden units in each layer", low=1)
     depth: int = static(2, "number of hidden layers", low=0, high=1000, idle=IMAGES)
-    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS), idle=OWN)
+    activation: str = static("tanh", "activation function of the hidden layers", choices=tuple(ACTIVATIONS), idle=OWN)
     init: str = static(
-        "lecun", "initial weights; mupc is a parametrisation, for mlp alone", choices=(*INITS, "mupc"), idle=OWN
+        "lecun",
+        "initialisation of the weights; mupc is a parametrisation, for mlp alone",
+        choices=(*INITS, "mupc"),
+        idle=OWN,
     )
     output: str = static("gaussian", "distribution of the output given the layer below", choices=tuple(OUTPUTS))
-    optimiser: str = static(
-        "adam", "transformation of the weight updates", choices=("sgd", "momentum", "adam", "adamw")
-    )
+    optimiser: str = static("adam", "optimiser of the weights", choices=("sgd", "momentum", "adam", "adamw"))
     lr: Traced = traced(0.003, "learning rate of the weights", low=0)
     momentum: Traced = traced(
-        0.9, "share of the last weight update that is kept", low=0, high=1, idle={"optimiser": ("sgd", "adam", "adamw")}
+        0.9, "momentum of the weights", low=0, high=1, idle={"optimiser": ("sgd", "adam", "adamw")}
     )
     weight_decay: Traced = traced(
-        1e-4, "decay of the weights, not of biases", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
+        1e-4, "weight decay (biases do not decay)", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
     )
-    anneal_steps: int = static(0, "batches that teach over which lr falls to 0 along a cosine (0: constant lr)", low=0)
-    layer_sizes: str = static(
-        "", "units of each hidden layer, with + between them, in the place of width and depth; for mlp alone"
+    anneal_steps: int = static(
+        0, "labelled batches over which lr falls to 0 by a cosine schedule (0: constant lr)", low=0
     )
+    layer_sizes: str = static("", "hidden units of each layer, as 300+150, instead of width and depth; for mlp alone")
     norm: str = static(
-        "none", "layer: pre-activations of hidden layers have mean 0 and variance 1; for mlp alone", choices=NORMS
+        "none",
+        "normalisation of the pre-activations of hidden layers (layer: layer normalisation); for mlp alone",
+        choices=NORMS,
     )
 
     LATER: ClassVar[tuple[str, ...]] = ("layer_sizes", "norm")

@@ -42,18 +42,20 @@ class HParams(mlp.MLPHParams, steps.InferenceHParams):
 
     step_share: Traced = traced(
         0.1,
-        "largest step of the activities, as a share of the largest that is stable",
+        "step size of inference, as a share of the largest stable one",
         low=0,
         high=1,
         idle=steps.UNLIMITED,
     )
-    nudge: str = static("none", "side from which outputs are nudged to their targets", choices=tuple(NUDGES))
-    beta: Traced = traced(
-        0.5, "share of the way to the target that a nudged output goes", low=1e-6, idle={"nudge": ("none",)}
+    nudge: str = static(
+        "none", "how outputs are nudged towards their targets (none: they are clamped)", choices=tuple(NUDGES)
     )
-    precision: str = static("identity", "kind of the precision of each layer's errors", choices=precision.KINDS)
+    beta: Traced = traced(
+        0.5, "strength of nudging: share of the way from prediction to target", low=1e-6, idle={"nudge": ("none",)}
+    )
+    precision: str = static("identity", "precision of each layer's prediction errors", choices=precision.KINDS)
     precision_lr: Traced = traced(
-        0.01, "rate at which a diagonal or full precision is learned", low=0, high=1, idle={"precision": ("identity",)}
+        0.01, "learning rate of a diagonal or full precision", low=0, high=1, idle={"precision": ("identity",)}
     )
 
 
@@ -67,7 +69,7 @@ class PCNState(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample, for a mean number of inference steps.
+    """Floating-point operations per learned sample, for a mean number of inference steps.
 
     The residual, which is measured once a batch and is not used, is left out.
     """

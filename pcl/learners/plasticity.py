@@ -28,11 +28,13 @@ class HParams:
 
     rule: Any = nested(None)
     input_norm: str = static(
-        "none", "moving: each input less its moving average, over its moving deviation", choices=("none", "moving")
+        "none",
+        "moving: inputs are standardised by moving averages of their mean and variance",
+        choices=("none", "moving"),
     )
     norm_decay: Traced = traced(
         0.99,
-        "share of moving averages of inputs that a sample leaves",
+        "decay of the moving averages of inputs: share kept at each sample",
         low=0,
         high=1,
         idle={"input_norm": ("none",)},

@@ -46,9 +46,11 @@ class HParams:
     """Numbers of the reservoir and of the test."""
 
     rule: Any = nested(None)
-    memory: int = static(2000, "labelled samples that the reservoir holds", low=1)
-    slack: Traced = traced(1.0, "tolerated rise of surprise, in standard deviations over inputs", low=0)
-    alarm: Traced = traced(50.0, "sum of excess surprise above which a new code develops, in these deviations", low=0)
+    memory: int = static(2000, "labelled samples that the memory holds", low=1)
+    slack: Traced = traced(1.0, "rise of surprise that is tolerated, in standard deviations", low=0)
+    alarm: Traced = traced(
+        50.0, "accumulated excess surprise at which a new code develops, in standard deviations", low=0
+    )
 
 
 class Past(NamedTuple):

@@ -29,17 +29,17 @@ class ReplayHParams:
     """Numbers of the memory, and of the rule that learns from it."""
 
     rule: Any = nested(None)
-    memory: int = static(500, "labelled samples that the reservoir holds", low=1)
-    replayed: int = static(10, "samples drawn from the reservoir at each step", low=1)
+    memory: int = static(500, "labelled samples that the memory holds", low=1)
+    replayed: int = static(10, "samples replayed from the memory at each step", low=1)
     keeps: str = static(
-        "reservoir", "samples that the memory keeps: all with equal probability, or classes alike", choices=KEEPS
+        "reservoir",
+        "sampling of the memory: reservoir (all samples alike) or balanced (all classes alike)",
+        choices=KEEPS,
     )
-    updates: int = static(
-        1, "updates of the weights for each batch, each with a draw from the memory of its own", low=1
-    )
+    updates: int = static(1, "weight updates per batch, each with its own samples from the memory", low=1)
 
     replay_augment: str = static(
-        "none", "random views of images that are recalled, as `augment` of those that arrive", choices=augment.KINDS
+        "none", "random augmentation of replayed images, as `augment` for arriving ones", choices=augment.KINDS
     )
 
     LATER: ClassVar[tuple[str, ...]] = ("keeps", "updates", "replay_augment")

@@ -22,8 +22,8 @@ from pcl.learners.rule import Lesson
 class HParams(plasticity.HParams):
     """Numbers of what a step takes and gives."""
 
-    shrink: Traced = traced(1e-5, "share of every weight that is lost at a step", low=0, high=1)
-    perturb: Traced = traced(5e-5, "standard deviation of what a step adds to every weight", low=0)
+    shrink: Traced = traced(1e-5, "share by which every weight shrinks at each step", low=0, high=1)
+    perturb: Traced = traced(5e-5, "standard deviation of the noise that each step adds to every weight", low=0)
 
 
 def shrunk(memory: Any, old: Any, new: Any, given: Lesson, key: PRNGKeyArray, hp: Any) -> tuple[Any, Any]:

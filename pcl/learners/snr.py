@@ -32,8 +32,13 @@ BINS = 1 + int(PER_OCTAVE * 14.3)  # up to the longest
 class HParams(plasticity.HParams):
     """Numbers of the test."""
 
-    rejection: Traced = traced(0.02, "share of a unit's pauses that are taken for its end", low=0, high=1)
-    window: int = static(5000, "samples from one set of limits to the next", low=1)
+    rejection: Traced = traced(
+        0.02,
+        "rejection level: a pause longer than all but this share of a unit's pauses resets the unit",
+        low=0,
+        high=1,
+    )
+    window: int = static(5000, "samples after which the limits of pauses are computed again", low=1)
 
 
 class Units(NamedTuple):
@@ -107,6 +112,6 @@ ENTRY = plasticity.entry(
     backprop.ENTRY,
     method,
     HParams(rule={"activation": "relu"}),
-    summary="silent units begin anew (self-normalised resets), backpropagation",
+    summary="silent units are reinitialised (self-normalised resets), backpropagation",
     label="self-normalised resets",
 )

@@ -32,11 +32,11 @@ from pcl.network.layers import Network
 class HParams(plasticity.HParams):
     """Numbers of the utility, and of what it decides."""
 
-    utility_decay: Traced = traced(0.9999, "share of the running utility that a step leaves", low=0, high=1)
+    utility_decay: Traced = traced(0.9999, "decay of the running utility: share kept at each step", low=0, high=1)
     direction_noise: Traced = traced(
-        0.1, "standard deviation of what is added to the direction of a useless weight", low=0
+        0.1, "standard deviation of the noise added to the update of a weight without utility", low=0
     )
-    shrink: Traced = traced(1e-4, "share of every weight that is lost at a step", low=0, high=1)
+    shrink: Traced = traced(1e-4, "share by which every weight shrinks at each step", low=0, high=1)
 
 
 class Memory(NamedTuple):

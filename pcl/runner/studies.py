@@ -55,7 +55,7 @@ class Trial:
         return bool(self.values)
 
     def text(self) -> str:
-        """The settings, as they are written behind --set."""
+        """The settings, as they are written after --set."""
         return " ".join(f"{name}={value}" for name, value in self.settings.items())
 
 

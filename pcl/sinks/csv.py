@@ -30,4 +30,4 @@ class Curves:
         self._file.close()
 
 
-ENTRY = SinkEntry(Curves, "lines of a table, csv:FILE (watch.csv)")
+ENTRY = SinkEntry(Curves, "a CSV file, csv:FILE (default: watch.csv)")

@@ -44,4 +44,4 @@ class Curves:
         self._records.flush()
 
 
-ENTRY = SinkEntry(Curves, "event files, tensorboard:FOLDER (runs)", needs="tensorboard")
+ENTRY = SinkEntry(Curves, "TensorBoard event files, tensorboard:FOLDER (default: runs)", needs="tensorboard")

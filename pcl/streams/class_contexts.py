@@ -32,17 +32,19 @@ from pcl.types import Stream, StreamEntry
 class ClassContexts:
     """Settings of a stream of class-incremental contexts; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
+    transform: str = static("permutation", "transformation that differs between contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(3, "number of contexts", low=1)
-    classes_per_task: int = static(2, "classes that arrive together", low=1)
-    samples_per_task: int = static(100, "samples of each group of classes", low=1)
-    revisits: int = static(12, "visits to known contexts, with all classes", low=0)
-    revisit_dwell: int = static(60, "samples of each of these visits", low=1)
-    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
-    labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
-    batch: int = static(10, "samples a step", low=1)
-    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    classes_per_task: int = static(2, "classes per task", low=1)
+    samples_per_task: int = static(100, "samples of each group of classes, per context", low=1)
+    revisits: int = static(12, "number of visits to known contexts, each with all classes", low=0)
+    revisit_dwell: int = static(60, "samples of each visit to a known context", low=1)
+    labelled: float = static(1.0, "share of the samples that are labelled", low=0, high=1)
+    labelling: str = static(
+        "random", "which samples are labelled: random ones, or those that the learner requests", choices=LABELLING
+    )
+    batch: int = static(10, "samples per step", low=1)
+    train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 

@@ -51,17 +51,19 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Contexts:
     """Settings of a stream of contexts; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
+    transform: str = static("permutation", "transformation that differs between contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(5, "number of contexts", low=1)
-    visits: int = static(5, "visits to contexts, the first ones to each in turn", low=1)
-    dwell: int = static(1000, "samples a visit (their mean, where they vary)", low=1)
-    dwell_spread: float = static(0.0, "samples a visit vary by this share, evenly drawn (below 1)", low=0, high=1)
-    fade: float = static(0.0, "share of a visit in which the context before fades out", low=0, high=1)
-    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
-    labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
-    batch: int = static(10, "samples a step", low=1)
-    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    visits: int = static(5, "number of visits; the first ones show each context once", low=1)
+    dwell: int = static(1000, "samples per visit (on average, where visits vary)", low=1)
+    dwell_spread: float = static(0.0, "visits vary uniformly by up to this share of dwell (below 1)", low=0, high=1)
+    fade: float = static(0.0, "share of a visit during which the previous context fades out", low=0, high=1)
+    labelled: float = static(1.0, "share of the samples that are labelled", low=0, high=1)
+    labelling: str = static(
+        "random", "which samples are labelled: random ones, or those that the learner requests", choices=LABELLING
+    )
+    batch: int = static(10, "samples per step", low=1)
+    train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
@@ -292,5 +294,8 @@ def _reshuffled(key: PRNGKeyArray, n_samples: int, valid: np.ndarray) -> Int[Arr
 
 
 ENTRY = StreamEntry(
-    make=make, config=Contexts(), summary="permuted, rotated, inverted or relabelled, once or recurring", contexts=True
+    make=make,
+    config=Contexts(),
+    summary="a source that is permuted, rotated, inverted or relabelled; contexts come once or recur",
+    contexts=True,
 )

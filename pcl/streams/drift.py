@@ -27,12 +27,12 @@ class Drift:
     """Settings of a drifting stream; all are static."""
 
     concept: str = static("sea", "distribution of the samples", choices=tuple(CONCEPTS))
-    samples: int = static(50_000, "samples of the stream", low=1)
-    label_noise: float = static(0.1, "share of the labels that are turned into the other one", low=0, high=0.5)
+    samples: int = static(50_000, "length of the stream, in samples", low=1)
+    label_noise: float = static(0.1, "label noise: share of the labels that are flipped", low=0, high=0.5)
     speed: float = static(
-        0.001, "drift a sample: an angle (hyperplane), a distance (rbf); sea jumps", low=0, idle={"concept": ("sea",)}
+        0.001, "drift per sample: an angle (hyperplane), a distance (rbf)", low=0, idle={"concept": ("sea",)}
     )
-    batch: int = static(10, "samples a step", low=1)
+    batch: int = static(10, "samples per step", low=1)
 
 
 class World(NamedTuple):
@@ -102,4 +102,8 @@ def make(config: Drift, source: None, probe_on: str) -> tuple[Stream, dict[str, 
     return stream, {}
 
 
-ENTRY = StreamEntry(make=make, config=Drift(), summary="synthetic concepts that jump, rotate or wander, no source")
+ENTRY = StreamEntry(
+    make=make,
+    config=Drift(),
+    summary="synthetic concept drift: SEA, rotating hyperplane or moving centroids, no source",
+)

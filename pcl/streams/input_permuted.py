@@ -35,12 +35,12 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class InputPermuted:
     """Settings of a stream of input-permuted images; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
     contexts: int = static(200, "number of contexts", low=1)
-    dwell: int = static(5000, "samples a visit (their mean, where they vary)", low=1)
-    pixel_mean: float = static(0.1307, "constant that is taken from every pixel, between 0 and 1")
-    pixel_std: float = static(0.3081, "constant by which pixels are divided", low=1e-6)
-    batch: int = static(1, "samples a step", low=1)
+    dwell: int = static(5000, "samples per visit (on average, where visits vary)", low=1)
+    pixel_mean: float = static(0.1307, "constant subtracted from every pixel in [0, 1]")
+    pixel_std: float = static(0.3081, "constant by which every pixel is then divided", low=1e-6)
+    batch: int = static(1, "samples per step", low=1)
 
 
 class Step(NamedTuple):

@@ -30,12 +30,12 @@ NOISE_SHAPE = (64,)  # of a Gaussian input
 class Load:
     """Settings of a load; all are static."""
 
-    source: str = static("noise", "where the samples come from", choices=Names("noise", registry=SOURCES))
-    groups: int = static(10, "groups of pairs, one after the other", low=1, high=100_000)
+    source: str = static("noise", "data set that the samples come from", choices=Names("noise", registry=SOURCES))
+    groups: int = static(10, "number of groups of pairs; they come one after the other", low=1, high=100_000)
     pairs: int = static(20, "pairs in each group", low=1)
     labels: int = static(10, "number of labels", low=2)
-    repeats: int = static(10, "times that each pair is shown while it is its group's turn", low=1)
-    batch: int = static(10, "samples a step", low=1)
+    repeats: int = static(10, "presentations of each pair, before the next group", low=1)
+    batch: int = static(10, "samples per step", low=1)
 
 
 class World(NamedTuple):
@@ -120,5 +120,5 @@ def _turn(key: PRNGKeyArray, group: Int[Array, ""], config: Load, rows: int) -> 
 
 
 ENTRY = StreamEntry(
-    make=make, config=Load(), summary="random labels in groups, to be recalled: memory capacity", recall=True
+    make=make, config=Load(), summary="memory capacity: random labels in groups, to be recalled", recall=True
 )

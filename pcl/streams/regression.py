@@ -30,13 +30,13 @@ BETA = 0.7  # position of thresholds between the least and the largest sum of bi
 class Regression:
     """Settings of a slowly changing regression; all are static."""
 
-    samples: int = static(100_000, "samples of the stream", low=1)
-    slow: int = static(15, "bits that seldom flip", low=1)
-    fast: int = static(5, "bits that are drawn for every sample", low=1)
-    units: int = static(100, "threshold units of the function to be learned", low=1)
+    samples: int = static(100_000, "length of the stream, in samples", low=1)
+    slow: int = static(15, "number of slow bits, which seldom flip", low=1)
+    fast: int = static(5, "number of fast bits, which are drawn for every sample", low=1)
+    units: int = static(100, "hidden threshold units of the network that gives the targets", low=1)
     flip_every: int = static(10_000, "samples from one flip of a slow bit to the next", low=1)
-    noise: float = static(0.0, "standard deviation of noise on the targets, in theirs", low=0)
-    batch: int = static(10, "samples a step", low=1)
+    noise: float = static(0.0, "standard deviation of the noise on the targets, relative to that of the targets", low=0)
+    batch: int = static(10, "samples per step", low=1)
 
 
 class World(NamedTuple):
@@ -134,4 +134,6 @@ def _function(world: World, bits: Float[Array, "N D"]) -> Float[Array, " N"]:
     return (bits @ world.w > world.threshold).astype(jnp.float32) @ world.v
 
 
-ENTRY = StreamEntry(make=make, config=Regression(), summary="a real function of bits that changes slowly, no source")
+ENTRY = StreamEntry(
+    make=make, config=Regression(), summary="slowly changing regression: a real function of bits, no source"
+)

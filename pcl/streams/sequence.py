@@ -38,13 +38,13 @@ class Sequence:
     IDLE: ClassVar[Idles] = {
         name: {"source": SOURCES} for name in ("observed", "hidden", "contexts", "visits", "visit_steps")
     }
-    source: str = static("dynamics", "where the samples come from", choices=Names("dynamics", registry=SOURCES))
-    observed: int = static(4, "numbers seen at a time", low=1)
-    hidden: int = static(8, "numbers of the hidden state", low=1)
+    source: str = static("dynamics", "data set that the samples come from", choices=Names("dynamics", registry=SOURCES))
+    observed: int = static(4, "observed dimensions of the state", low=1)
+    hidden: int = static(8, "dimensions of the hidden state", low=1)
     contexts: int = static(3, "number of contexts", low=1)
-    visits: int = static(9, "visits to contexts, the first ones to each in turn", low=1)
-    visit_steps: int = static(1000, "steps a visit", low=1)
-    batch: int = static(1, "samples a step", low=1)
+    visits: int = static(9, "number of visits; the first ones show each context once", low=1)
+    visit_steps: int = static(1000, "steps per visit", low=1)
+    batch: int = static(1, "samples per step", low=1)
 
 
 class World(NamedTuple):
@@ -139,5 +139,8 @@ def _dynamics(
 
 
 ENTRY = StreamEntry(
-    make=make, config=Sequence(), summary="predict the next observation: dynamics that recur, or a file", contexts=True
+    make=make,
+    config=Sequence(),
+    summary="prediction of the next observation: recurring linear dynamics, or a file",
+    contexts=True,
 )

@@ -291,13 +291,15 @@ def test_a_setting_that_means_two_things_to_the_learners_is_refused(monkeypatch)
     monkeypatch.setitem(learners.REGISTRY, "other", learners.REGISTRY["ncm"]._replace(hparams=Other()))
     cells = parse_settings(["momentum=0.5", "optimiser=momentum", "lr=0.1"], [])
     runs = resolve(EXPERIMENT, cells, ["pcn", "backprop", "other"], ["a"], 1)
-    with pytest.raises(UsageError, match=r"^momentum means several things: backprop: share .*; other: speed of a mass"):
+    with pytest.raises(
+        UsageError, match=r"^momentum means several things: backprop: momentum of the weights; other: speed of a mass"
+    ):
         require_one_meaning(["lr", "momentum"], runs)
     require_one_meaning(["lr"], runs)
     require_one_meaning(["momentum"], [run for run in runs if run.learner != "other"])
     runs = resolve(EXPERIMENT, parse_settings(["passes=2"], []), ["other"], ["a"], 1)
     with pytest.raises(
-        UsageError, match=r"^passes means several things: other: times over; split: times that each task"
+        UsageError, match=r"^passes means several things: other: times over; split: passes over each task"
     ):
         require_one_meaning(["passes"], runs)
 

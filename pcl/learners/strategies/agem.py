@@ -45,6 +45,6 @@ ENTRY = rehearsal.entry(
     backprop.ENTRY,
     Method(learn, joint_cost),
     replay.ReplayHParams(),
-    summary="steps that do not raise the cost of what is recalled (A-GEM), backpropagation",
+    summary="steps that do not raise the cost of replayed samples (A-GEM), backpropagation",
     label="A-GEM, backpropagation",
 )

@@ -34,8 +34,10 @@ class HParams:
     """Numbers of a penalty."""
 
     rule: Any = nested(None)
-    strength: Traced = traced(1.0, "strength of the penalty on weights that mattered to earlier tasks", low=0)
-    kept: Traced = traced(1.0, "share of the importance of weights that is kept at the end of a task", low=0, high=1)
+    strength: Traced = traced(
+        1.0, "strength of the penalty on changes of weights that are important to earlier tasks", low=0
+    )
+    kept: Traced = traced(1.0, "decay of importance: share kept at the end of a task", low=0, high=1)
 
 
 @struct.dataclass
@@ -43,7 +45,7 @@ class AveragedHParams(HParams):
     """Numbers of a penalty by an average over samples."""
 
     importance_rate: Traced = traced(
-        0.01, "weight of a batch in the running mean of importance, after the first batches", low=0, high=1
+        0.01, "rate of the running mean of importance, after the first batches of a task", low=0, high=1
     )
 
 

@@ -27,14 +27,14 @@ from pcl.types import Batch, Info, Spec
 class DarkHParams(ReplayHParams):
     """Numbers of the memory and of what is learned from it."""
 
-    logit_weight: Traced = traced(0.5, "weight of the distance to the outputs that samples had when they came", low=0)
+    logit_weight: Traced = traced(0.5, "weight of the distance from the logits stored with each sample (alpha)", low=0)
 
 
 @struct.dataclass
 class DarkerHParams(DarkHParams):
     """Numbers of the memory and of what is learned from it."""
 
-    label_weight: Traced = traced(0.5, "weight of the labels of a second draw from the memory", low=0)
+    label_weight: Traced = traced(0.5, "weight of the labels of a second draw from the memory (beta)", low=0)
 
 
 def learn(

@@ -34,7 +34,7 @@ class HParams:
 
     rule: Any = nested(None)
     distilled: Traced = traced(
-        0.5, "share of a target that is the answer of the network before the present task", low=0, high=1
+        0.5, "weight of distillation from the network before the present task, as a share of the cost", low=0, high=1
     )
 
 
@@ -84,7 +84,7 @@ ENTRY = strategy.entry(
     backprop.ENTRY,
     around,
     HParams(),
-    summary="targets mixed with the answers of the network before the task (LwF), backpropagation",
+    summary="distillation from the network before the present task (LwF), backpropagation",
     label="LwF, backpropagation",
     cost=lambda own, spec, hp, batch: 2 * own + 2 * sum(mlp.synapses(spec, hp.rule)),
     told=True,

@@ -26,7 +26,7 @@ from pcl.network.layers import Network
 class HParams(consolidation.HParams):
     """Numbers of the penalty."""
 
-    damping: Traced = traced(0.1, "squared move of a weight below which its importance grows no more", low=1e-6)
+    damping: Traced = traced(0.1, "damping of the importance: added to the squared change of a weight", low=1e-6)
 
 
 def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move, after: Network) -> Network:
@@ -49,6 +49,6 @@ ENTRY = consolidation.entry(
     backprop.ENTRY,
     Measure(of_batch, of_task, cost=1),
     HParams(strength=2.0),
-    summary="weights drawn back to earlier ones by their share in lowering the cost (SI), backpropagation",
+    summary="penalty on weight changes, weighted by a path integral of the cost (SI), backpropagation",
     label="SI, backpropagation",
 )

@@ -29,7 +29,7 @@ class HParams:
     """Numbers of the gates."""
 
     rule: Any = nested(None)
-    silent: Traced = traced(0.8, "share of the hidden units that are silent in a context", low=0, high=1)
+    silent: Traced = traced(0.8, "share of the hidden units that are silent in each context", low=0, high=1)
 
 
 class State(NamedTuple):

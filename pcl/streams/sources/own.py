@@ -24,26 +24,28 @@ from pcl.streams.sources.tables import single
 class Options:
     """Options of reading the user's data."""
 
-    label: str = static(
-        "", "column of the labels, by name or number from 0 (default: the one called label, y, or last)"
-    )
-    test: str = static("", "column that says which rows are held out: test and train, true and false, 1 and 0")
-    test_file: str = static("", "file of the rows that are held out")
-    test_share: float = static(0.2, "share of each class held out, always the same; 0: none, one stream in time order",
+    label: str = static("", "column of the labels, by name or by number from 0 (default: label, y, or the last)")
+    test: str = static("", "column that marks held-out rows: test or train, true or false, 1 or 0")
+    test_file: str = static("", "file with the held-out rows")
+    test_share: float = static(0.2, "share of each class that is held out, always the same; 0: a stream in time order",
                                low=0, high=0.9)  # fmt: skip
-    session: str = static("", "column of the sessions: recordings, places, days; they are tasks of content=sessions")
+    session: str = static(
+        "", "column of the sessions (recordings, places, days), which are the tasks of content=sessions"
+    )
     drop: str = static("", "columns to leave out, with + between them")
-    missing: str = static("refuse", "rows that lack a value: refuse the file, skip them (they arrive, learners skip and"
-                          " count them), or mask (training mean, and a feature that says so)",
+    missing: str = static("refuse", "rows with missing values: refuse the file; skip (they arrive, learners skip and"
+                          " count them); mask (the training mean is put in, and an extra feature marks it)",
                           choices=columns.MISSING)  # fmt: skip
-    standardise: str = static("auto", "each of the features by itself, or all pixels together; auto: features of tables"
-                              " and of real numbers [samples, features]",
+    standardise: str = static("auto", "standardise each feature or all pixels together; auto: features for tables"
+                              " and for real arrays [samples, features]",
                               choices=("auto", "features", "pixels"))  # fmt: skip
-    separator: str = static("auto", f"of a table in plain text: a character, or {', '.join(SEPARATORS)} (auto: comma)")
-    header: str = static("auto", "whether the first line names the columns; auto: refuses a line that may be a sample",
+    separator: str = static(
+        "auto", f"separator of a text table: one character, or {', '.join(SEPARATORS)} (auto: comma)"
+    )
+    header: str = static("auto", "whether the first line names the columns; auto refuses a first line with numbers",
                          choices=("auto", "yes", "no"))  # fmt: skip
     decimal: str = static("point", "decimal separator", choices=("point", "comma"))
-    encoding: str = static("utf8", "of a table in plain text")
+    encoding: str = static("utf8", "encoding of a text table")
     size: int = static(0, "rows and columns that images are scaled to (0: as they are)", low=0, high=4096)
     name: str = static("", "name of the source (default: that of the file)")
 
