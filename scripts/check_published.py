@@ -46,7 +46,7 @@ def main() -> None:
     if left:
         raise UsageError(f"not compared: {', '.join(left)}; see above for what they need")
     if odd:
-        raise UsageError(f"{odd} cells are published or recorded alone; see above")
+        raise UsageError(f"{odd} cells are only published or only recorded; see above")
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ class H:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("none.py", None, "none.py: no such file; name a file of Python"),
+        ("none.py", None, "none.py: no such file; name a Python file"),
         ("nowhere.at_all", None, "nowhere.at_all: no such module; name an installed module, or a file"),
         ("mine", "", r"mine: no such module \(did you mean mine.py\?\)"),
         ("my-learner.py", "", "my-learner.py: 'my-learner' is no name: use letters, digits and underscores"),
@@ -268,9 +268,9 @@ def test_what_code_from_outside_raises_while_it_runs_is_one_line(folder):
         jax.jit(learner.update)(learner.init(jax.random.key(0), hp), batch, hp)
     why = str(outside.blamed(raised.value))
     assert why.startswith(f"own_learner.py, line {line}: ConcretizationTypeError: ")
-    assert why.endswith("conform NAME` with the same --import says what does not hold")
+    assert why.endswith("conform NAME` with the same --import tests its contract")
     assert "\n" not in why
-    assert "if code from outside is why" in str(outside.blamed(TypeError("carries differ")))
+    assert "if code from outside is the cause" in str(outside.blamed(TypeError("carries differ")))
     assert outside.blamed(UsageError("known")) is None
     forget()
     assert outside.blamed(TypeError("carries differ")) is None
@@ -280,7 +280,7 @@ def test_two_files_of_one_name_and_experiments_of_another_name_are_refused(folde
     (folder / "other").mkdir()
     shutil.copy("own_learner.py", "other")
     outside.bring(["own_learner.py"])
-    with pytest.raises(UsageError, match="two modules from outside are called own_learner"):
+    with pytest.raises(UsageError, match="two modules from outside have the name own_learner"):
         outside.bring(["other/own_learner.py"])
     shutil.copy("own_experiment.py", "renamed.py")
     with pytest.raises(UsageError, match=r"renamed\.py: the experiment is called 'own_experiment'; call it 'renamed'"):

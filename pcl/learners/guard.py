@@ -52,7 +52,7 @@ def check_spec(spec: Spec) -> None:
     """Refuses a stream without inputs, or one that asks for neither labels nor real targets, or for both.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     shape = spec.input_shape
     if not (isinstance(shape, tuple) and shape and all(isinstance(n, int) and n > 0 for n in shape)):

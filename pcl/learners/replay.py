@@ -60,7 +60,7 @@ def check(spec: Spec, hp: ReplayHParams) -> None:
     """Refuses classes of real targets, views of no images, and a rate that falls where a batch has several updates.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     if spec.num_targets and hp.keeps == "balanced":
         raise UsageError("keeps=balanced: real targets have no classes that could be balanced; set keeps=reservoir")

@@ -213,7 +213,7 @@ def check(problem: Problem, z: Activities | None = None) -> None:
     Shapes are always checked, values only outside of compiled functions.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     if not problem.network:
         raise UsageError("there are no layers; a problem needs at least one")

@@ -85,7 +85,7 @@ def check(dynamics: Dynamics, precisions: Precisions, z_BH: Array, x_BD: Array, 
     Observations and controls may have a leading axis of steps.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     (latent, observed), controls = dynamics.observation.shape, len(dynamics.control)
     shapes = dynamics.transition.shape, dynamics.control.shape[1:]
