@@ -21,7 +21,7 @@ from pcl.types import Info, Learner, LearnerEntry, Logged, Spec
 
 @struct.dataclass
 class HParams(mlp.MLPHParams):
-    """Numbers of a network trained by backpropagation."""
+    """Hyper-parameters of a network trained by backpropagation."""
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
@@ -30,7 +30,7 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
 
 
 def rule(spec: Spec) -> NetworkRule:
-    """Gradient descent on the cost of lessons, for inputs and labels as announced in `spec`."""
+    """Gradient descent on the cost of a `Lesson`, for inputs and labels as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> mlp.MLPState:
         return mlp.init(spec, key, hp)

@@ -9,8 +9,8 @@ layer, and the information gain of a label (`query`). `rls` with `covariance=sum
 With depth 0 the target's layer reads the code itself: this is recursive least squares (sources: `rls`), with inferred
 noise, predictive variance and drift. The order of samples does not matter if drift = 0. With hidden layers it does,
 because their activity changes under the layer above as they learn. Their effect (`results/tables/tab_ladder.md`, on
-the pixels of digits): 20 hidden units that learn end well above 20 that stay as they were drawn (`inference_steps=0`),
-64 that learn as high as 64 that do not.
+the pixels of digits): 20 hidden units that learn are well above 20 fixed random ones (`inference_steps=0`),
+and 64 that learn are as good as 64 fixed ones.
 Sources: Tschantz et al. (2025), arXiv:2503.24016; drift as in Jazwinski (1969), doi:10.1016/0005-1098(69)90109-5.
 """
 
@@ -39,7 +39,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(rls.HParams, steps.InferenceHParams):
-    """Numbers of a Bayesian predictive-coding network."""
+    """Hyper-parameters of a Bayesian predictive-coding network."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
     # Without hidden layers nothing settles.

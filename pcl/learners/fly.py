@@ -1,4 +1,4 @@
-"""FlyModel: a sparse random expansion, of which the strongest cells alone learn, for the label that is shown.
+"""FlyModel: a sparse random expansion; only the strongest cells learn, and only for the label of the sample.
 
 An input is scaled to lie between 0 and 1. Each cell adds up a share `reads` of its entries, drawn once. The share
 `active` of cells with the largest sums stays, divided by the largest, and all others are 0. The weights of the label's
@@ -28,7 +28,7 @@ ROWS = 16  # inputs that are expanded together
 
 @struct.dataclass
 class HParams:
-    """Numbers of the expansion and of its synapses."""
+    """Hyper-parameters of the expansion and of its synapses."""
 
     random_features: int = static(3200, "number of random features", low=1)
     reads: float = static(0.12, "share of the input entries that each cell reads (at least one entry)", low=0, high=1)
@@ -75,7 +75,7 @@ def cells(reads: Int[Array, "H fan_in"], x: Float[Array, "B ..."], active: float
 
 
 def make(spec: Spec) -> Learner:
-    """A fly's mushroom body for inputs and labels as announced in `spec`."""
+    """The FlyModel for inputs and labels as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         inputs = math.prod(spec.input_shape)

@@ -32,7 +32,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
-    """Numbers of the Gaussians."""
+    """Hyper-parameters of the Gaussians."""
 
     prior_scatter: Traced = traced(1.0, "prior scatter in every direction", low=1e-6)
 

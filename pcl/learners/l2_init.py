@@ -1,4 +1,4 @@
-"""L2-init: weights are drawn back to where they began, so that those of no use regain their initial spread.
+"""L2-init: weights are drawn back to their initial values, so that useless weights regain their initial spread.
 
 The cost has a further term, `regeneration` sum (w - w_0)^2, whose gradient the optimiser takes with the rest.
 Source: Kumar, Marklund and Van Roy (2023), arXiv:2308.11958.
@@ -17,7 +17,7 @@ from pcl.network.layers import Network
 
 @struct.dataclass
 class HParams(plasticity.HParams):
-    """Numbers of the pull."""
+    """Hyper-parameters of the penalty."""
 
     regeneration: Traced = traced(
         1e-3, "strength of the penalty on the squared distance from the initial weights", low=0

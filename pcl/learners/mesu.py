@@ -32,7 +32,7 @@ LEAST = 1e-6  # of a deviation, as a share of the prior's
 
 @struct.dataclass
 class HParams:
-    """Numbers of the rule, and of the weights' distribution."""
+    """Hyper-parameters of the rule, and of the distribution of the weights."""
 
     rule: Any = nested(None)
     deviation: Traced = traced(0.1, "prior standard deviation of every weight", low=1e-6)

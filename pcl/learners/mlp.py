@@ -32,7 +32,7 @@ S = TypeVar("S", bound=Any)  # the state of a learner on a network
 
 @struct.dataclass
 class MLPHParams:
-    """Numbers of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
+    """Hyper-parameters of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
 
     architecture: str = static(
         "mlp",
@@ -74,7 +74,7 @@ class MLPHParams:
 def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
     """The learning rate of the weights: constant, or a cosine schedule over `anneal_steps` batches.
 
-    A batch makes so many `updates`, all at one rate.
+    A batch makes `updates` updates, all with the same learning rate.
     """
     if not hp.anneal_steps:
         return hp.lr
@@ -83,7 +83,7 @@ def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
 
 
 def weights_alone(network: Any) -> Any:
-    """Marks the weights of a layer or network, and not its biases, which have one axis."""
+    """A mask that is true for the weights of a layer or network, and false for its biases (one axis)."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, network)
 
 
@@ -103,7 +103,7 @@ class MLPState(NamedTuple):
 
 
 def optimiser(hp: MLPHParams, updates: int = 1) -> optax.GradientTransformation:
-    """The transformation of the weight updates, of which a batch makes so many."""
+    """The optimiser of the weights, for batches with `updates` updates each."""
     return OPTIMISERS[hp.optimiser](learning_rate(hp, updates), hp)
 
 

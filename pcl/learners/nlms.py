@@ -29,7 +29,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
-    """Numbers of one linear layer."""
+    """Hyper-parameters of one linear layer."""
 
     step: str = static("normalised", "learning rule of the weights", choices=("plain", "normalised"))
     lr: Traced = traced(0.3, "learning rate of the weights", low=0)

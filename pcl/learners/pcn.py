@@ -38,7 +38,7 @@ from pcl.types import Info, Learner, LearnerEntry, Logged, Spec
 
 @struct.dataclass
 class HParams(mlp.MLPHParams, steps.InferenceHParams):
-    """Numbers of a predictive-coding network."""
+    """Hyper-parameters of a predictive-coding network."""
 
     step_share: Traced = traced(
         0.1,
@@ -118,7 +118,7 @@ def rule(spec: Spec) -> NetworkRule:
         return PCNState(network, optimiser, tuple(variance), steps.start(network, spec.input_shape, hp))
 
     def settled(state: PCNState, given: Lesson, hp: HParams, by: Callable[..., Any]) -> tuple[Any, PCNState, Info]:
-        """The result of `by` (`_learn` or `_infer`), the state but for weights and optimiser, and the report."""
+        """The result of `by` (`_learn` or `_infer`), the state with weights and optimiser unchanged, and the report."""
         lesson = one_target(given, hp)
         weight = lesson.weight
         *z, logits = forward(state.network, lesson.x)
@@ -169,11 +169,11 @@ def make(spec: Spec) -> Learner:
 
 
 def one_target(lesson: Lesson, hp: HParams) -> Lesson:
-    """`lesson`, in which a target to match is mixed into the top: the sum of two squares is a square, up to a constant.
+    """`lesson` with its `match` mixed into the top: the sum of two squares is one square, up to a constant.
 
     Raises:
-      UsageError: the output is not Gaussian, so that the sum is no cost of a top; precisions are learned, which takes
-        weights whose sum is 1; or outputs are left out where all of them are one variable.
+      UsageError: the output is not Gaussian, so that the sum is no cost of a top; precisions are learned, which needs
+        weights that sum to 1; or outputs are left out though all of them are one variable.
     """
     of, output = distribution(hp.output), hp.output
     if lesson.among is not None and of.whole:

@@ -1,8 +1,8 @@
 """Experience replay: a reservoir of the past is mixed into every batch that a network rule learns from.
 
 A memory strategy around any learner whose updates take a masked batch; every sample of the stream is in
-the memory with equal probability. What is held is what arrived; `replay_augment` draws a new view of it at each recall,
-on top of that under which it arrived. Sources: reservoir sampling, Vitter (1985), doi:10.1145/3147.3165,
+the memory with equal probability. Samples are stored as they arrived; `replay_augment` draws a new view at each recall,
+in addition to the view under which they arrived. Sources: reservoir sampling, Vitter (1985), doi:10.1145/3147.3165,
 algorithm R; its use in continual learning, Chaudhry et al. (2019), arXiv:1902.10486.
 """
 
@@ -26,7 +26,7 @@ Size = int | Int[Array, ""]  # of the memory: traced where runs of several sizes
 
 @struct.dataclass
 class ReplayHParams:
-    """Numbers of the memory, and of the rule that learns from it."""
+    """Hyper-parameters of the memory, and of the rule that learns from it."""
 
     rule: Any = nested(None)
     memory: int = static(500, "labelled samples that the memory holds", low=1)
@@ -57,7 +57,7 @@ class ReplayState(NamedTuple):
 
 
 def check(spec: Spec, hp: ReplayHParams) -> None:
-    """Refuses classes of real targets, views of no images, and a rate that falls where a batch has several updates.
+    """Refuses class balancing of real targets, augmentation of no images, and annealing with several updates per batch.
 
     Raises:
       UsageError: otherwise; the message says what would be right.

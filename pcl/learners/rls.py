@@ -30,7 +30,7 @@ COVARIANCES = ("full", "block", "diagonal", "low_rank", "sums")
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
-    """Numbers of recursive least squares."""
+    """Hyper-parameters of recursive least squares."""
 
     covariance: str = static("full", "form of the posterior covariance of the weights", choices=COVARIANCES)
     block: int = static(

@@ -25,7 +25,7 @@ UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which s
 
 @struct.dataclass
 class InferenceHParams:
-    """Numbers of inference."""
+    """Hyper-parameters of inference."""
 
     inference: str = static(
         "gd", "inference rule, which moves the activities (ipc: weights too); --list says which are local",

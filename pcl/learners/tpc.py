@@ -32,7 +32,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(steps.InferenceHParams):
-    """Numbers of a temporal predictive-coding network; its hidden layer is the latent state, of precision 1."""
+    """Hyper-parameters of a temporal predictive-coding network; its hidden layer is the latent state (precision 1)."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
     width: int = static(32, "hidden units in each layer", low=1)

@@ -30,7 +30,7 @@ from pcl.types import Batch, Info, Spec
 
 @struct.dataclass
 class HParams(ReplayHParams):
-    """Numbers of the memory and of the averages."""
+    """Hyper-parameters of the memory and of the weight averages."""
 
     consistency: Traced = traced(
         2.0, "weight of the consistency cost: distance from the outputs of the averaged network", low=0

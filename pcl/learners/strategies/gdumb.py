@@ -27,7 +27,7 @@ from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 @struct.dataclass
 class HParams:
-    """Numbers of the memory and of training on it."""
+    """Hyper-parameters of the memory and of training on it."""
 
     rule: Any = nested(None)
     memory: int = static(500, "labelled samples that the memory holds", low=1)
@@ -71,7 +71,7 @@ def around(rule: NetworkRule, spec: Spec) -> Learner:
 
 
 def _trained(rule: NetworkRule, kept: memory.Memory, key: PRNGKeyArray, spec: Spec, hp: HParams) -> Any:
-    """A fresh state of the rule, taught all that the memory holds in shuffled passes."""
+    """A fresh state of the rule, trained on the whole memory in shuffled passes."""
     start, shuffle = jax.random.split(key)
     size = -(-kept.size // hp.retrain_batch) * hp.retrain_batch
 

@@ -30,7 +30,7 @@ from pcl.types import Batch, Info, Spec
 
 @struct.dataclass
 class HParams(ReplayHParams):
-    """Numbers of the memory and of the choice from it."""
+    """Hyper-parameters of the memory and of the choice from it."""
 
     candidates: int = static(
         50, "candidate samples drawn from the memory, of which the most interfered are replayed", low=1

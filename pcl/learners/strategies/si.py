@@ -1,4 +1,4 @@
-"""Synaptic intelligence: a weight is important if its way through a task lowered the cost (around backpropagation).
+"""Synaptic intelligence: importance is a path integral, the share of a weight in lowering the cost (backpropagation).
 
     omega_k = sum over steps of -dcost/dw_k x (change of w_k)
     importance_k <- max(importance_k + omega_k / (moved_k^2 + damping), 0),    moved_k: since the anchor
@@ -24,7 +24,7 @@ from pcl.network.layers import Network
 
 @struct.dataclass
 class HParams(consolidation.HParams):
-    """Numbers of the penalty."""
+    """Hyper-parameters of the penalty."""
 
     damping: Traced = traced(0.1, "damping of the importance: added to the squared change of a weight", low=1e-6)
 
@@ -41,7 +41,7 @@ def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move
 
 
 def of_task(measured: Network, moved: Network, hp: Any) -> Network:
-    """What a task adds to importance."""
+    """The importance that a task adds."""
     return jax.tree.map(lambda omega, d: omega / (d**2 + hp.damping), measured, moved)
 
 
