@@ -1,12 +1,12 @@
-"""Class-incremental contexts: each context comes with a few classes at a time, then all come back with all classes.
+"""Class-incremental contexts: each context shows a few classes at a time; then contexts return with all classes.
 
 Each context in turn stays until it has shown all its classes, in groups of `classes_per_task` whose order is drawn from
 the key and is the same in all contexts. Then follow `revisits` visits with a mix of all classes, each to a context
 drawn uniformly among those other than the current one. So surprise may be due to a new class or to a new context, and
-the first samples of a context show some of its classes only. Contexts and probes are as in `pcl.streams.contexts`.
+the first samples of a context show only some of its classes. Contexts and probes are as in `pcl.streams.contexts`.
 
-The samples of a group of classes are drawn anew in each context, in random order, none again before all of them came;
-so are those of a visit that returns.
+The samples of a group of classes are drawn again in each context, in random order and without replacement until all
+came; so are the samples of a later visit.
 """
 
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ def _rows(samples: int, batch: int) -> np.ndarray:
 
 
 def _drawn(key: PRNGKeyArray, shown: Bool[Array, "blocks N"], rows: int) -> Int[Array, "blocks rows"]:
-    """Samples of each block: all of its samples in random order, repeated where they are too few."""
+    """Samples of each block: all of its samples in random order, repeated if there are too few."""
 
     def of_block(args: tuple[PRNGKeyArray, Bool[Array, " N"]]) -> Int[Array, " rows"]:
         key, shown = args

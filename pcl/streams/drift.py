@@ -1,4 +1,4 @@
-"""Synthetic streams whose concept drifts, by jumps or steadily: unlimited samples, drawn on the device.
+"""Synthetic streams with concept drift, abrupt or gradual: unlimited samples, generated on the device.
 
 No source: every sample is drawn from the key when it arrives, and none comes twice. Held-out samples are drawn once
 from the same distribution; each probe shows them under the concept of that step and without label noise, so that it
@@ -51,7 +51,7 @@ class Step(NamedTuple):
 
 
 def make(config: Drift, source: None, probe_on: str) -> tuple[Stream, dict[str, Any]]:
-    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are drawn and never arrive.
+    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are generated and never arrive.
 
     Raises:
       UsageError: the samples do not fill whole steps.

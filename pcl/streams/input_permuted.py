@@ -1,8 +1,8 @@
-"""Input-permuted images: a new permutation of the pixels for every visit, of the first one too.
+"""Input-permuted images: a new permutation of the pixels for every visit, the first one included.
 
 The protocol of online loss of plasticity: `dwell` samples of each permutation, one at a time, and the score is the
-accuracy of the predictions made before the labels, over the whole stream. The samples of a visit come in fresh random
-order, none again before all came. Nothing is held out, so that a record has no probes.
+prequential accuracy over the whole stream. The samples of a visit come in fresh random
+order, without replacement until all came. Nothing is held out, so that a record has no probes.
 
 Pixels are standardised by constants, as published, where other streams use running moments: the default mean and
 standard deviation are those of MNIST's training images. So nothing looks ahead, and an image of one visit is that of
@@ -55,7 +55,7 @@ def make(config: InputPermuted, source: Source, probe_on: str) -> tuple[Stream, 
     """The stream and its device arrays; without held-out samples `probe_on` makes no difference.
 
     Raises:
-      UsageError: the source has features of own units.
+      UsageError: the features of the source have units of their own.
     """
     require_pixels(config.source, source.own_units)
     contexts, batch, shape = config.contexts, config.batch, source.x_train.shape[1:]
@@ -98,7 +98,7 @@ def make(config: InputPermuted, source: Source, probe_on: str) -> tuple[Stream, 
 
 
 def permuted(key: PRNGKeyArray, contexts: int, size: int) -> Int[Array, "contexts size"]:
-    """One permutation of `size` things a context; none is the identity by intent."""
+    """One random permutation of `size` entries per context, including context 0."""
     return jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, contexts))
 
 

@@ -1,4 +1,4 @@
-"""Slowly changing regression: a real function of many bits, some of which change seldom.
+"""Slowly changing regression: a real function of many bits, some of which rarely change.
 
 The target is the output of a fixed random network of threshold units. Of its input bits, `slow` ones are constant
 until one of them, drawn anew each time, flips; `fast` ones are drawn for every sample, and one is always on. A
@@ -7,7 +7,8 @@ track its changes. No source: all is drawn from the key.
 
 Source: Dohare, Sutton and Mahmood (2021), Continual backprop, arXiv:2108.06325, section 3: 15 slow bits of 20, one
 flip in 10,000 samples, 100 threshold units whose thresholds lie where 70 % of the bits would bring them, weights of
--1 or 1. Here targets are divided by their deviation over all bits, so that a score is the share of variance explained.
+-1 or 1. Here targets are divided by their standard deviation over all bits, so that a score is the share of variance
+explained.
 """
 
 from typing import Any, NamedTuple
@@ -59,7 +60,7 @@ class Step(NamedTuple):
 
 
 def make(config: Regression, source: None, probe_on: str) -> tuple[Stream, dict[str, Any]]:
-    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are drawn and never arrive.
+    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are generated and never arrive.
 
     A probe has held-out fast bits and targets of the present function, without noise. A visit lies between two flips.
 

@@ -1,4 +1,4 @@
-"""Split streams: a source arrives a few classes, or a share of its samples, at a time.
+"""Split streams: a source arrives a few classes at a time, or a share of its samples at a time.
 
 Every sample has a time of arrival, and the stream is their sorted order. Boundaries between tasks are
   sharp     each task in full before the next
@@ -10,9 +10,9 @@ Where they are not sharp the stream is one visit, and no task has an end.
 
 Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as many as there would be tasks of
 `classes_per_task` classes, as the new instances of Lomonaco and Maltoni (2017), arXiv:1705.03550. Then held-out classes
-belong to no task: all of them are in task 0, which is visited once, for the whole stream, while `Batch.task` numbers
+belong to no task: all of them are in task 0, which lasts for the whole stream, while `Batch.task` numbers
 the shares. Or they hold `sessions`, which the source assigns to its samples (recordings, places, days): each session is
-a task with any of the classes, as the sessions of CORe50 (the same). Held-out samples are scored by session, or, if
+a task with any of the classes, as the sessions of CORe50 (same paper). Held-out samples are scored by session, or, if
 they are of sessions that never arrive, by class as those of instances.
 
 Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022-00568-3:
@@ -269,7 +269,7 @@ def _step(
 
 
 def _rounds(config: Split) -> int:
-    """Rounds of arrivals: one a pass or, where boundaries are blurred, a single one of all passes together."""
+    """Rounds of arrivals: one per pass or, where boundaries are blurred, a single one for all passes together."""
     return config.passes if config.boundary == "sharp" else 1
 
 
@@ -315,7 +315,7 @@ def _arrivals(
 
 
 def _blurred(key: PRNGKeyArray, config: Split, task: Int[Array, " N"], n_tasks: int) -> Num[Array, "passes N"]:
-    """When each sample of each pass arrives, in any unit."""
+    """Time of arrival of each sample of each pass, in arbitrary units."""
     swap_key, other_key, time_key = jax.random.split(key, 3)
     shape = (config.passes, len(task))
     if config.boundary == "gaussian":

@@ -102,11 +102,11 @@ def from_dataframe(frame: Any, **settings: Any) -> Source:
     """The source in a data frame of any library with Arrow's C stream (pandas, polars, DuckDB, pyarrow).
 
     Args:
-      frame: one row a sample.
+      frame: one row per sample.
       settings: as `Options` has them, as label="species".
 
     Raises:
-      UsageError: it is none, or a column or setting is wrong.
+      UsageError: it is no such object, or a column or setting is wrong.
     """
     if not hasattr(frame, "__arrow_c_stream__"):
         raise UsageError(f"of type {type(frame).__name__}; expected a data frame, as of pandas 2.2 or polars 1")
@@ -120,12 +120,12 @@ def from_huggingface(dataset: Any, inputs: str = "", **settings: Any) -> Source:
     """The source in a data set of the library `datasets`, or in a dictionary of its splits `train` and `test`.
 
     Args:
-      dataset: one row a sample. Names that it knows of its labels are those of the classes.
+      dataset: one row per sample. Its names of labels, if any, become the names of the classes.
       inputs: its column of images or vectors (default: the one that holds them; else all columns of numbers and texts).
       settings: as `Options` has them, as label="fine_label".
 
     Raises:
-      UsageError: it is none, or a column or setting is wrong.
+      UsageError: it is no such object, or a column or setting is wrong.
     """
     chosen = replace(Options(), settings)
     if hasattr(dataset, "with_format") and not hasattr(dataset, "keys"):
@@ -272,7 +272,7 @@ def name_of(path: str | Path, chosen: Options) -> str:
     stem = Path(path).expanduser().resolve().name.lower().removesuffix(".gz")
     name = re.sub(r"[^a-z0-9]+", "_", (chosen.name or stem.partition(".")[0]).lower()).strip("_")
     if not name.isidentifier():
-        raise UsageError(f"{shown(path)}: say what to call it, as name=mine")
+        raise UsageError(f"{shown(path)}: give the source a name, as name=mine")
     return name
 
 
