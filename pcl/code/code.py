@@ -170,7 +170,7 @@ def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, i
             raise ValueError
     except ValueError:
         raise UsageError(
-            f"patch={hp.patch}, atoms={hp.atoms}: one positive number a scale each, as in 5,9 (or 5+9) and 32,48"
+            f"patch={hp.patch}, atoms={hp.atoms}: one positive number per scale each, as in 5,9 (or 5+9) and 32,48"
         ) from None
     return tuple(zip(sides, atoms, strict=True)) if len(input_shape) > 1 else ((1, sum(atoms)),)
 

@@ -1,4 +1,4 @@
-"""TensorBoard: a folder of event files a run, `<where>/<run id>`, with its settings for the tab of hyperparameters.
+"""TensorBoard: one folder of event files per run, `<where>/<run id>`, with its settings as hyper-parameters.
 
 Events are written by TensorBoard's own parts that do without TensorFlow, which is imported nowhere.
 """
