@@ -86,12 +86,7 @@ flags.DEFINE_bool(
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
 flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources, rules and sinks, and exit.")
-flags.DEFINE(
-    NAMES,
-    "describe",
-    [],
-    "Describe the named learners, streams, sources or rules, with default, range and meaning of settings, and exit.",
-)
+flags.DEFINE(NAMES, "describe", [], "Describe the named learners, streams, sources or rules and their settings.")
 flags.DEFINE_enum(
     "mode", "auto", ["auto", "fastest", *devices.MODES],
     "Batch runs by vmap, or map them (auto: by device; fastest: whichever a short measurement of each group favours).",
