@@ -1,7 +1,8 @@
 """Ablations of parallax: the same streams with one mechanism removed.
 
-Permuted labels and pixels, and plain Split-Digits, where a hundred runs without ablation show how often a second
-context is opened by mistake. Settings as in `contexts`; findings: docs/findings.md.
+The streams are digits with permuted labels, digits with permuted pixels, and Split-Digits, which has one context. On
+Split-Digits, a hundred runs without ablation measure how often a second context is opened by mistake. Settings are
+those of the experiment `contexts`. Findings: docs/findings.md.
 """
 
 from pcl.evaluation.contexts import contexts_found, rightly_found
@@ -39,7 +40,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_ablations",
-            "Parallax without one of its mechanisms: accuracy online and at the end, contexts found, settling steps.",
+            "Ablations of parallax: prequential and final accuracy, number of contexts found, settling steps.",
             "prequential_acc,acc,specialists,right_number,inference_steps,surprise_error_correlation",
             measures=(each(_contexts),),
         ),

@@ -1,8 +1,8 @@
-"""A stream that does not wait: accuracy when the computation of each learner takes stream time.
+"""Real-time evaluation: accuracy when samples keep arriving while a learner computes.
 
-Digits shuffled and in turn, once with free updates and once charged by FLOPs: samples arrive while a learner computes,
-so that one that needs c times the FLOPs of backpropagation on the same architecture learns from one sample in c. The
-others are predicted but not learned from. Findings: docs/findings.md.
+Digits, shuffled and class-incremental, once with free updates and once with updates that are charged by their FLOPs. A
+charged learner that needs c times the FLOPs of backpropagation on the same architecture learns from one sample in c.
+The other samples are predicted, but not learned from. Findings: docs/findings.md.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_charged",
-            "A stream that does not wait: accuracy with free updates and charged by FLOPs.",
+            "Real-time evaluation: accuracy with free updates, and with updates charged by their FLOPs.",
             "acc,aaa,prequential_acc,labelled,cost_ratio,flops_per_sample",
         ),
     ),

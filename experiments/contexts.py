@@ -1,8 +1,8 @@
-"""Inferring contexts: parallax beside an oracle that is told them, a single context, replay, and fresh networks.
+"""Context inference: parallax beside an oracle that is told the contexts, a single context, replay, and fresh networks.
 
-Contexts recur unannounced, one sample a step; after the stream a copy of each learner is run on 60 more samples of
-every context. Seeds 10 to 19 on digits, 10 to 14 elsewhere: thresholds of parallax were tried with seeds below 10 and
-20 to 26. Findings, limits and the choice of settings: docs/findings.md.
+Contexts recur unannounced, and samples arrive one at a time. After the stream, a copy of each learner continues on 60
+more samples of every context. Digits use seeds 10 to 19, other sources seeds 10 to 14, because thresholds of parallax
+were tried with seeds below 10 and 20 to 26. Findings, limits and the choice of settings: docs/findings.md.
 """
 
 from collections.abc import Mapping
@@ -161,8 +161,8 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_contexts",
-            "Accuracy, surprise at label and input, belief and settling steps around a switch of context, mean over all"
-            " switches.",
+            "Accuracy, surprise at labels and at inputs, belief and settling steps around a switch of context, mean"
+            " over all switches.",
             panels={
                 "accuracy at a switch": (),
                 "surprise at a switch": INFERRED,
@@ -188,7 +188,7 @@ EXPERIMENT = Experiment(
         ),
         Figure(
             "fig_compute",
-            "Cost of settling: steps against surprise, and accuracy against operations of settling.",
+            "Cost of inference: settling steps against surprise, and accuracy against operations of inference.",
             beside=("ablations",),
         ),
     ),

@@ -1,9 +1,10 @@
 """Depth: accuracy with 2 to 64 hidden layers, under muPC and the standard parametrisation.
 
-Chains of 32 tanh units a layer on digits, five shuffled passes, 64 inference steps: one for each layer of the
-deepest. `init=mupc` is the parametrisation of Innocenti, Achour and Buckley (2025), arXiv:2505.13124, with skip
-connections; `init=lecun` is the standard one, without. Initial weights of muPC are larger, hence several rates; each
-form is shown at all of them. Scores are of validation samples, since nothing was chosen beforehand.
+Networks of 32 tanh units per layer, five shuffled passes over digits, 64 inference steps: one for each hidden layer of
+the deepest network. `init=mupc` is the parametrisation of Innocenti, Achour and Buckley (2025), arXiv:2505.13124, with
+skip connections; `init=lecun` is the standard one, without them. Initial weights of muPC are larger, so the two may
+need different learning rates; both are shown at all of them. Accuracies are on validation samples, since no learning
+rate was chosen beforehand.
 """
 
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec
@@ -21,7 +22,7 @@ EXPERIMENT = Experiment(
     smoke={"passes": 1, "batch": 50, "depth": 2, "inference_steps": 3},
     figures=(
         Figure(
-            "fig_depth", "Accuracy against depth: muPC beside the standard parametrisation, a line a learning rate."
+            "fig_depth", "Accuracy against depth: muPC beside the standard parametrisation, one line per learning rate."
         ),
     ),
 )

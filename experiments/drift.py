@@ -1,8 +1,8 @@
-"""Concept drift: how well learners track concepts that jump, rotate, wander or change by a bit.
+"""Concept drift: how well learners track concepts that change abruptly, rotate, move, or change one bit at a time.
 
-Streams without a source, drawn on the device: labels of SEA concepts, of a rotating hyperplane and of moving
-radial-basis centroids; the real targets of a slowly changing regression, scored by the share of variance explained.
-Rates are defaults, those of the networks chosen on digits (`digits_rates`). Findings: docs/findings.md.
+The streams are generated. Three have labels: SEA concepts, a rotating hyperplane and moving radial-basis centroids. A
+slowly changing regression has real targets, and is scored by the share of variance explained. Learning rates are the
+defaults; those of the networks were chosen on digits (`digits_rates`). Findings: docs/findings.md.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
@@ -38,7 +38,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_drift",
-            "Concept drift: prequential scores, mean scores on the present concept, and costs.",
+            "Concept drift: prequential scores, mean scores on held-out samples of the present concept, and costs.",
             "prequential_acc,aaa,surprise_error_correlation,flops_per_sample,ms_per_sample",
         ),
     ),

@@ -2,8 +2,9 @@
 
 Prequential accuracy at batch 1 over the samples in file order: 45,312 half-hours of Electricity, 18,159 days of
 Weather, 4,000 views of 40 objects (Outdoor), beside River's models (`scripts.river_electricity`). Learning rates and
-nudging were chosen on Weather (`weather_rates`), the memory of parallax's recent means on Weather and the streams of
-`drift` (100 samples, of 30, 50, 100 and 200); nothing on Electricity. Findings: docs/findings.md.
+nudging were chosen on Weather (`weather_rates`). The time constant of parallax's recent means is 100 samples; it was
+chosen among 30, 50, 100 and 200 on Weather and the streams of `drift`. Nothing was chosen on Electricity. Findings:
+docs/findings.md.
 """
 
 import csv
@@ -22,19 +23,19 @@ Prequential accuracy in % over all samples in file order, one sample a step: Ele
 features), Weather (18,159 of 8, on which rates and some numbers of `parallax` were chosen), Outdoor (4,000 of 21, 40
 labels); models of River with its default settings. Repeating the last label, *no change*, is right on 85.3, 68.0 and
 90.2 % of them. **Caveat**: labels of neighbouring half-hours agree, and Outdoor shows each object some ten times in
-turn, so that *no change*, which has learned nothing, stands as high as it does. A learner below it has not been shown
-to track anything; one above it may do so by following recent labels rather than by adapting to drift (Zliobaite (2013),
-How good is the Electricity benchmark for evaluating concept drift adaptation, arXiv:1301.3524). `parallax` follows
-recent labels by intent: `without=past` is what it is worth when it does not. The other learners are not told the last
-label, but those that learn fast follow it too.
+turn, so that *no change*, which learns nothing, scores this high. A learner below it has not been shown to track
+anything. A learner above it may follow recent labels rather than adapt to drift (Zliobaite (2013), How good is the
+Electricity benchmark for evaluating concept drift adaptation, arXiv:1301.3524). `parallax` follows recent labels by
+design; the variant `without=past` does not. The other learners do not read the last label, but those that learn fast
+follow it too.
 """
 
 
 def _river(results_dir: Path) -> Iterator[Row]:
-    """A row for each of River's models, over its seeds.
+    """One row for each of River's models, with its interval over seeds.
 
     Raises:
-      UsageError: there is no such file.
+      UsageError: the folder has no river_electricity.csv.
     """
     path = results_dir / "river_electricity.csv"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Active learning: labels that a learner asks for against as many random labels.
+"""Active learning: labels that a learner requests, compared with equally many random labels.
 
 Digits in five shuffled passes, MNIST in one, with 2 to 30 % of the labels. Networks and class means ask where the
 margin between their two likeliest labels is smallest, `parallax` where the entropy of its predicted label is largest,

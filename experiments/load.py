@@ -20,7 +20,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_load",
-            "Absorption: bits of random labels gained, lost and held, and their costs.",
+            "Memory capacity: bits of random labels gained, lost and held, and their costs.",
             "bits_gained,bits_lost,bits_held,bits_gained_per_lost,bits_held_per_byte,state_bytes",
         ),
     ),

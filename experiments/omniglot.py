@@ -1,8 +1,9 @@
 """A thousand classes, one at a time: how much networks forget of the first ones.
 
-Omniglot, 15 images of each class and then never again: the first 600 classes, and all 1,623, in an order drawn from
-the key. All held-out images, five a class, are probed after every 50th class. Learning rate and output of the networks
-were chosen for `er` on validation drawings of the 600 (rates of 0.0003 to 0.01, Gaussian and categorical outputs).
+Omniglot, 15 images per class, each shown once: the first 600 classes, and all 1,623, in an order drawn from the key.
+All held-out images, five per class, are probed after every 50th class. Learning rate and output of the networks were
+chosen for `er` on validation images of the 600 classes (learning rates of 0.0003 to 0.01, Gaussian and categorical
+outputs).
 """
 
 from pcl.evaluation.classes import tenths

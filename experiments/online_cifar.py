@@ -1,9 +1,9 @@
 """One pass over Split-CIFAR-10 and Split-CIFAR-100 by convolutional networks: backpropagation with and without replay.
 
-The protocol of online class-incremental learning: batches of 10, each image once, 5 tasks of CIFAR-10, 10 and 20 tasks
-of CIFAR-100, ResNet-18 of 20 channels (slim), normalised by groups, with random flips and crops of what arrives; and a
-small network of three convolutions. Reservoirs of 1,000 images. The sizes are for an accelerator. No records yet, and
-its rates were not chosen for it.
+The protocol of online class-incremental learning: batches of 10, each image once; 5 tasks of CIFAR-10, 10 and 20 tasks
+of CIFAR-100. Images that arrive are randomly flipped and cropped. The networks are a slim ResNet-18 (20 channels) with
+group normalisation, and a small network of three convolutions. Replay buffers hold a reservoir sample of 1,000 images.
+The full size needs an accelerator. There are no records yet, and learning rates were not tuned.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
@@ -37,7 +37,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_online_cifar",
-            "Split-CIFAR in one pass by convolutional networks: accuracy at the end, and over all of the stream.",
+            "Split-CIFAR in one pass by convolutional networks: final accuracy, and accuracy over the whole stream.",
             "acc,aaa,forgetting,prequential_acc,flops_per_sample,state_bytes,ms_per_sample",
             latex=True,
         ),

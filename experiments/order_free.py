@@ -1,9 +1,9 @@
-"""One error, four preconditioners: the fuller the covariance of the weights, the less the order of classes matters.
+"""Preconditioning of one error: the fuller the covariance of the weights, the less the order of classes matters.
 
-Least mean squares, the same normalised (`nlms`), recursive least squares with a diagonal and with a full covariance
-(`rls`), all on one code: one pass over a class-incremental stream in an order drawn from the key, and over the same
-samples shuffled. For comparison, conjugate hidden layers (`bpc`) with inference and without. Full covariance is known
-from ACIL, arXiv:2205.14922, and RanPAC, arXiv:2307.02251.
+Four learners on the same sensory code: least mean squares, its normalised form (`nlms`), and recursive least squares
+(`rls`) with a diagonal and with a full covariance. Each makes one pass over a class-incremental stream in an order
+drawn from the key, and one pass over the same samples shuffled. For comparison, conjugate hidden layers (`bpc`) with
+inference and without. Full covariance is known from ACIL, arXiv:2205.14922, and RanPAC, arXiv:2307.02251.
 """
 
 from pcl.evaluation.offline import order_gaps, spreads
@@ -37,8 +37,8 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_ladder",
-            "From least mean squares to a full covariance: accuracy in turn and shuffled, and the loss by the"
-            " order. `acc_spread` is how far the accuracy of an order is from the mean over orders, without its sign;"
+            "From least mean squares to a full covariance: accuracy with classes in turn and shuffled, and the loss due"
+            " to the order. `acc_spread`: absolute deviation of the accuracy of an order from the mean over orders;"
             " `offline_acc` that of one pass over the same samples shuffled.",
             "acc,acc_spread,offline_acc,order_gap,order_gap_size,prequential_acc,state_bytes,ms_per_sample",
             measures=(order_gaps, spreads),
@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_ladder",
-            "Four preconditioners: accuracy of every order of classes, and of the same samples shuffled.",
+            "Four preconditioners: accuracy for each order of the classes, and for the same samples shuffled.",
         ),
     ),
 )

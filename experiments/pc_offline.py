@@ -1,9 +1,10 @@
 """Offline: predictive coding beside backpropagation, MLPs of 3 x 128 on MNIST and Fashion-MNIST.
 
-Twenty shuffled passes in batches of 128, all training samples, accuracy on the test samples after the last one (not
-the best pass). Weights learn by AdamW, its rate falling to zero along a cosine; both learners share everything but
-the rule and the learning rate. Outputs of predictive coding are clamped or nudged. Rates and weight decay were chosen
-on validation samples (`pc_offline_rates`). Beside it: table 1 of Pinchetti et al. (2025), arXiv:2407.01163.
+Twenty shuffled passes over all training samples in batches of 128; accuracy on the test samples after the last pass
+(not the best one). Weights learn by AdamW, whose learning rate follows a cosine schedule to zero. Both learners share
+everything but the learning rule and the learning rate. Outputs of predictive coding are clamped or nudged. Learning
+rates and weight decay were chosen on validation samples (`pc_offline_rates`). For comparison: table 1 of Pinchetti et
+al. (2025), arXiv:2407.01163.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table

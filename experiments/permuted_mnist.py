@@ -1,9 +1,9 @@
-"""Permuted MNIST: accuracy on all of twenty permutations of the pixels that come in turn.
+"""Permuted MNIST: final accuracy on twenty permutations of the pixels that are learned one after the other.
 
-Pixels are permuted anew in each of 20 contexts, unannounced; the labels stay (Goodfellow et al. (2014),
-arXiv:1312.6211). 10,000 images of each; `--set dwell=60000` shows all, as the literature does. Probes at the ends of
-contexts are of 500 held-out images, the last one of all of them, under every permutation. Learning rates:
-`mnist_rates`, whose stream has no permutation.
+Each of 20 contexts has its own permutation of the pixels and the same labels; its beginning is not announced
+(Goodfellow et al. (2014), arXiv:1312.6211). Each context shows 10,000 images; `--set dwell=60000` shows all, as the
+literature does. At the end of a context, 500 held-out images are probed under every permutation; after the last
+context, all of them. Learning rates are those of `mnist_rates`, whose stream has no permutation.
 """
 
 from pcl.evaluation.summary import Record
@@ -22,7 +22,7 @@ def stream(contexts: int, dwell: int) -> StreamSpec:
 
 
 NOTE = """
-`plasticity_slope`: change of the accuracy while a permutation is met, in percentage points per 100 permutations.
+`plasticity_slope`: slope of the prequential accuracy over permutations, in percentage points per 100 permutations.
 """
 
 
@@ -55,7 +55,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_permuted_mnist",
-            "Permuted MNIST: twenty permutations, and the slope of online accuracy over two hundred.",
+            "Permuted MNIST: twenty permutations, and the slope of prequential accuracy over two hundred.",
             "acc,forgetting,learning_acc,prequential_acc,plasticity_slope,state_bytes,ms_per_step",
             beside=("plasticity",),
             measures=(each(_slope),),

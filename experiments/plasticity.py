@@ -1,9 +1,9 @@
 """Loss of plasticity: whether a network learns the last of 200 permutations of MNIST as well as the first.
 
-2,000 images of each permutation by small networks, three hidden layers of 100, as in the smallest of Dohare et al.
-(2024), doi:10.1038/s41586-024-07711-7, who show 60,000 of each. Measured: the accuracy while each permutation is met,
-and its slope over permutations. Fixed steps of the activities are shown beside the default, which follows the largest
-curvature of the energy.
+Small networks (three hidden layers of 100 units, as in the smallest network of Dohare et al. (2024),
+doi:10.1038/s41586-024-07711-7) see 2,000 images of each permutation; Dohare et al. show 60,000. Measured are the
+prequential accuracy on each permutation, and its slope over permutations. Inference with a fixed step size is shown
+beside the default, whose step size follows the largest curvature of the energy.
 """
 
 from pcl.experiment import Arm, Experiment, Figure
@@ -37,7 +37,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_plasticity",
-            "Loss of plasticity: accuracy while each permutation is met, over two hundred of them, with its slope.",
+            "Loss of plasticity: prequential accuracy on each of two hundred permutations, with its slope.",
         ),
     ),
 )

@@ -1,7 +1,7 @@
-"""Rounded products: networks learn as well with factors of 8 bits (bfloat16) or 11 (TF32) as with those of float32.
+"""Reduced precision: networks learn as well with matrix products of bfloat16 (8 bits) or TF32 (11 bits) as of float32.
 
-Digits in turn, the same shuffled, and sequences under linear dynamics. Learners on a code keep sums over the whole run
-in float32; only the products of the code are rounded.
+Streams: class-incremental digits, shuffled digits, and sequences under linear dynamics. Learners on a code keep sums
+over the whole run in float32; only the products of the code are rounded.
 """
 
 from pcl.evaluation.rounding import rounding_losses
@@ -45,8 +45,8 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_precision",
-            "Products with rounded factors: accuracy (of `dynamics`: share of variance explained), and its loss against"
-            " products of float32 under the same seeds.",
+            "Matrix products with rounded factors: accuracy (for `dynamics`: share of variance explained), and its loss"
+            " relative to float32 with the same seeds.",
             "acc,rounding_loss,prequential_acc,online_rounding_loss",
             measures=(rounding_losses,),
         ),

@@ -2,7 +2,7 @@
 
 Three contexts of digits in nine visits of 400 samples, unannounced. `contexts_visible` permutes the pixels, so
 that inputs depend on the context; `contexts_invisible` permutes the labels, so that only errors reveal it.
-After the stream a copy of each learner is run on ten more batches of every context.
+After the stream, a copy of each learner continues on ten more batches of every context.
 """
 
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
@@ -34,14 +34,16 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_recurring_contexts",
-            "Recurring contexts: online accuracy, on held-out samples of all contexts, and when a context comes back.",
+            "Recurring contexts: prequential accuracy, accuracy on held-out samples of all contexts, and accuracy when"
+            " a context returns.",
             "prequential_acc,acc,revisit_acc,revisit_first_acc,state_bytes,ms_per_step",
         ),
     ),
     figures=(
         Figure(
             "fig_recurring_contexts",
-            "Accuracy while contexts come, go and come back: a panel a stream, a line a learner, a grey line a switch.",
+            "Accuracy over recurring contexts: one panel per stream, one line per learner. Grey lines are switches of"
+            " context.",
             panels={"accuracy": ()},
             streams={"contexts_visible": "permuted pixels", "contexts_invisible": "permuted labels"},
             size=(7.2, 1.9),

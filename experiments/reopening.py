@@ -1,8 +1,8 @@
 """Relearning the sensory code after a shift: it helps with new colours, if the replay memory is large enough.
 
 CIFAR-10, 10,000 images without colours, then 10,000 with them, unannounced; MNIST whose pixels are permuted after
-10,000 images; and both kinds of images in turn every 50, an upper bound for relearning. `generative` and `parallax`
-keep the code of the first 1,000 images, `reopening` and `reopening_parallax` learn another if inputs do not fit it.
+10,000 images; and both kinds of images alternating every 50, an upper bound for relearning. `generative` and `parallax`
+keep the code of the first 1,000 images. `reopening` and `reopening_parallax` learn a new one if inputs do not fit it.
 Findings: docs/findings.md.
 """
 
@@ -65,7 +65,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_reopening",
-            "Relearning the code: accuracy on both contexts at the end, on each at its own end, and forgetting.",
+            "Relearning the code: final accuracy on both contexts, accuracy on each at its own end, and forgetting.",
             "acc,learning_acc,forgetting,prequential_acc,specialists,state_bytes,ms_per_step",
             measures=(each(_contexts),),
         ),

@@ -1,10 +1,10 @@
-"""Published numbers, run again: each learner in the protocol of a paper or of the library that reports it.
+"""Reproduction of published results: each learner in the protocol of the paper or library that reports it.
 
-Split-MNIST, class-incremental, classes in their order, each image once; networks, rates and memories as the source says
-(`tab_reproduction`), nothing chosen here but the strength of EWC (study `online`). Permuted MNIST, domain-incremental:
-20 permutations of all 60,000 images. Pixels lie between 0 and 1 where the source leaves them so, and are standardised
-by running moments where it standardises them by constants. Rows of the closed forms and of input-permuted MNIST are
-from `closed_form` and `ipmnist`.
+Split-MNIST, class-incremental: classes in ascending order, each image once. Permuted MNIST, domain-incremental: 20
+permutations of all 60,000 images. Architectures, learning rates and buffer sizes are those of the source
+(`tab_reproduction`). Only the strength of EWC on Split-MNIST was chosen here (study `online`). Pixels lie between 0 and
+1 where the source leaves them so, and are standardised by running moments where it standardises them by constants. Rows
+of closed-form classifiers and of input-permuted MNIST are from the experiments `closed_form` and `ipmnist`.
 """
 
 from pcl.experiment import Arm, Experiment, Published, StreamSpec, Table
@@ -30,10 +30,10 @@ VAN_DE_VEN = "van de Ven and Tolias (2019), arXiv:1904.07734"
 DER = "Buzzega et al. (2020), arXiv:2004.07211"
 AVALANCHE = "ContinualAI/continual-learning-baselines, README"
 CLS_ER = "NeurAI-Lab/CLS-ER, README"
-LONGER = "theirs: 2 x 400 units, Adam, 2,000 batches of 128 a task"
+LONGER = "theirs: 2 x 400 units, Adam, 2,000 batches of 128 per task"
 STABLE = "Mirzadeh et al. (2020), arXiv:2006.06958"
 RANGE = f"{DER}; {STABLE}"
-OWN_LOOP = "a loop in PyTorch and Avalanche 0.6, measured with the same network and rate"
+OWN_LOOP = "a loop in PyTorch and Avalanche 0.6, measured with the same network and learning rate"
 PUBLISHED = (
     Published("backprop", "split_mnist_pixels", 19.9, VAN_DE_VEN, differs=LONGER),
     Published("ewc", "split_mnist_pixels", 19.96, VAN_DE_VEN, differs=LONGER),
@@ -45,7 +45,7 @@ PUBLISHED = (
         92.0,
         AVALANCHE,
         variant="keeps=balanced layer_sizes=512 lr=0.1 memory=1000",
-        differs="theirs: half of the units dropped out",
+        differs="theirs: dropout of half of the units",
     ),
     Published(
         "derpp", "split_mnist_pixels", 85.6, DER, variant="label_weight=1.0 logit_weight=0.2 memory=200 replayed=128"
@@ -60,7 +60,7 @@ PUBLISHED = (
         "split_mnist",
         91.9,
         "drimpossible/GDumb, README",
-        differs="theirs: 256 passes, a rate that falls along cosines",
+        differs="theirs: 256 passes, cosine learning-rate schedule",
     ),
     Published("mir", "split_mnist_5000", 87.0, AVALANCHE),
     Published("backprop", "permuted_mnist_60000", 40.7, DER, variant="lr=0.2"),
@@ -125,5 +125,5 @@ EXPERIMENT = Experiment(
     smoke={"source": "digits", "layer_sizes": "8", "memory": 20, "dwell": 100, "contexts": 3, "visits": 3, "batch": 10},
     smoke_seeds=1,
     published=PUBLISHED,
-    tables=(Table("tab_reproduction", "Published numbers beside ours in the same protocol: does it come back?"),),
+    tables=(Table("tab_reproduction", "Published numbers beside ours in the same protocol: are they reproduced?"),),
 )

@@ -1,4 +1,4 @@
-"""Run an experiment: resolve, compile once a static group, execute what is missing, print the table.
+"""Run an experiment: plan its runs, compile each static group once, execute missing runs, print the table.
 
 python -m experiments.run --list
 python -m experiments.run --experiment=split_digits --learners=pcn --seeds=10 --set lr=0.01,0.03

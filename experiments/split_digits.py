@@ -1,8 +1,8 @@
 """Catastrophic forgetting: a network that learns digits when they are shuffled forgets them when they come in turn.
 
-Predictive coding and backpropagation on one architecture, and nearest class mean: one pass over Split-Digits
-(5 tasks of 2 classes, order of the classes drawn from the key), and over the same samples shuffled: one pass,
-the reference for a single pass, and five.
+Predictive coding and backpropagation on one architecture, and nearest class mean, make one pass over Split-Digits
+(5 tasks of 2 classes, order of the classes drawn from the key). References are one pass and five passes over the same
+samples shuffled.
 """
 
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
@@ -33,7 +33,7 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_wall",
-            "Catastrophic forgetting: accuracy of each task over the stream, one panel a learner.",
+            "Catastrophic forgetting: accuracy of each task over the stream, one panel per learner.",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Replay against forgetting, on clothes: `split_mnist` on the images of Fashion-MNIST."""
+"""Experience replay against forgetting: the experiment `split_mnist` on the images of Fashion-MNIST."""
 
 from .split_mnist import on
 

@@ -1,8 +1,8 @@
-"""One pass over images, two classes at a time: learners of sums over samples keep accuracy, gradients lose it.
+"""One pass over images, two classes at a time: sufficient statistics keep accuracy, gradient descent loses it.
 
 Conjugate synapses (`bpc`, `rls`), class Gaussians (`generative`), normalised least mean squares and nearest class
 mean, each on the pixels, on random features and on the sensory code; `parallax` on the code; backpropagation with and
-without replay on the pixels. Beside each stream the same images shuffled. Related learners on fixed features: ACIL,
+without replay on the pixels. The reference is the same images shuffled. Related learners on fixed features: ACIL,
 arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823; SLDA, arXiv:1909.01520. Findings and limits:
 docs/findings.md.
 """
@@ -126,7 +126,8 @@ EXPERIMENT = Experiment(
     figures=(
         Figure(
             "fig_width",
-            "Width of the code: error of recursive least squares by the bytes of its state, and by its computation.",
+            "Width of the code: error rate of recursive least squares against the bytes of its state, and against its"
+            " computation.",
         ),
     ),
 )

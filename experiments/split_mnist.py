@@ -1,9 +1,9 @@
-"""Replay against forgetting: Split-MNIST in a single pass, with a memory of 200 or 1,000 images.
+"""Experience replay against forgetting: Split-MNIST in a single pass, with a replay buffer of 200 or 1,000 images.
 
-Class-incremental, 5 tasks of 2 classes in an order drawn from the key, 60,000 images once, batch 10; beside
-it the same images shuffled. Experience replay is combined with backpropagation (`er`) and with predictive coding
-(`er_pcn`). For comparison: nearest class mean, `parallax` on 64 random directions of the image, and the networks
-without replay. Learning rates: `mnist_rates`.
+Class-incremental: 5 tasks of 2 classes in an order drawn from the key, each of 60,000 images once, batches of 10. The
+reference is the same images shuffled. Experience replay is combined with backpropagation (`er`) and with predictive
+coding (`er_pcn`). For comparison: nearest class mean, `parallax` on 64 random projections of the image, and both
+networks without replay. Learning rates are those of `mnist_rates`.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
@@ -13,7 +13,7 @@ NETWORK = {"width": 256, "lr": 0.0003}
 
 TABLE = Table(
     "tab_split_mnist",
-    "Split-MNIST and Split-Fashion-MNIST: two network rules with replay, beside learners without.",
+    "Split-MNIST and Split-Fashion-MNIST: backpropagation and predictive coding with replay, beside learners without.",
     "acc,aaa,forgetting,learning_acc,min_acc,stability_gap,prequential_acc,state_bytes,ms_per_step",
     beside=("split_fashion_mnist",),
     latex=True,
@@ -21,7 +21,7 @@ TABLE = Table(
 
 
 def on(source: str, claim: str, *tables: Table) -> Experiment:
-    """The experiment on one source of ten classes."""
+    """The experiment on the images of `source`, which has ten classes."""
     name = f"split_{source}"
     return Experiment(
         name=name,

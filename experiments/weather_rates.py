@@ -1,4 +1,4 @@
-"""The rates of the networks on streams in time order: chosen on Weather, used on Electricity.
+"""Learning rates of the networks on streams in time order: chosen on Weather, used on Electricity.
 
 Prequential accuracy over 18,159 days, one sample a step, by small networks. Predictive coding clamps its output to the
 label, or nudges it a tenth of the way there. `drift` and `sequences` take the width and the nudging from here.
@@ -20,7 +20,7 @@ EXPERIMENT = Experiment(
     tables=(
         Table(
             "tab_weather_rates",
-            "Learning rates on Weather, by prequential accuracy.",
+            "Learning rates: prequential accuracy on Weather.",
             "prequential_acc,ms_per_step",
         ),
     ),

@@ -1,16 +1,16 @@
 """pcl: continual learning with predictive coding, on non-stationary streams.
 
-    pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default numbers
+    pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default hyper-parameters
     pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
     pcl.sources     samples by name: sources.source("digits") -> training and test arrays
-    pcl.make_run    a run: run(key, hp, data) -> its record; may be jitted, vmapped over keys and numbers, or mapped
-    pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
+    pcl.make_run    a run: run(key, hp, data) -> its record; to be jitted, vmapped over keys and hyper-parameters, or
+    mapped pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
     pcl.live        a learner that answers and learns sample by sample, by River's and scikit-learn's conventions;
                     pcl.load_live reads what life.save wrote, pcl.life has for_river and for_sklearn
     pcl.network     the predictive-coding engine alone: build, settle, look inside, train
     pcl.results     records as one table: results.load("results")
 
-`register` of learners, streams, sources and network.rules lists one of your own beside these (docs/extending.md).
+`register` of learners, streams, sources and network.rules adds one of your own (docs/extending.md).
 
 Importing this package imports no JAX, so that figures and tables can be drawn without it: each name is imported when it
 is first used.

@@ -19,14 +19,14 @@ PAD = 4  # pixels on each side
 
 
 class Views(NamedTuple):
-    """Whether each image is flipped, and the first row and column of what is cut out of it, padded."""
+    """For each image: whether it is flipped, and the first row and column of the crop of the padded image."""
 
     flipped: Bool[Array, "..."]
     corner: Int[Array, "... 2"]
 
 
 def views(key: PRNGKeyArray, kind: str, shape: tuple[int, ...]) -> Views | None:
-    """Views of so many images; None: as they are."""
+    """Random views of `shape[0]` images; None: images stay as they are."""
     if kind == "none":
         return None
     flip_key, crop_key = jax.random.split(key)
@@ -49,7 +49,7 @@ def viewed(x: Float[Array, "B ..."], seen: Views | None) -> Float[Array, "B ..."
 
 
 def check(kind: str, shape: tuple[int, ...], source: str, setting: str = "augment") -> None:
-    """Refuses views of what is no image, which a `setting` asks for.
+    """Refuses augmentation, which `setting` asks for, of inputs that are no images.
 
     Raises:
       UsageError: inputs have fewer than two axes, or more than three.

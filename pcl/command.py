@@ -22,7 +22,7 @@ def launch(main: Callable[..., None], arguments: str = "") -> None:
     """Parse the flags, call `main`, and turn a `UsageError` or a wrong flag into one line.
 
     A command that takes arguments beside its flags says in `arguments` what they are; `main` is called with them.
-    Standard streams that are closed are as good as thrown away. Ctrl-C ends in one line and exit code 130.
+    Output to a closed standard stream is dropped. Ctrl-C ends the command with one line and exit code 130.
     """
 
     def parse(argv: Sequence[str]) -> list[str]:
@@ -74,7 +74,7 @@ def parsed(argv: Sequence[str]) -> list[str]:
 
 
 def open_streams() -> None:
-    """Give standard streams that are closed the null device, and let the others print any character.
+    """Redirect closed standard streams to the null device, and let the others print any character.
 
     Without that, Python's are None, and the numbers 0 to 2 go to the next files that are opened: what XLA prints as
     an error would stand in a record.
@@ -94,22 +94,22 @@ def open_streams() -> None:
 
 
 class _Folder(flags.ArgumentParser):
-    """A `Path`, `~` being the user's home."""
+    """Parser of a folder flag: a `Path`, in which `~` is the user's home."""
 
     def parse(self, argument: str | Path) -> Path:
         if not str(argument).strip():
-            raise ValueError("name a folder; this one is written .")
+            raise ValueError("name a folder; the current one is written .")
         named = str(argument)
         try:
             if named.startswith("~") and os.environ.get("HOME") == "":
-                raise RuntimeError("Python would take the root folder")
+                raise RuntimeError("no home folder")
             folder = Path(named).expanduser()
             with contextlib.suppress(PermissionError):
                 folder.exists()
         except RuntimeError:
-            raise ValueError("there is no such user's home; write the folder's whole name") from None
+            raise ValueError("no such user, or no home folder; write the full path") from None
         except OSError as error:
-            raise ValueError(f"no folder can be called that ({error.strerror})") from None
+            raise ValueError(f"not a valid path ({error.strerror})") from None
         return folder
 
     def flag_type(self) -> str:
@@ -117,7 +117,7 @@ class _Folder(flags.ArgumentParser):
 
 
 class _Names(flags.ArgumentParser):
-    """A list of names, of which none is empty."""
+    """Parser of a flag that is a list of names, none of them empty."""
 
     def parse(self, argument: str | list[str]) -> list[str]:
         names = [name.strip() for name in argument.split(",")] if isinstance(argument, str) else argument

@@ -1,4 +1,4 @@
-"""The commands by name, and how to call one from where the reader of a message is. Imports nothing of the package."""
+"""The commands by name, and how each is called from the current folder. Imports nothing of the package."""
 
 import os
 import re
@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 def called(name: str = "run") -> str:
-    """What to type for a command: in the folder of a clone the module there, elsewhere `pcl` and its name."""
+    """How a command is called: in a clone of the repository as a module, elsewhere as `pcl NAME`."""
     if _in_a_clone():
         if name == "run":
             return "python -m experiments.run"
@@ -35,7 +35,7 @@ def called(name: str = "run") -> str:
 
 
 def as_called(text: str) -> str:
-    """A text that names commands by their modules, with each as it is called from here."""
+    """A text in which each command is written as it is called from the current folder, instead of as its module."""
     for name, module in COMMANDS.items():
         forms = {module, module.removeprefix("pcl."), f"pcl {name}", *(["experiments.run"] if name == "run" else [])}
         text = re.sub(rf"python -m ({'|'.join(map(re.escape, forms))})\b", called(name), text)

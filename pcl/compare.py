@@ -3,7 +3,7 @@
 python -m pcl.compare split_digits
 python -m pcl.compare split_mnist split_fashion_mnist --learners=pcn,er_pcn --out=reports
 
-Written is `<out>/compare_<experiments>.html`, which needs no network; streams and learners are chosen in the page.
+The page, `<out>/compare_<experiments>.html`, needs no network. Streams and learners are chosen in it.
 """
 
 import os
@@ -24,15 +24,15 @@ FLAGS = flags.FLAGS
 outside.import_flag()
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("out", None, "Folder of the page (default: <results_dir>/reports).")
-flags.DEFINE(NAMES, "learners", [], "Learners to show instead of all.", allow_override=True)
-flags.DEFINE(NAMES, "streams", [], "Streams to show instead of all.", allow_override=True)
+flags.DEFINE(NAMES, "learners", [], "Learners to show (default: all).", allow_override=True)
+flags.DEFINE(NAMES, "streams", [], "Streams to show (default: all).", allow_override=True)
 
 
 def main(*experiments: str) -> None:
     """Write the page of the named experiments and print its path.
 
     Raises:
-      UsageError: an experiment, stream or learner has no records, or the page cannot be written.
+      UsageError: an experiment, a stream or a learner has no records, or the page cannot be written.
     """
     outside.show(outside.given())
     names = list(dict.fromkeys(experiments))

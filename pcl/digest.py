@@ -1,4 +1,4 @@
-"""A digest of the source that a module is made of: its own, and that of the modules beside it which it imports."""
+"""A digest of the source of a module, and of the user's own modules that it imports."""
 
 import ast
 import hashlib
@@ -10,10 +10,10 @@ from types import ModuleType
 
 
 def digest(module: ModuleType) -> str | None:
-    """Of the bytes of a module's file, and of those that it imports, directly or not, and that are its own.
+    """The digest of a module's file and of the files of its own modules that it imports, directly or not.
 
-    Its own are those of the same package, and those below the folder of its file; libraries are not. None where the
-    module was written in no file. Names and folders make no difference.
+    Its own modules are those of the same package and those below the folder of its file, not libraries. None where the
+    module has no file. Names and folders do not change the digest.
     """
     file = getattr(module, "__file__", None)
     if file is None:
@@ -37,7 +37,7 @@ def _is_own(one: ModuleType, of: ModuleType) -> bool:
 
 
 def _imported(module: ModuleType, source: bytes) -> Iterator[str]:
-    """Full names of all that the statements of a module may import, packages around them included."""
+    """Full names of all modules that a module's statements may import, parent packages included."""
     package = module.__spec__.parent if module.__spec__ else ""
     for node in ast.walk(ast.parse(source)):
         names = []

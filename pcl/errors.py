@@ -10,7 +10,7 @@ class UsageError(ValueError):
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
-    """`value` as a message repeats it: on one line, its middle left out where it is longer than `longest`."""
+    """`value` as text for a message: on one line, shortened in the middle to `longest` characters."""
     try:
         text = str(value)
     except ValueError:  # Python writes no integer of more than 4,300 digits
@@ -22,12 +22,12 @@ def shown(value: object, longest: int = LONGEST) -> str:
 
 
 def said(error: BaseException) -> str:
-    """The message of an error of others' code, with its kind, on one line."""
+    """The type and message of an error from other code, on one line."""
     return f"{type(error).__name__}: {shown(' '.join(str(error).split()), 6 * LONGEST)}"
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
-    """A `UsageError` for an unknown name, with the known names sorted behind it."""
+    """A `UsageError` for an unknown name, which lists the known names."""
     return UsageError(f"unknown {kind} '{shown(given)}'; known: {', '.join(sorted(known))}")
 
 

@@ -25,14 +25,15 @@ class StreamSpec:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of records: a line a stream, learner and variant, a column a metric, each with its interval over seeds.
+    """A table of records: one line per stream, learner and variant, one column per metric, with intervals over seeds.
 
     name: its files are `tables/<name>.csv` with every metric, `.md` with these `metrics`, and `.tex` with `latex`.
-    metrics: their names with commas between them; without any, `scripts/<name>.py` writes the table.
-    beside: other experiments whose records it holds too.
-    measures: metrics beyond those of `pcl.evaluation.summary.measure`.
-    offline: beside each stream stands the accuracy on the same samples shuffled, which have no lines of their own.
-    more: rows that come from no record, from the results folder.
+    metrics: names of metrics with commas between them; without any, `scripts/<name>.py` writes the table.
+    beside: other experiments whose records the table also shows.
+    measures: metrics in addition to those of `pcl.evaluation.summary.measure`.
+    offline: whether each line also shows the accuracy on the same samples shuffled, which then have no line of their
+    own.
+    more: function of the results folder that returns rows which come from no record.
     """
 
     name: str
@@ -48,16 +49,16 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A figure of records: a column a stream, a row a panel, a line a learner; runs of a learner's own settings alone.
+    """A figure of records: one column per stream, one row per panel, one line per learner, of runs without a variant.
 
     name: its files are `figures/<name>.pdf`, `.png`, and `.csv` with the plotted numbers.
-    panels: names of `pcl.figures.grid.PANELS`, each with the learners that it shows (none named: all). Without any
+    panels: names of `pcl.figures.grid.PANELS`, each with the learners that it shows (empty: all). Without any
       panel, `scripts/<name>.py` draws the figure.
-    streams, learners: those that are drawn, with their labels; without learners, all that have records.
+    streams, learners: names of those that are drawn, with their labels; without learners, all that have records.
     size: width and height of one panel, in inches.
-    legend: names beside each other in the legend.
-    across: streams are beside each other (else below each other).
-    study: name of a search over settings; the figure is of its trials, and takes nothing else.
+    legend: number of columns of the legend.
+    across: whether streams are drawn beside each other, else below each other.
+    study: name of a search over settings; the figure then shows its trials, and no other field is used.
     """
 
     name: str
@@ -74,13 +75,13 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A number that others published, beside the row of ours that was run in its protocol.
+    """A published number, and the row of our results that was run in the same protocol.
 
-    learner, stream, variant: the row's; the variant as a table writes it.
-    low: the number, in the metric's unit, or with `high` the lower end of a range.
-    source: where it stands.
-    differs: what differs here from the protocol of the source.
-    within: largest distance, in the metric's unit, at which ours counts as reproduced.
+    learner, stream, variant: of our row; the variant is written as in a table.
+    low: the published number in the unit of the metric; with `high`, the lower end of a published range.
+    source: the publication.
+    differs: differences between our protocol and that of the source.
+    within: largest distance, in the unit of the metric, at which the number counts as reproduced.
     """
 
     learner: str
@@ -94,7 +95,7 @@ class Published:
     within: float = 2.0
 
     def distance(self, ours: float) -> float:
-        """How far a number of ours lies above (positive) or below what was published."""
+        """Our number minus the published one: 0 inside a published range, else the distance to its nearer end."""
         return ours - min(max(ours, self.low), self.low if self.high is None else self.high)
 
 
@@ -102,8 +103,8 @@ class Published:
 class Arm:
     """Runs that are published: each learner on each stream under every setting with each seed.
 
-    learners, streams: their names; none named: all that the experiment has settings for.
-    settings: `name=value,value` texts that form a grid, as behind --set.
+    learners, streams: their names; empty: all for which the experiment has settings.
+    settings: `name=value,value` texts that form a grid, as after --set.
     """
 
     learners: tuple[str, ...] = ()
@@ -120,16 +121,16 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A claim, the runs for it, and the tables and figures of these.
+    """A claim, the runs that test it, and the tables and figures that show them.
 
     name: its module in `experiments`, and the folder of its records.
-    claim: its module's docstring; lists show the first line.
+    claim: the docstring of its module; `--list` shows the first line.
     learners: settings that differ from the learner's defaults.
     evaluation: settings of `pcl.runner.evaluation.Evaluation` that differ from its defaults.
-    arms: all runs whose records are published, each in one arm or more. The first one is the experiment's own grid,
-      which a command varies.
-    published: numbers of others that rows of the experiment are run to meet.
-    smoke: settings (and a number of seeds) that shrink the first arm to seconds; what they name is not swept.
+    arms: all runs whose records are published, each in at least one arm. The first arm is the experiment's own grid,
+      which --set, --zip and --seeds vary.
+    published: published numbers that the experiment is to reproduce.
+    smoke: settings (and a number of seeds) that shrink the first arm to seconds; settings named here are not swept.
     """
 
     name: str
@@ -164,7 +165,7 @@ OUTSIDE: dict[str, Experiment] = {}  # those from outside the package, by name
 
 
 def experiment_names() -> list[str]:
-    """Names of all experiments: modules of the package `experiments` but its entry point, then those from outside."""
+    """Names of all experiments: the modules of the package `experiments`, then those from outside the package."""
     return [*_own_names(), *OUTSIDE]
 
 
@@ -174,15 +175,15 @@ def _own_names() -> list[str]:
 
 
 def register(experiment: Any, name: str, where: str) -> None:
-    """List an experiment from outside the package, from a file that is called `name`.
+    """Register an experiment from outside the package; its file is called `name`.
 
     Raises:
-      UsageError: it is none, has another name than its file, or that of an experiment that there is.
+      UsageError: it is no experiment, its name differs from its file's, or the name is taken.
     """
     if not isinstance(experiment, Experiment):
         raise UsageError(f"{where}: EXPERIMENT is {type(experiment).__name__}; expected an Experiment")
     if experiment.name != name:
-        raise UsageError(f"{where}: the experiment is called '{experiment.name}'; call it '{name}', as its file")
+        raise UsageError(f"{where}: the experiment is called '{experiment.name}'; call it '{name}', like its file")
     if name in experiment_names():
         raise UsageError(f"{where}: there is an experiment '{name}' already; rename the file and the experiment")
     OUTSIDE[name] = experiment
@@ -205,7 +206,7 @@ def load_experiment(name: str) -> Experiment:
 def narrowed(experiment: Experiment, learners: Sequence[str] = (), streams: Sequence[str] = ()) -> list[Arm]:
     """The arms on the named learners and streams alone (none named: all).
 
-    A named learner or stream that is in no arm is not published: it is run on the experiment's own grid, in the place
+    A named learner or stream that is in no arm is not published: it is run on the experiment's own grid, in place
     of the grid's learners or streams.
     """
     arms, own = [experiment.named(arm) for arm in experiment.arms], experiment.grid

@@ -1,4 +1,4 @@
-"""Numbers of learners and streams: declared once as traced or static, parsed, checked, written.
+"""Settings of learners and streams: declared once as traced or static, parsed, checked, written.
 
 A configuration is a `flax.struct` dataclass; a strategy around a learner nests that learner's. A traced
 field is a leaf and is vmapped over; a static field is part of the structure and costs one compile for
@@ -35,7 +35,7 @@ def traced(
     high: int | float = math.inf,
     idle: Idle | None = None,
 ) -> Any:
-    """A float that is vmapped over; `low` and `high` are the admissible ends."""
+    """A float setting that may be vmapped over; `low` and `high` are the ends of its range, both admissible."""
     return struct.field(default=float(default), metadata={"help": help, "low": low, "high": high, "idle": idle or {}})
 
 
@@ -48,13 +48,13 @@ def static(
     high: int | float = math.inf,
     choices: Collection[str] | None = None,
 ) -> Any:
-    """An int, float, str or bool that is compiled in: of its default's type; `choices` are the admissible strings."""
+    """A setting that is compiled in: an int, float, str or bool, of its default's type; `choices` are for strings."""
     metadata = {"help": help, "low": low, "high": high, "choices": choices}
     return struct.field(pytree_node=False, default=default, metadata=metadata | {"idle": idle or {}})
 
 
 def nested(default: Any) -> Any:
-    """A configuration inside a configuration; its fields count as the outer one's, so names must differ."""
+    """A configuration inside a configuration; its fields count as fields of the outer one, so names must differ."""
     return struct.field(default=default)
 
 
@@ -79,7 +79,7 @@ def idle(config: Any) -> dict[str, str]:
 
 
 def idles(config: Any) -> Idles:
-    """Values of others with which each setting has no effect, from its field and from the `IDLE` of its class."""
+    """For each setting, values of others under which it has no effect: from its field and its class's `IDLE`."""
     found: dict[str, Idle] = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -121,7 +121,7 @@ def parse(field: dataclasses.Field, text: str) -> Any:
 
 
 def check(field: dataclasses.Field, value: Any) -> Any:
-    """`value` if the field admits it: it is of its type, in its range, and of a size that a run can hold.
+    """`value`, if it is of the field's type, in its range, and of a size that a run can hold.
 
     Runs hold numbers of 32 bits. An integer beyond them would wrap, a float become infinite or zero.
 
@@ -154,7 +154,9 @@ def check(field: dataclasses.Field, value: Any) -> Any:
 
 def _beyond_float32(field: dataclasses.Field, text: str) -> UsageError:
     small, large = FLOAT32
-    return UsageError(f"{field.name}={shown(text)}: runs hold float32: 0, or a size from {small:.3g} to {large:.3g}")
+    return UsageError(
+        f"{field.name}={shown(text)}: runs hold float32: give 0, or an absolute value from {small:.3g} to {large:.3g}"
+    )
 
 
 def replace(config: Any, values: Mapping[str, Any]) -> Any:
@@ -173,7 +175,7 @@ def _replace(config: Any, values: Mapping[str, Any]) -> Any:
 
 
 def put(config: Any, values: Mapping[str, Any]) -> Any:
-    """`config` with values that are not checked: sizes, too, may be arrays that JAX is tracing."""
+    """`config` with unchecked values: all settings, sizes included, may be arrays that JAX is tracing."""
     changed = copy.copy(config)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -192,7 +194,7 @@ def as_dict(config: Any) -> dict[str, Any]:
 
 
 def identity(config: Any) -> dict[str, Any]:
-    """The part of a configuration that identifies a run: all fields, but those in `LATER` that have their default.
+    """The part of a configuration that identifies a run: all fields except those in `LATER` that have their default.
 
     `LATER` names settings that were added after runs had been recorded with their default; the ids of these runs stay.
     """
@@ -212,9 +214,9 @@ def canonical(value: Any) -> str:
 
 
 def check_all(config: Any, like: Any) -> Any:
-    """`config` if it is of the type of `like` and every value in it is one that a command line would take.
+    """`config`, if it has the type of `like` and every value in it is admissible on a command line.
 
-    Traced numbers may be arrays of no axes, of any float type: each stands for the decimal number that it was
+    Traced settings may be scalar arrays of any float type: each stands for the decimal number that it was
     rounded from. Values that JAX is tracing are not checked.
 
     Raises:
@@ -233,7 +235,7 @@ def check_all(config: Any, like: Any) -> Any:
 
 
 def with_numbers(config: Any) -> Any:
-    """`config` with a Python number for each scalar array in it: the decimal number that it was rounded from.
+    """`config` with scalar arrays as Python numbers: for each the decimal number that it was rounded from.
 
     Raises:
       UsageError: a number is an array with axes, as where several configurations are batched.

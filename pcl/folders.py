@@ -14,7 +14,7 @@ def user_folder(variable: str, *below_home: str) -> Path:
     """The folder named by an environment variable, or else one below the user's home.
 
     Raises:
-      UsageError: neither is there.
+      UsageError: the variable is not set and the user has no home, or it names no folder.
     """
     named = os.environ.get(variable)
     try:
@@ -25,16 +25,16 @@ def user_folder(variable: str, *below_home: str) -> Path:
 
 
 def cached(name: str) -> Path:
-    """Where what is called `name` is cached: below the environment's PCL_CACHE_DIR, or else ~/.cache/pcl.
+    """The folder of the cache called `name`: below the environment's PCL_CACHE_DIR, or else ~/.cache/pcl.
 
     Raises:
-      UsageError: no folder is named, and this user has no home.
+      UsageError: PCL_CACHE_DIR is not set, and this user has no home.
     """
     return user_folder(CACHE, ".cache", "pcl") / name
 
 
 def require_writable(folder: Path, flag: str) -> None:
-    """Make a folder, and fail now rather than after the computation where it cannot be written; `flag` names it.
+    """Make a folder, and fail before the computation if it cannot be written; `flag` is the flag that names it.
 
     Raises:
       UsageError: it cannot be made or written.
@@ -48,7 +48,7 @@ def require_writable(folder: Path, flag: str) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside its own, then rename it: it is whole or as it was before.
+    """Write a file under a temporary name in its folder, then rename it: the file is complete or unchanged.
 
     Raises:
       UsageError: its folder cannot be made or written.
@@ -66,5 +66,5 @@ def write_whole(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
-            f"cannot write {path} ({error.strerror or error}): name a file in a folder of yours"
+            f"cannot write {path} ({error.strerror or error}): name a file in a folder that you may write"
         ) from error

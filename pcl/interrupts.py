@@ -1,10 +1,10 @@
-"""Signals that end a command: the chunk in flight is finished and written, and nothing else is waited for.
+"""Signals that end a command: the running chunk is finished and written, then the command ends.
 
 Python runs signal handlers in the main thread, between two of its own instructions. XLA compiles and computes for
-minutes in one of them, and an exception in the middle of it crashes the process. So the work is done by a thread of its
-own, and the main thread only waits for signals.
+minutes in one instruction, and an exception in the middle of it crashes the process. So the work is done by its
+own thread, and the main thread only waits for signals.
 
-A scheduler asks a job to make room by SIGTERM. The command then exits with `REQUEUE`: the same command goes on.
+A scheduler asks a job to make room by SIGTERM. The command then exits with `REQUEUE`; the same command resumes.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ STACK = 2**26  # bytes: macOS gives a thread half a megabyte, and tracing goes d
 
 
 class Interrupted(BaseException):
-    """The chunk in flight has been written, and the signal that came meanwhile says to end."""
+    """A signal came; the running chunk has been written, and the command is to end."""
 
     def __init__(self, number: int):
         super().__init__(number)
@@ -31,7 +31,7 @@ class Interrupted(BaseException):
 
 
 def status(number: int) -> int:
-    """The exit status behind a signal: `REQUEUE` for SIGTERM, 128 more than its number for others, as shells say."""
+    """The exit status after a signal: `REQUEUE` for SIGTERM, else 128 plus its number, as in shells."""
     return REQUEUE if number == signal.SIGTERM else 128 + number
 
 
@@ -46,10 +46,10 @@ class Interrupts:
 
     @contextlib.contextmanager
     def chunk(self) -> Iterator[None]:
-        """What happens in here is finished in spite of a first signal.
+        """A block that is finished in spite of a first signal.
 
         Raises:
-          Interrupted: a signal has come meanwhile, behind the block.
+          Interrupted: after the block, if a signal came during it.
         """
         with self._lock:
             self._in_flight = True
@@ -61,10 +61,10 @@ class Interrupts:
         self.rest()
 
     def rest(self) -> None:
-        """Between two pieces of work, the first of which has been kept.
+        """Called between two pieces of work, once the first has been saved.
 
         Raises:
-          Interrupted: a signal has come meanwhile.
+          Interrupted: a signal has come.
         """
         if self._number:
             raise Interrupted(self._number)
@@ -83,18 +83,18 @@ class Interrupts:
 
 
 def leave_at_once() -> None:
-    """From now on Ctrl-C ends the process in one line: for the seconds in which a command imports what it needs."""
+    """From now on Ctrl-C ends the process with one line; used while a command imports its modules."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda number, frame: _leave(number, "SIGINT while starting: nothing was begun"))
 
 
 def listen(work: Callable[[Interrupts], None]) -> None:
-    """`work` in a thread of its own until it ends, with whatever it raises.
+    """Run `work` in its own thread until it ends; raises what it raises.
 
     A signal that was ignored before (as by nohup) stays ignored. To be called from the main thread.
 
     Raises:
-      Interrupted: a signal came, and the chunk in flight has been finished.
+      Interrupted: a signal came, and the running chunk has been finished.
     """
     interrupts, raised = Interrupts(), []
 
@@ -126,7 +126,7 @@ def _say(text: str) -> None:
 
 
 def _leave(number: int, text: str) -> NoReturn:
-    """End at once, without waiting for XLA or taking anything from under it."""
+    """End the process at once, without waiting for XLA and without freeing memory that it uses."""
     _say(text)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

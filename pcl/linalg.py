@@ -35,25 +35,25 @@ def cholesky(a: Float[Array, "N N"]) -> Float[Array, "N N"]:
 
 @_one
 def triangular_solve(lower: Float[Array, "N N"], b: Float[Array, "N K"]) -> Float[Array, "N K"]:
-    """L^-1 b."""
+    """X = L^-1 b, for a lower triangular L."""
     return jax.scipy.linalg.solve_triangular(lower, b, lower=True)
 
 
 @_one
 def cholesky_solve(lower: Float[Array, "N N"], b: Float[Array, "N K"]) -> Float[Array, "N K"]:
-    """(L L^T)^-1 b."""
+    """X = (L L^T)^-1 b, for a Cholesky factor L."""
     return jax.scipy.linalg.cho_solve((lower, True), b)
 
 
 @_one
 def solve(a: Float[Array, "N N"], b: Float[Array, "N ..."]) -> Float[Array, "N ..."]:
-    """A^-1 b, by elimination with pivots; b is a vector or a matrix."""
+    """A^-1 b, by Gaussian elimination with pivots; b is a vector or a matrix."""
     return jnp.linalg.solve(a, b)
 
 
 @_one
 def inverse(a: Float[Array, "N N"]) -> Float[Array, "N N"]:
-    """A^-1, by elimination with pivots."""
+    """A^-1, by Gaussian elimination with pivots."""
     return jnp.linalg.inv(a)
 
 
@@ -66,7 +66,7 @@ def qr(a: Float[Array, "N K"]) -> tuple[Float[Array, "N M"], Float[Array, "M K"]
 
 @_one
 def whole_basis(a: Float[Array, "N K"]) -> Float[Array, "N N"]:
-    """An orthonormal basis of all N dimensions, the columns of A spanned by its first ones."""
+    """An orthonormal basis of all N dimensions whose first K columns span the columns of A."""
     return jnp.linalg.qr(a, mode="complete")[0]
 
 
@@ -79,12 +79,12 @@ def eigh(a: Float[Array, "N N"]) -> tuple[Float[Array, " N"], Float[Array, "N N"
 
 @_one
 def eigenvalues(a: Float[Array, "N N"]) -> Float[Array, " N"]:
-    """Those of a symmetric matrix, smallest first."""
+    """Eigenvalues of a symmetric matrix, smallest first."""
     return jnp.linalg.eigvalsh(a)
 
 
 def orthonormal(key: PRNGKeyArray, rows: int, columns: int) -> Float[Array, "N K"]:
-    """Orthonormal columns (rows, where these are fewer), uniform among all, and the same on every machine."""
+    """A uniformly drawn matrix with orthonormal columns (rows, if these are fewer), the same on every machine."""
     q, r = qr(jax.random.normal(key, (max(rows, columns), min(rows, columns))))
     q = q * jnp.sign(jnp.diagonal(r))
     return q if rows >= columns else q.T

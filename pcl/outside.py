@@ -42,36 +42,36 @@ class Outside(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether it was named by its file."""
+        """Whether `given` is a file."""
         return self.given.endswith(".py")
 
     @property
     def name(self) -> str:
-        """What its entry is called."""
+        """The name of its entry."""
         return self.module.rpartition(".")[2]
 
 
 def import_flag() -> None:
     """Define --import. Commands that are imported together may define it several times."""
-    help = "FILE.py or module of your own learners, streams, sources, rules, sinks or experiments; several with commas."
+    help = "File (mine.py) or module with your own learners, streams, sources, rules, sinks or experiments; or several."
     serializer: flags.ArgumentSerializer = flags.ArgumentSerializer()
     flags.DEFINE_multi(NAMES, serializer, FLAG, [], help, allow_override=True)
 
 
 def given() -> list[str]:
-    """The names behind the flag."""
+    """The names given with --import."""
     return [name for names in flags.FLAGS[FLAG].value or () for name in names]
 
 
 def is_path(name: str) -> bool:
-    """Whether a name is that of a file."""
+    """Whether `name` is the name of a file, not of a module."""
     return name.endswith(".py") or "/" in name
 
 
 def bring(names: Iterable[str], installed: bool = True) -> None:
     """Import the named modules, and those that installed packages name, and register their entries, each once.
 
-    An installed package that fails is left out, and one line on stderr says so.
+    An installed package that fails to import is left out with one line on stderr.
 
     Raises:
       UsageError: a file or module does not exist, raises when it is imported, or holds nothing to register; a name is
@@ -101,26 +101,26 @@ def show(names: Iterable[str], installed: bool = True) -> None:
 
 
 def brought() -> dict[str, str]:
-    """Code from outside, as records name it: the names behind --import, and the versions of installed packages."""
+    """Code from outside as records name it: the names given with --import, and versions of installed packages."""
     named = {"imported": ",".join(IMPORTED.values())} if IMPORTED else {}
     points = metadata.entry_points(group=GROUP)
     return named | {p.dist.name: p.dist.version for p in points if p.dist and p.module in _registered}
 
 
 def blamed(error: Exception) -> UsageError | None:
-    """The one line for what code from outside raised while it ran: where, and how to find out more; None for others.
+    """One line on an error that code from outside raised: where, and how to find out more; None for other errors.
 
-    What JAX raises of such code between its lines (a state of other shapes than before) has no place in its file.
+    An error that JAX raises about such code (as on a state of changed shapes) has no line in its file.
     """
     if isinstance(error, UsageError):
         return None
-    more = f"`{called('conform')} NAME` with the same --import says what does not hold"
+    more = f"`{called('conform')} NAME` with the same --import tests its contract"
     files = {str(path): path.name for path in OUTSIDE.values()}
     places = [at for at in traceback.extract_tb(error.__traceback__) if at.filename in files]
     if places:
         return UsageError(f"{files[places[-1].filename]}, line {places[-1].lineno}: {said(error)}; {more}")
     if isinstance(error, TypeError | ValueError) and any(registry.code for registry in _registries()):
-        return UsageError(f"{said(error)}; if code from outside is why, {more}")
+        return UsageError(f"{said(error)}; if code from outside is the cause, {more}")
     return None
 
 
@@ -135,26 +135,26 @@ def load_experiment(name: str) -> experiment.Experiment:
     bring([name], installed=False)
     found = locate(name)
     if found.name not in experiment.OUTSIDE:
-        raise UsageError(f"{found.given}: no EXPERIMENT; a file that --experiment names ends in one")
+        raise UsageError(f"{found.given}: no EXPERIMENT; end the file that --experiment names in one")
     return experiment.OUTSIDE[found.name]
 
 
 def locate(name: str) -> Outside:
-    """Where a file or module is; its label may be read from now on.
+    """Find a file or module, and make its label known.
 
     Raises:
-      UsageError: there is none, or its name is no Python name.
+      UsageError: it does not exist, or its name is no Python identifier.
     """
     found = _file(Path(name).expanduser()) if is_path(name) else _module(name)
     known = OUTSIDE.setdefault(found.name, found.path)
     if known != found.path:
-        raise UsageError(f"two modules from outside are called {found.name}: {known}, {found.path}; rename one")
+        raise UsageError(f"two modules from outside have the name {found.name}: {known}, {found.path}; rename one")
     return found
 
 
 def _file(path: Path) -> Outside:
     if path.suffix != ".py" or not path.is_file():
-        raise UsageError(f"{shown(path)}: no such file; name a file of Python, as in mine.py")
+        raise UsageError(f"{shown(path)}: no such file; name a Python file, as in mine.py")
     return Outside(path.name, f"imported.{checked_name(path.stem, path.name)}", path.resolve())
 
 
@@ -193,7 +193,7 @@ def _bring(found: Outside) -> None:
 
 
 def _check_settings(entry: Any, given: str) -> None:
-    """Refuses a learner or stream whose settings are not declared as a command line needs them."""
+    """Refuses a learner or stream whose settings are not declared by `traced` or `static`."""
     from pcl.fields import fields
 
     config = getattr(entry, "hparams", getattr(entry, "config", ()))
@@ -221,7 +221,7 @@ def _registries() -> tuple[Registry[Any], ...]:
 
 
 def _imported(found: Outside) -> ModuleType:
-    """The module, imported once; what it raises is one line with the place."""
+    """The module, imported once; an error in it becomes one line that names the place."""
     if found.module in sys.modules:
         return sys.modules[found.module]
     try:
@@ -242,7 +242,7 @@ def _imported(found: Outside) -> ModuleType:
 
 
 def _raised(found: Outside, error: BaseException) -> str:
-    """What went wrong, and the last line of the module itself that was being executed."""
+    """The error, and the last line of the module itself that was executed."""
     own = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == str(found.path)]
     line = error.lineno if isinstance(error, SyntaxError) else own[-1] if own else None
     place = f"{found.path.name}, line {line}" if line else found.given

@@ -1,14 +1,14 @@
-"""Precision of products: of matrices, and convolutions, of float32 numbers.
+"""Precision of matrix products and convolutions of float32 numbers.
 
     float32        factors as they are
     tensorfloat32  factors rounded to 11 bits, as the tensor cores of GPUs do
     bfloat16       factors rounded to 8 bits, as the matrix units of TPUs do
 
-Sums are those of float32 in all three. JAX's own setting (`jax_default_matmul_precision`) is a wish: on CPUs it changes
+Sums are in float32 in all three. JAX's own setting (`jax_default_matmul_precision`) is only a hint: on CPUs it changes
 nothing, and what it changes elsewhere depends on the device. Here factors are rounded by the program, to nearest, ties
 to even, before a product that does not round them again, so that a setting means the same on every backend.
 
-Only products with free axes in both factors are meant: sums that a vector weights, such as a loss, stay in float32.
+Only products with free axes in both factors are rounded: sums weighted by a vector, such as a loss, stay in float32.
 Code that must stay in float32 throughout, such as sums over a whole run, is marked by `exact`.
 """
 
@@ -33,12 +33,12 @@ _asked = jax.make_user_context(FLOAT32)  # of which JAX knows: what it has trace
 
 
 def exact(function: F) -> F:
-    """`function`, whose products are those of float32, whatever is asked for."""
+    """`function` with products in float32, even under `rounding`."""
     return _under(function, lambda: FLOAT32)
 
 
 def as_asked(function: F) -> F:
-    """`function`, whose products are those that the run asks for: of float32 outside of `rounding`."""
+    """`function` with products in the precision that the run asks for (float32 outside of `rounding`)."""
     return _under(function, lambda: _asked.value)
 
 
@@ -54,7 +54,7 @@ def _under(function: F, kind: Callable[[], str]) -> F:
 def rounding(function: F, kind: str) -> F:
     """`function` of arrays, with products of the given kind where nothing is marked as `exact`.
 
-    It is not to be differentiated: gradients belong inside, where their products are rounded too.
+    Do not differentiate the result: take gradients inside `function`, where their products are rounded too.
 
     Inside, JAX's setting tells products apart: those that are traced under "float32" keep their factors. A product that
     names a precision of its own keeps it if that is the highest.
@@ -103,7 +103,7 @@ def _inside(value: Any, kind: str) -> Any:
 
 
 def _is_exact(equation: JaxprEqn) -> bool:
-    """Whether an equation is a product whose factors are kept: it says so, or they are no float32 numbers."""
+    """Whether the factors of a product are kept: it is marked so, or they are not float32."""
     if equation.primitive.name not in PRODUCTS:
         return False
     precision = equation.params["precision"]
@@ -126,7 +126,7 @@ def _factors(equation: JaxprEqn) -> list[Any]:
 
 
 def _product(equation: JaxprEqn, kind: str, *factors: Any) -> Any:
-    """The product of an equation, of rounded factors; what comes after the rounding changes none of their bits."""
+    """The product of an equation with rounded factors; nothing after the rounding changes their bits."""
     short = [jax.lax.reduce_precision(factor, exponent_bits=8, mantissa_bits=BITS[kind]) for factor in factors]
     fast, precision = _fast(kind)
     params = equation.params | {"precision": precision, "preferred_element_type": jnp.dtype(jnp.float32)}
@@ -134,7 +134,7 @@ def _product(equation: JaxprEqn, kind: str, *factors: Any) -> Any:
 
 
 def _fast(kind: str) -> tuple[Any, Any]:
-    """The type of rounded factors, and the precision, with which this backend multiplies them fastest, and exactly."""
+    """The type of rounded factors and the precision with which this backend multiplies them fastest, without error."""
     backend = jax.default_backend()
     if kind == "bfloat16" and backend != "cpu":
         return jnp.bfloat16, (jax.lax.Precision.DEFAULT,) * 2

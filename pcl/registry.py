@@ -25,12 +25,12 @@ OUTSIDE: dict[str, Path] = {}  # files of modules from outside, by the last part
 
 
 class Registry(dict[str, E], Generic[E]):
-    """Entries of one kind by name, in alphabetical order, those from outside behind them.
+    """Entries of one kind by name: those of the package in alphabetical order, then those from outside.
 
     An unknown name is a `UsageError`. A file in the package is enough to be listed: nothing else names it. Modules
-    without an entry, which is called as `end` says, are parts of others.
+    without an entry (a variable called `end`) are parts of others.
 
-    code: of entries from outside, the digest of the source that makes them (`pcl.digest`); None where it is in no file.
+    code: for entries from outside, the digest of their source (`pcl.digest`); None if it is in no file.
     """
 
     def __init__(self, kind: str, of: type[E], package: str, end: str = "ENTRY") -> None:
@@ -45,20 +45,20 @@ class Registry(dict[str, E], Generic[E]):
                 self._list(name, getattr(module, end), module.__name__)
 
     def __missing__(self, name: str) -> E:
-        raise UsageError(f"{unknown(self.kind, name, self)}; one of your own is named with --import, or registered")
+        raise UsageError(f"{unknown(self.kind, name, self)}; name your own with --import, or register it")
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name)
         self.code.pop(name, None)
 
     def register(self, given: ModuleType | E, name: str = "") -> None:
-        """List an entry from outside the package: that of a module, or one that is given with its name.
+        """Register an entry from outside the package: that of a module, or an entry with its `name`.
 
         A module's entry has the last part of the module's name. The digest of its source is part of the identity of
         runs, so that an edited learner makes other runs.
 
         Raises:
-          UsageError: it is no entry of this kind, or the name is missing, taken or no Python name.
+          UsageError: it is no entry of this kind, or the name is missing, taken or no Python identifier.
         """
         if isinstance(given, ModuleType):
             name = name or given.__name__.rpartition(".")[2]
@@ -74,14 +74,14 @@ class Registry(dict[str, E], Generic[E]):
         self.code[name] = digest(made_by) if made_by else None
 
     def digest(self, name: str) -> str:
-        """That of the file of an entry from outside.
+        """The digest of the file of an entry from outside.
 
         Raises:
-          UsageError: it has no file, so that an edited one could not be told from it.
+          UsageError: it has no file, so that edited code could not be told from it.
         """
         found = self.code[name]
         if found is None:
-            raise UsageError(f"{self.kind} {name} is in no file: put it into one, so that records can say which it was")
+            raise UsageError(f"{self.kind} {name} is in no file: put it into one, so that records can identify it")
         return found
 
     def _list(self, name: str, entry: Any, where: str) -> None:
@@ -109,10 +109,10 @@ class Names(Collection[str]):
 
 
 def checked_name(name: str, where: str) -> str:
-    """`name`, if it can stand in flags, lists and folders.
+    """`name`, if it can be used in flags, lists and names of folders.
 
     Raises:
-      UsageError: it is not written as Python writes names.
+      UsageError: it is no Python identifier.
     """
     if not name.isidentifier():
         raise UsageError(f"{where}: '{shown(name)}' is no name: use letters, digits and underscores")
@@ -120,7 +120,7 @@ def checked_name(name: str, where: str) -> str:
 
 
 def _maker(entry: Any) -> ModuleType | None:
-    """The module of the first function in an entry; None where it was written nowhere."""
+    """The module of the first function in an entry; None if there is none."""
     values = entry if isinstance(entry, tuple) else vars(entry).values()
     function = next((value for value in values if callable(value)), None)
     return sys.modules.get(getattr(function, "__module__", ""))

@@ -1,8 +1,8 @@
 """Stored runs: list, failed, missing, best, difference, merge, check.
 
 python -m pcl.runs list [EXPERIMENT ...]                  runs by cell, or by experiment where none is named
-python -m pcl.runs failed [EXPERIMENT ...]                every run that did not end well
-python -m pcl.runs missing [EXPERIMENT ...]               what is published beside what is recorded
+python -m pcl.runs failed [EXPERIMENT ...]                every run that diverged or failed
+python -m pcl.runs missing [EXPERIMENT ...]               published runs without a record, and the reverse
 python -m pcl.runs best [EXPERIMENT ...] --metric=acc     the best settings, of runs probed on validation samples alone
 python -m pcl.runs difference A B --metric=acc            two cells, or two results folders, paired by seed
 python -m pcl.runs merge FOLDER ...                       adds the runs of other results folders to --results_dir
@@ -38,14 +38,14 @@ outside.import_flag()
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
 flags.DEFINE_string("metric", "acc", "Metric that `best` and `difference` compare.", allow_override=True)
-flags.DEFINE_bool("set_aside", False, "Rename what is bad or superseded (`check`).", allow_override=True)
+flags.DEFINE_bool("set_aside", False, "Rename damaged or superseded parts (`check`).", allow_override=True)
 
 
 def main(verb: str, *names: str) -> None:
-    """Execute `verb` on the names behind it, and print a table.
+    """Execute `verb` on `names`, and print a table.
 
     Raises:
-      UsageError: the verb or a name is unknown, or there are no results; `missing` and `check` found faults.
+      UsageError: the verb or a name is unknown, there are no results, or `missing` or `check` found faults.
     """
     if verb not in VERBS:
         raise unknown("command of runs", verb, VERBS)
@@ -66,7 +66,7 @@ def _list(results_dir: Path, names: Sequence[str]) -> None:
 
 
 def _about(runs: Sequence[Row]) -> tuple[Any, ...]:
-    """Counts of some runs, their seeds, and the code and time that they are of."""
+    """Number of runs, their seeds, and the commits and dates of their records."""
     seeds, bad = sorted({run["seed"] for run in runs}), diverged(runs)
     commits = sorted({(run["provenance"] or {}).get("commit", "")[:7] for run in runs})
     newest = max((run["provenance"] or {}).get("created") or "" for run in runs)[:16]
@@ -98,7 +98,7 @@ def _missing(results_dir: Path, names: Sequence[str]) -> None:
         print(*found.lines(name), sep="\n")
         odd += found.odd
     if odd:
-        raise UsageError(f"{odd} cells are published or recorded alone; see above")
+        raise UsageError(f"{odd} cells are only published or only recorded; see above")
 
 
 def _best(results_dir: Path, names: Sequence[str]) -> None:
@@ -145,7 +145,7 @@ def _says(one: Difference) -> str:
 
 def _merge(results_dir: Path, names: Sequence[str]) -> None:
     if not names:
-        raise UsageError("merge needs the results folders to add; name one or more behind it")
+        raise UsageError("merge needs the results folders to add; name one or more after it")
     for name in names:
         lines = [(name, one.experiment, len(one.rows), one.doubles) for one in merge(Path(name), results_dir)]
         _print(["from", "experiment", "added", "there already"], lines)

@@ -1,4 +1,4 @@
-"""Learners in files: a saved learner predicts, learns on, and continues exactly where it stopped.
+"""Learners in files: a saved learner predicts, and continues learning exactly where it stopped.
 
     pcl.save(learner, state, hp, "life.npz")
     learner, state, hp = pcl.load("life.npz")
@@ -6,7 +6,7 @@
 A file is a zip archive of
 
     about.json       {"schema": 1, "pcl": version, "learner": name, "spec": {...}, "settings": {...}, "types": {...},
-                     "notes": {...}}: all that is needed to make the learner again; `types` names the types of arrays
+                     "notes": {...}}: everything needed to make the learner again; `types` names the types of arrays
                      that npy has no name for (keys of random numbers, bfloat16)
     state<path>.npy  one array for each leaf of the state, as in state.network[0].w.npy
 
@@ -47,19 +47,19 @@ class Saved(NamedTuple):
 
 
 def save(learner: Learner, state: State, hp: HParams, path: str | Path) -> None:
-    """Write a learner that `pcl.learners.make` made, its state and its numbers to one file, whole or not at all.
+    """Write a learner of `pcl.learners.make`, its state and its settings to one file, completely or not at all.
 
     Raises:
-      UsageError: the state or the numbers are not this learner's, or the file cannot be written.
+      UsageError: the state or the settings are not this learner's, or the file cannot be written.
     """
     write_whole(Path(path), packed(learner, state, hp))
 
 
 def load(path: str | Path) -> Saved:
-    """The learner, state and numbers in a file that `save` wrote; the state is bit for bit the one that was saved.
+    """The learner, state and settings in a file that `save` wrote; the state is bit for bit the one that was saved.
 
     Raises:
-      UsageError: there is no such file, it is damaged, or what is in it does not fit this version of pcl.
+      UsageError: the file does not exist, is damaged, or does not fit this version of pcl.
     """
     return unpacked(read(path), str(path))[0]
 
@@ -68,7 +68,7 @@ def read(path: str | Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-      UsageError: it is not there or may not be read.
+      UsageError: it does not exist or may not be read.
     """
     try:
         return Path(path).read_bytes()
@@ -77,13 +77,15 @@ def read(path: str | Path) -> bytes:
 
 
 def packed(learner: Learner, state: State, hp: HParams, notes: Mapping[str, Any] | None = None) -> bytes:
-    """The content of a file; equal states are equal bytes. `notes` are kept beside them, as JSON.
+    """The content of a file, equal for equal states. `notes` are stored as JSON.
 
     Raises:
-      UsageError: the learner does not come from `pcl.learners.make`, or the state or the numbers are not its own.
+      UsageError: the learner does not come from `pcl.learners.make`, or the state or the settings are not its own.
     """
     if not isinstance(learner, Made):
-        raise UsageError("this learner has no name to find it by again: save the one that pcl.learners.make returned")
+        raise UsageError(
+            "this learner has no name by which it could be loaded: save the one that pcl.learners.make returned"
+        )
     hp = with_numbers(check_all(hp, learners.REGISTRY[learner.name].hparams))
     _require_like(_by_path(state), _by_path(_structure(learner, hp)), f"state of {learner.name}")
     about = {
@@ -97,7 +99,7 @@ def packed(learner: Learner, state: State, hp: HParams, notes: Mapping[str, Any]
 
 
 def archived(about: Mapping[str, Any], tree: Any) -> bytes:
-    """A file of what `about` says and of the arrays of a tree."""
+    """The content of a file with the description `about` and the arrays of `tree`."""
     plain = {path: _plain(leaf) for path, leaf in _by_path(tree).items()}
     types = {path: kind for path, (_, kind) in plain.items() if kind}
     file = io.BytesIO()
@@ -114,17 +116,17 @@ def opened(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, bytes]]
     """The description in a file, and its arrays as bytes; `name` is used in messages.
 
     Raises:
-      UsageError: it is damaged, or of another schema.
+      UsageError: the content is damaged, or has another schema.
     """
     members = _members(content, name)
     return _about(members.pop(ABOUT), name), members
 
 
 def restored(about: Mapping[str, Any], members: Mapping[str, bytes], structure: Any) -> Any:
-    """The tree of arrays in a file, which has this structure.
+    """The tree of arrays in a file, which must have the given structure.
 
     Raises:
-      UsageError: it has another.
+      UsageError: it has another structure.
     """
     wanted = _by_path(structure)
     paths = [member[len("state") : -len(".npy")] for member in members]
@@ -173,7 +175,7 @@ def _about(text: bytes, name: str) -> dict[str, Any]:
         about = json.loads(text)
         schema = about["schema"]
     except (ValueError, TypeError, LookupError, RecursionError) as error:
-        raise UsageError(f"{name} is no saved learner: its {ABOUT} is not that of one") from error
+        raise UsageError(f"{name} is no saved learner: its {ABOUT} has another form") from error
     if schema != SCHEMA:
         raise UsageError(f"{name} has schema {shown(schema)}, {_by(about)}; pcl {pcl.__version__} reads {SCHEMA}")
     return about
@@ -226,7 +228,7 @@ def _plain(leaf: Any) -> tuple[np.ndarray, str]:
 
 
 def _typed(member: bytes, kind: str) -> Any:
-    """What `_plain` made plain."""
+    """The array behind the result of `_plain`, with its own type."""
     array = np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
     if kind.startswith(KEY):
         return jax.random.wrap_key_data(jnp.asarray(array), impl=kind.removeprefix(KEY))

@@ -18,10 +18,10 @@ folder_flag("results_dir", "results", "Folder of the records; figures/ is writte
 
 
 def main(*names: str) -> None:
-    """Print what each study found, and draw it.
+    """Print the result of each study, and draw it.
 
     Raises:
-      UsageError: there is no study of a name, or it is damaged.
+      UsageError: a study does not exist or is damaged.
     """
     found = [named(Path(FLAGS.results_dir), name) for name in names]
     for name, study in zip(names, found, strict=True):

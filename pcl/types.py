@@ -26,7 +26,7 @@ class Spec(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        """Units of an output layer: one a label or real target."""
+        """Units of an output layer: one per label or real target."""
         return self.num_targets or self.num_labels
 
 
@@ -43,9 +43,9 @@ class Batch(NamedTuple):
 class Prediction(NamedTuple):
     """The answer to a query: logits where there are labels, a mean where there are real targets.
 
-    logits: the learner's log-probability of each label, up to a constant a row.
+    logits: the log-probability of each label, up to a constant per row.
     mean, variance: of each real target; a learner without a notion of its uncertainty leaves the variance None.
-    query: information that a label would give (larger is more), for active learning; None: the caller decides.
+    query: expected information of a label (larger is more), for active learning; None: the caller uses the margin.
     """
 
     logits: Float[Array, "B C"] | None = None
@@ -56,13 +56,13 @@ class Prediction(NamedTuple):
 
 @struct.dataclass
 class Logged:
-    """A number or array that an update reports, and how those of many updates become one of a bin of the log.
+    """A number or array that an update reports, and how the values of many updates are combined in a bin of the log.
 
-    per: `taught` or `seen`: a mean over the rows that were learned from or that arrived, weighted by their number;
-      `count`: events, which are summed; `last`: a value after the update, of which the latest counts; `mean`: a value
+    per: `taught` or `seen`: a mean over the rows that were learned from, or over all rows that arrived;
+      `count`: a number of events, summed; `last`: a value after the update, of which the last is kept; `mean`: a value
       of every step, averaged over steps.
     finite: whether a value that is not finite means that the run diverged.
-    decimals: those that a record keeps; None: all.
+    decimals: number of decimals that a record keeps; None: all.
     """
 
     value: Any  # a number, or an array of any shape
@@ -95,18 +95,18 @@ class Learner(NamedTuple):
 class LearnerEntry(NamedTuple):
     """The last statement of a learner's file, `ENTRY`: its description for the registry, tests, tables and figures.
 
-    make: the learner for a stream that announces `spec`.   hparams: its default numbers.
-    flops: operations a learned sample, (spec, hp, inference steps in the mean, rows of a batch).
-    local: whether a weight changes by quantities at its two ends alone; a test looks for gradients through layers.
-    label: its name for readers, a literal; None: that of its file.
+    make: the learner for a stream that announces `spec`.   hparams: its default hyper-parameters.
+    flops: (spec, hp, mean inference steps, rows of a batch) -> floating-point operations per learned sample.
+    local: whether a weight changes by pre- and post-synaptic quantities alone; a test looks for gradients in its file.
+    label: its name in figures and tables, a literal; None: the name of its file.
     told: whether it is told the task of each sample (an oracle); all others see `Batch.task` 0.
     labels, targets: whether it predicts labels, and real targets.
     step_bound: the largest stable `inference_lr` at fresh weights, where there is one.
-    rule: what strategies are put around, where the learner is a `NetworkRule` (`pcl.learners.rule`).
-    sizes: names of static sizes of which runs with others share a program (`pcl.runner.families`): a state that is
+    rule: the `NetworkRule` (`pcl.learners.rule`) around which strategies are put, if there is one.
+    sizes: names of static sizes in which runs that share a program may differ (`pcl.runner.families`): a state that is
       padded with zeros to that of larger sizes learns and predicts the same, and `predict` and `update` read these
       settings as numbers that may be traced; `init` does not.
-    at_rest: the state without its place in the stream's time, where a batch has one and a query has none.
+    at_rest: the state for a query that has no place in the stream's time, where updates have one.
     """
 
     make: Callable[[Spec], Learner]
@@ -125,7 +125,7 @@ class LearnerEntry(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The truth about one stream that a record keeps and no learner sees.
+    """Ground truth about a stream, which a record keeps and no learner sees.
 
     Held-out samples are scored in groups: the source classes of a split stream, the contexts of a
     stream of contexts. A visit is a stretch of the stream that belongs to one task (or context).

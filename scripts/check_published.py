@@ -3,9 +3,9 @@
 python -m scripts.check_published
 python -m scripts.check_published --experiments=split_digits,load --data_dir=FOLDER
 
-A line a cell for runs without a record, and for records of runs that no experiment publishes; exit code 2 if there are
-any. Besides, cells whose records are older: they agree in every setting that both name, and the code has got or lost
-others since, so that the same command would run them again under new ids.
+One line per cell for runs without a record, and for records of runs that no experiment publishes; exit code 2 if there
+are any. Besides, cells whose records are older: they agree in every setting that both name, and the code has got or
+lost others since, so that the same command would run them again under new ids.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from pcl.runner.studies import use_results_dir
 from pcl.streams.sources import use_data_dir
 
 FLAGS = flags.FLAGS
-flags.DEFINE(NAMES, "experiments", [], "Experiments to compare instead of all.")
+flags.DEFINE(NAMES, "experiments", [], "Experiments to compare (default: all).")
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
 
@@ -46,7 +46,7 @@ def main() -> None:
     if left:
         raise UsageError(f"not compared: {', '.join(left)}; see above for what they need")
     if odd:
-        raise UsageError(f"{odd} cells are published or recorded alone; see above")
+        raise UsageError(f"{odd} cells are only published or only recorded; see above")
 
 
 if __name__ == "__main__":

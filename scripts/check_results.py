@@ -1,4 +1,4 @@
-"""Verify every part of the records: its bytes, its rows, and that no two versions of a run stand beside each other.
+"""Verify every part of the records: its bytes, its rows, and that there are no conflicting versions of a run.
 
 python -m scripts.check_results
 python -m scripts.check_results --results_dir=results --set_aside
@@ -15,7 +15,7 @@ from pcl.runner.check import check_all
 
 FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder of the records.")
-flags.DEFINE_bool("set_aside", False, "Rename what is bad or superseded, so that it stands in the way of nothing.")
+flags.DEFINE_bool("set_aside", False, "Rename damaged or superseded parts, so that they are ignored.")
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def main(results_dir: Path) -> list[Path]:
 
 
 def _rows(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A row a device, learner and width, of the last commit at which the device was measured, of its last lines.
+    """One row per device, learner and width: the last measurement of the device, at its last measured commit.
 
     The speed-up is the time of the program of width 1, once for each run, over that of the program of all runs.
     """

@@ -61,7 +61,7 @@ def main(results_dir: Path) -> list[Path]:
         below.xaxis.set_major_formatter("{x:g}")
         below.xaxis.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("final accuracy (%)")
-    axes[1, 0].set_ylabel("random labels that do\nas much as one asked for")
+    axes[1, 0].set_ylabel("random labels that equal\none requested label")
     figure.align_ylabels(axes[:, 0])
     shared_legend(figure, 3)
     return save_figure(figure, results_dir, "fig_active", plotted)

@@ -1,4 +1,4 @@
-"""Cost of settling: steps against surprise, and accuracy against operations of settling."""
+"""Cost of inference: settling steps against surprise, and accuracy against operations of inference."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def _steps_by_surprise(axis: Axes, lives: Sequence[Record], names: Sequence[str]
         curve = over_seeds(marked(STREAMS[stream], lived), known_mean(surprise, 0), steps)
         line(axis, curve, f"C{i}", 1.2)
         plotted += [_row("steps by surprise", row) for row in points(curve, stream=stream, learner="parallax")]
-    axis.set(xlabel="surprise (nats; a tenth of a life a point)", ylabel="settling steps", xscale="log")
+    axis.set(xlabel="surprise (nats; one point per tenth of a run)", ylabel="settling steps", xscale="log")
     if lives:
         axis.legend()
     return plotted
@@ -75,7 +75,7 @@ def _accuracy_by_operations(
         axis.annotate(label, (cost, mean), xytext=(6, 4), textcoords="offset points", fontsize=7)
         row = {"stream": "digits_invisible", "learner": f"parallax {label}", "x": cost}
         plotted.append(_row("accuracy by operations", row | {"mean": mean, "low": low, "high": high}))
-    axis.set(xlabel="operations spent in settling, a sample", ylabel="prequential accuracy (%)", xscale="log")
+    axis.set(xlabel="operations of inference per sample", ylabel="prequential accuracy (%)", xscale="log")
     axis.margins(0.5, 0.3)
     return plotted
 

@@ -1,4 +1,4 @@
-"""Accuracy against depth: muPC beside the standard parametrisation, a line a learning rate."""
+"""Accuracy against depth: muPC beside the standard parametrisation, one line per learning rate."""
 
 import itertools
 import json

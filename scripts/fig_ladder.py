@@ -1,4 +1,4 @@
-"""Four preconditioners: accuracy of every order of classes, and of the same samples shuffled."""
+"""Four preconditioners: accuracy for each order of the classes, and for the same samples shuffled."""
 
 import json
 from pathlib import Path

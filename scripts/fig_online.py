@@ -1,4 +1,4 @@
-"""The learners that people compare with: accuracy at the end against state, operations and accuracy while it lived."""
+"""Common baselines: final accuracy against state, operations and prequential accuracy."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ NAME = "fig_online"
 STREAMS = {"split_mnist": "Split-MNIST", "split_fashion_mnist": "Split-Fashion-MNIST"}
 AGAINST = {
     "state_bytes": "state (bytes)",
-    "flops_per_sample": "operations a sample",
+    "flops_per_sample": "operations per sample",
     "prequential_acc": "prequential accuracy (%)",
 }
 
@@ -41,7 +41,7 @@ def main(results_dir: Path) -> list[Path]:
     plotted = []
     for stream, axes in zip(streams, axes_SP, strict=True):
         chosen = [row for row in rows if row.stream == stream and not row.variant and row.learner in numbers]
-        axes[0].set_ylabel(f"{STREAMS[stream]}\naverage accuracy at the end (%)")
+        axes[0].set_ylabel(f"{STREAMS[stream]}\nfinal average accuracy (%)")
         for against, axis in zip(AGAINST, axes, strict=True):
             plotted += _panel(axis, chosen, numbers, against)
     for against, axis in zip(AGAINST, axes_SP[-1], strict=True):

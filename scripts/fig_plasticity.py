@@ -1,4 +1,4 @@
-"""Loss of plasticity: accuracy while each permutation is met, over two hundred of them, with its slope."""
+"""Loss of plasticity: prequential accuracy on each of two hundred permutations, with its slope."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def main(results_dir: Path) -> list[Path]:
         curve = online_accuracy(runs, f"{label}: {slope:+.2f} [{low:+.2f}, {high:+.2f}]")
         line(axis, curve, f"C{i}", 1.0)
         plotted += points(curve._replace(name=label), learner=learner)
-    axis.set(xlabel="permutation, in order of arrival", ylabel="online accuracy (%)")
+    axis.set(xlabel="permutation, in order of arrival", ylabel="prequential accuracy (%)")
     axis.margins(x=0)
     axis.legend(
         title=f"change in points per 100 permutations [{METHOD}]",

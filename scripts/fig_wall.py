@@ -1,4 +1,4 @@
-"""Catastrophic forgetting: accuracy of each task over the stream, one panel a learner."""
+"""Catastrophic forgetting: accuracy of each task over the stream, one panel per learner."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Width of the code: error of recursive least squares by the bytes of its state, and by its computation."""
+"""Width of the code: error rate of recursive least squares against the bytes of its state and its computation."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ STREAMS = {
     "split_cifar10": ("Split-CIFAR-10", "C2"),
 }
 CODES = {"code": ("sensory code", "o-"), "random": ("random features", "s--"), "raw": ("pixels", "^")}
-COSTS = {"state_bytes": ("state (MB)", 1e6), "flops_per_sample": ("computation (MFLOP a sample)", 1e6)}
+COSTS = {"state_bytes": ("state (MB)", 1e6), "flops_per_sample": ("computation (MFLOP per sample)", 1e6)}
 
 
 def main(results_dir: Path) -> list[Path]:

@@ -91,7 +91,7 @@ def _rows(declared: Table, records: Sequence[Record], folder: Path) -> list[Row]
 
 
 def lives(names: Iterable[str], against: Path, results_dir: Path) -> list[dict[str, object]]:
-    """A line a run that was made again: whether all that it recorded is what its published record holds."""
+    """One line per run that was made again: whether its record equals the published one."""
     found = []
     for name in names:
         for new, published in pairs(name, against, results_dir):

@@ -17,7 +17,7 @@ from pcl.errors import UsageError, unknown
 from .published import make_all, published, unwritable, write_index
 
 FLAGS = flags.FLAGS
-flags.DEFINE(NAMES, "only", [], "Names of figures and tables to make instead of all.")
+flags.DEFINE(NAMES, "only", [], "Names of figures and tables to make (default: all).")
 outside.import_flag()
 folder_flag("results_dir", "results", "Folder of the records; figures/ and tables/ are written below it.")
 

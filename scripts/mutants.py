@@ -31,7 +31,7 @@ from pcl.command import launch
 from pcl.errors import UsageError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_list("only", [], "Try mutations whose file begins with one of these, instead of all.")
+flags.DEFINE_list("only", [], "Try only mutations of files whose path begins with one of these.")
 flags.DEFINE_integer("jobs", 2, "Mutations tried at the same time, each in a copy of its own.", lower_bound=1)
 flags.DEFINE_string("table", None, "Also write the table to this CSV file.")
 

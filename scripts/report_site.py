@@ -31,8 +31,8 @@ from .published import published
 
 FLAGS = flags.FLAGS
 folder_flag("results_dir", "results", "Folder of the records, figures and tables.")
-folder_flag("out", "build/report", "Folder of the site; what is there is written over.")
-flags.DEFINE(NAMES, "compare", [], "Experiments of which a comparison page is made from the records.")
+folder_flag("out", "build/report", "Folder of the site; existing files are overwritten.")
+flags.DEFINE(NAMES, "compare", [], "Further experiments for which a comparison page is made from the records.")
 
 COPIED = (".png", ".pdf", ".csv", ".md", ".tex", ".json", ".jsonl", ".html")
 Listing = list[tuple[str, ...]]

@@ -40,12 +40,12 @@ from . import made_again
 from .published import make_all, published, write_index
 
 FLAGS = flags.FLAGS
-flags.DEFINE(NAMES, "experiment", [], "Experiments to make again instead of all that have records.")
-flags.DEFINE_enum("scale", "laptop", list(SCALES), "How much is made again.")
-folder_flag("results_dir", None, "Folder that is written (default: reproduced/<scale>), never the published one.")
+flags.DEFINE(NAMES, "experiment", [], "Experiments to make again (default: all that have records).")
+flags.DEFINE_enum("scale", "laptop", list(SCALES), "Scale: how much is made again.")
+folder_flag("results_dir", None, "Folder for the new results (default: reproduced/<scale>); never the published one.")
 folder_flag("against", "results", "Folder of the published records.")
 folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
-flags.DEFINE_bool("smoke", False, "Make the twins of small sizes again (default folder: reproduced/smoke).")
+flags.DEFINE_bool("smoke", False, "Make the small versions of experiments again (default folder: reproduced/smoke).")
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
 

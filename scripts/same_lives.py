@@ -26,14 +26,14 @@ from pcl.runner.store import Store, experiments
 
 FLAGS = flags.FLAGS
 folder_flag("checkout", None, "The other checkout.")
-folder_flag("stored", None, "Folder of the records to compare with instead: those of the same ids.")
+folder_flag("stored", None, "Folder of records to compare with instead, by run id.")
 flags.DEFINE_multi_string("cells", [], "Arguments of `experiments.run` that name the cells; may be repeated.")
 ROOT = Path(__file__).parents[1]
 Cell = tuple[str, str, str, str, int]
 
 
 def main() -> None:
-    """Run the cells here, run or read them there, and print a verdict a run.
+    """Run the cells here, run or read them there, and print one verdict per run.
 
     Raises:
       UsageError: nothing was named, a command failed, or a run differs by more than rounding.
@@ -49,7 +49,7 @@ def main() -> None:
     head = ("stream", "learner", "variant", "seed", "verdict", "hits that differ", "largest difference")
     print(tabulate([(*cell[1:], *verdict[1:]) for cell, verdict in verdicts.items()], head))
     if others := sum(not verdict.same for verdict in verdicts.values()):
-        raise UsageError(f"{others} of {len(verdicts)} runs live another life")
+        raise UsageError(f"{others} of {len(verdicts)} runs differ by more than rounding")
 
 
 def lived(root: Path, results: Path) -> dict[Cell, dict[str, Any]]:

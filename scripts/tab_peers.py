@@ -44,7 +44,7 @@ def main(results_dir: Path) -> list[Path]:
 
 
 def _features(rows: list[Feature], read: list[Library]) -> Iterator[dict[str, str]]:
-    """A line a cell."""
+    """One line per cell."""
     for row, one in itertools.product(rows, read):
         cell = one.cell(row)
         line = {"group": row.group, "row": row.means, "library": one.name, "says": cell.says, "unit": ""}

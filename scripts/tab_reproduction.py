@@ -1,4 +1,4 @@
-"""Published numbers beside ours in the same protocol, with the verdict: every experiment's `published`."""
+"""Published numbers beside ours in the same protocol, and whether they are reproduced (`Experiment.published`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +14,8 @@ from pcl.registry import declared
 from pcl.runner.store import Store
 
 NOTE = f"""
-Mean over seeds [{METHOD}] in %. A number comes back if the mean lies no more points than `within` says from what was
-published, or from the range of it.
+Mean over seeds [{METHOD}] in %. A number is reproduced if the mean is at most `within` points from the published number
+or range.
 """
 SHOWN = ("stream", "method", "variant", "published", "ours", "verdict", "within", "seeds", "source", "differs")
 
@@ -38,7 +38,7 @@ def main(results_dir: Path) -> list[Path]:
 
 
 def _lines(results_dir: Path, experiment: str) -> Iterator[dict[str, object]]:
-    """A line for each published number of an experiment."""
+    """One line for each published number of an experiment."""
     published = load_experiment(experiment).published
     if not published:
         return
@@ -56,7 +56,7 @@ def _is_of(row: Row, one: Published) -> bool:
 
 
 def _line(experiment: str, one: Published, row: Row | None) -> dict[str, object]:
-    """One line: what was published, ours, and whether it came back."""
+    """One line: the published number, ours, and the verdict."""
     line = {
         "experiment": experiment,
         "stream": one.stream,
@@ -73,10 +73,10 @@ def _line(experiment: str, one: Published, row: Row | None) -> dict[str, object]
 
 
 def verdict(one: Published, row: Row | None) -> str:
-    """Whether a number comes back, and if not, by how much ours is above or below it."""
+    """Whether a number is reproduced, and if not, by how much ours is above or below it."""
     if row is None:
         return "not run"
     distance = one.distance(row.mean)
     if abs(distance) <= one.within:
-        return "comes back"
+        return "reproduced"
     return f"{abs(distance):.1f} {'above' if distance > 0 else 'below'}"

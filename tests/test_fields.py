@@ -47,7 +47,7 @@ def test_a_static_float_is_parsed_and_one_number_has_one_spelling():
         ("count", "2147483648", r"count=2147483648: must be finite and within \[1, 2147483647\]"),
         ("bias", "1", "bias is a static bool, as in bias=False"),
         ("bias", "yes", "bias is a static bool, as in bias=False"),
-        ("rate", "1e39", r"rate=1e\+39: runs hold float32: 0, or a size from 1.18e-38 to 3.4e\+38"),
+        ("rate", "1e39", r"rate=1e\+39: runs hold float32: give 0, or an absolute value from 1.18e-38 to 3.4e\+38"),
         ("rate", "-3.5e38", "runs hold float32"),
         ("rate", "1e-38", "runs hold float32"),
         ("rate", "1e-400", "rate=1e-400: runs hold float32"),

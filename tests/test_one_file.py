@@ -86,8 +86,8 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Toy:
     """Settings."""
 
-    source: str = static("digits", "where the samples come from", choices=tuple(SOURCES))
-    batch: int = static(8, "samples a step", low=1)
+    source: str = static("digits", "data set that the samples come from", choices=tuple(SOURCES))
+    batch: int = static(8, "samples per step", low=1)
 
 
 class Step(NamedTuple):
@@ -187,7 +187,7 @@ def test_they_are_listed(house):
         "Toys can be run.",
         "fading means (forget=0.1)",
         "a shuffled source (source=digits*, batch=8*)",
-        "local; weights learn from where it ends; fixed, gradient",
+        "local; weights learn after inference, from the settled activities; fixed, gradient",
     ]
 
 

@@ -69,7 +69,7 @@ def test_files_are_registered_by_what_they_end_in(folder):
         "own_learner": "fading class means (forget=0.05)",
         "own_stream": "a shuffled source with noisy labels (source=digits*, noise=0.2*, batch=10*)",
         "own_source": "2,000 points on two half circles, 2 features, 2 classes",
-        "own_rule": "local; weights learn from where it ends; fixed, gradient, saturation",
+        "own_rule": "local; weights learn after inference, from the settled activities; fixed, gradient, saturation",
     }
 
 
@@ -93,8 +93,8 @@ def test_every_setting_is_described(folder):
     assert lines[0] == "learner own_learner"
     assert "learning: local; not told tasks" in lines
     assert "forget 0.05 0 to 1 traced weight of a new sample of a class in the mean of that class" in lines
-    assert "batch 10 1 to inf static samples a step" in lines
-    assert "samples: 2, 2 classes, in no order" in description("own_source")
+    assert "batch 10 1 to inf static samples per step" in lines
+    assert "samples: 2, 2 classes, without an order" in description("own_source")
     assert "halts: fixed, gradient, saturation" in description("own_rule")
     assert "runs: own_learner, ncm on clean, noisy with 3 seeds" in description("own_experiment")
     inference = next(line for line in description("pcn").splitlines() if line.startswith("inference "))
@@ -230,7 +230,7 @@ class H:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("none.py", None, "none.py: no such file; name a file of Python"),
+        ("none.py", None, "none.py: no such file; name a Python file"),
         ("nowhere.at_all", None, "nowhere.at_all: no such module; name an installed module, or a file"),
         ("mine", "", r"mine: no such module \(did you mean mine.py\?\)"),
         ("my-learner.py", "", "my-learner.py: 'my-learner' is no name: use letters, digits and underscores"),
@@ -268,9 +268,9 @@ def test_what_code_from_outside_raises_while_it_runs_is_one_line(folder):
         jax.jit(learner.update)(learner.init(jax.random.key(0), hp), batch, hp)
     why = str(outside.blamed(raised.value))
     assert why.startswith(f"own_learner.py, line {line}: ConcretizationTypeError: ")
-    assert why.endswith("conform NAME` with the same --import says what does not hold")
+    assert why.endswith("conform NAME` with the same --import tests its contract")
     assert "\n" not in why
-    assert "if code from outside is why" in str(outside.blamed(TypeError("carries differ")))
+    assert "if code from outside is the cause" in str(outside.blamed(TypeError("carries differ")))
     assert outside.blamed(UsageError("known")) is None
     forget()
     assert outside.blamed(TypeError("carries differ")) is None
@@ -280,7 +280,7 @@ def test_two_files_of_one_name_and_experiments_of_another_name_are_refused(folde
     (folder / "other").mkdir()
     shutil.copy("own_learner.py", "other")
     outside.bring(["own_learner.py"])
-    with pytest.raises(UsageError, match="two modules from outside are called own_learner"):
+    with pytest.raises(UsageError, match="two modules from outside have the name own_learner"):
         outside.bring(["other/own_learner.py"])
     shutil.copy("own_experiment.py", "renamed.py")
     with pytest.raises(UsageError, match=r"renamed\.py: the experiment is called 'own_experiment'; call it 'renamed'"):

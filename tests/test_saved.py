@@ -162,7 +162,7 @@ BAD = {
     "a flipped bit": (lambda c: flipped(c), "is damaged, or no saved learner"),
     "pickle": (lambda c: pickle.dumps(Bomb()), "is damaged, or no saved learner"),
     "pickle inside": (lambda c: rewritten(c, {LEAF: lambda _: array(np.array([Bomb()]))}), "allow_pickle=False"),
-    "no JSON": (lambda c: rewritten(c, {"about.json": lambda _: b"{"}), "about.json is not that of one"),
+    "no JSON": (lambda c: rewritten(c, {"about.json": lambda _: b"{"}), "about.json has another form"),
     "nothing said": (lambda c: rewritten(c, {"about.json": lambda _: None}), "it has no about.json"),
     "schema": (lambda c: rewritten(c, about(schema=99, pcl="7.1")), r"schema 99, saved by pcl 7\.1; pcl \S+ reads 1"),
     "learner": (

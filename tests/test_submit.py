@@ -53,7 +53,7 @@ def test_the_script_asks_for_an_array_of_processes_that_claim_their_runs():
 @pytest.mark.slow
 def test_a_pod_s_line_and_what_is_refused():
     done = submitted("--to=tpu", "--tpu=pod", "--zone=here", "--", "--experiment=load", "--set", "width=1,2")
-    assert done.stderr == ("error: width=1,2: only runs are submitted; write their flags as --name=value behind --\n")
+    assert done.stderr == ("error: width=1,2: only runs are submitted; write their flags as --name=value after --\n")
     done = submitted("--to=tpu", "--tpu=pod", "--zone=here", "--", "--experiment=load", "--set=width=1,2")
     assert done.stdout == (
         "gcloud compute tpus tpu-vm ssh pod --zone=here --worker=all"

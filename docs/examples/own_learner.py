@@ -46,7 +46,7 @@ def make(spec: Spec) -> Learner:
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: float, batch: int) -> float:
-    """Floating-point operations a learned sample: its distance to every mean, and its share of one."""
+    """Floating-point operations per learned sample: its distance to every mean, and its share of one."""
     size = jnp.zeros(spec.input_shape).size
     return 2.0 * size * spec.num_labels + 2 * size
 

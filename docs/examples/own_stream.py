@@ -16,9 +16,9 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Settings:
     """Settings of the stream; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
     noise: float = static(0.2, "share of samples that arrive with a random label", low=0, high=1)
-    batch: int = static(10, "samples a step", low=1)
+    batch: int = static(10, "samples per step", low=1)
 
 
 class Step(NamedTuple):

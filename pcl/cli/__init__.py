@@ -1,6 +1,6 @@
 """The command `pcl`: run an experiment, or execute the command that the first argument names.
 
-Nothing heavy is imported until it is known what.
+Modules of a command are imported only when it is started.
 """
 
 import importlib
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def start(name: str) -> None:
-    """Import the command called `name` and launch it; Ctrl-C meanwhile ends in one line."""
+    """Import the command called `name` and launch it; Ctrl-C during the import ends with one line."""
     interrupts.leave_at_once()
     module = importlib.import_module(COMMANDS[name])
     # --help describes the module that is the program: this one, whatever started it.

@@ -1,10 +1,10 @@
-"""Conformance tests of learners, streams, sources and rules, a line a property.
+"""Conformance tests of learners, streams, sources and rules: one line per property.
 
 pcl conform mine --import=mine.py
 pcl conform ncm split digits ipc
 
-What fails is named with what would be right; the command then ends with exit code 2. The properties are those by which
-the built-in ones are tested (`pcl.conformance`).
+For a property that fails, the line says what would be right, and the command ends with exit code 2. The built-in
+learners, streams, sources and rules are tested by the same properties (`pcl.conformance`).
 """
 
 from absl import flags
@@ -24,7 +24,7 @@ ARGUMENTS = "one or more learners, streams, sources or rules"
 
 
 def main(*names: str) -> None:
-    """Try every property of the named learners, streams, sources and rules, and print the results.
+    """Test every property of the named learners, streams, sources and rules, and print the results.
 
     Raises:
       UsageError: a name is unknown, or a property does not hold.

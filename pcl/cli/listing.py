@@ -37,14 +37,14 @@ def listing() -> str:
 
 
 def _settings(config: object) -> str:
-    """Names and defaults, a star behind each static one."""
+    """Names and defaults; a star marks static settings."""
     values = as_dict(config)  # an entry may have other defaults than the fields of its class
     texts = [f"{name}={values[name]}{'*' if is_static(field) else ''}" for name, field in fields(config).items()]
     return f" ({', '.join(texts)})" if texts else ""
 
 
 def description(name: str) -> str:
-    """Everything that is called `name`, each with its description and settings.
+    """Descriptions and settings of everything that is called `name`.
 
     Raises:
       UsageError: nothing is called so.
@@ -68,7 +68,7 @@ def _described(name: str) -> Iterator[str]:
     if name in SINKS:
         yield _page("sink", name, {"": SINKS[name].summary, "library": SINKS[name].needs or "none"})
     if name == OPTIONS:
-        yield _page("options", "of --source_options", {"": "how a file of your own is read"}, Options())
+        yield _page("options", "of --source_options", {"": "options of reading your own file"}, Options())
     if name in experiment_names():
         yield _page("experiment", name, about_experiment(load_experiment(name)))
 
@@ -84,7 +84,7 @@ SETTING = ("setting", "default", "admissible", "kind", "meaning")
 
 
 def settings(config: Any) -> list[tuple[str, ...]]:
-    """Each setting of a configuration, as `SETTING` says."""
+    """The settings of a configuration, one row each, with the columns of `SETTING`."""
     values = as_dict(config)
     return [
         (
@@ -113,7 +113,7 @@ OPTIONS = "source_options"
 
 
 def about_learner(entry: LearnerEntry) -> dict[str, str]:
-    """What it predicts and how it learns; under an empty key stands a summary."""
+    """Facts about a learner by their name; the summary is under the empty key."""
     able = [what for what, can in (("labels", entry.labels), ("real targets", entry.targets)) if can]
     local = "local" if entry.local else "not local: gradients cross layers"
     told = "told the task of each sample" if entry.told else "not told tasks"
@@ -121,32 +121,32 @@ def about_learner(entry: LearnerEntry) -> dict[str, str]:
 
 
 def about_stream(entry: StreamEntry) -> dict[str, str]:
-    """What its tasks are; under an empty key stands a summary."""
+    """Facts about a stream by their name; the summary is under the empty key."""
     return {
         "": entry.summary,
-        "tasks": "contexts, to be told apart" if entry.contexts else "classes or none",
+        "tasks": "contexts" if entry.contexts else "classes, or none",
     }
 
 
 def about_source(entry: SourceEntry) -> dict[str, str]:
-    """Its samples and files; under an empty key stands a summary."""
+    """Facts about a source by their name; the summary is under the empty key."""
     if entry.made:
         return {"": entry.summary, "samples": repr(entry.made)}
     files = "embedded" if entry.embedded else ", ".join(entry.files) or f"prepared as {entry.tfds_name}"
-    order = "in time order" if entry.in_time_order else "in no order"
+    order = "in time order" if entry.in_time_order else "without an order"
     shape = "x".join(map(str, entry.shape))
     return {"": entry.summary, "samples": f"{shape}, {entry.num_classes} classes, {order}", "files": files}
 
 
 LEARNS = {
-    "settled": "weights learn from where it ends",
-    "feedforward": "weights learn from the feed-forward activities",
-    "meanwhile": "moves the weights as well",
+    "settled": "weights learn after inference, from the settled activities",
+    "feedforward": "weights learn after inference, from the settled errors and the feed-forward activities",
+    "meanwhile": "weights learn at every step of inference",
 }
 
 
 def about_rule(rule: Rule) -> dict[str, str]:
-    """Whether it is local, what it does to weights, when it halts; under an empty key stands a summary."""
+    """Facts about an inference rule by their name; whether it is local is under the empty key."""
     return {"": "local" if rule.local else "not local", "weights": LEARNS[rule.learns], "halts": ", ".join(rule.halts)}
 
 
@@ -155,7 +155,7 @@ def _sentence(texts: Iterable[str]) -> str:
 
 
 def about_experiment(experiment: Experiment) -> dict[str, str]:
-    """Claim, learners, streams, runs, and what it shows; under an empty key stands a summary."""
+    """Facts about an experiment by their name; its claim is under the empty key."""
     streams_of = [f"{name} ({s.kind}{''.join(f' {k}={v}' for k, v in s.settings.items())})"
                   for name, s in experiment.streams.items()]  # fmt: skip
     shown = [*(one.name for one in experiment.tables), *(one.name for one in experiment.figures)]

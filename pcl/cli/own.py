@@ -25,7 +25,7 @@ def experiment_of(path: str, options: str) -> Experiment:
     except UsageError as error:
         raise UsageError(f"--source_options: {error}") from None
     if name in experiment_names() or name in sources.SOURCES:
-        raise UsageError(f"--source_file={path}: '{name}' is taken; say --source_options=name={name}_2")
+        raise UsageError(f"--source_file={path}: the name '{name}' is taken; add --source_options=name={name}_2")
     source = own.from_file(path, **as_dict(chosen))
     sources.register(source, name=name)
     register(_experiment(path, name, source), name, path)
@@ -45,7 +45,7 @@ def _experiment(path: str, name: str, source: Source) -> Experiment:
 
 
 def _streams(name: str, source: Source) -> dict[str, StreamSpec]:
-    """By class, shuffled and by session, or, where nothing is held out, once in the order of the file."""
+    """Streams by class, shuffled and by session; if nothing is held out, one stream in the order of the file."""
     if not len(source.y_test):
         return {f"recorded_{name}": StreamSpec("recorded", {"source": name})}
     split = {"source": name, "classes_per_task": _together(source.num_classes), "batch": BATCH}
@@ -60,5 +60,5 @@ def _streams(name: str, source: Source) -> dict[str, StreamSpec]:
 
 
 def _together(classes: int) -> int:
-    """Classes a task: the fewest above one that divide them into two tasks or more; else one."""
+    """Classes per task: the smallest divisor above one that leaves at least two tasks; else one."""
     return next((k for k in range(2, classes // 2 + 1) if classes % k == 0), 1)

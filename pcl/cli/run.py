@@ -1,4 +1,4 @@
-"""Run an experiment: resolve, compile once a static group, execute what is missing, print the table.
+"""Run an experiment: plan its runs, compile each static group once, execute missing runs, print the table.
 
 pcl --list
 pcl --describe=pcn
@@ -42,54 +42,61 @@ from pcl.sinks import sinks
 from pcl.streams.sources import SOURCES, use_data_dir
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("experiment", None, "Experiment, or its file, to run: all that it publishes; --list shows all.")
-flags.DEFINE(NAMES, "learners", [], "Learners to run instead of all of the experiment's.")
-flags.DEFINE(NAMES, "streams", [], "Streams of the experiment to run instead of all.")
-flags.DEFINE_integer("seeds", None, "How many seeds to run, instead of the experiment's number.")
+flags.DEFINE_string(
+    "experiment", None, "Experiment to run, by name or file: all runs that it publishes; --list shows all names."
+)
+flags.DEFINE(NAMES, "learners", [], "Learners to run (default: all of the experiment).")
+flags.DEFINE(NAMES, "streams", [], "Streams to run (default: all of the experiment).")
+flags.DEFINE_integer("seeds", None, "Number of seeds (default: that of the experiment).")
 flags.DEFINE_integer(
-    "first_seed", None, "The first of them (default: 0); fresh seeds are those that nothing was chosen on.",
+    "first_seed", None, "First seed (default: 0); use fresh seeds for settings that were chosen on other seeds.",
     lower_bound=0,
 )  # fmt: skip
-flags.DEFINE_multi_string("set", [], "name=value[,value…]: a setting; several flags form a grid.")
-flags.DEFINE_multi_string("zip", [], "name=value[,value…]: settings that vary together, value by value.")
+flags.DEFINE_multi_string("set", [], "name=value[,value…]: values of a setting; several --set flags form a grid.")
+flags.DEFINE_multi_string("zip", [], "name=value[,value…]: values of a setting; all --zip settings vary together.")
 folder_flag("results_dir", "results", "Folder of the records.")
 folder_flag("data_dir", None, "Folder of raw data files (default: the environment's PCL_DATA_DIR, else none).")
+flags.DEFINE_string("source_file", None, "File or folder with your own samples; it becomes a source with streams.")
 flags.DEFINE_string(
-    "source_file", None, "Samples of your own, a file or folder: a source of its name, and its streams."
+    "source_options",
+    "",
+    "Options for reading --source_file, as label=kind,test_share=0.3; --describe=source_options lists them.",
 )
-flags.DEFINE_string("source_options", "", "How it is read, as label=kind,test_share=0.3: --describe=source_options.")
-folder_flag("save_state", None, "Folder for the final state of each run, <run id>.npz; pcl.load reads it.")
+folder_flag("save_state", None, "Folder for the final state of each run, <run id>.npz, which pcl.load reads.")
 flags.DEFINE_integer(
-    "checkpoint_steps", 0, "Steps from one checkpoint of runs in flight to the next (0: none), beside the records.",
+    "checkpoint_steps", 0, "Write a checkpoint of unfinished runs every so many steps, beside the records (0: none).",
     lower_bound=0,
 )  # fmt: skip
 flags.DEFINE_integer(
     "watch_steps",
     None,
-    "Report runs in flight every so many steps: samples/s, time left, curves (0: about every second). Such a program is"
-    " compiled anew by each command.",
+    "Report on running programs every so many steps: samples/s, time left, curves (0: about every second). Such a"
+    " program is compiled anew by each command.",
     lower_bound=0,
 )
 flags.DEFINE_multi_string(
-    "sink", [], "name or name:where, a place for the curves of runs in flight; may be repeated: --list names them."
+    "sink", [], "NAME or NAME:WHERE: writer of the curves of running programs; may be repeated; --list names them."
 )
 flags.DEFINE_bool(
     "smoke",
     False,
-    "Run a twin of small sizes: each learner on one stream and one learner on each stream, or all that --set and its"
-    " like name; records go to <results_dir>/smoke.",
+    "Run a small version: each learner on one stream and one learner on each stream, or what --set, --zip and"
+    " --seeds name; records go to <results_dir>/smoke.",
 )
 flags.DEFINE_bool("dry_run", False, "Print the plan and exit.")
 outside.import_flag()
-flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources and rules, and exit.")
-flags.DEFINE(NAMES, "describe", [], "Say what these are: settings with default, range and meaning; and exit.")
+flags.DEFINE_bool("list", False, "List experiments, learners, streams, sources, rules and sinks, and exit.")
+flags.DEFINE(NAMES, "describe", [], "Describe the named learners, streams, sources or rules and their settings.")
 flags.DEFINE_enum(
     "mode", "auto", ["auto", "fastest", *devices.MODES],
-    "Batch runs by vmap or map them (auto: by device; fastest: each group as a short measurement says, which is kept).",
+    "Batch runs by vmap, or map them (auto: by device; fastest: whichever a short measurement of each group favours).",
 )  # fmt: skip
-flags.DEFINE_integer("max_width", 0, "Most runs in one chunk (0: the mode's default).", lower_bound=0)
+flags.DEFINE_integer("max_width", 0, "Largest number of runs in one chunk (0: the mode's default).", lower_bound=0)
 flags.DEFINE_enum(
-    "share_programs", "auto", families.SHARES, "Compile one program for several sizes (auto: where that saves time)."
+    "share_programs",
+    "auto",
+    families.SHARES,
+    "Share one compiled program among several sizes (auto: if that saves time).",
 )
 sharing_flags()
 search_flags()
@@ -132,7 +139,9 @@ def _work(interrupts: Interrupts) -> None:
         searching(*named(), results_dir, interrupts)
         return
     if FLAGS.space or FLAGS.study:
-        raise UsageError("--space and --study are of a search: say how with --search=tpe, random or halving")
+        raise UsageError(
+            "--space and --study belong to a search: choose its method with --search=tpe, random or halving"
+        )
     experiment, runs, mode = asked()
     for name, entry in SOURCES.items():
         if entry.made:
@@ -188,11 +197,11 @@ def named() -> tuple[Experiment, str]:
 def asked() -> tuple[Experiment, list[RunConfig], str]:
     """The experiment, the runs and the mode that the flags ask for; nothing is compiled or written.
 
-    Seeds or settings on the command line name a grid of their own: the experiment's, but for what they say. Without
+    Seeds or settings on the command line define a grid: the experiment's own grid with these values. Without
     them these are the runs that the experiment publishes.
 
     Raises:
-      UsageError: a flag names what does not exist, or a value that makes no sense.
+      UsageError: a flag names something that does not exist, or has an inadmissible value.
     """
     experiment, mode = named()
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
@@ -212,12 +221,12 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
 def _of_own_file() -> Experiment | None:
     """The experiment on a file of the user's own, whose source and streams are known from now on."""
     if FLAGS.source_options and not FLAGS.source_file:
-        raise UsageError("--source_options: say which file with --source_file")
+        raise UsageError("--source_options needs a file: name it with --source_file")
     return experiment_of(FLAGS.source_file, FLAGS.source_options) if FLAGS.source_file else None
 
 
 def _watching(closed: contextlib.ExitStack, experiment: str) -> Watching | None:
-    """How the flags ask to watch runs; their sinks are closed by `closed`."""
+    """How runs are watched, according to the flags; `closed` closes the sinks."""
     given = [closed.enter_context(contextlib.closing(sink)) for sink in sinks(FLAGS.sink, experiment)]
     if not given and FLAGS.watch_steps is None:
         return None
@@ -226,7 +235,7 @@ def _watching(closed: contextlib.ExitStack, experiment: str) -> Watching | None:
 
 
 def labelled(records: Sequence[Record], runs: Sequence[RunConfig]) -> list[Record]:
-    """The records under the names of this command: one that was made without naming a setting may now be swept."""
+    """The records under this command's variants: a setting that had been left at its default may now be swept."""
     variants = {run.run_id: canonical(run.variant) for run in runs}
     return [{**record, "variant": variants[record["run_id"]]} for record in records]
 
@@ -240,7 +249,7 @@ def _outcome(executed: int, found: int, elsewhere: int) -> str:
 
 
 def _failures(records: Sequence[Record]) -> list[str]:
-    """One line for each configuration of which runs did not end well."""
+    """One line for each configuration with runs that diverged or failed."""
     bad: dict[tuple[str, str, str], list[str]] = {}
     for record in records:
         if record["status"] != "ok":
@@ -267,7 +276,18 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store, fastes
              len(group), program.width, program.stream.steps, f"{program.memory / 2**20:.1f}",
              f"{program.compile_s:.1f}")
         )  # fmt: skip
-    head = ("stream", "learner", "compiled in", "runs", "done", "chunks", "width", "steps", "MiB a device", "compile s")
+    head = (
+        "stream",
+        "learner",
+        "compiled in",
+        "runs",
+        "done",
+        "chunks",
+        "width",
+        "steps",
+        "MiB per device",
+        "compile s",
+    )
     total = sum(row[3] for row in body)
     return (
         f"{tabulate(body, head)}\n\n{total} runs in {len(body)} static groups, one compile each;"
@@ -277,7 +297,7 @@ def _describe(groups: Sequence[Sequence[Chunk]], mode: str, store: Store, fastes
 
 
 def _modes(chosen: Sequence[str | None]) -> str:
-    """The modes of static groups: of how many each, as in "map of 2, not measured of 1"."""
+    """The number of static groups in each mode, as in "map of 2, not measured of 1"."""
     counts = Counter(one or "not measured" for one in chosen)
     return ", ".join(f"{one} of {count}" for one, count in sorted(counts.items()))
 

@@ -51,31 +51,44 @@ class _Shares(flags.ArgumentParser):
 def search_flags() -> None:
     """Define the flags of a search."""
     flags.DEFINE_enum(
-        "search", None, propose.METHODS, "Search for the best settings of each learner, on one stream (needs optuna)."
+        "search",
+        None,
+        propose.METHODS,
+        "Method of a search for the best settings of each learner, on one stream (needs optuna).",
     )
-    flags.DEFINE_multi_string("space", [], "name=low:high[:log] or name=a,b,c: a setting that is searched.")
-    flags.DEFINE_integer("trials", 64, "Configurations of each learner that are tried.", lower_bound=1)
-    flags.DEFINE_integer("ask", 8, "Configurations that are proposed at a time, by tpe and random.", lower_bound=1)
-    flags.DEFINE(_Shares(), "rungs", [0.0625, 0.25], "Shares of the stream after which halving ends configurations.")
-    flags.DEFINE_integer("eta", 4, "Of so many configurations one lives on behind a rung.", lower_bound=2)
-    flags.DEFINE_string("objective", "acc", "Metric that decides.")
+    flags.DEFINE_multi_string(
+        "space", [], "name=low:high[:log] or name=a,b,c: range or choices of a setting that is searched."
+    )
+    flags.DEFINE_integer("trials", 64, "Number of configurations that are tried for each learner.", lower_bound=1)
+    flags.DEFINE_integer("ask", 8, "Number of configurations that tpe and random propose at a time.", lower_bound=1)
+    flags.DEFINE(
+        _Shares(),
+        "rungs",
+        [0.0625, 0.25],
+        "Shares of the stream after which successive halving stops the worse configurations.",
+    )
+    flags.DEFINE_integer(
+        "eta", 4, "One in ETA configurations continues after each rung of successive halving.", lower_bound=2
+    )
+    flags.DEFINE_string("objective", "acc", "Metric by which configurations are compared.")
     flags.DEFINE_enum(
         "aggregate", "mean", objective.AGGREGATES,
-        "Over seeds: the mean, the worse end of its 95 % interval, or the interquartile mean.",
+        "Aggregate over seeds: mean, low (the worse end of its 95 % interval), or iqm (interquartile mean).",
     )  # fmt: skip
     flags.DEFINE_string("study", None, "Name of the search: its folder is <results_dir>/studies/<name>.")
     flags.DEFINE_string(
         "reported",
         None,
-        "EXPERIMENT:STREAM of other data, which the winner is for: test samples of this one may decide.",
+        "EXPERIMENT:STREAM of other data, on which the winner is reported; test samples of the searched data may then"
+        " decide.",
     )
 
 
 def searching(experiment: Experiment, mode: str, results_dir: Path, interrupts: Interrupts) -> None:
-    """Plan the search, and with no --dry_run do it or go on with it; print the best configurations.
+    """Plan the search; without --dry_run start or resume it, and print the best configurations.
 
     Raises:
-      UsageError: a flag names what does not exist or does not go with a search, or test samples would decide.
+      UsageError: a flag names something that does not exist or does not fit a search, or test samples would decide.
       Interrupted: a signal came; the same command goes on.
     """
     propose.optuna()
@@ -92,7 +105,7 @@ def searching(experiment: Experiment, mode: str, results_dir: Path, interrupts: 
 def _asked(experiment: Experiment) -> Search:
     """What the flags ask for."""
     if not FLAGS.study:
-        raise UsageError("--study is missing: name the search, so that it can be taken up again and its winner named")
+        raise UsageError("--study is missing: name the search, so that it can be resumed and its winner used")
     for name, neutral in NOT_OF_A_SEARCH.items():
         if FLAGS[name].value != neutral:
             raise UsageError(f"--search takes no --{name}")

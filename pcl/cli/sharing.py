@@ -13,19 +13,25 @@ ALONE = Place(0, 1)
 
 
 def sharing_flags() -> None:
-    """Define them."""
-    flags.DEFINE_integer("num_shards", 1, "Share the runs among so many processes.", lower_bound=1)
-    flags.DEFINE_integer("shard_index", 0, "Which share this process runs.", lower_bound=0)
+    """Define the flags that share work."""
+    flags.DEFINE_integer("num_shards", 1, "Number of processes among which the runs are shared.", lower_bound=1)
+    flags.DEFINE_integer("shard_index", 0, "Index of the share that this process runs, from 0.", lower_bound=0)
     flags.DEFINE_bool(
-        "claim", False, "Share the runs with all processes of this command: each claims those it executes next, and"
-        " any number may come and go.",
+        "claim", False, "Share the runs with all processes of this command: each claims the runs that it executes next;"
+        " processes may join and leave.",
     )  # fmt: skip
     flags.DEFINE_string(
-        "coordinator", "none", "auto: the share that SLURM, MPI or a TPU pod numbers; with --devices_per_run one mesh"
-        " over all processes. HOST:PORT: the same mesh, numbered by --num_shards and --shard_index.",
+        "coordinator", "none", "auto: take the share with the process number of SLURM, MPI or a TPU pod, or with"
+        " --devices_per_run join one mesh over all processes. HOST:PORT: the same mesh, with processes numbered by"
+        " --num_shards and --shard_index.",
     )  # fmt: skip
-    flags.DEFINE_integer("devices_per_run", 1, "Divide each run among so many devices.", lower_bound=1)
-    flags.DEFINE_enum("data_sharding", DATA[0], DATA, "Arrays of a stream on the devices of a run: whole, or shares.")
+    flags.DEFINE_integer("devices_per_run", 1, "Number of devices among which each run is divided.", lower_bound=1)
+    flags.DEFINE_enum(
+        "data_sharding",
+        DATA[0],
+        DATA,
+        "Whether the devices of a run each hold all arrays of the stream, or shares of them.",
+    )
 
 
 def lay_out() -> None:
@@ -52,7 +58,7 @@ def share() -> Place:
     """The share of the runs that this process executes.
 
     Raises:
-      UsageError: a launcher is to number it, and there is none.
+      UsageError: --coordinator=auto was given, and no launcher has numbered this process.
     """
     if joined():
         return ALONE
@@ -60,7 +66,7 @@ def share() -> Place:
 
 
 def _require_one_way(given: Place) -> None:
-    """Refuse what would share the runs twice, or not at all."""
+    """Refuse flags that would share the runs twice, or not at all."""
     coordinator = FLAGS.coordinator
     if coordinator not in ("none", "auto"):
         host, _, port = coordinator.rpartition(":")
@@ -80,6 +86,6 @@ def _require_one_way(given: Place) -> None:
         other = "--claim" if FLAGS.claim else f"--devices_per_run={shown(FLAGS.devices_per_run)}"
         raise UsageError(f"{other} takes no --{'sink' if FLAGS.sink else 'watch_steps'}")
     if joined() and FLAGS.mode == "fastest":
-        raise UsageError("--mode=fastest: several processes share each run, and must not differ: name map or vmap")
+        raise UsageError("--mode=fastest: processes that share each run need the same mode: name map or vmap")
     if joined() and FLAGS.checkpoint_steps:
-        raise UsageError("--checkpoint_steps: no checkpoint is written of runs that several processes share")
+        raise UsageError("--checkpoint_steps: runs that several processes share have no checkpoints; leave it out")

@@ -5,7 +5,7 @@ pcl submit --to=slurm --processes=8 --dry_run -- --experiment=split_digits
 pcl submit --to=tpu --tpu=my-pod --zone=us-central2-b -- --experiment=split_digits
 
 On SLURM (by submitit, extra `slurm`) each process is a job of an array and executes the command with --claim: it starts
-when there is room for it, and may be lost. One that SLURM ends for its time or for others is queued again; one that
+when there is room for it, and may be lost. A job that SLURM ends for its time or for others is queued again; one that
 ends by a signal is started again on the spot, at most twice; a refused command (exit code 2) is not. `--to=local`
 starts the processes on this machine. `--to=tpu` prints the line that starts the command on every worker of a pod.
 """
@@ -23,18 +23,18 @@ from pcl.command import folder_flag
 from pcl.errors import UsageError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("to", None, ["slurm", "local", "tpu"], "Where the processes run.")
-flags.DEFINE_integer("processes", 1, "Jobs of the array.", lower_bound=1, upper_bound=1000)
-flags.DEFINE_integer("minutes", 60, "Longest time of a job, after which it is queued again.", lower_bound=1)
-flags.DEFINE_integer("gpus", 0, "GPUs of a job.", lower_bound=0)
-flags.DEFINE_integer("cpus", 1, "Cores of a job.", lower_bound=1)
+flags.DEFINE_enum("to", None, ["slurm", "local", "tpu"], "System on which the processes run.")
+flags.DEFINE_integer("processes", 1, "Number of processes (jobs of the array).", lower_bound=1, upper_bound=1000)
+flags.DEFINE_integer("minutes", 60, "Time limit of a job in minutes, after which it is queued again.", lower_bound=1)
+flags.DEFINE_integer("gpus", 0, "GPUs per job.", lower_bound=0)
+flags.DEFINE_integer("cpus", 1, "CPU cores per job.", lower_bound=1)
 flags.DEFINE_string("partition", None, "Partition of the cluster.")
-folder_flag("logs", "logs", "Folder for what the processes print.")
-flags.DEFINE_bool("dry_run", False, "Print what would be submitted.", allow_override=True)
-flags.DEFINE_string("tpu", None, "Name of the pod.")
-flags.DEFINE_string("zone", None, "Its zone.")
+folder_flag("logs", "logs", "Folder for the output of the processes.")
+flags.DEFINE_bool("dry_run", False, "Print the submission and exit.", allow_override=True)
+flags.DEFINE_string("tpu", None, "Name of the TPU pod.")
+flags.DEFINE_string("zone", None, "Zone of the TPU pod.")
 
-ARGUMENTS = "the flags of the command that is to run, behind --"
+ARGUMENTS = "the flags of the command that is to run, after --"
 REFUSED = 2  # exit code of a command that would be refused again
 TRIES = 3
 
@@ -60,7 +60,7 @@ class Share:
         raise RuntimeError(f"{shlex.join(self.command)} ended with exit code {code}")
 
     def checkpoint(self) -> Any:
-        """The same process anew: its finished runs are in the store, and its claims expire."""
+        """The process to queue again: its finished runs are in the store, and its claims expire."""
         return _submitit().helpers.DelayedSubmission(self)
 
 
@@ -73,7 +73,7 @@ def main(*arguments: str) -> None:
     if FLAGS.to is None:
         raise UsageError("--to is missing: slurm, local or tpu")
     if unknown := [text for text in arguments if not text.startswith("-")][:1]:
-        raise UsageError(f"{unknown[0]}: only runs are submitted; write their flags as --name=value behind --")
+        raise UsageError(f"{unknown[0]}: only runs are submitted; write their flags as --name=value after --")
     if FLAGS.to == "tpu":
         print(_pod_line(arguments))
         return
@@ -99,7 +99,7 @@ def main(*arguments: str) -> None:
 
 
 def _script(command: Sequence[str]) -> str:
-    """What sbatch would get: the same that submitit submits, but for the line that unpacks the process."""
+    """The script for sbatch, as submitit writes it, except for the line that unpacks the process."""
     _submitit()
     slurm = importlib.import_module("submitit.slurm.slurm")
     resources = {"time": FLAGS.minutes, "cpus_per_task": FLAGS.cpus, "gpus_per_node": FLAGS.gpus or None}

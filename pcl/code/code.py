@@ -56,14 +56,14 @@ class CodeHParams:
         name: {"features": ("raw", "random")}
         for name in ("patch", "atoms", "stride", "grid", "mirror", "critical", "glimpses", "threshold")
     }
-    patch: str = static("5,9", "sides of the patches, one scale each")
-    atoms: str = static("32,48", "atoms of each scale")
-    stride: int = static(1, "pixels from one patch to the next", low=1)
-    grid: int = static(4, "cells along each side of the image, over which activity is averaged", low=1)
-    mirror: str = static("no", "whether a code is the mean of an image's and its mirror image's", choices=("no", "yes"))
-    critical: int = static(1000, "samples after which the code is frozen", low=2)
-    glimpses: int = static(100, "patches of each sample that teach a scale", low=1)
-    threshold: Traced = traced(0.25, "match above which an atom is active", low=0)
+    patch: str = static("5,9", "side of the patches of each scale, in pixels")
+    atoms: str = static("32,48", "dictionary atoms of each scale")
+    stride: int = static(1, "stride of the patches, in pixels", low=1)
+    grid: int = static(4, "pooling cells along each side of the image", low=1)
+    mirror: str = static("no", "whether activity is averaged over an image and its mirror image", choices=("no", "yes"))
+    critical: int = static(1000, "length of the critical period: samples after which the code is frozen", low=2)
+    glimpses: int = static(100, "patches per sample from which each scale learns", low=1)
+    threshold: Traced = traced(0.25, "threshold above which an atom is active", low=0)
 
 
 class Code(NamedTuple):
@@ -142,7 +142,7 @@ def learn(code: Code, batch: Batch, hp: CodeHParams) -> Code:
 
 
 def flops(spec: Spec, hp: CodeHParams) -> int:
-    """Floating-point operations a code: matching every patch with every atom, and pooling both signs."""
+    """Floating-point operations per code: matching every patch with every atom, and pooling both signs."""
     height, width, channels = _image_shape(spec.input_shape)
     total = 0
     for side, atoms in _scales(spec.input_shape, hp):
@@ -170,7 +170,7 @@ def _scales(input_shape: tuple[int, ...], hp: CodeHParams) -> tuple[tuple[int, i
             raise ValueError
     except ValueError:
         raise UsageError(
-            f"patch={hp.patch}, atoms={hp.atoms}: one positive number a scale each, as in 5,9 (or 5+9) and 32,48"
+            f"patch={hp.patch}, atoms={hp.atoms}: one positive number per scale each, as in 5,9 (or 5+9) and 32,48"
         ) from None
     return tuple(zip(sides, atoms, strict=True)) if len(input_shape) > 1 else ((1, sum(atoms)),)
 

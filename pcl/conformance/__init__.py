@@ -22,7 +22,7 @@ LONGEST = 300  # characters of what a failed property says
 
 
 class Outcome(NamedTuple):
-    """The result of a property on one subject: `failure` is empty where it holds, `why_not` where it applies."""
+    """The result of a property on one subject: `failure` is empty if it holds, `why_not` is empty if it applies."""
 
     kind: str
     name: str

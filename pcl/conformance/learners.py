@@ -27,7 +27,7 @@ ROWS = 8
 
 
 class Subject(NamedTuple):
-    """A learner for `spec`, its functions compiled, with numbers as a run holds them."""
+    """A learner for `spec`, its functions compiled, with settings as a run holds them."""
 
     entry: LearnerEntry
     learner: Learner

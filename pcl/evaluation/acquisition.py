@@ -12,7 +12,7 @@ from pcl.evaluation.checks import share_of_one, vectors
 
 
 def plateau(accuracy: ArrayLike) -> float:
-    """The final level of a learning curve: the mean over the last quarter of its points, at least one."""
+    """The final level of a learning curve: the mean over the last quarter of its points (at least one point)."""
     (accuracy,) = vectors(accuracy=accuracy)
     return float(accuracy[-max(1, len(accuracy) // 4) :].mean())
 

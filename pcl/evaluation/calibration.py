@@ -31,7 +31,7 @@ def surprise_error_correlation(surprise: ArrayLike, taught: ArrayLike, hits: Arr
 
 
 def told_by_surprise(record: Mapping[str, Any]) -> dict[str, float]:
-    """`surprise_error_correlation` of a run; nothing for a learner that logs no surprise."""
+    """`surprise_error_correlation` of a run; empty for a learner that logs no surprise."""
     if record.get("surprise") is None:
         return {}
     logs = (record[name] for name in ("surprise", "taught", "hits", "seen"))
@@ -58,7 +58,7 @@ def tenths_by_surprise(surprise: ArrayLike, cost: ArrayLike, taught: ArrayLike) 
 def expected_calibration_error(confidence: ArrayLike, hits: ArrayLike, count: ArrayLike) -> float:
     """ECE: mean over samples of the gap between confidence and accuracy in the sample's bin, in 0 .. 1.
 
-    All are [M], one entry a bin of confidence (the largest predicted probability): sums over its samples of
+    All are [M], one entry per bin of confidence (the largest predicted probability): sums over its samples of
     that confidence and of right predictions, and their number. Bins without samples count nothing; NaN if
     all are empty. Guo et al. (2017), arXiv:1706.04599, section 2.
 

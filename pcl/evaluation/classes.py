@@ -1,4 +1,4 @@
-"""Classes that come one at a time: accuracy by the order of their arrival and by how many came since. Imports no JAX.
+"""Classes that come one at a time: accuracy by order of arrival, and by the number of later classes. Imports no JAX.
 
 Accuracies are in per cent. A class that a probe did not draw is NaN, and left out of means.
 """
@@ -16,7 +16,7 @@ from pcl.evaluation.summary import Record, task_curves
 
 AT = (100, 200, 400, 600, 1000, 1623)  # classes met, at which accuracy is asked for
 FIRST = 100  # classes, and as many of the last
-METRICS.update({f"acc_{n}": Metric("%", f"accuracy among the first {n} classes when these were met") for n in AT})
+METRICS.update({f"acc_{n}": Metric("%", f"accuracy on the first {n} classes once these were met") for n in AT})
 
 
 def class_accuracy(record: Record) -> tuple[Steps, Matrix]:
@@ -27,13 +27,13 @@ def class_accuracy(record: Record) -> tuple[Steps, Matrix]:
 
 
 def accuracy_of_met(record: Record, first: int | None = None) -> dict[int, float]:
-    """Accuracy of the classes met so far, or of the `first` of them, by their number, at every probe that met one."""
+    """Accuracy on the classes met so far, or on the `first` of them, at every probe, by the number of classes met."""
     met, accuracy = class_accuracy(record)
     return {int(n): float(known_mean(row[: min(n, first or n)])) for n, row in zip(met, accuracy, strict=True) if n}
 
 
 def by_arrival(record: Record) -> dict[str, float]:
-    """`acc_<n>` among the first n classes when n were met, where that was probed; first and last hundred at the end."""
+    """`acc_<n>`: accuracy on the first n classes once n were met, if probed then; first and last hundred at the end."""
     met, (*_, final) = accuracy_of_met(record), class_accuracy(record)[1]
     ends = {f"acc_first_{FIRST}": final[:FIRST], f"acc_last_{FIRST}": final[-FIRST:]}
     return {f"acc_{n}": met[n] for n in AT if n in met} | {name: float(known_mean(of)) for name, of in ends.items()}

@@ -105,7 +105,7 @@ def samples_on_first_visit(record: Record) -> float:
 
 
 def samples_to_recover(record: Record) -> float:
-    """Samples of a context that came back before `HITS_IN_A_ROW` hits in a row; median over contexts, all if never."""
+    """Samples of a returning context until `HITS_IN_A_ROW` correct predictions in a row; median; all if never."""
     hits = np.asarray(record["revisit_accuracy"]) == 1  # one sample a step
     needed = []
     for episode in hits:
@@ -115,11 +115,11 @@ def samples_to_recover(record: Record) -> float:
 
 
 def settling(record: Record) -> dict[str, float]:
-    """Settling steps a sample away from shifts and in bins without errors, and their rank correlation with surprise.
+    """Inference steps per sample, away from shifts and in bins without errors, and their correlation with surprise.
 
-    `mean_k_quiet` is over the bins of the log outside the quarter of a visit that follows each shift and the begin of
+    `mean_k_quiet` is over the bins of the log outside the quarter of a visit that follows each shift and the start of
     the stream, hard samples included; `mean_k_predicted` over the bins in which every sample was a hit;
-    `spearman_k_surprise` over all bins, of steps and surprise a sample. Bins without a sample that was learned from
+    `spearman_k_surprise` over all bins, of steps and surprise per sample. Bins without a sample that was learned from
     are left out.
     """
     if record.get("inference_steps") is None:

@@ -21,10 +21,11 @@ Steps = NDArray[np.integer]
 
 
 def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count: ArrayLike) -> Matrix:
-    """Accuracy of each task [P, T] from that of each group [P, G], weighted by samples a group.
+    """Accuracy of each task [P, T] from that of each group [P, G], weighted by the samples per group.
 
-    A group that a probe did not draw is NaN, and left out; so is a task without any. Records made before absent groups
-    were NaN hold 0 there, which cannot be told from a score of 0: `group_count` is of all held-out samples.
+    A group that a probe did not draw is NaN and left out; a task without drawn groups is NaN. Records made before
+    absent groups were NaN hold 0 there, which cannot be told from a score of 0: `group_count` counts all held-out
+    samples.
 
     Raises:
       UsageError: the three do not agree on G.

@@ -36,10 +36,10 @@ def shuffled_twins(records: Sequence[Record]) -> Callable[[Record], Record | Non
 
 
 def order_gaps(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
-    """Loss of accuracy by the order of samples, for `summarise`: offline accuracy minus a run's own, in points.
+    """Loss of accuracy due to the order of samples, for `summarise`: offline accuracy minus that of a run, in points.
 
-    `order_gap` has a sign, `order_gap_size` has none; both are between runs of one seed, whose key draws the same code
-    and the same first weights. Nothing for a run without a shuffled twin.
+    `order_gap` is signed, `order_gap_size` is its absolute value; both are between runs of one seed, whose key draws
+    the same code and the same first weights. Nothing for a run without a shuffled twin.
     """
     twin = shuffled_twins(records)
 
@@ -54,7 +54,7 @@ def order_gaps(records: Sequence[Record]) -> Callable[[Record], dict[str, float]
 
 
 def spreads(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
-    """How far each run's accuracy is from the mean over the orders of its cell, for `summarise`, in points.
+    """Absolute deviation of each run's accuracy from the mean over the orders of its cell, for `summarise`, in points.
 
     `acc_spread` has no sign, so that its mean is the mean absolute deviation over orders.
     """

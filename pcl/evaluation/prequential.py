@@ -37,7 +37,8 @@ def windowed_accuracy(hits: ArrayLike, seen: ArrayLike, window: int) -> Vector:
 
 
 def fading_accuracy(hits: ArrayLike, seen: ArrayLike, factor: float) -> Vector:
-    """[N]: at the end of each bin, accuracy with every sample's weight multiplied by `factor` a later sample.
+    """[N]: at the end of each bin, accuracy in which every later sample multiplies the weight of earlier ones by
+    `factor`.
 
     With S and N the faded sums of hits and of samples, one sample turns S into hit + factor S and N into
     1 + factor N; the accuracy is S / N. Inside a bin the hits are taken as evenly spread, which is exact for
@@ -58,7 +59,7 @@ def fading_accuracy(hits: ArrayLike, seen: ArrayLike, factor: float) -> Vector:
 def samples_at(steps: ArrayLike, seen: ArrayLike, log_every: int, total_steps: int) -> Vector:
     """Samples that had arrived after each of `steps`, exact at the ends of bins and linear between them.
 
-    `log_every` is the steps a bin; the last bin may be shorter, `total_steps` says by how much.
+    `log_every` is the number of steps per bin; the last bin may be shorter, as `total_steps` tells.
     """
     (seen,) = vectors(seen=seen)
     steps = np.asarray(steps, float)
@@ -68,7 +69,7 @@ def samples_at(steps: ArrayLike, seen: ArrayLike, log_every: int, total_steps: i
 def task_prequential_accuracy(
     hits: ArrayLike, seen: ArrayLike, log_every: int, total_steps: int, ends: ArrayLike
 ) -> Vector:
-    """[T]: accuracy while each task was met, the online accuracy of loss-of-plasticity studies.
+    """[T]: prequential accuracy on each task, the online accuracy of studies of loss of plasticity.
 
     NaN where nothing arrived meanwhile. `ends` [T] are steps, increasing. A bin that two tasks share is divided in
     proportion to its steps.

@@ -1,4 +1,4 @@
-"""The raw record of one run: few dense arrays from which every metric is computed afterwards."""
+"""The raw record of one run: a few dense arrays from which every metric is computed afterwards."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -36,10 +36,10 @@ class Record(NamedTuple):
 
 
 class Confidence(NamedTuple):
-    """Answers by the probability that the learner gave them, in tenths of it.
+    """Predictions in ten bins of the probability that the learner gave them.
 
     The sum of probabilities is compensated (Kahan (1965), doi:10.1145/363707.363723): its relative error stays below
-    2^-22, however many are added. Counts are exact up to 2^31 answers a run.
+    2^-22, however many are added. Counts are exact up to 2^31 predictions per run.
     """
 
     total: Float[Array, " 10"]  # of probabilities
@@ -49,14 +49,15 @@ class Confidence(NamedTuple):
 
 
 def log_every(steps: int, bins: int) -> int:
-    """Steps a bin, the fewest that keep a log of `steps` within `bins` bins."""
+    """Steps per bin: the smallest number that keeps a log of `steps` within `bins` bins."""
     return -(-steps // bins)
 
 
 def binned(per_step: Float[Array, "steps ..."], every: int) -> Float[Array, "N ..."]:
     """Sums over bins of `every` steps; the last bin may be shorter.
 
-    XLA adds in a tree, so that a bin of 4 x 10^5 steps is right to 10^-5; whole numbers are exact up to 2^24 a bin.
+    XLA adds in a tree, so that a bin of 4 x 10^5 steps is accurate to 10^-5; whole numbers are exact up to 2^24 per
+    bin.
     """
     if per_step.ndim > 1:
         return jax.vmap(binned, (-1, None), -1)(per_step, every)

@@ -1,4 +1,4 @@
-"""Rows of tables that were made again beside the published ones, and a verdict on each. Imports no JAX.
+"""Reproduced rows of tables beside the published ones, and a verdict on each. Imports no JAX.
 
 Runs are compared with those of the same seeds: the published mean, moved by the mean difference of these, must lie in
 the published interval. With all seeds that is the new mean itself; with one seed of ten, the other nine vary nothing.
@@ -20,7 +20,7 @@ Key = tuple[str, str, str, str, str]  # experiment, stream, learner, variant, me
 
 
 class Reproduced(NamedTuple):
-    """A published number, accuracies in per cent, with its 95 % interval, and the one made again.
+    """A published number with its 95 % interval (accuracies in per cent), and its reproduction.
 
     same_mean: the published mean over the `n` seeds that were run again; new_mean: the new one. NaN where none was.
     """
@@ -41,17 +41,17 @@ class Reproduced(NamedTuple):
 
 
 def of_the_machine(metric: str) -> bool:
-    """Whether a metric is a time, which no other machine gives again."""
+    """Whether a metric is a time, which depends on the machine."""
     return described(metric).unit == "ms"
 
 
 def reproduced(published: Iterable[Row], same: Iterable[Row], new: Iterable[Row]) -> list[Reproduced]:
-    """A row for each published one but times, in their order.
+    """One row for each published row, in their order, without times.
 
     Args:
-      published: of all published runs.
-      same: of those of them whose seeds were run again.
-      new: of the runs made again.
+      published: rows of all published runs.
+      same: published rows over the seeds that were run again.
+      new: rows of the runs that were made again.
     """
     of_same, of_new = ({_key(row): row for row in rows} for rows in (same, new))
     found = []

@@ -17,7 +17,7 @@ class Saved(NamedTuple):
 
 
 def labels_saved(asked: ArrayLike, accuracy: ArrayLike, random: ArrayLike, random_accuracy: ArrayLike) -> Saved:
-    """Times as many random labels as asked for with which the accuracy is the same.
+    """The factor by which random labels must outnumber requested ones for the same accuracy.
 
     `accuracy` [A] is that with the shares `asked` [A], `random_accuracy` [R] that with the shares `random` [R], which
     increase. Between two of these accuracy is taken to rise in a straight line over the logarithm of the share, and

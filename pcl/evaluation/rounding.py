@@ -1,4 +1,4 @@
-"""Loss by rounded products: runs beside those of the same seed with products of float32."""
+"""Loss due to rounded products: runs beside those of the same seed with float32 products."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ LOSSES = {"rounding_loss": "acc", "online_rounding_loss": "prequential_acc"}
 
 
 def rounding_losses(records: Sequence[Record]) -> Callable[[Record], dict[str, float]]:
-    """Loss of accuracy by rounded factors, for `summarise`: that with products of float32 minus a run's own, in points.
+    """Loss of accuracy due to rounded factors, for `summarise`: float32 accuracy minus that of a run, in points.
 
     Both runs are of one seed, so that an interval is one of paired differences. Nothing for a run without such a twin.
     """

@@ -15,7 +15,7 @@ from pcl.evaluation.checks import Vector, ratio, share_of_one, vectors
 
 
 class Reaction(NamedTuple):
-    """The reaction to each of S shifts; a shift's stretch is the time from it to the next one or to the end."""
+    """The reaction to each of S shifts, within the time from the shift to the next one or to the end."""
 
     before: Vector  # [S] accuracy over the window of bins before the shift
     dip: Vector  # [S] `before` minus the lowest accuracy of a bin in the stretch; negative if none is lower
@@ -109,7 +109,7 @@ def surprise_alarms(
     `surprise` [N] is the mean surprise of each bin; bins where it is not finite (nothing had a label) are left out.
     Page-Hinkley test: a bin's deviation z from the mean of the `reference` bins before it, in their standard
     deviations, is added up less `drift`, from 0 and never below it; an alarm is raised where the sum exceeds
-    `threshold`, and the test begins anew behind it. Page (1954), doi:10.1093/biomet/41.1-2.100.
+    `threshold`, and the test then starts again. Page (1954), doi:10.1093/biomet/41.1-2.100.
 
     The defaults are the textbook's for a rise by one standard deviation: half of it is allowed for, and at 5 a
     Gaussian series of known mean raises one false alarm in some 900 bins (Hawkins and Olwell (1998), Cumulative Sum

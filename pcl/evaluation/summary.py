@@ -1,4 +1,4 @@
-"""From records to a long table: one row a stream, learner, variant and metric. Imports no JAX."""
+"""From records to a long table: one row per stream, learner, variant and metric. Imports no JAX."""
 
 import itertools
 import json
@@ -25,7 +25,8 @@ Record = Mapping[str, Any]
 class Row(NamedTuple):
     """One cell of a table, accuracies in per cent, with a 95 % interval over seeds (`statistics.METHOD`).
 
-    `seeds` are the runs that define the metric, of the `runs` there are; `diverged` of these did not end well.
+    `seeds`: number of runs that define the metric; `runs`: number of all runs; `diverged`: number of runs that
+    diverged.
     """
 
     experiment: str
@@ -91,7 +92,7 @@ def measure(record: Record) -> dict[str, float]:
 
 
 def logged(record: Record) -> dict[str, float]:
-    """One number a run of everything that its learner logged, in the order of `METRICS`, without curves.
+    """One number per run for everything that its learner logged, in the order of `METRICS`, without curves.
 
     By `Logged.per`: means over the samples that taught or arrived, sums of events, values at the end, means over steps.
     Each entry of an array is a number of its own, `<name>_1` the first.
@@ -141,7 +142,7 @@ def _probed(record: Record) -> dict[str, float]:
 
 
 def _half_life(record: Record, accuracy: np.ndarray) -> float:
-    """In tasks, from the probes at the ends of tasks; NaN where none of a task just taught has a score."""
+    """Half-life in tasks, from the probes at the ends of tasks; NaN if no task was probed at its own end."""
     steps, ends = np.asarray(record["probe_steps"]), record["task_ends"]
     at_ends = np.isin(steps, ends)
     age = ages(steps[at_ends], ends, np.arange(len(ends)))
@@ -162,7 +163,7 @@ def _absorbed(record: Record, accuracy: np.ndarray, n_labels: int) -> dict[str, 
 
 
 def _samples_to_learn(record: Record, accuracy: np.ndarray) -> float:
-    """Mean over tasks, each from its begin to its end."""
+    """Mean over tasks, each from its start to its end."""
     steps, ends = np.asarray(record["probe_steps"]), record["task_ends"]
     samples = samples_at(steps, record["seen"], record["log_every"], record["steps"])
     needed = []
@@ -216,7 +217,7 @@ def _command(runs: Sequence[Record]) -> str:
 
 
 def diverged(runs: Iterable[Record]) -> int:
-    """How many of the runs did not end well."""
+    """Number of runs that diverged or failed."""
     return sum(run["status"] != "ok" for run in runs)
 
 
@@ -228,12 +229,12 @@ def _made_by(runs: Iterable[Record]) -> tuple[str, str]:
 
 
 def setting_text(variant: str) -> str:
-    """`name=value` pairs of a variant's JSON, as they are written behind --set."""
+    """`name=value` pairs of a variant's JSON, as they are written after --set."""
     return " ".join(f"{name}={value}" for name, value in sorted(json.loads(variant).items()))
 
 
 def table(rows: Sequence[Row], wanted: Sequence[str], style: str = "simple") -> str:
-    """A table: a line a stream, learner and variant, a column a metric, `mean [low, high]`.
+    """A table: one line per stream, learner and variant, one column per metric, `mean [low, high]`.
 
     In brackets after the number of runs: how many of them diverged, and the number of commits or versions of JAX, if
     more than one; after a metric: the number of its runs, if it differs. `style` is a format of tabulate (`simple`,

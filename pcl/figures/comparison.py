@@ -1,4 +1,4 @@
-"""Several learners on several streams as one page that needs no network: its numbers, and the page. Imports no JAX.
+"""One page that compares learners on streams and needs no network: its numbers, and the page. Imports no JAX.
 
 The page's own script draws from the numbers, which the page holds as JSON, so that a choice changes every drawing.
 """
@@ -28,9 +28,9 @@ Cell = tuple[str, str, str]  # stream, learner, variant
 def numbers(records: Sequence[Record]) -> dict[str, Any]:
     """The content of the page, as plain values.
 
-    streams, learners: names in the order in which they are shown; a learner's settings stand behind it.
+    streams, learners: names in the order in which they are shown; a learner's settings follow its name.
     metrics: unit, meaning and decimals of each, and whether less of it is better.
-    cells: one a stream and learner: `metrics` (mean, low, high, seeds), `curves`, and `matrix`.
+    cells: one per stream and learner: `metrics` (mean, low, high, seeds), `curves`, and `matrix`.
     """
     several = len({record["experiment"] for record in records}) > 1
     cells: dict[Cell, list[Record]] = {}
@@ -57,7 +57,7 @@ def _about(name: str) -> dict[str, Any]:
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Metrics come in the order of the catalogue, others behind them."""
+    """Sort key: metrics in the order of the catalogue, then others."""
     return (list(METRICS).index(name) if name in METRICS else len(METRICS)), name
 
 

@@ -44,7 +44,7 @@ def over_seeds(name: str, x: ArrayLike, values: ArrayLike) -> Curve:
 
 
 def ragged(name: str, runs: Sequence[Mapping[Any, float]]) -> Curve:
-    """A curve from one mapping of x to value a run; at each x over the runs that have it."""
+    """A curve from one mapping of x to value per run; at each x over the runs that have it."""
     x = sorted({at for run in runs for at in run})
     if all(len(run) == len(x) for run in runs):
         return over_seeds(name, x, [[run[at] for at in x] for run in runs])
@@ -121,7 +121,7 @@ def retained(record: Record, tasks: slice = slice(None), above_chance: bool = Fa
 
 
 def half_life(record: Record) -> float:
-    """Of accuracy above chance, in visits to other tasks; NaN where retention is not defined from age 0 on."""
+    """Half-life of accuracy above chance, in visits to other tasks; NaN if retention is not defined from age 0 on."""
     curve = retained(record, above_chance=True)
     return retention.half_life(curve) if curve and curve.age[0] == 0 else np.nan
 
@@ -140,13 +140,13 @@ def task_retentions(runs: Runs) -> list[Curve]:
 
 
 def binned_retention(runs: Runs, name: str = "all classes") -> list[Curve]:
-    """Accuracy of probes by age, over all classes and so many ages in one point."""
+    """Accuracy of probes by age, over all classes, with `AGES` ages per point."""
     kept = [curve for run in runs if (curve := retained(run))]
     return [ragged(name, [by_age(curve, AGES) for curve in kept])] if kept else []
 
 
 def learning_curves(record: Record) -> list[Visit]:
-    """One learning curve a visit: of probes, where each visit has several, else of the samples that arrived."""
+    """One learning curve per visit: of probes if each visit has several, else of the samples that arrived."""
     steps = np.asarray(record["probe_steps"])
     start, end, task = visits(record)
     inside = (start[:, None] <= steps) & (steps <= end[:, None])
@@ -216,13 +216,13 @@ def savings(runs: Runs) -> list[Curve]:
 
 
 def online_accuracy(runs: Runs, name: str) -> Curve:
-    """Accuracy in per cent while each task was met, by its number."""
+    """Prequential accuracy in per cent on each task, by its number."""
     values = np.stack([_online(run) for run in runs])
     return over_seeds(name, np.arange(1, values.shape[1] + 1), values)
 
 
 def plasticity(record: Record) -> float:
-    """Slope of the accuracy while each task was met, in percentage points per 100 tasks."""
+    """Slope of the prequential accuracy per task, in percentage points per 100 tasks."""
     return plasticity_slope(_online(record)).per_100
 
 

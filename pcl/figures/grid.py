@@ -1,4 +1,4 @@
-"""Figures that experiments declare: streams beside or below each other, a panel a quantity, a line a learner.
+"""Figures that experiments declare: one row or column per stream, one panel per quantity, one line per learner.
 
 Imports no JAX.
 """
@@ -60,14 +60,14 @@ PANELS = {
     "retention": Panel("classes that came since", "test accuracy (%)", binned_retention, y_range=(-2, 102), width=1.2),
     "accuracy at a switch": _since_the_switch("accuracy (%)", "hits", "seen", 100.0),
     "surprise at a switch": _since_the_switch("surprise at the\nlabel (nats)", "surprise", "taught"),
-    "input surprise at a switch": _since_the_switch("at the input\n(nats an entry)", "input_surprise", "seen"),
+    "input surprise at a switch": _since_the_switch("at the input\n(nats per entry)", "input_surprise", "seen"),
     "belief at a switch": Panel("samples since the switch", "belief in the\ntrue context", _belief, _mark_switch),
     "settling at a switch": _since_the_switch("settling steps", "inference_steps", "taught"),
 }
 
 
 def write(declared: Figure, records: Sequence[Record], folder: Path) -> list[Path]:
-    """Draw the figure from those records that set nothing besides the experiment; returns the files written.
+    """Draw the figure from records without a variant; returns the files written.
 
     Raises:
       NoResults: none of its streams or learners is among them.

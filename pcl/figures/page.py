@@ -1,4 +1,4 @@
-"""Pages that carry everything in one HTML file: tables, drawings, nothing to fetch. Imports no JAX."""
+"""Self-contained HTML pages with tables and drawings. Imports no JAX."""
 
 import base64
 import html
@@ -30,7 +30,7 @@ def text(value: object) -> str:
 
 
 def section(title: str, *bodies: str) -> str:
-    """A headline and what stands below it, already HTML."""
+    """A headline and its bodies, which are HTML already."""
     return f"<section><h2>{text(title)}</h2>\n" + "\n".join(bodies) + "</section>\n"
 
 
@@ -40,7 +40,7 @@ def paragraph(value: str) -> str:
 
 
 def preformatted(value: str) -> str:
-    """Plain text as it is, a command for instance."""
+    """Preformatted text, a command for instance."""
     return f"<pre>{text(value)}</pre>\n"
 
 

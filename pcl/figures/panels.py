@@ -50,7 +50,7 @@ class Drawing(NamedTuple):
         return self.panel.caption.format(window=c.window(runs[0]))
 
     def rows(self) -> list[dict[str, object]]:
-        """The drawn numbers, a line a point."""
+        """The drawn numbers, one row per point."""
         return [row for curve in (*self.tasks, *self.main) for row in points(curve, panel=self.panel.name)]
 
 
@@ -102,7 +102,7 @@ def points(curve: Curve, **about: object) -> list[dict[str, object]]:
 
 
 def task_colour(task: int, n_tasks: int) -> tuple[float, ...]:
-    """From dark for the first task to light for the last."""
+    """The colour of a task, from dark for the first to light for the last."""
     return plt.get_cmap("viridis")(task / (n_tasks - 0.5))
 
 
@@ -185,7 +185,7 @@ PANELS = (
         "Mean cost of the prediction once the label is seen, and free energy after inference, over the latest {window}"
         " samples. Ticks above: where a Page-Hinkley test on surprise raises an alarm, in any seed.",
         STEPS,
-        "nats a labelled sample",
+        "nats per labelled sample",
         _surprise,
         mark=_mark_alarms,
         per_cent=False,
@@ -194,14 +194,14 @@ PANELS = (
         "Inference",
         "Inference steps that were spent, over the latest {window} samples.",
         STEPS,
-        "inference steps a sample",
+        "inference steps per sample",
         _steps_of_inference,
         mark=mark_boundaries,
         per_cent=False,
     ),
     Panel(
         "Retention by age",
-        "Accuracy of probes of a task against how many visits to others have ended since its own did.",
+        "Accuracy of probes of a task against the number of visits to other tasks since its own visit ended.",
         "visits to other tasks since",
         "accuracy of probes (%)",
         c.retentions,
@@ -210,7 +210,7 @@ PANELS = (
     ),
     Panel(
         "Samples to learn",
-        "Samples from the first visit's begin to 90 % of the visit's own plateau.",
+        "Samples from the start of the first visit until accuracy reaches 90 % of its plateau in that visit.",
         "task, in order of arrival",
         "samples to learn",
         c.learning_times,

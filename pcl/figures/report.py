@@ -1,4 +1,4 @@
-"""The report on one learner on one stream, as a page to print and as one to open. Imports no JAX."""
+"""The report on one learner on one stream, as a page to print and as an HTML page. Imports no JAX."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def measured(runs: Runs) -> Numbers:
 
 
 def _more(run: Record) -> dict[str, float]:
-    """Numbers of one run that tables of experiments do not have, or not of tasks that come back."""
+    """Metrics of one run that tables of experiments lack, or lack for recurring tasks."""
     saved = list(return_savings(run).values())
     values = {
         "half_life": half_life(run),

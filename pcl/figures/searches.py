@@ -1,4 +1,4 @@
-"""The figure of a search over settings: its configurations, what mattered, and the best against what it cost.
+"""The figure of a search over settings: its configurations, the importance of settings, and the best value by cost.
 
 Imports no JAX.
 """
@@ -23,7 +23,7 @@ Trial = Any  # `pcl.runner.studies.Trial`; figures read no files
 
 
 def write(declared: Figure, study: Any, folder: Path) -> list[Path]:
-    """Draw a row of panels a learner of a `pcl.runner.studies.Study`; returns the files written.
+    """Draw one row of panels per learner of a `pcl.runner.studies.Study`; returns the files written.
 
     The panels are parallel coordinates, the importance of the settings, and the best value against the budget.
 
@@ -53,7 +53,7 @@ def _row(panel: str, trial: int | str, name: str, x: Any, y: float) -> Row:
 
 
 def _coordinates(axis: Axes, trials: Sequence[Trial], metric: str) -> list[Row]:
-    """A line a configuration through its settings to its value on its last rung; the better, the darker."""
+    """One line per configuration through its settings to its value on its last rung; better ones are darker."""
     last = {trial.trial: trial for trial in trials}
     names, rows = list(trials[0].settings), list[Row]()
     places = {name: _places([trial.settings[name] for trial in last.values()]) for name in names}
@@ -96,7 +96,7 @@ def _importance(axis: Axes, shares: Mapping[str, float]) -> list[Row]:
 
 
 def _best(axis: Axes, trials: Sequence[Trial], asked: Mapping[str, Any], metric: str) -> list[Row]:
-    """The best value so far against whole runs so far, a line a rung."""
+    """The best value so far against the number of whole runs so far, one line per rung."""
     spent, rows, before = 0.0, list[Row](), 0
     for rung in sorted({trial.rung for trial in trials}):
         of = [trial for trial in trials if trial.rung == rung]

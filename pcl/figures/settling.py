@@ -12,7 +12,7 @@ def draw(trajectory: Any) -> "Figure":
     """A figure of a `pcl.network.Trajectory`, means over its samples.
 
     Left: the free energy of each layer, lowest first, and their sum. Right: the relative residual on a logarithmic
-    scale. Its first line a layer is labelled `layer 1`; where the bottom is free, `bottom` comes before it.
+    scale. Layers are labelled `layer 1` and on; if the bottom is free, `bottom` comes before them.
     """
     from matplotlib.figure import Figure
 

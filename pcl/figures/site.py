@@ -29,7 +29,7 @@ def document(title: str, subtitle: str, sections: Sequence[str], home: str) -> s
 
 def part(name: str, *bodies: str) -> str:
     """A section of the first page, to which links lead; `bodies` are HTML."""
-    body = "\n".join(bodies) or "<p>None was made yet.</p>\n"
+    body = "\n".join(bodies) or "<p>None yet.</p>\n"
     return f'<section id="{name}"><h2>{name.capitalize()}</h2>\n{body}</section>\n'
 
 
@@ -59,14 +59,14 @@ def listed(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def plain(caption: str, lines: Sequence[Line]) -> str:
-    """A CSV file as it is, column by column."""
+    """A CSV file as a table."""
     names = list(lines[0])
     body = [[_cell(name, line[name] or "") for name in names] for line in lines]
     return _table(caption, [f'<th scope="col">{page.text(name)}</th>' for name in names], body)
 
 
 def records(caption: str, lines: Sequence[Line], first: Sequence[str]) -> str:
-    """A table of records (`pcl.figures.tables`): a row a stream, learner and variant, a column a metric.
+    """A table of records (`pcl.figures.tables`): one row per stream, learner and variant, one column per metric.
 
     first: metrics that are shown before others are asked for; none named: all.
     """
@@ -97,7 +97,7 @@ def value(name: str, line: Line) -> tuple[str, str]:
 
 
 def _name(kind: str, said: str) -> str:
-    """Settings may be none, and a heading may not be empty."""
+    """A heading for a variant, which may be empty, though a heading may not."""
     return f"<td>{page.text(said)}</td>" if kind == "variant" else f'<th scope="row">{page.text(said)}</th>'
 
 

@@ -39,7 +39,7 @@ FIRST = ("backprop", "pcn")  # the baseline and predictive coding come first in 
 def learners(records: Iterable[Record]) -> dict[str, str]:
     """The learners in the records, with their labels.
 
-    In the order in which figures show them: `FIRST`, others with a label, those known by the name of their file.
+    In the order in which figures show them: those of `FIRST`, others with a label, others by the name of their file.
     """
     labels, there = declared("pcl.learners", "label"), {record["learner"] for record in records}
     known = {name: label for name, label in labels.items() if label is not None}
@@ -47,7 +47,7 @@ def learners(records: Iterable[Record]) -> dict[str, str]:
 
 
 def available(figure: str, kind: str, wanted: Iterable[str], there: Collection[str]) -> list[str]:
-    """Those of the `wanted` streams, learners, … that are `there`; one line on stderr names the others.
+    """The `wanted` streams, learners, … that are `there`; one line on stderr names the others.
 
     Raises:
       NoResults: none of them is there.

@@ -1,4 +1,4 @@
-"""The registry of learners: one file a learner, here or in `strategies`, under its name, which ends in `ENTRY`.
+"""The registry of learners: one file per learner, here or in `strategies`, with its name; the file ends in `ENTRY`.
 
 A file in this package is listed; one from outside is listed by `register`, or on a command line by --import.
 Files without an `ENTRY` are parts of learners.
@@ -28,16 +28,17 @@ class Made(Learner):
 
 
 def make(name: str, spec: Spec) -> tuple[Made, HParams]:
-    """The learner called `name` for a stream that announces `spec`, and its default numbers.
+    """The learner called `name` for a stream that announces `spec`, and its default hyper-parameters.
 
-    What it is given and what it returns is checked (`pcl.learners.guard`, `pcl.learners.returned`). It sees tasks only
+    Its arguments and results are checked (`pcl.learners.guard`, `pcl.learners.returned`). It sees tasks only
     if its entry says that it is told. Rows that are not finite do not change its state
     (`pcl.learners.inputs.skipping`).
 
     Raises:
-      UsageError: there is none, `spec` has neither labels nor targets, or not the kind that it can predict. So do the
-        learner's functions, for settings that a command line would refuse, for batches of other shapes than `spec`,
-        and where they return what is not of the contract.
+      UsageError: there is no such learner, or `spec` has neither labels nor targets, or not the kind that it predicts.
+      The
+        learner's functions raise it, too: for inadmissible settings, for batches of other shapes than `spec`,
+        and if their results violate the contract.
 
     Examples:
       >>> import jax
@@ -60,7 +61,7 @@ def make(name: str, spec: Spec) -> tuple[Made, HParams]:
 
 
 def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """FLOPs of a learned sample, relative to `backprop` on the same architecture (its own where there is none)."""
+    """FLOPs per learned sample relative to `backprop` on the same architecture (its default for other learners)."""
     entry = REGISTRY[name]
     numbers = as_dict(check_all(hp, entry.hparams))
     # Elsewhere a width is that of a state, and no network of backpropagation has it.

@@ -21,16 +21,16 @@ from pcl.types import Info, Learner, LearnerEntry, Logged, Spec
 
 @struct.dataclass
 class HParams(mlp.MLPHParams):
-    """Numbers of a network trained by backpropagation."""
+    """Hyper-parameters of a network trained by backpropagation."""
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
-    """Floating-point operations a learned sample."""
+    """Floating-point operations per learned sample."""
     return backprop(mlp.synapses(spec, hp))
 
 
 def rule(spec: Spec) -> NetworkRule:
-    """Gradient descent on the cost of lessons, for inputs and labels as announced in `spec`."""
+    """Gradient descent on the cost of a `Lesson`, for inputs and labels as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> mlp.MLPState:
         return mlp.init(spec, key, hp)
@@ -59,7 +59,7 @@ def make(spec: Spec) -> Learner:
 ENTRY = LearnerEntry(
     make,
     HParams(),
-    "perceptron trained by backpropagation",
+    "network trained by backpropagation",
     flops,
     local=False,
     label="backpropagation",

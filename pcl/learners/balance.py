@@ -1,8 +1,8 @@
-"""Which samples a memory keeps that balances classes: class-balancing reservoir sampling.
+"""Class-balancing reservoir sampling: which samples a memory keeps.
 
-Classes are held in equal numbers, as far as they have come; and of a class that has once been the largest, all its
-samples with equal probability. The cost of a sample grows with the memory, and not with the stream. Source: Chrysakis
-and Moens (2020), https://proceedings.mlr.press/v119/chrysakis20a.html, algorithm 1.
+Classes are held in equal numbers, as far as they have come. Of a class that has once been the largest, all its
+samples are kept with equal probability. The cost per sample grows with the memory, not with the stream. Source:
+Chrysakis and Moens (2020), https://proceedings.mlr.press/v119/chrysakis20a.html, algorithm 1.
 """
 
 from typing import Any, NamedTuple
@@ -16,14 +16,14 @@ KEEPS = ("reservoir", "balanced")
 
 
 class Classes(NamedTuple):
-    """Of each class: samples that were offered, and whether it has been the largest of a full memory."""
+    """For each class: the number of offered samples, and whether it has been the largest in a full memory."""
 
     seen: Int[Array, " C"]
     full: Bool[Array, " C"]
 
 
 def no_classes(num_labels: int, keeps: str) -> Classes | None:
-    """Nothing is known yet; None for a memory that does not balance classes."""
+    """The state before any sample; None for a memory that does not balance classes."""
     if keeps != "balanced":
         return None
     return Classes(jnp.zeros(num_labels, jnp.int32), jnp.zeros(num_labels, bool))
@@ -37,9 +37,9 @@ def balanced_slots(
     held: Int[Array, ""],
     classes: Classes,
 ) -> tuple[Int[Array, " B"], Classes]:
-    """The slot that each offered sample takes, or M (none), one after the other, and what is then known of classes.
+    """The slot that each offered sample takes in turn, or M (none), and the state of the classes afterwards.
 
-    stored_M: the labels in the memory, of which the first `held` are samples'. `bits` are random, one word a sample.
+    stored_M: the labels in the memory, of which the first `held` belong to samples. bits: one random word per sample.
     Where two samples of a batch took one slot, the later keeps it.
     """
     size, none = len(stored_M), jnp.asarray(len(stored_M))

@@ -9,8 +9,8 @@ layer, and the information gain of a label (`query`). `rls` with `covariance=sum
 With depth 0 the target's layer reads the code itself: this is recursive least squares (sources: `rls`), with inferred
 noise, predictive variance and drift. The order of samples does not matter if drift = 0. With hidden layers it does,
 because their activity changes under the layer above as they learn. Their effect (`results/tables/tab_ladder.md`, on
-the pixels of digits): 20 hidden units that learn end well above 20 that stay as they were drawn (`inference_steps=0`),
-64 that learn as high as 64 that do not.
+the pixels of digits): 20 hidden units that learn are well above 20 fixed random ones (`inference_steps=0`),
+and 64 that learn are as good as 64 fixed ones.
 Sources: Tschantz et al. (2025), arXiv:2503.24016; drift as in Jazwinski (1969), doi:10.1016/0005-1098(69)90109-5.
 """
 
@@ -39,7 +39,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(rls.HParams, steps.InferenceHParams):
-    """Numbers of a Bayesian predictive-coding network."""
+    """Hyper-parameters of a Bayesian predictive-coding network."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
     # Without hidden layers nothing settles.
@@ -48,10 +48,12 @@ class HParams(rls.HParams, steps.InferenceHParams):
         **{name: {"depth": (0,)} for name in (*fields(steps.InferenceHParams), "hidden_units", "activation")},
     }
     depth: int = static(0, "number of hidden layers", low=0, high=1000)
-    hidden_units: int = static(64, "units of each hidden layer", low=1)
-    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
-    target_noise: Traced = traced(0.1, "prior mean of the variance of the targets' noise", low=1e-12)
-    drift: Traced = traced(0.0, "rate at which process noise follows the errors (0: no process noise)", low=0)
+    hidden_units: int = static(64, "hidden units in each layer", low=1)
+    activation: str = static("tanh", "activation function of the hidden layers", choices=tuple(ACTIVATIONS))
+    target_noise: Traced = traced(0.1, "prior mean of the noise variance of the targets", low=1e-12)
+    drift: Traced = traced(
+        0.0, "rate at which the process noise of the weights is estimated from errors (0: no process noise)", low=0
+    )
 
 
 class State(NamedTuple):
@@ -65,7 +67,7 @@ class State(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code; every layer settles, answers and learns."""
+    """Floating-point operations per learned sample: its code; every layer settles, answers and learns."""
     sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
     outputs = (*[hp.hidden_units] * hp.depth, spec.outputs)
     learning = sum(synapse_flops(hp.covariance, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))

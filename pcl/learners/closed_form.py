@@ -1,4 +1,4 @@
-"""Classifiers that sums over samples decide, on fixed features: linear discriminants and ridge regression.
+"""Closed-form classifiers from sums over samples, on fixed features: linear discriminants and ridge regression.
 
 With phi the features of a sample, a constant 1 behind them, and y its label, one-hot, the state is
 
@@ -15,10 +15,11 @@ and T the identity times the mean variance. Sums do not depend on the order of s
 are added and solved for, and predictions are made without them. A class without a sample is never predicted.
 
 Images are first freed of their own mean and norm, as in `features`, and have mean square 1: streams standardise pixels
-by running moments, so that the background differs a little from class to class, and hardly within one, which would
-decide all. Features are `raw` inputs; `relu`, max(0, W^T x), with normal weights, RanPAC, arXiv:2307.02251, or with
-`uniform` ones within 1 / sqrt(inputs), ACIL, arXiv:2205.14922; or `fourier`, sqrt(2 / features) cos(W^T x + b), Rahimi
-and Recht (2007), for the kernel exp(-gamma |x - x'|^2 / inputs), RanDumb, arXiv:2402.08823.
+by running moments, so that the background differs a little between classes and hardly within one, which would
+decide the classification. Features are `raw` inputs; `relu`, max(0, W^T x), with normal weights, RanPAC,
+arXiv:2307.02251, or with `uniform` ones within 1 / sqrt(inputs), ACIL, arXiv:2205.14922; or `fourier`, sqrt(2 /
+features) cos(W^T x + b), Rahimi and Recht (2007), for the kernel exp(-gamma |x - x'|^2 / inputs), RanDumb,
+arXiv:2402.08823.
 """
 
 import functools
@@ -48,12 +49,15 @@ NO_VARIANCE = 1e-9  # mean variance of features that have not varied yet
 
 @struct.dataclass
 class HParams:
-    """Numbers of features and of the classifier on them."""
+    """Hyper-parameters of the features and of the classifier on them."""
 
     feature_map: str = static("raw", "fixed map from an input to its features", choices=MAPS)
-    random_features: int = static(1000, "random features that the synapses read", low=1, idle=RAW)
+    random_features: int = static(1000, "number of random features", low=1, idle=RAW)
     gamma: Traced = traced(
-        1.0, "decay of the kernel of fourier features", low=0, idle={"feature_map": ("raw", "relu", "uniform")}
+        1.0,
+        "decay rate of the kernel that fourier features approximate",
+        low=0,
+        idle={"feature_map": ("raw", "relu", "uniform")},
     )
     classifier: str = static("discriminant", "classifier on the features", choices=("discriminant", "ridge"))
     ridge: Traced = traced(1.0, "prior precision of the weights", low=1e-6, idle={"classifier": ("discriminant",)})
@@ -65,13 +69,17 @@ class HParams:
     )
     shrinkage: Traced = traced(
         1e-4,
-        "share of the identity in the covariance within classes",
+        "share of the identity in the shrunk covariance within classes",
         low=1e-9,
         high=1,
         idle={"estimator": ("oas",), "classifier": ("ridge",)},
     )
-    contrast: str = static("images", "inputs freed of their mean and norm", choices=("images", "none"))
-    block: int = static(1000, "inputs in a block, rank of low_rank, or samples that wait for sums", low=1)
+    contrast: str = static(
+        "images", "contrast normalisation: each image is centred and normalised", choices=("images", "none")
+    )
+    block: int = static(
+        1000, "block: inputs per block; low_rank: rank; sums: samples that wait for the next solve", low=1
+    )
 
 
 class State(NamedTuple):
@@ -87,7 +95,7 @@ def width(spec: Spec, hp: HParams) -> int:
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> float:
-    """Floating-point operations a learned sample: its features, its sums, and its share of a solve."""
+    """Floating-point operations per learned sample: its features, its sums, and its share of a solve."""
     projected = 0 if hp.feature_map == "raw" else 2 * math.prod(spec.input_shape) * hp.random_features
     return projected + gather_flops(width(spec, hp) + 1, spec.outputs, hp.block)
 
@@ -140,7 +148,7 @@ def make(spec: Spec) -> Learner:
 
 
 def _scores(sums: Gathering, phi_BD: Float[Array, "B D"]) -> Float[Array, "B C"]:
-    """Those of the classes; far below, yet finite, of classes without a sample."""
+    """Scores of the classes; very low, yet finite, for classes without a sample."""
     return jnp.where(sums.xy[-1] > 0, phi_BD @ sums.w, UNSEEN)
 
 

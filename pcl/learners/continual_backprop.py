@@ -1,9 +1,9 @@
-"""Continual backpropagation: at every step a few of the least useful units begin anew.
+"""Continual backpropagation: at every step a few of the least useful units are reinitialised.
 
 The utility of a hidden unit is the running mean of its contribution |activity| sum |outgoing weights|, corrected for
-its start at zero. Each layer owes `replacement_rate` units a step for each unit of more than `maturity` steps; once it
-owes one, the mature unit of least utility gets fresh incoming weights and outgoing weights of 0 (`rebirth`), and is
-young again. A layer replaces one unit a step at most.
+its start at zero. Each layer accumulates `replacement_rate` per step for each unit older than `maturity` steps; once
+this reaches one, the mature unit of least utility gets fresh incoming weights, outgoing weights of 0 (`rebirth`), and
+age 0. A layer replaces at most one unit per step.
 Source: Dohare et al. (2024), doi:10.1038/s41586-024-07711-7, equation 1 and algorithm 1; shibhansh/loss-of-plasticity.
 That code, unlike the algorithm, adds the mean contribution of a replaced unit to the biases above it, counts Adam's
 steps for each weight anew, and on permuted MNIST divides a utility of centred activities by the mean |incoming weight|.
@@ -26,15 +26,17 @@ from pcl.types import Spec
 
 @struct.dataclass
 class HParams(plasticity.HParams):
-    """Numbers of replacement."""
+    """Hyper-parameters of the replacement of units."""
 
-    replacement_rate: Traced = traced(1e-4, "mature units of each layer that are replaced at a step", low=0, high=1)
-    utility_decay: Traced = traced(0.99, "share of the running utility that a step leaves", low=0, high=1)
-    maturity: Traced = traced(100.0, "steps for which a new unit is not replaced", low=0)
+    replacement_rate: Traced = traced(
+        1e-4, "share of the mature units of each layer that are replaced at each step", low=0, high=1
+    )
+    utility_decay: Traced = traced(0.99, "decay of the running utility: share kept at each step", low=0, high=1)
+    maturity: Traced = traced(100.0, "steps during which a new unit is protected from replacement", low=0)
 
 
 class Units(NamedTuple):
-    """Utility and age of the units of a layer, and the units that it owes."""
+    """Utility and age of the units of a layer, and its accumulated number of replacements."""
 
     utility: Float[Array, " H"]
     age: Int[Array, " H"]
@@ -81,6 +83,6 @@ ENTRY = plasticity.entry(
     backprop.ENTRY,
     method,
     HParams(),
-    summary="the least useful units begin anew (continual backprop)",
+    summary="the least useful units are reinitialised (continual backprop)",
     label="continual backprop",
 )

@@ -1,4 +1,4 @@
-"""The input of a conjugate layer: the data itself, fixed random features of it, or a code (one line in `FEATURES`).
+"""The input of a conjugate layer: the raw data, fixed random features of it, or a sensory code (see `FEATURES`).
 
 Such a layer learns sums over samples, which do not depend on their order if the code of a sample does not depend on
 when it arrives. But streams standardise pixels by running moments, so that the brightness of an image depends a little
@@ -72,18 +72,19 @@ FEATURES = {
 
 @struct.dataclass
 class FeatureHParams(code.CodeHParams):
-    """Which code, and its size."""
+    """Settings of the representation of inputs."""
 
     features: str = static(
         "raw",
         "representation of an input: all of it, random features of it, or a sensory code",
         choices=tuple(FEATURES),
     )
-    random_features: int = static(
-        1000, "random features that the synapses read", low=1, idle={"features": ("raw", "code")}
-    )
+    random_features: int = static(1000, "number of random features", low=1, idle={"features": ("raw", "code")})
     contrast: str = static(
-        "images", "inputs freed of their mean and norm", choices=("images", "none"), idle={"features": ("code",)}
+        "images",
+        "contrast normalisation: each image is centred and normalised",
+        choices=("images", "none"),
+        idle={"features": ("code",)},
     )
 
 
@@ -145,7 +146,7 @@ def developing(rule: Learner) -> Learner:
 
 
 def flops(spec: Spec, hp: FeatureHParams) -> int:
-    """Floating-point operations a code."""
+    """Floating-point operations per code."""
     if hp.features == "code":
         return code.flops(spec, hp)
     return 2 * math.prod(spec.input_shape) * hp.random_features if hp.features == "random" else 0
@@ -161,7 +162,7 @@ def size(spec: Spec, hp: FeatureHParams) -> int:
 
 
 def normalised(x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B ..."]:
-    """Inputs before any code: images of mean 0 and norm 1, anything smaller over the root of its length.
+    """Inputs before any code: images of mean 0 and norm 1; smaller inputs divided by the root of their length.
 
     An image of one colour has no contrast and becomes 0.
     """
@@ -172,7 +173,7 @@ def normalised(x: Float[Array, "B ..."], hp: FeatureHParams) -> Float[Array, "B 
 
 
 def contrasts(x: Float[Array, "B ..."]) -> Float[Array, "B ..."]:
-    """Each input less its own mean, over its own norm."""
+    """Each input minus its mean, divided by its norm."""
     x_BD = vectors(x)
     x_BD = x_BD - x_BD.mean(1, keepdims=True)
     norm_B1 = jnp.sqrt(jnp.sum(x_BD**2, axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""FlyModel: a sparse random expansion, of which the strongest cells alone learn, for the label that is shown.
+"""FlyModel: a sparse random expansion; only the strongest cells learn, and only for the label of the sample.
 
 An input is scaled to lie between 0 and 1. Each cell adds up a share `reads` of its entries, drawn once. The share
 `active` of cells with the largest sums stays, divided by the largest, and all others are 0. The weights of the label's
@@ -28,10 +28,10 @@ ROWS = 16  # inputs that are expanded together
 
 @struct.dataclass
 class HParams:
-    """Numbers of the expansion and of its synapses."""
+    """Hyper-parameters of the expansion and of its synapses."""
 
-    random_features: int = static(3200, "random features that the synapses read", low=1)
-    reads: float = static(0.12, "share of the entries of an input that a cell adds up (one at least)", low=0, high=1)
+    random_features: int = static(3200, "number of random features", low=1)
+    reads: float = static(0.12, "share of the input entries that each cell reads (at least one entry)", low=0, high=1)
     active: float = static(0.05, "share of cells that are active", low=0, high=1)
     lr: Traced = traced(0.01, "learning rate of the weights", low=0)
 
@@ -44,7 +44,7 @@ class State(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
-    """Floating-point operations a learned sample: the cells' sums, the output, and the change of its weights."""
+    """Floating-point operations per learned sample: the cells' sums, the output, and the change of its weights."""
     return hp.random_features * (fan_in(spec, hp) + 2 * spec.num_labels + 2)
 
 
@@ -75,7 +75,7 @@ def cells(reads: Int[Array, "H fan_in"], x: Float[Array, "B ..."], active: float
 
 
 def make(spec: Spec) -> Learner:
-    """A fly's mushroom body for inputs and labels as announced in `spec`."""
+    """The FlyModel for inputs and labels as announced in `spec`."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         inputs = math.prod(spec.input_shape)
@@ -99,5 +99,5 @@ def make(spec: Spec) -> Learner:
 
 
 ENTRY = LearnerEntry(
-    make, HParams(), "sparse random expansion with frozen synapses of a fly", flops, local=True, label="FlyModel"
+    make, HParams(), "sparse random expansion with partial freezing (FlyModel)", flops, local=True, label="FlyModel"
 )

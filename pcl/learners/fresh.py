@@ -1,8 +1,8 @@
-"""A fresh network for every visit: a rule that is initialised anew whenever it is told that the context has changed.
+"""A fresh network for every visit: the rule is reinitialised whenever it is told that the context has changed.
 
 It is the baseline for transfer and plasticity: its accuracy at a visit's end needs the samples of that visit alone. A
 learner that profits from its past learns faster; one that has lost its plasticity ends lower. It needs contexts that
-take turns: where one fades into another it would begin anew at every change between their samples. Source of the
+take turns: where one fades into another, it would be reinitialised at every change between their samples. Source of the
 comparison: Ash and Adams (2020), arXiv:1910.08475 (warm starts against fresh ones).
 """
 
@@ -23,13 +23,13 @@ from pcl.types import Batch, Info, Learner, Prediction
 
 @struct.dataclass
 class HParams:
-    """Numbers of the rule."""
+    """Hyper-parameters of the rule."""
 
     rule: Any = nested(None)
 
 
 class State(NamedTuple):
-    """The rule's state, the context that it has learned (none at first: -1), and how often it has begun anew."""
+    """The rule's state, the context that it has learned (none at first: -1), and the number of reinitialisations."""
 
     rule: Any
     task: Int[Array, ""]
@@ -38,7 +38,7 @@ class State(NamedTuple):
 
 
 def around(rule: Learner) -> Learner:
-    """The learner `rule`, begun anew before a batch whose first row is of another context than the last batch's."""
+    """The learner `rule`, reinitialised before a batch whose first row is of another context than the last batch."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         # The rule starts as it would on its own, so that learners with and without a past are paired.
@@ -60,7 +60,7 @@ def around(rule: Learner) -> Learner:
 ENTRY = backprop.ENTRY._replace(
     make=lambda spec: around(backprop.make(spec)),
     hparams=HParams(rule=backprop.HParams()),
-    summary="a perceptron trained by backpropagation that begins anew at every switch of context, which it is told",
+    summary="backpropagation on a network that is reinitialised at every switch of context, which it is told",
     flops=lambda spec, hp, inference_steps, batch: backprop.flops(spec, hp.rule, inference_steps, batch),
     label=None,
     told=True,

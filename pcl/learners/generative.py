@@ -32,7 +32,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
-    """Numbers of the Gaussians."""
+    """Hyper-parameters of the Gaussians."""
 
     prior_scatter: Traced = traced(1.0, "prior scatter in every direction", low=1e-6)
 
@@ -55,7 +55,7 @@ class Arrival(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, the discriminants, and the change of scatter and means."""
+    """Floating-point operations per learned sample: its code, the discriminants, changes of scatter and means."""
     inputs = features.size(spec, hp) - 1
     per_class = 8 * inputs * spec.num_labels  # answer, and three products that keep the discriminants
     return features.flops(spec, hp) + synapse_flops("full", inputs, 1, 0, batch) + 2 * inputs**2 + per_class
@@ -136,4 +136,10 @@ def _without_constant(phi_BD: Float[Array, "B D"]) -> Float[Array, "B E"]:
     return phi_BD[:, :-1]
 
 
-ENTRY = LearnerEntry(make, HParams(), "class Gaussians on a code, one covariance for all", flops, local=True)
+ENTRY = LearnerEntry(
+    make,
+    HParams(),
+    "class Gaussians on a code with one covariance (streaming linear discriminant analysis)",
+    flops,
+    local=True,
+)

@@ -1,4 +1,4 @@
-"""Checks around a learner: invalid settings and batches are refused, and its products are those that a run asks for."""
+"""Checks around a learner: invalid settings and batches are refused; products have the precision of the run."""
 
 import math
 from typing import Any
@@ -14,9 +14,9 @@ from pcl.types import Batch, HParams, Learner, Spec
 
 
 def guarded(learner: Learner, spec: Spec, defaults: HParams) -> Learner:
-    """`learner`, which takes only settings that a command line takes and batches as `spec` announces them.
+    """`learner`, restricted to admissible settings and to batches as `spec` announces them.
 
-    Whatever JAX's global setting, its products are those of float32, or those that a run asks for (`pcl.products`).
+    Whatever JAX's global setting, its products are in float32, or in the precision of the run (`pcl.products`).
 
     The functions raise a `UsageError` for anything else. Types, strings, static numbers and shapes are always checked,
     values only outside of compiled functions.
@@ -52,7 +52,7 @@ def check_spec(spec: Spec) -> None:
     """Refuses a stream without inputs, or one that asks for neither labels nor real targets, or for both.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     shape = spec.input_shape
     if not (isinstance(shape, tuple) and shape and all(isinstance(n, int) and n > 0 for n in shape)):

@@ -21,12 +21,12 @@ def masked_vectors(batch: Batch) -> Float[Array, "B D"]:
 
 
 def teaching_rows(batch: Batch) -> Bool[Array, " B"]:
-    """Rows that are no padding and carry a label."""
+    """Rows that are no padding and have a label."""
     return batch.valid & batch.labelled
 
 
 def switched(batch: Batch, task: Int[Array, ""]) -> tuple[Bool[Array, ""], Int[Array, ""]]:
-    """Whether a batch begins another task than `task` (none yet: -1), and the task that is known behind it.
+    """Whether a batch begins another task than `task` (none yet: -1), and the task after the batch.
 
     The first row that is no padding decides, so that tasks must take turns.
     """

@@ -1,4 +1,4 @@
-"""L2-init: weights are drawn back to where they began, so that those of no use regain their initial spread.
+"""L2-init: weights are drawn back to their initial values, so that useless weights regain their initial spread.
 
 The cost has a further term, `regeneration` sum (w - w_0)^2, whose gradient the optimiser takes with the rest.
 Source: Kumar, Marklund and Van Roy (2023), arXiv:2308.11958.
@@ -17,9 +17,11 @@ from pcl.network.layers import Network
 
 @struct.dataclass
 class HParams(plasticity.HParams):
-    """Numbers of the pull."""
+    """Hyper-parameters of the penalty."""
 
-    regeneration: Traced = traced(1e-3, "strength of the squared distance from initial weights in the cost", low=0)
+    regeneration: Traced = traced(
+        1e-3, "strength of the penalty on the squared distance from the initial weights", low=0
+    )
 
 
 def drawn_back(initial: Network, network: Network, direction: Network, key: PRNGKeyArray, hp: Any) -> Any:
@@ -34,6 +36,6 @@ ENTRY = plasticity.entry(
     backprop.ENTRY,
     lambda spec: METHOD,
     HParams(),
-    summary="weights drawn back to where they began, backpropagation",
+    summary="penalty on the distance from the initial weights (L2-init), backpropagation",
     label="L2-init",
 )

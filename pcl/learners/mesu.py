@@ -32,12 +32,12 @@ LEAST = 1e-6  # of a deviation, as a share of the prior's
 
 @struct.dataclass
 class HParams:
-    """Numbers of the rule, and of the weights' distribution."""
+    """Hyper-parameters of the rule, and of the distribution of the weights."""
 
     rule: Any = nested(None)
     deviation: Traced = traced(0.1, "prior standard deviation of every weight", low=1e-6)
-    memory_batches: Traced = traced(1e5, "batches after which weights have forgotten", low=1)
-    draws: int = static(5, "networks drawn from the weights' distribution for a step", low=1)
+    memory_batches: Traced = traced(1e5, "memory of the weights, in batches: time constant of forgetting", low=1)
+    draws: int = static(5, "networks sampled from the weight distribution for each step", low=1)
 
 
 class State(NamedTuple):
@@ -107,7 +107,7 @@ def stepped(
 ENTRY = backprop.ENTRY._replace(
     make=lambda spec: around(backprop.rule(spec), spec),
     hparams=HParams(rule=backprop.HParams()),
-    summary="weights as normal variables that forget (MESU), backpropagation",
+    summary="Bayesian synapses with forgetting (MESU), backpropagation",
     flops=lambda spec, hp, steps, batch: (1 + hp.draws) * backprop.flops(spec, hp.rule, steps, batch),
     label="MESU",
     rule=None,

@@ -33,43 +33,42 @@ S = TypeVar("S", bound=Any)  # the state of a learner on a network
 
 @struct.dataclass
 class MLPHParams:
-    """Numbers of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
+    """Hyper-parameters of a network and of its optimiser; defaults from `experiments/digits_rates.py`."""
 
     architecture: str = static(
         "mlp",
-        "kind of network; others than mlp read images, and their first layer has `width` channels; convnet and resnet18"
-        " are for backpropagation, rectified, with weights of their own",
+        "kind of network; all but mlp read images, and their first layer has `width` channels; convnet and resnet18"
+        " are for backpropagation alone, with ReLU units and their own initial weights",
         choices=("mlp", "vgg5", *MODULES),
     )
-    width: int = static(128, "units in each hidden layer", low=1)
+    width: int = static(128, "hidden units in each layer", low=1)
     depth: int = static(2, "number of hidden layers", low=0, high=1000, idle=IMAGES)
-    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS), idle=OWN)
+    activation: str = static("tanh", "activation function of the hidden layers", choices=tuple(ACTIVATIONS), idle=OWN)
     init: str = static(
-        "lecun", "initial weights; mupc is a parametrisation, for mlp alone", choices=(*INITS, "mupc"), idle=OWN
+        "lecun",
+        "initialisation of the weights; mupc is a parametrisation, for mlp alone",
+        choices=(*INITS, "mupc"),
+        idle=OWN,
     )
     output: str = static("gaussian", "distribution of the output given the layer below", choices=tuple(OUTPUTS))
-    optimiser: str = static(
-        "adam", "transformation of the weight updates", choices=("sgd", "momentum", "adam", "adamw")
-    )
+    optimiser: str = static("adam", "optimiser of the weights", choices=("sgd", "momentum", "adam", "adamw"))
     lr: Traced = traced(0.003, "learning rate of the weights", low=0)
     momentum: Traced = traced(
-        0.9, "share of the last weight update that is kept", low=0, high=1, idle={"optimiser": ("sgd", "adam", "adamw")}
+        0.9, "momentum of the weights", low=0, high=1, idle={"optimiser": ("sgd", "adam", "adamw")}
     )
     weight_decay: Traced = traced(
-        1e-4, "decay of the weights, not of biases", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
+        1e-4, "weight decay (biases do not decay)", low=0, idle={"optimiser": ("sgd", "momentum", "adam")}
     )
-    beta1: float = static(
-        0.9, "share of Adam's mean of gradients that a batch leaves", low=0, high=0.999999, idle=PLAIN
+    beta1: float = static(0.9, "decay rate of Adam's mean of gradients", low=0, high=0.999999, idle=PLAIN)
+    beta2: float = static(0.999, "decay rate of Adam's mean of squared gradients", low=0, high=0.999999, idle=PLAIN)
+    anneal_steps: int = static(
+        0, "labelled batches over which lr falls to 0 by a cosine schedule (0: constant lr)", low=0
     )
-    beta2: float = static(
-        0.999, "share of Adam's mean of squared gradients that a batch leaves", low=0, high=0.999999, idle=PLAIN
-    )
-    anneal_steps: int = static(0, "batches that teach over which lr falls to 0 along a cosine (0: constant lr)", low=0)
-    layer_sizes: str = static(
-        "", "units of each hidden layer, with + between them, in the place of width and depth; for mlp alone"
-    )
+    layer_sizes: str = static("", "hidden units of each layer, as 300+150, instead of width and depth; for mlp alone")
     norm: str = static(
-        "none", "layer: pre-activations of hidden layers have mean 0 and variance 1; for mlp alone", choices=NORMS
+        "none",
+        "normalisation of the pre-activations of hidden layers (layer: layer normalisation); for mlp alone",
+        choices=NORMS,
     )
 
     LATER: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "layer_sizes", "norm")
@@ -78,7 +77,7 @@ class MLPHParams:
 def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
     """The learning rate of the weights: constant, or a cosine schedule over `anneal_steps` batches.
 
-    A batch makes so many `updates`, all at one rate.
+    A batch makes `updates` updates, all with the same learning rate.
     """
     if not hp.anneal_steps:
         return hp.lr
@@ -87,7 +86,7 @@ def learning_rate(hp: MLPHParams, updates: int) -> Traced | optax.Schedule:
 
 
 def weights_alone(network: Any) -> Any:
-    """Marks the weights of a layer or network, and not its biases, which have one axis."""
+    """A mask that is true for the weights of a layer or network, and false for its biases (one axis)."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, network)
 
 
@@ -107,7 +106,7 @@ class MLPState(NamedTuple):
 
 
 def optimiser(hp: MLPHParams, updates: int = 1) -> optax.GradientTransformation:
-    """The transformation of the weight updates, of which a batch makes so many."""
+    """The optimiser of the weights, for batches with `updates` updates each."""
     return OPTIMISERS[hp.optimiser](learning_rate(hp, updates), hp)
 
 

@@ -5,7 +5,7 @@ that the first samples weigh alike, and mean 0 and variance 1 before them as one
 
     mean <- mean + (1 - d) (x - mean),    var <- d (var + (1 - d) (x - mean)^2)
 
-A sample is normalised by the averages that it has moved itself, and by no later one. So an entry that changes for the
+A sample is normalised by the averages after it, not by later ones. So an entry that changes for the
 first time for long is no larger than sqrt(d / (1 - d)).
 """
 
@@ -28,7 +28,7 @@ class Moments(NamedTuple):
 
 
 def prior(shape: tuple[int, ...]) -> Moments:
-    """Those before the first sample."""
+    """Moments before the first sample: mean 0 and variance 1."""
     return Moments(jnp.zeros(shape), jnp.ones(shape), jnp.zeros(()))
 
 
@@ -45,7 +45,7 @@ def moved(before: Moments, x: Float[Array, "B ..."], counts_B: Bool[Array, " B"]
 
 
 def normalised(before: Moments, x: Float[Array, "B ..."], decay: ArrayLike) -> Float[Array, "B ..."]:
-    """Each row, as if it came next: less its own mean, over its own deviation."""
+    """Each row standardised by the moments after it, as if it were the next sample."""
     kept = jnp.minimum(decay, (before.seen + 1) / (before.seen + 2))
     difference = x - before.mean
     variance = kept * (before.variance + (1 - kept) * difference**2)

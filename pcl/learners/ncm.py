@@ -34,7 +34,7 @@ class NCMState(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> int:
-    """Floating-point operations a learned sample: its code, its distance to every mean, and its own sum."""
+    """Floating-point operations per learned sample: its code, its distance to every mean, and its own sum."""
     inputs = features.size(spec, hp)
     return features.flops(spec, hp) + 2 * inputs * spec.num_labels + inputs
 

@@ -29,9 +29,9 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
-    """Numbers of one linear layer."""
+    """Hyper-parameters of one linear layer."""
 
-    step: str = static("normalised", "rule of the weight update", choices=("plain", "normalised"))
+    step: str = static("normalised", "learning rule of the weights", choices=("plain", "normalised"))
     lr: Traced = traced(0.3, "learning rate of the weights", low=0)
 
 
@@ -43,7 +43,7 @@ class State(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, its output, and the change of every weight."""
+    """Floating-point operations per learned sample: its code, its output, and the change of every weight."""
     inputs = features.size(spec, hp)
     return features.flops(spec, hp) + synapse_flops("isotropic", inputs, 1, spec.outputs, batch)
 

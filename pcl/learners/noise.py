@@ -1,4 +1,4 @@
-"""Normal numbers for every weight at every step, at a fraction of the cost of the library's.
+"""Normal random numbers for every weight at every step, at a fraction of the cost of `jax.random.normal`.
 
 `jax.random.normal` enciphers a counter for each number, which for a perceptron on single samples costs many times the
 step itself. Here a counter is hashed twice, each time with one word of the key: w <- w ^ (w >> 16), w <- 0x7feb352d w,
@@ -9,8 +9,8 @@ The four bytes of a word are uniform; t is their sum, less its mean, over its de
 
 with coefficients for which its moments up to the seventh are those of a normal number; it takes 1,021 values, the
 largest 4.88, and its distribution function is nowhere further than 0.0017 from the normal one. A sum with a polynomial:
-Teichroew (1953), in Knuth, The art of computer programming, volume 2, section 3.4.1. For what is perturbed, and never
-for a test of hypotheses.
+Teichroew (1953), in Knuth, The art of computer programming, volume 2, section 3.4.1. To be used for perturbations,
+never for a test of hypotheses.
 """
 
 import math

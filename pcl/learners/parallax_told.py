@@ -15,7 +15,7 @@ class HParams(parallax.HParams):
 
 ENTRY = parallax.ENTRY._replace(
     hparams=HParams(),
-    summary="an oracle: parallax told the context of each sample, with a sensor and a map for each",
+    summary="an oracle: parallax that is told the context of each sample",
     label=None,
     told=True,
 )

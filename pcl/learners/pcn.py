@@ -38,22 +38,24 @@ from pcl.types import Info, Learner, LearnerEntry, Logged, Spec
 
 @struct.dataclass
 class HParams(mlp.MLPHParams, steps.InferenceHParams):
-    """Numbers of a predictive-coding network."""
+    """Hyper-parameters of a predictive-coding network."""
 
     step_share: Traced = traced(
         0.1,
-        "largest step of the activities, as a share of the largest that is stable",
+        "step size of inference, as a share of the largest stable one",
         low=0,
         high=1,
         idle=steps.UNLIMITED,
     )
-    nudge: str = static("none", "side from which outputs are nudged to their targets", choices=tuple(NUDGES))
-    beta: Traced = traced(
-        0.5, "share of the way to the target that a nudged output goes", low=1e-6, idle={"nudge": ("none",)}
+    nudge: str = static(
+        "none", "how outputs are nudged towards their targets (none: they are clamped)", choices=tuple(NUDGES)
     )
-    precision: str = static("identity", "kind of the precision of each layer's errors", choices=precision.KINDS)
+    beta: Traced = traced(
+        0.5, "strength of nudging: share of the way from prediction to target", low=1e-6, idle={"nudge": ("none",)}
+    )
+    precision: str = static("identity", "precision of each layer's prediction errors", choices=precision.KINDS)
     precision_lr: Traced = traced(
-        0.01, "rate at which a diagonal or full precision is learned", low=0, high=1, idle={"precision": ("identity",)}
+        0.01, "learning rate of a diagonal or full precision", low=0, high=1, idle={"precision": ("identity",)}
     )
 
 
@@ -67,7 +69,7 @@ class PCNState(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample, for a mean number of inference steps.
+    """Floating-point operations per learned sample, for a mean number of inference steps.
 
     The residual, which is measured once a batch and is not used, is left out.
     """
@@ -116,7 +118,7 @@ def rule(spec: Spec) -> NetworkRule:
         return PCNState(network, optimiser, tuple(variance), steps.start(network, spec.input_shape, hp))
 
     def settled(state: PCNState, given: Lesson, hp: HParams, by: Callable[..., Any]) -> tuple[Any, PCNState, Info]:
-        """The result of `by` (`_learn` or `_infer`), the state but for weights and optimiser, and the report."""
+        """The result of `by` (`_learn` or `_infer`), the state with weights and optimiser unchanged, and the report."""
         lesson = one_target(given, hp)
         weight = lesson.weight
         *z, logits = forward(state.network, lesson.x)
@@ -167,11 +169,11 @@ def make(spec: Spec) -> Learner:
 
 
 def one_target(lesson: Lesson, hp: HParams) -> Lesson:
-    """`lesson`, in which a target to match is mixed into the top: the sum of two squares is a square, up to a constant.
+    """`lesson` with its `match` mixed into the top: the sum of two squares is one square, up to a constant.
 
     Raises:
-      UsageError: the output is not Gaussian, so that the sum is no cost of a top; precisions are learned, which takes
-        weights whose sum is 1; or outputs are left out where all of them are one variable.
+      UsageError: the output is not Gaussian, so that the sum is no cost of a top; precisions are learned, which needs
+        weights that sum to 1; or outputs are left out though all of them are one variable.
     """
     of, output = distribution(hp.output), hp.output
     if lesson.among is not None and of.whole:

@@ -1,4 +1,4 @@
-"""The frame of methods that keep a network plastic, around any rule: what they do before a step, and after it.
+"""Framework for methods against loss of plasticity, around any rule: what they do before a step, and after it.
 
 A method may change the direction of a step (`before`), and the network that the step has made (`after`). Inputs may be
 normalised by moving averages on their way (`pcl.learners.moments`).
@@ -24,15 +24,17 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 @struct.dataclass
 class HParams:
-    """Numbers of the rule, and of its inputs."""
+    """Hyper-parameters of the rule, and of the normalisation of its inputs."""
 
     rule: Any = nested(None)
     input_norm: str = static(
-        "none", "moving: each input less its moving average, over its moving deviation", choices=("none", "moving")
+        "none",
+        "moving: inputs are standardised by moving averages of their mean and variance",
+        choices=("none", "moving"),
     )
     norm_decay: Traced = traced(
         0.99,
-        "share of moving averages of inputs that a sample leaves",
+        "decay of the moving averages of inputs: share kept at each sample",
         low=0,
         high=1,
         idle={"input_norm": ("none",)},
@@ -50,12 +52,12 @@ class State(NamedTuple):
 
 
 class Method(NamedTuple):
-    """A method that keeps a network plastic, as three pure functions; `hp` are all settings.
+    """A method against loss of plasticity, as three pure functions; `hp` are all settings.
 
     start:  (network, hp) -> memory
     before: (memory, network, direction, key, hp) -> (direction, memory)
-    after:  (memory, the rule's state before the step, and behind it, lesson, key, hp) -> (the rule's state, memory)
-    cost:   operations a sample for each weight, beyond the rule's own
+    after:  (memory, the rule's state before the step, and after it, lesson, key, hp) -> (the rule's state, memory)
+    cost:   operations per sample and weight, in addition to the rule's own
     """
 
     start: Callable[[Network, Any], Any] = lambda network, hp: ()

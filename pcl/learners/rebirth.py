@@ -1,4 +1,4 @@
-"""Units of hidden layers that begin anew, for the methods that choose them."""
+"""Reinitialisation of hidden units, for methods that choose them."""
 
 import dataclasses
 from typing import Any
@@ -23,21 +23,21 @@ def of_units(network: Network) -> Units:
       UsageError: a layer is not dense.
     """
     if not all(type(layer) is Dense for layer in network):
-        raise UsageError("units of dense layers alone begin anew; set architecture=mlp")
+        raise UsageError("only units of dense layers can be reinitialised; set architecture=mlp")
     return tuple(jnp.zeros(layer.w.shape[1]) for layer in network[:-1])
 
 
 def activities(network: Network, x: Float[Array, "B ..."]) -> tuple[Float[Array, "B H"], ...]:
-    """Those of the hidden units, fed forward."""
+    """Activities of the hidden units after a feed-forward pass."""
     return forward(network, x)[:-1]
 
 
 def begun_anew(
     state: Any, chosen: tuple[Bool[Array, " H"], ...], key: PRNGKeyArray, spec: Spec, hp: mlp.MLPHParams
 ) -> Any:
-    """The rule's state with fresh weights and bias to each chosen unit, weights of 0 from it, and no memory of either.
+    """The rule's state with fresh incoming weights and bias of each chosen unit, and outgoing weights of 0.
 
-    The memory is that of the optimiser: averages of a weight's steps are 0, while the count of steps goes on.
+    The optimiser's averages for these weights are set to 0; its count of steps goes on.
     """
     fresh = mlp.network(spec, key, hp)
     none = jnp.zeros(fresh[-1].w.shape[1], bool)

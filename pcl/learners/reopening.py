@@ -43,12 +43,14 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 @struct.dataclass
 class HParams:
-    """Numbers of the reservoir and of the test."""
+    """Hyper-parameters of the reservoir and of the change detector."""
 
     rule: Any = nested(None)
-    memory: int = static(2000, "labelled samples that the reservoir holds", low=1)
-    slack: Traced = traced(1.0, "tolerated rise of surprise, in standard deviations over inputs", low=0)
-    alarm: Traced = traced(50.0, "sum of excess surprise above which a new code develops, in these deviations", low=0)
+    memory: int = static(2000, "labelled samples that the memory holds", low=1)
+    slack: Traced = traced(1.0, "rise of surprise that is tolerated, in standard deviations", low=0)
+    alarm: Traced = traced(
+        50.0, "accumulated excess surprise at which a new code develops, in standard deviations", low=0
+    )
 
 
 class Past(NamedTuple):
@@ -102,7 +104,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
         return rule.predict(state.rule, x, hp.rule)
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
-        """Raises UsageError where a period is shorter than a batch."""
+        """One update; raises UsageError if a critical period is shorter than a batch."""
         rows, critical = len(batch.valid), hp.rule.critical
         if rows > critical:
             raise UsageError(f"critical={critical}: must hold at least one batch, here of {rows} samples")
@@ -179,7 +181,7 @@ def _no_samples(spec: Spec, n: int) -> Batch:
 
 
 def _by_turns(state: State, held: Int[Array, ""], hp: HParams) -> Batch:
-    """As many samples as a critical period has: of the period and, where there is any, of the past in random order."""
+    """As many samples as a critical period has: alternately of the period and of the past, in random order."""
     at = jnp.arange(hp.rule.critical)
     draw = jax.random.uniform(jax.random.fold_in(state.past.key, ~state.openings), (hp.memory,))
     order = jnp.argsort(jnp.where(jnp.arange(hp.memory) < held, draw, 2.0))

@@ -1,8 +1,8 @@
 """Experience replay: a reservoir of the past is mixed into every batch that a network rule learns from.
 
 A memory strategy around any learner whose updates take a masked batch; every sample of the stream is in
-the memory with equal probability. What is held is what arrived; `replay_augment` draws a new view of it at each recall,
-on top of that under which it arrived. Sources: reservoir sampling, Vitter (1985), doi:10.1145/3147.3165,
+the memory with equal probability. Samples are stored as they arrived; `replay_augment` draws a new view at each recall,
+in addition to the view under which they arrived. Sources: reservoir sampling, Vitter (1985), doi:10.1145/3147.3165,
 algorithm R; its use in continual learning, Chaudhry et al. (2019), arXiv:1902.10486.
 """
 
@@ -26,20 +26,20 @@ Size = int | Int[Array, ""]  # of the memory: traced where runs of several sizes
 
 @struct.dataclass
 class ReplayHParams:
-    """Numbers of the memory, and of the rule that learns from it."""
+    """Hyper-parameters of the memory, and of the rule that learns from it."""
 
     rule: Any = nested(None)
-    memory: int = static(500, "labelled samples that the reservoir holds", low=1)
-    replayed: int = static(10, "samples drawn from the reservoir at each step", low=1)
+    memory: int = static(500, "labelled samples that the memory holds", low=1)
+    replayed: int = static(10, "samples replayed from the memory at each step", low=1)
     keeps: str = static(
-        "reservoir", "samples that the memory keeps: all with equal probability, or classes alike", choices=KEEPS
+        "reservoir",
+        "sampling of the memory: reservoir (all samples alike) or balanced (all classes alike)",
+        choices=KEEPS,
     )
-    updates: int = static(
-        1, "updates of the weights for each batch, each with a draw from the memory of its own", low=1
-    )
+    updates: int = static(1, "weight updates per batch, each with its own samples from the memory", low=1)
 
     replay_augment: str = static(
-        "none", "random views of images that are recalled, as `augment` of those that arrive", choices=augment.KINDS
+        "none", "random augmentation of replayed images, as `augment` for arriving ones", choices=augment.KINDS
     )
 
     LATER: ClassVar[tuple[str, ...]] = ("keeps", "updates", "replay_augment")
@@ -57,10 +57,10 @@ class ReplayState(NamedTuple):
 
 
 def check(spec: Spec, hp: ReplayHParams) -> None:
-    """Refuses classes of real targets, views of no images, and a rate that falls where a batch has several updates.
+    """Refuses class balancing of real targets, augmentation of no images, and annealing with several updates per batch.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     if spec.num_targets and hp.keeps == "balanced":
         raise UsageError("keeps=balanced: real targets have no classes that could be balanced; set keeps=reservoir")

@@ -1,4 +1,4 @@
-"""Checks of what the functions of a learner return; shapes and types alone, so that compiled programs pay nothing."""
+"""Checks of the results of a learner's functions: shapes and types only, so that compiled programs pay nothing."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ LONGEST = 60  # characters of a type or structure in a message
 
 
 def checked(learner: Learner, name: str, spec: Spec) -> Learner:
-    """`learner`, whose functions raise a `UsageError` that names it where what they return is not as it must be.
+    """`learner`, whose functions raise a `UsageError` that names it if their results violate the contract.
 
     A prediction has logits [B, labels], or means [B, real targets]. An update returns a state of the structure, shapes
     and types of the one that it was given, and an `Info`.
@@ -69,7 +69,7 @@ def _leaves(tree: Any) -> dict[str, Any]:
 
 
 def _fits(old: Any, new: Any) -> bool:
-    """Whether JAX would take one for the other: equal shapes, and a type that a number in the code lent the old one."""
+    """Whether JAX accepts one for the other: equal shapes, and equal types or a weak old type."""
     return jnp.shape(old) == jnp.shape(new) and getattr(old, "weak_type", True)
 
 

@@ -30,12 +30,12 @@ COVARIANCES = ("full", "block", "diagonal", "low_rank", "sums")
 
 @struct.dataclass
 class HParams(features.FeatureHParams):
-    """Numbers of recursive least squares."""
+    """Hyper-parameters of recursive least squares."""
 
-    covariance: str = static("full", "form of the weights' covariance", choices=COVARIANCES)
+    covariance: str = static("full", "form of the posterior covariance of the weights", choices=COVARIANCES)
     block: int = static(
         64,
-        "inputs in a block, rank of low_rank, or samples that wait for sums",
+        "block: inputs per block; low_rank: rank; sums: samples that wait for the next solve",
         low=1,
         idle={"covariance": ("full", "diagonal")},
     )
@@ -50,7 +50,7 @@ class State(NamedTuple):
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, its output, and the change of weights and covariance."""
+    """Floating-point operations per learned sample: its code, its output, and the change of weights and covariance."""
     inputs = features.size(spec, hp)
     if hp.covariance == "sums":
         return features.flops(spec, hp) + gather_flops(inputs, spec.outputs, hp.block)

@@ -30,12 +30,12 @@ class Match(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """Rows to learn from. With a_b the pre-activation of the output for row b, their cost is
+    """Rows to learn from, with targets and weights. With a_b the pre-activation of the output for row b, their cost is
 
         sum_b weight_b cost(top_b, a_b) + 1/2 match.weight_b |match.target_b - a_b|^2
 
-    x: inputs. top: targets of the output. weight: of each row; where all are 0 nothing is learned. among: the outputs
-    that take part in `cost` (None: all). match: pre-activations to come near to (None: none).
+    x: inputs. top: targets of the output. weight: of each row; if all are 0, nothing is learned. among: the outputs
+    that take part in `cost` (None: all). match: target pre-activations (None: none).
     """
 
     x: Float[Array, "B ..."]
@@ -53,8 +53,8 @@ class Lesson(NamedTuple):
 class Move(NamedTuple):
     """A rule's answer to a lesson.
 
-    direction: of ascent, a number for each weight. state: the rule's, in which all has moved but the weights and the
-    optimiser's memory. info: its report.
+    direction: of ascent, a number for each weight. state: the rule's state after the step, except for weights and the
+    optimiser's memory. info: the rule's report.
     """
 
     direction: Network

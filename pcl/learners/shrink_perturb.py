@@ -1,4 +1,4 @@
-"""Shrink and perturb: at every step all weights lose a share of themselves and gain some noise.
+"""Shrink and perturb: at every step all weights shrink by a share and noise is added.
 
     w <- (1 - shrink) w + step + perturb N(0, 1)
 
@@ -20,10 +20,10 @@ from pcl.learners.rule import Lesson
 
 @struct.dataclass
 class HParams(plasticity.HParams):
-    """Numbers of what a step takes and gives."""
+    """Hyper-parameters of shrinkage and noise."""
 
-    shrink: Traced = traced(1e-5, "share of every weight that is lost at a step", low=0, high=1)
-    perturb: Traced = traced(5e-5, "standard deviation of what a step adds to every weight", low=0)
+    shrink: Traced = traced(1e-5, "share by which every weight shrinks at each step", low=0, high=1)
+    perturb: Traced = traced(5e-5, "standard deviation of the noise that each step adds to every weight", low=0)
 
 
 def shrunk(memory: Any, old: Any, new: Any, given: Lesson, key: PRNGKeyArray, hp: Any) -> tuple[Any, Any]:

@@ -1,9 +1,9 @@
-"""Self-normalised resets: a unit that is silent for longer than it ever was of late begins anew.
+"""Self-normalised resets: a unit that is silent for much longer than it recently was is reinitialised.
 
 A unit fires at a sample if its activity is above 0; between two firings lies a pause, of so many samples. A unit whose
 present pause is longer than all but the share `rejection` of its pauses in the last `window` samples gets fresh
-incoming weights and outgoing weights of 0 (`rebirth`). Where the pauses of a window give a longer limit than the
-present one, or none, that is doubled. At the first it is `window`.
+incoming weights and outgoing weights of 0 (`rebirth`). If the pauses of a window give a longer limit than the
+present one, or none, the present limit is doubled. The first limit is `window`.
 
 Pauses are counted in bins of an eighth of an octave, where the authors count each length, up to 20,000 samples.
 Source: Farias and Jozefiak (2025), arXiv:2410.20098; ajozefiak/SelfNormalizedResets.
@@ -30,14 +30,19 @@ BINS = 1 + int(PER_OCTAVE * 14.3)  # up to the longest
 
 @struct.dataclass
 class HParams(plasticity.HParams):
-    """Numbers of the test."""
+    """Hyper-parameters of the test for silent units."""
 
-    rejection: Traced = traced(0.02, "share of a unit's pauses that are taken for its end", low=0, high=1)
-    window: int = static(5000, "samples from one set of limits to the next", low=1)
+    rejection: Traced = traced(
+        0.02,
+        "rejection level: a pause longer than all but this share of a unit's pauses resets the unit",
+        low=0,
+        high=1,
+    )
+    window: int = static(5000, "samples after which the limits of pauses are computed again", low=1)
 
 
 class Units(NamedTuple):
-    """Samples since each unit has fired, its pauses in this window by length, the longest that it may take."""
+    """For each unit: samples since it fired, its pauses in this window by length, the longest pause allowed."""
 
     pause: Float[Array, " H"]
     pauses: Float[Array, "H bins"]
@@ -107,6 +112,6 @@ ENTRY = plasticity.entry(
     backprop.ENTRY,
     method,
     HParams(rule={"activation": "relu"}),
-    summary="silent units begin anew (self-normalised resets), backpropagation",
+    summary="silent units are reinitialised (self-normalised resets), backpropagation",
     label="self-normalised resets",
 )

@@ -25,35 +25,35 @@ UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which s
 
 @struct.dataclass
 class InferenceHParams:
-    """Numbers of inference."""
+    """Hyper-parameters of inference."""
 
     inference: str = static(
-        "gd", "rule that moves the activities; ipc moves the weights with them; --list says which are local",
+        "gd", "inference rule, which moves the activities (ipc: weights too); --list says which are local",
         choices=RULES,
     )  # fmt: skip
-    inference_steps: int = static(20, "most steps of inference", low=0)
+    inference_steps: int = static(20, "largest number of inference steps", low=0)
     inference_lr: Traced = traced(
-        0.1, "largest step size of the activities", low=0, idle={"inference": ("conjugate", "gauss_newton")}
+        0.1, "largest step size of inference", low=0, idle={"inference": ("conjugate", "gauss_newton")}
     )
     step_limit: str = static(
         "curvature",
-        "limit of steps of the activities: the energy's largest curvature, which grows with the weights, or nothing",
+        "what limits the step size of inference: the largest curvature of the energy, or nothing",
         choices=("curvature", "nothing"),
         idle={"inference": UNBOUNDED},
     )
     step_share: Traced = traced(
-        0.9, "largest step of the activities, as a share of the largest that is stable", low=0, high=1, idle=UNLIMITED
+        0.9, "step size of inference, as a share of the largest stable one", low=0, high=1, idle=UNLIMITED
     )
     inference_momentum: Traced = traced(
         0.5,
-        "share of the last step of inference that is kept",
+        "momentum of inference",
         low=0,
         high=1,
         idle={"inference": tuple(name for name in RULES if name != "momentum")},
     )
-    halt: str = static("fixed", "criterion that ends a sample's inference before its last step", choices=HALTS)
+    halt: str = static("fixed", "criterion that stops the inference of a sample early", choices=HALTS)
     tolerance: Traced = traced(
-        1e-3, "relative size of gradient or change at which halt ends inference", low=0, idle={"halt": ("fixed",)}
+        1e-3, "relative gradient (or change of activities) at which inference stops", low=0, idle={"halt": ("fixed",)}
     )
 
 

@@ -32,14 +32,14 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Logged, Prediction, Sp
 
 @struct.dataclass
 class HParams(steps.InferenceHParams):
-    """Numbers of a temporal predictive-coding network; its hidden layer is the latent state, of precision 1."""
+    """Hyper-parameters of a temporal predictive-coding network; its hidden layer is the latent state (precision 1)."""
 
     LATER: ClassVar[tuple[str, ...]] = steps.NEW
-    width: int = static(32, "units in each hidden layer", low=1)
-    sequences: int = static(10, "most sequences side by side, rows of a batch", low=1)
-    activation: str = static("tanh", "nonlinearity of the hidden layers", choices=tuple(ACTIVATIONS))
+    width: int = static(32, "hidden units in each layer", low=1)
+    sequences: int = static(10, "largest number of parallel sequences (rows of a batch)", low=1)
+    activation: str = static("tanh", "activation function of the hidden layers", choices=tuple(ACTIVATIONS))
     lr: Traced = traced(0.03, "learning rate of the weights", low=0)
-    decay: Traced = traced(0.1, "rate at which observation weights decay, in units of lr", low=0)
+    decay: Traced = traced(0.1, "decay rate of the observation weights, relative to lr", low=0)
     observed_precision: Traced = traced(1.0, "precision of the observations", low=1e-6)
 
 
@@ -149,7 +149,7 @@ def _controls(z_BH: Float[Array, "B H"]) -> Float[Array, "B U"]:
 ENTRY = LearnerEntry(
     make=make,
     hparams=HParams(),
-    summary="temporal predictive coding of sequences, side by side in the rows of a batch",
+    summary="temporal predictive coding of parallel sequences, one per row of a batch",
     flops=flops,
     local=True,
     labels=False,

@@ -1,4 +1,4 @@
-"""UPGD: gradient descent that spares useful weights and perturbs the others.
+"""UPGD: gradient descent that protects useful weights and perturbs the others.
 
 The utility of a weight is what the cost would lose without it, to first order in the weight: minus its gradient times
 the weight. Its running mean U, corrected for its start at zero and divided by the largest of the network, decides by
@@ -30,13 +30,13 @@ from pcl.network.layers import Network
 
 @struct.dataclass
 class HParams(plasticity.HParams):
-    """Numbers of the utility, and of what it decides."""
+    """Hyper-parameters of the utility, of the noise and of shrinkage."""
 
-    utility_decay: Traced = traced(0.9999, "share of the running utility that a step leaves", low=0, high=1)
+    utility_decay: Traced = traced(0.9999, "decay of the running utility: share kept at each step", low=0, high=1)
     direction_noise: Traced = traced(
-        0.1, "standard deviation of what is added to the direction of a useless weight", low=0
+        0.1, "standard deviation of the noise added to the update of a weight without utility", low=0
     )
-    shrink: Traced = traced(1e-4, "share of every weight that is lost at a step", low=0, high=1)
+    shrink: Traced = traced(1e-4, "share by which every weight shrinks at each step", low=0, high=1)
 
 
 class Memory(NamedTuple):
@@ -60,7 +60,7 @@ def gates(memory: Memory, decay: Traced) -> Network:
 
 
 def gated(memory: Memory, network: Network, direction: Network, key: PRNGKeyArray, hp: Any) -> tuple[Network, Memory]:
-    """The direction, perturbed, where the utility lets it through."""
+    """The perturbed direction, scaled by the gate of each weight."""
     decay = hp.utility_decay
     utility = jax.tree.map(lambda u, d, w: decay * u + (1 - decay) * d * w, memory.utility, direction, network)
     memory = Memory(utility, memory.steps + 1)

@@ -1,4 +1,4 @@
-"""Live learners: one sample, one table at a time, for as long as you like.
+"""Live learners: they predict and learn one sample, or one table, at a time.
 
     life = pcl.live("parallax", inputs=(8, 8), max_classes=10)
     life.predict_one(x); life.learn_one(x, y)             # River's conventions: x is a dict of features, or an array
@@ -38,12 +38,12 @@ def live(
       inputs: shape of one input, or the most features that a sample may have, or their names.
       classes: labels that are known beforehand.
       max_classes: the most labels that there will ever be; 0: no more than `classes`.
-      targets: real targets a sample, about unit variance each, instead of labels.
-      seed: of the initial state.
-      settings: numbers of the learner that are not its defaults, as `--set` takes them.
+      targets: number of real targets per sample (of about unit variance each), instead of labels.
+      seed: seed of the initial state.
+      settings: settings of the learner that differ from its defaults, as `--set` takes them.
 
     Raises:
-      UsageError: an argument does not fit; the message says what would.
+      UsageError: an argument is inadmissible; the message says what would be right.
 
     Examples:
       >>> life = live("ncm", inputs=2, max_classes=2)
@@ -65,7 +65,7 @@ def load_live(path: str | Path) -> Life:
     It also reads files of `pcl.save` and `--save_state`; their labels are 0, 1, 2, …
 
     Raises:
-      UsageError: there is no such file, it is damaged, or what is in it does not fit this version of pcl.
+      UsageError: the file does not exist, is damaged, or does not fit this version of pcl.
     """
     return Life.unpacked(saved.read(path), str(path))
 
@@ -77,7 +77,7 @@ def for_river(learner: str, *, targets: bool = False, **settings: Any) -> Any:
       learner: its name.
       targets: whether a real number is predicted, about unit variance, rather than a label.
       settings: `inputs`, the most features that a sample may have (0: as many as the first that is learned);
-        `max_classes` (10); `seed` (0); and numbers of the learner.
+        `max_classes` (10); `seed` (0); and settings of the learner.
     """
     from pcl.life import river
 
@@ -91,7 +91,7 @@ def for_sklearn(learner: str, *, targets: bool = False, **settings: Any) -> Any:
       learner: its name.
       targets: whether real numbers are predicted, about unit variance, rather than labels.
       settings: `passes`, how often `fit` goes through the samples (1); `max_classes`, room for labels that come after
-        `fit` (0); `seed` (0); and numbers of the learner.
+        `fit` (0); `seed` (0); and settings of the learner.
     """
     from pcl.life import sklearn
 

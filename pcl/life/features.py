@@ -25,7 +25,7 @@ class Features:
 
     @classmethod
     def announced(cls, inputs: Any) -> "Features":
-        """Those of a shape, a number of features, or their names.
+        """`Features` for a shape, a number of features, or their names.
 
         Raises:
           UsageError: it is none of these.

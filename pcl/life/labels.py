@@ -38,7 +38,7 @@ class Labels:
                 numbers.append(MISSING)
                 continue
             if not isinstance(plain, str | int | float):
-                raise UsageError(f"label {shown(repr(label))}: give a text, a number or a truth value, one a sample")
+                raise UsageError(f"label {shown(repr(label))}: give a text, a number or a truth value, one per sample")
             if plain not in grown and len(grown) == self.bound:
                 raise UsageError(
                     f"label {shown(repr(plain))} is new beside {shown(self.known)}: there is room for {self.bound};"

@@ -30,7 +30,7 @@ class Life:
     program is compiled when it is first needed, and the memory of the state is used again. The sample of `learn_one` is
     learned with the next call, so that learning and then predicting is one call of a program.
 
-    learner, hp: the learner and its numbers, as `pcl.learners.make` returns them.
+    learner, hp: the learner and its settings, as `pcl.learners.make` returns them.
     """
 
     def __init__(self, learner: Made, state: State, hp: HParams, features: Features, labels: Labels | None):
@@ -110,7 +110,7 @@ class Life:
         """
         x = self._features.rows(X)
         if len(x) != len(y):
-            raise UsageError(f"{len(x)} samples have {len(y)} labels or targets: give one a sample")
+            raise UsageError(f"{len(x)} samples have {len(y)} labels or targets: give one per sample")
         if classes is not None:
             self._chosen().places(classes)
         given = self._given(y)
@@ -195,7 +195,7 @@ class Life:
         return np.asarray(output)[0]
 
     def _settle(self) -> None:
-        """Learn from the sample that waits: by the same program, so that it means the same bits when that happens."""
+        """Learn from the waiting sample by the same program, so that the bits do not depend on when this happens."""
         if self._waiting is not None:
             x, y = self._waiting
             self._live(x, y, 1, x, ask=False)
@@ -214,7 +214,7 @@ class Life:
         return output if self._labels is None else output[:, : len(self._labels.known)]
 
     def _given(self, y: Any) -> np.ndarray:
-        """Numbers of labels [N], or real targets [N, T]."""
+        """Indices of labels [N], or real targets [N, T]."""
         if self._labels is not None:
             return self._labels.places(y)
         size = self.learner.spec.num_targets
@@ -222,7 +222,7 @@ class Life:
             targets = np.asarray([np.full(size, np.nan) if row is None else row for row in y], np.float32)
             return targets.reshape(len(y), size)
         except (TypeError, ValueError) as error:
-            raise UsageError(f"targets do not fit: give {size} real number(s) a sample") from error
+            raise UsageError(f"targets do not fit: give {size} real number(s) per sample") from error
 
     def _chosen(self) -> Labels:
         if self._labels is None:

@@ -1,7 +1,7 @@
-"""Compiled once a learner: the first state, learning from rows one after the other, and answers.
+"""Programs of live learners, compiled once: the first state, learning from rows in turn, and predictions.
 
 A call costs JAX some microseconds for each array that goes in and comes out. So programs take a state as few arrays
-(`Layout`), and the numbers as one.
+(`Layout`), and the traced settings as one.
 """
 
 import functools
@@ -34,7 +34,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, state: State) -> "Layout":
-        """That of states like this one."""
+        """The layout of states like this one."""
         leaves, structure = jax.tree.flatten(state)
         small: dict[Any, list[int]] = {}
         alone = []
@@ -85,7 +85,7 @@ def lived(learner: Made, hp: HParams, taught: int, asked: int) -> Callable[..., 
 
 
 def numbers(hp: HParams) -> jax.Array:
-    """The traced numbers as a program takes them."""
+    """The traced settings as a program takes them."""
     return jnp.asarray(jax.tree.leaves(hp), jnp.float32)
 
 

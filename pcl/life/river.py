@@ -55,7 +55,7 @@ class Classifier(Living, base.Classifier):
     seed
         Of the initial state.
     settings
-        Numbers of the learner that are not its defaults.
+        Settings of the learner that differ from its defaults.
 
     """
 
@@ -93,7 +93,7 @@ class Regressor(Living, base.Regressor):
     seed
         Of the initial state.
     settings
-        Numbers of the learner that are not its defaults.
+        Settings of the learner that differ from its defaults.
 
     """
 

@@ -28,11 +28,11 @@ class Living(BaseEstimator, abc.ABC):
         self._settings = settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name, numbers of the learner that were given included."""
+        """Parameters by name, including given settings of the learner."""
         return super().get_params(deep) | self._settings
 
     def set_params(self, **params: Any) -> Any:
-        """Set parameters; what is none of the estimator's own is a number of the learner."""
+        """Set parameters; those that are not the estimator's own are settings of the learner."""
         own = {name: value for name, value in params.items() if name in self._get_param_names()}
         self._settings = self._settings | {name: value for name, value in params.items() if name not in own}
         return super().set_params(**own)
@@ -71,7 +71,7 @@ class Classifier(ClassifierMixin, Living):
     """A learner of pcl that chooses between labels.
 
     learner: its name.   passes: how often `fit` goes through the samples.   max_classes: room for labels that come
-    after the first samples (0: none).   seed: of the initial state.   settings: numbers of the learner.
+    after the first samples (0: none).   seed: of the initial state.   settings: settings of the learner.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Classifier(ClassifierMixin, Living):
         return self.life_.classes_
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Any:
-        """Learn on; at the first call `classes` are all labels that there are, or those of `y` where it is None."""
+        """Continue learning; at the first call `classes` are all labels (None: those of `y`)."""
         return self._continued(X, y, classes)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -110,14 +110,14 @@ class Regressor(RegressorMixin, Living):
     """A learner of pcl that predicts real targets, of about unit variance each.
 
     learner: its name.   passes: how often `fit` goes through the samples.   seed: of the initial state.
-    settings: numbers of the learner.
+    settings: settings of the learner.
     """
 
     def __init__(self, learner: Any = "rls", *, passes: Any = 1, seed: Any = 0, **settings: Any):
         super().__init__(learner, passes, seed, settings)
 
     def partial_fit(self, X: Any, y: Any) -> Any:
-        """Learn on."""
+        """Continue learning from further samples."""
         return self._continued(X, y, None)
 
     def __sklearn_tags__(self) -> Any:

@@ -23,7 +23,7 @@ layers, activations, architectures   networks and their initial weights; muPC, a
 outputs                              distributions of the output: mean, cost, curvature
 energy, precision                    its free energy with clamped ends, and the local error signals
 inference, halting, stability        shared by rules: their signature, early stops; the largest stable step size
-rules                                how activities settle: one file a rule
+rules                                how activities settle: one file per rule
 trajectories                         settling, and the activities, energies and residuals on the way
 plasticity                           how weights move: local rules, gates
 training                             a step of learning by any rule; passes over arrays

@@ -68,7 +68,7 @@ def dense_chain(
 def mupc_chain(key: PRNGKeyArray, sizes: tuple[int, ...], activation: str = "tanh") -> Network:
     """A chain in the parametrisation of muPC, z_l = z_{l-1} + a_l W_l f(z_{l-1}): layers hold the scales.
 
-    With N units a hidden layer and L layers of weights of variance 1, no biases, the constants are a_1 =
+    With N units per hidden layer, L layers of weights of variance 1, and no biases, the constants are a_1 =
     1/sqrt(inputs), a_l = 1/sqrt(N L), a_L = 1/N; the first and the last layer have no skip connection.
     Source: Innocenti, Achour and Buckley (2025), arXiv:2505.13124.
 

@@ -74,10 +74,10 @@ class Problem:
 
 
 class Errors(NamedTuple):
-    """Local error signals, one [B, ...] array a layer, the output's last.
+    """Local error signals: one array [B, ...] per layer, the output's last.
 
     raw: z_l - f(a_l); of the output, the observed value minus its expectation (of a categorical one:
-    y - sum(y) softmax(a_L)). gained: Pi_l times it. delta: that at the pre-activation, f'(a_l) * gained; for the
+    y - sum(y) softmax(a_L)). gained: Pi_l * raw. delta: the error at the pre-activation, f'(a_l) * gained; for the
     output, minus the derivative of its cost by a_L.
     """
 
@@ -213,7 +213,7 @@ def check(problem: Problem, z: Activities | None = None) -> None:
     Shapes are always checked, values only outside of compiled functions.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     if not problem.network:
         raise UsageError("there are no layers; a problem needs at least one")
@@ -276,7 +276,7 @@ def _meet(problem: Problem, z: Activities | None, shapes: list[tuple[int, ...]])
 
 def _one_a_layer(problem: Problem) -> None:
     if problem.precision is not None and len(problem.precision) != len(problem.network):
-        right = f"{len(problem.network)}, one a layer (None: identity)"
+        right = f"{len(problem.network)}, one per layer (None: identity)"
         raise UsageError(f"there are {len(problem.precision)} precisions; this problem needs {right}")
 
 

@@ -1,6 +1,6 @@
 """Floating-point operations of a network, per sample.
 
-Matrix products and convolutions are counted; a multiplication and an addition are two operations. Left out are costs
+Matrix products and convolutions are counted; a multiplication and an addition are two operations. Not counted are costs
 that grow with units and not with synapses (activations, biases, errors), and the optimiser, which a batch shares.
 `uses` says how often a sample uses the synapses of each layer, lowest first: a dense layer's once, a kernel's at
 every place. `inference_steps` may be an array. Rules that cost more or less than gradient descent have a count of

@@ -35,7 +35,7 @@ class Halt:
     both rules stop at about the same residual.
 
     Raises:
-      UsageError: an unknown rule, or a tolerance that is negative or no number.
+      UsageError: an unknown kind of halt, or a tolerance that is negative or no number.
     """
 
     rule: str  # gradient or saturation
@@ -49,10 +49,10 @@ class Halt:
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """The most steps of one call, and what ends them sooner (None: nothing).
+    """The largest number of steps of one call, and the halt that ends them sooner (None: no halt).
 
     Raises:
-      UsageError: no whole number of steps, or a negative one.
+      UsageError: steps are negative or no whole number.
     """
 
     steps: Any  # int, or a traced one
@@ -91,7 +91,7 @@ def iterate(
     progress: Progress | None = None,
     begun: int = 0,
 ) -> tuple[State, Float[Array, " B"], Progress | None]:
-    """Repeats `step(state, gradient(state))` until the budget is spent; `begun` of its steps are spent already.
+    """Repeats `step(state, gradient(state))` until the budget is used up; `begun` steps of it are used already.
 
     Returns the state, the steps taken [B] and the progress. Without a `progress` all samples begin at `state`. When a
     sample stops, its rows are frozen in every array of the state whose first axis is the samples, so that a batch

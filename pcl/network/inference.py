@@ -39,7 +39,7 @@ NOTHING = 1e-9  # nats: absolute rounding error of an energy near 0, for a thous
 
 
 class Learning(NamedTuple):
-    """How weights move: each layer's optimiser and its memory, the weights of samples, and a gate for each layer."""
+    """How weights learn: the optimiser and its state for each layer, the weights of samples, a gate for each layer."""
 
     optimiser: optax.GradientTransformation
     memory: tuple[optax.OptState, ...]
@@ -53,7 +53,7 @@ class Numbers(NamedTuple):
     rate: the step size; None: the rule's own, limited to what is stable (see `rules.with_rate`). gain: the largest
     eigenvalue of the precisions, unless `rate` takes it into account already (where the rate is None, it is computed);
     gradient rules divide the rate by it to stay stable. momentum: the share of the last step that is kept. learning:
-    how weights move.
+    how weights learn.
     """
 
     rate: Any = None  # ArrayLike | None
@@ -70,7 +70,7 @@ class Numbers(NamedTuple):
 class Memory(NamedTuple):
     """The state with which a later call goes on.
 
-    optimiser: the rule's own state. scale: norm of the gradient that residuals are relative to. progress: the state
+    optimiser: the rule's own state. scale: norm of the gradient to which residuals are relative. progress: the state
     of a halt; a sample that has stopped stays where it is.
     """
 
@@ -140,7 +140,7 @@ def rose(before: Float[Array, ""], after: Float[Array, ""]) -> Float[Array, ""]:
 
 
 def begin(problem: Problem, start: Start) -> tuple[Activities, Any]:
-    """The checked activities to begin at, and the memory to go on with, if there is one."""
+    """The checked activities to begin at, and the memory of an earlier call, if there is one."""
     z, memory = (start.z, start.memory) if isinstance(start, Settled) else (start, None)
     check(problem, z)
     return z, memory
@@ -202,7 +202,7 @@ def ended(problem: Problem, z: Activities, taken_B: Array, memory: Memory, e: Er
 
 
 def gradient_scale(problem: Problem, z: Activities) -> Float[Array, " B"]:
-    """Norm of the gradient that residuals are relative to: at the feed-forward pass, or at `z` if the bottom is free.
+    """Norm of the gradient to which residuals are relative: at the feed-forward pass, or at `z` if the bottom is free.
 
     At the feed-forward pass only the output has an error.
     """
@@ -218,6 +218,6 @@ def gradient_scale(problem: Problem, z: Activities) -> Float[Array, " B"]:
 
 
 def relative(norm_B: Array, scale_B: Array) -> Array:
-    """The ratio; where `scale_B` is zero, it is zero if `norm_B` is too, and infinite if not."""
+    """`norm_B / scale_B`; where `scale_B` is zero, it is zero if `norm_B` is zero, too, else infinite."""
     without_scale_B = jnp.where(norm_B > 0, jnp.inf, 0.0)
     return jnp.where(scale_B > 0, norm_B / jnp.where(scale_B > 0, scale_B, 1.0), without_scale_B)

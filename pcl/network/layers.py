@@ -69,7 +69,7 @@ class Dense:
         """Pre-activation."""
         flat_BD = below.reshape(below.shape[0], -1)
         if flat_BD.shape[1] != self.w.shape[0]:
-            raise UsageError(f"weights {self.w.shape} take {self.w.shape[0]} inputs a sample, not {flat_BD.shape[1]}")
+            raise UsageError(f"weights {self.w.shape} take {self.w.shape[0]} inputs per sample, not {flat_BD.shape[1]}")
         if self.skip and self.w.shape[0] != self.w.shape[1]:
             raise UsageError(f"weights {self.w.shape}: a layer with a skip connection has as many outputs as inputs")
         a_BH = self._carried(flat_BD)
@@ -91,7 +91,7 @@ class Dense:
         return dataclasses.replace(self, w=_scaled(self.scale, pre_BD.T @ carried), b=bias)
 
     def _carried(self, flat_BD: Float[Array, "B D"]) -> Float[Array, "B H"]:
-        """What the weights alone carry up."""
+        """The pre-activation without scale, bias and skip connection."""
         return _scaled(self.scale, ACTIVATIONS[self.inner].f(flat_BD) @ self.w)
 
     def _through_norm(self, below: Float[Array, "B ..."], delta: Float[Array, "B H"]) -> Float[Array, "B H"]:
@@ -218,7 +218,7 @@ def forward(network: Network, x: Float[Array, "B ..."]) -> tuple[Array, ...]:
 
 
 def _normalised(a_BH: Float[Array, "B H"]) -> tuple[Float[Array, "B H"], Float[Array, "B 1"]]:
-    """Each row less its mean, over its standard deviation; and the latter."""
+    """Each row minus its mean, divided by its standard deviation; and the standard deviations."""
     centred_BH = a_BH - a_BH.mean(1, keepdims=True)
     deviation_B1 = jnp.sqrt(jnp.mean(centred_BH**2, axis=1, keepdims=True) + LEAST_VARIANCE)
     return centred_BH / deviation_B1, deviation_B1

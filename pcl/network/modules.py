@@ -87,7 +87,7 @@ MODULES = {"convnet": ConvNet, "resnet18": ResNet18}
 
 @struct.dataclass
 class Module(Dense):
-    """A linen module as the one layer of a network, for which nothing else tells layers apart.
+    """A linen module as the only layer of a network.
 
     w: the module's parameters, a pytree; image: height, width and channels as which inputs are read.
     """
@@ -114,14 +114,14 @@ class Module(Dense):
 
     @property
     def uses(self) -> int:
-        """Multiplications of weights for an image."""
+        """Multiplications by weights per image."""
         one = jax.ShapeDtypeStruct((1, *self.image), jnp.float32)
         graph = jax.make_jaxpr(lambda p, x: self.module.apply({"params": p}, x))(self.w, one)
         return sum(_products(equation) for equation in graph.eqns)
 
 
 def _products(equation: Any) -> int:
-    """Multiplications of a convolution, or of a product with a matrix; 0 for all else."""
+    """Multiplications of a convolution or of a matrix product; 0 for any other equation."""
     name, out = equation.primitive.name, equation.outvars[0].aval.shape
     if name == "conv_general_dilated":
         return math.prod(out) * math.prod(equation.invars[1].aval.shape[:-1])

@@ -34,7 +34,7 @@ def zero_divergence(problem: Problem, weight_B: Float[Array, " B"]) -> Network:
 
 
 def backpropagates(problem: Problem) -> None:
-    """Refuses problems on which a rule that equals backpropagation would not.
+    """Refuses problems on which a rule that equals backpropagation elsewhere does not equal it.
 
     Raises:
       UsageError: a precision that is not the identity, a free bottom, or what `energy.check` refuses.

@@ -103,6 +103,6 @@ def distribution(name: str) -> Output:
 
 
 def largest_curvature(output: str, top: Float[Array, "B ..."]) -> Array | float:
-    """A bound of the cost's curvature by a, at identity precision: of each sample where they differ."""
+    """A bound of the second derivative of the cost by a, at identity precision; per sample where samples differ."""
     of = distribution(output)
     return of.curvature * jnp.maximum(counts(top), 1.0) if of.whole else of.curvature

@@ -114,7 +114,7 @@ def check_shape(precision: Precision, shape: tuple[int, ...], name: str) -> None
     """Refuses a precision that does not fit activities of `shape`.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     allowed = (shape, (shape[0], shape[0])) if len(shape) == 1 else (shape,)
     if precision is not None and precision.shape not in allowed:
@@ -126,7 +126,7 @@ def check_precision(precision: Precision, shape: tuple[int, ...], name: str) -> 
     """Refuses a precision of the wrong shape, or, where its values are known, one that is not positive definite.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     check_shape(precision, shape, name)
     if precision is None or isinstance(precision, jax.core.Tracer):

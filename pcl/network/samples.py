@@ -1,4 +1,4 @@
-"""Activities of a batch sample by sample: norms, one row of numbers each, and choosing among samples."""
+"""Activities of a batch per sample: norms, flattening into one row, and selection of samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Activities = tuple[Array, ...]  # the free activities, lowest first, each [B, ..
 
 
 def units(x: Float[Array, "B ..."]) -> tuple[int, ...]:
-    """The axes of `x` but the samples'."""
+    """All axes of `x` except the first, that of the samples."""
     return tuple(range(1, x.ndim))
 
 

@@ -40,7 +40,7 @@ Directions = tuple[Array, ...]  # in which each layer above a free activity stre
 
 
 def directions(network: Network, input_shape: tuple[int, ...], free_bottom: bool = False) -> Directions:
-    """Those of fresh weights, for inputs of `input_shape`."""
+    """Directions from which the power iteration starts, for inputs of `input_shape`."""
     x = jax.ShapeDtypeStruct((1, *input_shape), jnp.zeros(()).dtype)
     below = jax.eval_shape(forward, network[:-1], x)
     below = (x, *below) if free_bottom else below
@@ -87,9 +87,10 @@ def _unit(v: Array) -> tuple[Array, Float[Array, ""]]:
 
 @jax.jit
 def bounded_step(problem: Problem, z: Activities, limit: ArrayLike = 2.0) -> Array:
-    """A step of the activities that is stable for a whole batch, at identity precision: `limit` / the bound above.
+    """A step size of the activities that is stable for a whole batch, at identity precision: `limit` / bound (see
+    above).
 
-    z: the free activities, of which only shapes count, at least one. A free bottom is to have a prior of at most 1.
+    z: the free activities, at least one; only their shapes matter. The prior of a free bottom must be at most 1.
     """
     free = problem.bottom is None
     v = directions(problem.network, (z[0] if free else problem.bottom).shape[1:], free)

@@ -5,7 +5,7 @@ For one step of one sequence, with the state z_{t-1} kept from the step before, 
     F_t = 1/2 |x_t - f(z_t) C|^2_{Pi_x} + 1/2 |z_t - m_t|^2_{Pi_z},    m_t = f(z_{t-1}) A + u_t B
 
 where |e|^2_Pi = e Pi e^T. z_t starts at its prediction m_t and descends F_t, then every weight moves by the
-precision-weighted error behind it times the activity before it. With f the identity and z_t settled, this is the
+precision-weighted error after it times the activity before it. With f the identity and z_t settled, this is the
 Kalman filter whose prior covariance is fixed at the transition noise Pi_z^-1: the uncertainty about z_{t-1} is
 forgotten, so that the gain is constant and smaller than the optimal one, and the error somewhat larger.
 
@@ -49,7 +49,7 @@ class Dynamics(NamedTuple):
 
 
 class Precisions(NamedTuple):
-    """Of transition and observation noise: None (identity), one number a unit, or a matrix; see `precision`."""
+    """Precisions of transition and observation noise: None (identity), one per unit, or a matrix; see `precision`."""
 
     latent: Precision = None
     observed: Precision = None
@@ -80,12 +80,12 @@ def init_dynamics(key: PRNGKeyArray, latent: int, observed: int, controls: int =
 
 
 def check(dynamics: Dynamics, precisions: Precisions, z_BH: Array, x_BD: Array, u_BU: Array | None = None) -> None:
-    """Refuses shapes that do not meet, and, where values are known, indefinite precisions and values not finite.
+    """Refuses shapes that do not match, and, where values are known, indefinite precisions and values not finite.
 
     Observations and controls may have a leading axis of steps.
 
     Raises:
-      UsageError: with what would be right.
+      UsageError: otherwise; the message says what would be right.
     """
     (latent, observed), controls = dynamics.observation.shape, len(dynamics.control)
     shapes = dynamics.transition.shape, dynamics.control.shape[1:]
@@ -247,7 +247,7 @@ def learn_sequences(
 def rollout(
     dynamics: Dynamics, z_BH: Float[Array, "B H"], steps: int, activation: str = "tanh"
 ) -> Float[Array, "T B D"]:
-    """What is expected of the `steps` observations after state `z_BH`, none of which is seen; no controls."""
+    """The expected next `steps` observations after state `z_BH`, none of which is observed; without controls."""
     none_BU = jnp.zeros((len(z_BH), len(dynamics.control)), z_BH.dtype)
 
     def step(z_BH: Array, _: None) -> tuple[Array, Array]:

@@ -48,7 +48,7 @@ class Step(NamedTuple):
 
 
 class Inferred(NamedTuple):
-    """A problem settled without a step: see `Step`. direction: in which the rule would move the weights."""
+    """A settled problem without a step of the weights (see `Step`). direction: of the step that the rule would take."""
 
     problem: Problem
     settled: Settled
@@ -127,9 +127,9 @@ def train_step(
 
 
 class History(NamedTuple):
-    """One number a pass, the mean over its batches.
+    """Curves of training: one number per pass, the mean over its batches.
 
-    energy: free energy a sample at the settled activities, with the weights that settled them. accuracy: share of
+    energy: free energy per sample at the settled activities, with the weights that settled them. accuracy: share of
     samples whose feed-forward answer, before their batch is learned, has its largest output where the target has; None
     where targets are not one-hot.
     """
@@ -139,7 +139,7 @@ class History(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """network: the layers after the last pass. precision: of each layer (None: identity). history: see there."""
+    """The result of `fit`. network: the layers after the last pass. precision: per layer (None: identity). history."""
 
     network: Network
     precision: tuple[Precision, ...]
@@ -205,7 +205,7 @@ def fit(
 
     Raises:
       UsageError: shapes that do not fit; NaN; a batch larger than the data; targets that are not in the output's
-        range, as rows that are neither one-hot nor probabilities are not in that of a categorical output; an unknown
+        range (a categorical output takes rows that are one-hot or probabilities); an unknown
         rule, output, nudge or precision.
     """
     x, y = None if x is None else jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
@@ -285,7 +285,7 @@ def _check_data(network: Network, x: Array | None, y: Array, epochs: int, batch:
     if len(x) != len(y):
         raise UsageError(f"x has {len(x)} rows and y has {len(y)}: each input needs its target")
     if y.ndim == 1:
-        raise UsageError(f"y has shape {y.shape}; give a row a sample, of labels jax.nn.one_hot(y, classes)")
+        raise UsageError(f"y has shape {y.shape}; give one row per sample, for labels jax.nn.one_hot(y, classes)")
     if not (isinstance(epochs, int) and epochs > 0 and isinstance(batch, int) and 0 < batch <= len(x)):
         raise UsageError(f"epochs={epochs}, batch={batch}: give whole numbers, the batch at most the {len(x)} samples")
     z = jax.eval_shape(forward, network[:-1], x[:1]) if network else ()

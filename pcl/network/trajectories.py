@@ -1,4 +1,4 @@
-"""Looking inside: where activities, energies of layers and residuals are after every step of settling."""
+"""Trajectories of inference: activities, energies of layers and residuals after every step."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -42,9 +42,9 @@ def settle(
     numbers: Numbers = Numbers(),  # noqa: B008 - it is immutable
     halt: Halt | None = None,
 ) -> Settled:
-    """Where `steps` steps of `rule` lead from `start` (None: the feed-forward pass).
+    """Inference by `steps` steps of `rule` from `start` (None: the feed-forward pass).
 
-    numbers: as the rule has them by default (`rules.with_rate`), or `Numbers(0.05)` for a step of 0.05.
+    numbers: hyper-parameters of the rule (default: its own, see `rules.with_rate`); `Numbers(0.05)` for a step of 0.05.
 
     Raises:
       UsageError: an unknown rule, a free bottom without a start, and what the rule refuses.
@@ -68,7 +68,7 @@ def trajectory(
     numbers: Numbers = Numbers(),  # noqa: B008 - it is immutable
     halt: Halt | None = None,
 ) -> Trajectory:
-    """As `settle`, with every point on the way. Energies are those of the weights of each step.
+    """As `settle`, with the activities after every step. Energies are computed with the weights of each step.
 
     Raises:
       UsageError: less than one step, no free activities, and what `settle` refuses.

@@ -1,4 +1,4 @@
-"""The results as one table, a line to read them. Imports no JAX.
+"""The results as one table, read in one line. Imports no JAX.
 
     frame = pcl.results.load("results", "split_digits")
     frame.groupby(["stream", "learner"])["acc"].mean()
@@ -11,7 +11,7 @@ One row is one run. Columns, in this order (types, units and meanings: `schema`)
   how made     `data` `compile_s` `run_s` `created` `commit` `dirty` `mode` `width` `device` `devices` `machine`
                `python` `versions`
   metrics      every one of `pcl.evaluation.catalogue.METRICS` that a run has by itself, costs included; NaN where its
-               stream or learner does not define it; behind them what learners log under names of their own
+               stream or learner does not define it; then numbers that learners log under names of their own
 """
 
 from pcl.results.columns import Column, schema

@@ -24,27 +24,27 @@ class Column(NamedTuple):
 
 # Which run it is.
 RUN = {
-    "run_id": Column("text", "", "hash of everything that decides the run"),
+    "run_id": Column("text", "", "hash of everything that determines the run"),
     "experiment": Column("text", "", "folder of the record"),
     "stream": Column("text", "", "name that the experiment gives its stream"),
     "learner": Column("text", "", "name of the learner"),
-    "variant": Column("text", "", "settings that are swept, as they are written behind --set"),
+    "variant": Column("text", "", "settings that are swept, as they are written after --set"),
     "seed": Column("integer", "", "seed of learner and stream"),
-    "status": Column("text", "", "ok, or what went wrong and at which step"),
+    "status": Column("text", "", "ok, or the kind of failure and its step"),
     "probe_on": Column("text", "", "held-out samples that were probed: test or validation"),
-    "steps": Column("integer", "steps", "of the stream"),
-    "chance": Column("number", "", "score of guessing, in 0 .. 1"),
+    "steps": Column("integer", "steps", "steps of the stream"),
+    "chance": Column("number", "", "chance level: score of guessing, in 0 .. 1"),
 }
 # How it was made.
 MADE = {
-    "data": Column("text", "", "version of the data, none where a stream draws its samples"),
-    "compile_s": Column("number", "s", "to compile the program that the run shares with others"),
-    "run_s": Column("number", "s", "of the chunk of runs that it was one of"),
+    "data": Column("text", "", "version of the data; none where the stream generates its samples"),
+    "compile_s": Column("number", "s", "time to compile the program that the run shares with others"),
+    "run_s": Column("number", "s", "time to execute the whole chunk of runs"),
     "created": Column("text", "", "when the record was made, in UTC"),
-    "commit": Column("text", "", "of the code that made it"),
-    "dirty": Column("truth", "", "whether that code had been changed since"),
-    "mode": Column("text", "", "how the runs of a chunk were batched"),
-    "width": Column("integer", "runs", "in a chunk"),
+    "commit": Column("text", "", "commit of the code that made the record"),
+    "dirty": Column("truth", "", "whether the code had uncommitted changes"),
+    "mode": Column("text", "", "how the runs of a chunk were batched: map or vmap"),
+    "width": Column("integer", "runs", "runs per chunk"),
     "device": Column("text", "", "name of the device"),
     "devices": Column("integer", "", "number of devices"),
     "machine": Column("text", "", "description of the machine"),
@@ -70,7 +70,7 @@ def schema() -> dict[str, Column]:
     """Type, unit and meaning of every column that `load` always gives, in its order.
 
     Between `probe_on`, `steps`, `chance` and the rest stands a column for each setting that varies, called by its part:
-    `stream.batch`, `learner.lr`, `evaluation.probe_every`. Behind all others stands a number for whatever learners log
-    under names of their own.
+    `stream.batch`, `learner.lr`, `evaluation.probe_every`. After all others comes one column for each number that
+    learners log under names of their own.
     """
     return RUN | MADE | metric_columns()

@@ -18,7 +18,7 @@ Runs = dict[Cell, list[Row]]
 
 
 class Best(NamedTuple):
-    """The best variant of a learner on a stream, by validation; its metric with the 95 % interval over seeds."""
+    """The best variant of a learner on a stream by validation samples; its metric with the 95 % interval over seeds."""
 
     experiment: str
     stream: str

@@ -31,11 +31,11 @@ ALWAYS: Mapping[str, Callable[[Record], Points]] = {
 
 
 def curves(folder: str | Path, experiment: str, name: str, *, frame: str | None = None) -> Any:
-    """One row a run and step: `run_id`, `stream`, `learner`, `variant`, `seed`, `step`, and the curve under its name.
+    """One row per run and step: `run_id`, `stream`, `learner`, `variant`, `seed`, `step`, and the curve under its name.
 
     `acc` is the accuracy in % of probes, mean over tasks, `task_acc` that of each task, `prequential_acc` that of the
     samples that arrived in each bin of the log, before learning. Any other name is what learners logged, by bins: means
-    over samples or steps, sums of events, or values at the end of the bin. A curve of arrays has a column an
+    over samples or steps, sums of events, or values at the end of the bin. A curve of arrays has one column per
     entry, `<name>_1` the first. Runs without the curve have no rows.
 
     Raises:

@@ -26,12 +26,12 @@ PARTS = ("stream", "learner", "evaluation")  # of a configuration, that hold set
 def load(
     folder: str | Path = "results", experiment: str | Sequence[str] | None = None, *, frame: str | None = None
 ) -> Any:
-    """Every run below a results folder, a row each: settings, status, every metric, cost, provenance (`schema`).
+    """Every run below a results folder, one row each: settings, status, every metric, cost, provenance (`schema`).
 
-    A part that cannot be read is left out and named on stderr, so is the older of two versions that conflict.
+    A part that cannot be read is left out and named on stderr, as is the older of two versions that conflict.
 
     Args:
-      folder: holds a folder an experiment.
+      folder: the results folder, with one folder per experiment.
       experiment: its name, or several names; None: all that are there.
       frame: pandas, polars or arrow (`pyarrow.Table`); None: the first of these that is installed.
 

@@ -1,6 +1,6 @@
 """A cache of every metric of every run of a part: parts never change, so each is computed once.
 
-There is one file a part below the cache folder, named by the part's digest, in a folder named by a digest of the code
+There is one file per part below the cache folder, named by the part's digest, in a folder named by a digest of the code
 that measures. Metrics that cannot be read or written there are computed again.
 """
 
@@ -108,7 +108,7 @@ def _kept(part: Path) -> Path:
 
 @functools.cache
 def _code() -> str:
-    """A digest of everything that decides a metric, but for the record."""
+    """A digest of everything that affects a metric, except the record."""
     digest = hashlib.sha256(f"{np.__version__} {sorted(METRICS)}".encode())
     for room in ROOMS:
         spec = importlib.util.find_spec(room)

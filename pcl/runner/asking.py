@@ -1,11 +1,11 @@
-"""Active learning on a stream: a learner asks for the labels with the largest `query` values, within a budget.
+"""Active learning on a stream: a learner requests the labels with the largest `query` values, within a budget.
 
-A label is asked for if the row's query value exceeds a quantile of those of the last rows, and never beyond the
-budget. The quantile is the budget, plus a part of the budget that was not spent: query values fall as a learner
-learns, so that less is asked for, and the remainder is spent later. After the variable uncertainty strategy of
+A label is requested if the row's query value exceeds a quantile of the values of recent rows, and never beyond the
+budget. The quantile is the budget plus a part of the budget that was not spent: query values fall as a learner
+learns, so that fewer labels are requested, and the remainder is spent later. After the variable uncertainty strategy of
 Zliobaite, Bifet, Pfahringer and Holmes (2014), doi:10.1109/TNNLS.2012.2236570, with a quantile of recent values in the
 place of their multiplicative threshold, so that the scale of the values does not matter. The stream is not stopped: a
-label not asked for is never seen.
+label that is not requested is never seen.
 """
 
 from fractions import Fraction
@@ -34,7 +34,7 @@ class Asking(NamedTuple):
 
 
 def asking(step: Step, learner: Learner, budget: float) -> Step:
-    """`step`, for which the learner asks for at most a share `budget` of all labels; `Asking` joins its memory."""
+    """`step` in which the learner requests at most the share `budget` of all labels; its memory holds an `Asking`."""
 
     def act(state: State, memory: Any, batch: Batch, hp: HParams) -> tuple[State, Any, Lived]:
         inner, past = memory
@@ -57,12 +57,12 @@ def wanted(prediction: Prediction) -> Float[Array, " B"]:
     Margin sampling: Scheffer, Decomain and Wrobel (2001), doi:10.1007/3-540-44816-0_31.
 
     Raises:
-      UsageError: the learner predicts real targets and does not say.
+      UsageError: the learner predicts real targets and has no query values.
     """
     if prediction.query is not None:
         return prediction.query
     if prediction.logits is None:
-        raise UsageError("labelling=request: this learner does not say which real targets it wants; set another one")
+        raise UsageError("labelling=request: this learner has no query values for real targets; set labelling=random")
     logits = jnp.sort(prediction.logits, axis=-1)
     return logits[:, -2] - logits[:, -1]
 

@@ -1,4 +1,4 @@
-"""A stream that does not wait: an update that takes the time of c batches misses the next c - 1 (on average).
+"""Real-time evaluation: an update that takes the time of c batches misses the next c - 1 (on average).
 
 Missed batches are still predicted, with the present state. Source: Ghunaim et al. (2023), arXiv:2302.01047.
 """
@@ -16,7 +16,7 @@ STEPS = "inference_steps"  # name of the logged factor of FLOP counts; a learner
 
 
 def charging(step: Step, learner: Learner, cost_ratio: CostRatio) -> Step:
-    """`step`, on a stream that goes on while the learner computes; its memory also holds the batches still to miss."""
+    """`step` on a stream that goes on while the learner computes; its memory holds the number of batches to miss."""
 
     def act(state: State, memory: Any, batch: Batch, hp: HParams) -> tuple[State, Any, Lived]:
         inner, busy = memory

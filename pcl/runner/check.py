@@ -1,4 +1,4 @@
-"""Checks of the parts of an experiment; bad and superseded ones are set aside. Imports no JAX."""
+"""Checks of the parts of an experiment; damaged and superseded parts are set aside. Imports no JAX."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,4 +94,4 @@ def check_all(results_dir: Path, set_aside: bool) -> None:
             left += 1
     if left:
         remedy = "each line says what it needs" if set_aside else "--set_aside renames such parts"
-        raise UsageError(f"what must not count in {results_dir}: {left} parts or folders; {remedy}")
+        raise UsageError(f"faults in {results_dir}: {left} parts or folders; {remedy}")

@@ -1,8 +1,9 @@
-"""Runs that processes share without a coordinator: each claims those that it is about to execute.
+"""Sharing of runs among processes without a coordinator: each claims the runs that it is about to execute.
 
 A claim is a file beside the records with the ids of one chunk. Its process touches it while it lives; a claim that
-nobody has touched for `EXPIRES_S` is void, and its runs are free again. So any number of processes may come and go, on
-any machines that see the same folder. Ages are by the clock of the file system, for those of machines differ.
+nobody has touched for `EXPIRES_S` expires, and its runs are free again. So any number of processes may join and leave,
+on any machines that see the same folder. Ages are measured by the clock of the file system, since clocks of machines
+differ.
 """
 
 import contextlib
@@ -42,7 +43,7 @@ class Claims:
         self._file.unlink(missing_ok=True)
 
     def take(self, runs: Iterable[str], complete: Complete) -> set[str]:
-        """Those of `runs` that are neither complete nor another's: they are this process's until it takes others.
+        """Claim those of `runs` that are neither complete nor claimed by others, until the next call; returns them.
 
         Raises:
           UsageError: the folder cannot be locked or written.
@@ -56,9 +57,9 @@ class Claims:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[set[str]]:
-        """The ids that are this process's, and nobody takes one meanwhile.
+        """The ids that this process has claimed; during the block no other process can take them.
 
-        They are fewer than it took where it stood still for so long that its claim was void, and others have them.
+        They are fewer than it took if it stood still for so long that its claim expired and others took them.
 
         Raises:
           UsageError: the folder cannot be locked.
@@ -67,7 +68,7 @@ class Claims:
             yield _ids(self._file)
 
     def _of_others(self) -> set[str]:
-        """The ids that others have claimed; claims that are void are deleted."""
+        """The ids that others have claimed; expired claims are deleted."""
         self._file.touch()
         now, taken = self._file.stat().st_mtime, set()
         for path in self._file.parent.glob(".claim-*.txt"):
@@ -85,7 +86,7 @@ class Claims:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """While no other process reads or writes claims."""
+        """A block during which no other process reads or writes claims."""
         try:
             with self._lock:
                 yield
@@ -103,7 +104,7 @@ class ClaimedStore(Store):
         self._claims = claims
 
     def write(self, rows: Sequence[Row]) -> Path:
-        """Write one part with the rows of the runs that are still this process's; the folder is returned if none is.
+        """Write one part with the rows of runs that this process still claims; returns the folder if there are none.
 
         Raises:
           UsageError: the part could not be written, or the folder cannot be locked.

@@ -38,12 +38,12 @@ PINNED = {
 
 
 def configure() -> None:
-    """Make every core a JAX device (or so many as `JAX_NUM_CPU_DEVICES` says), and pin settings that change numbers.
+    """Make every core a JAX device (or as many as `JAX_NUM_CPU_DEVICES` says), and pin settings that change results.
 
     To be called before the first computation.
 
-    On CPUs runs are mapped one after the other, so that each core executes its own share of them. Products are those
-    of float32: GPUs would else round their factors to the 11 bits of TF32, too few for sums over a whole run. A run
+    On CPUs runs are mapped one after the other, so that each core executes its own share of them. Products are in
+    float32: GPUs would otherwise round their factors to the 11 bits of TF32, too few for sums over a whole run. A run
     asks for others by `Evaluation.products`.
     """
     for name, value in PINNED.items():
@@ -57,10 +57,12 @@ def configure() -> None:
 
 
 def keep_programs() -> None:
-    """Keep compiled programs from one command to the next, beside the cached data, unless JAX was told where to.
+    """Keep compiled programs from one command to the next, beside the cached data, unless JAX has a cache folder
+    already.
 
-    There is a folder for each kind of processor, for programs are made of its instructions; the oldest give way.
-    Where there is no home, no right to write or no room, each command compiles its own, and nothing is said.
+    There is a folder for each kind of processor, because programs use its instructions; the oldest programs are
+    deleted. Without a home folder, the right to write or room, each command compiles its own programs, without a
+    message.
     """
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache", UserWarning)
     if jax.config.values["jax_compilation_cache_dir"]:
@@ -95,7 +97,7 @@ def pinned() -> Iterator[None]:
 
 
 def cores() -> int:
-    """Cores that this process may use; all of the machine's where the system does not tell (macOS, Windows)."""
+    """Cores that this process may use; all cores of the machine if the system does not tell (macOS, Windows)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -107,7 +109,7 @@ def default_mode() -> str:
 
 
 def memory_budget() -> int:
-    """Bytes that one device's share of a program may take: nine tenths of what the device has."""
+    """Bytes that a program may take on one device: nine tenths of its memory."""
     stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(0.9 * stats["bytes_limit"])
@@ -116,7 +118,7 @@ def memory_budget() -> int:
 
 @functools.cache
 def provenance() -> dict[str, Any]:
-    """The code and machine that make a record, as it stores them."""
+    """Code and machine, as a record stores them."""
     packages = ("jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn")
     commit, dirty = _commit()
     return {
@@ -131,15 +133,15 @@ def provenance() -> dict[str, Any]:
 
 
 def digest(*about: Any) -> str:
-    """A name for `about`, as the code, versions and devices of this process compute it."""
+    """A digest of `about` and of the code, versions and devices of this process."""
     computed = {name: provenance()[name] for name in ("commit", "dirty", "device", "devices", "versions")}
     return hashlib.sha256(canonical([*about, computed]).encode()).hexdigest()[:16]
 
 
 def _commit() -> tuple[str, bool]:
-    """The commit of the code, and whether code that decides a run differs from it.
+    """The commit of the code, and whether code that affects a run differs from it.
 
-    A copy that no repository tracks has none, even inside the folder of another one: it has the version installed.
+    A copy that no repository tracks has the installed version instead, even inside the folder of another repository.
     """
     root = Path(pcl.__file__).resolve().parents[1]
     # Inside a hook, say, Git's own variables name another repository.

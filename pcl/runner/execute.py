@@ -1,4 +1,4 @@
-"""Execution: one compile a static group, chunks of one width, padded at the end, resumable by id."""
+"""Execution: one compilation per static group, chunks of one width (the last is padded), resumable by run id."""
 
 import contextlib
 import dataclasses
@@ -64,10 +64,11 @@ def plan(
 
 
 def owned(groups: Sequence[Sequence[RunConfig]], shard_index: int, num_shards: int) -> list[list[RunConfig]]:
-    """The runs of each group that are this shard's, groups without any left out.
+    """The runs of each group that belong to this shard, without empty groups.
 
-    Runs are dealt in the order of their ids, group after group, so that shards have equally many of each group (but
-    for one). Order of the command, cores, mode and width do not matter: shards that differ agree without talking.
+    Runs are dealt in the order of their ids, group after group, so that shards have equally many of each group (up to
+    one). Order of the command, cores, mode and width do not matter, so that different shards agree without
+    communication.
     """
     ids = sorted(sorted(run.run_id for run in group) for group in groups)
     owner = {run_id: place % num_shards for place, run_id in enumerate(itertools.chain(*ids))}
@@ -91,11 +92,12 @@ def execute(
     A part is written after every chunk, so that a killed process loses at most the chunk it was in. The final state
     of each run is written to the folder `states`, where one is named, as `<run id>.npz`; a run whose record is there
     and whose state is not is executed again for its state. With `checkpoint_steps` a checkpoint of the chunk in flight
-    is written every so many steps, from which the same call goes on. With `watching` the runs in flight report how far
-    they are, which changes no bit of a record. `compile` may keep programs from call to call.
+    is written every so many steps, from which the same call resumes. With `watching` the runs in flight report their
+    progress, which changes no bit of a record. `compile` may keep programs from call to call.
 
     Raises:
-      UsageError: settings of any group contradict each other or one run has no room (before the first is compiled),
+      UsageError: settings of any group contradict each other or a single run does not fit (before the first is
+      compiled),
         or memory runs out with a single run a device.
       Interrupted: a signal came, and the chunk in flight, or a checkpoint of it, has been written.
     """
@@ -223,7 +225,7 @@ def rows_of(
 
 
 def _status(diverged_at: int, by_inference: bool, stream: Stream, run: RunConfig) -> str:
-    """The status of a run: ok, or where it diverged, and if inference did, its step size and the bound."""
+    """The status of a run: ok, or the step at which it diverged; if inference did, with its step size and the bound."""
     if diverged_at < 0:
         return "ok"
     if not by_inference:

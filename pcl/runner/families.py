@@ -1,7 +1,7 @@
-"""One compiled program for static groups that differ in sizes alone: states are padded with zeros to the largest.
+"""One compiled program for static groups that differ only in sizes: states are padded with zeros to the largest.
 
-A learner's entry names such sizes (`LearnerEntry.sizes`). A member begins in the state that its own `init` makes,
-padded, and reads its own sizes as traced numbers. Its record is that of a program of its own, up to rounding.
+A learner's entry names such sizes (`LearnerEntry.sizes`). A member starts in the state of its own `init`,
+padded, and reads its own sizes as traced numbers. Its record equals that of its own program, up to rounding.
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ class Member:
 def sizes_of(run: RunConfig) -> tuple[str, ...]:
     """Names of the sizes in which runs that share a program with this one may differ.
 
-    None where the cost of an update counts, which depends on its sizes.
+    Empty for real-time evaluation, in which the cost of an update depends on its sizes.
     """
     sizes = learners.REGISTRY[run.learner].sizes
     return () if sizes is None or run.evaluation.charge == "flops" else sizes(run.hp)
@@ -101,13 +101,13 @@ def differing(members: Family) -> dict[str, list[int]]:
 
 
 def mode_text(members: Family) -> str:
-    """What a record adds to its mode: which sizes share a program, as in ", one program for width 16 32"."""
+    """Text that a record adds to its mode: the sizes that share a program, as in ", one program for width 16 32"."""
     sizes = differing(members)
     return ", one program for " + ", ".join(f"{n} {' '.join(map(str, v))}" for n, v in sizes.items()) if sizes else ""
 
 
 def member(run: RunConfig) -> Any:
-    """What a program takes as the settings of a run: in a family, with its own sizes."""
+    """The settings of a run as a program takes them; in a family, with the run's own sizes."""
     if not run.family:
         return run.hp
     own, structures = as_dict(run.hp), [jax.tree.structure(hp) for hp in run.family]

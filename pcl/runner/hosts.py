@@ -1,4 +1,4 @@
-"""The processes of one command on several machines: which of them this one is, and how they are joined to one mesh."""
+"""The processes of one command on several machines: the number of this one, and joining them to one mesh."""
 
 import os
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def place(environment: Mapping[str, str] = os.environ) -> Place:
     """The place of this process, by the variables of its launcher; of several jobs of an array, among all of them.
 
     Raises:
-      UsageError: no launcher has numbered it, or its variables are not numbers of a process.
+      UsageError: no launcher has numbered this process, or its variables are not valid numbers.
     """
     inner = _launched(environment)
     first, least, step, jobs = ARRAY
@@ -57,7 +57,7 @@ def join(address: str | None = None, number: Place | None = None) -> None:
     the processes is lost, the others end too. To be called before the first computation.
 
     Raises:
-      UsageError: no launcher says what is needed, or the processes do not come together.
+      UsageError: no launcher gives the address and numbers, or the processes cannot connect.
     """
     rank, size = (number.rank, number.size) if number else (None, None)
     try:
@@ -83,5 +83,5 @@ def _launched(environment: Mapping[str, str]) -> Place | None:
 def _number(environment: Mapping[str, str], name: str, default: str = "") -> int:
     text = environment.get(name, default)
     if not text.isascii() or not text.isdigit():
-        raise UsageError(f"--coordinator=auto: {name}={shown(text)} is no number of a process")
+        raise UsageError(f"--coordinator=auto: {name}={shown(text)} is not the number of a process")
     return int(text)

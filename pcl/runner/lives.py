@@ -1,4 +1,4 @@
-"""Two records of one run: the same to the bit, up to rounding, or of another life. Imports no JAX."""
+"""Comparison of two records of one run: equal to the bit, equal up to rounding, or different. Imports no JAX."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

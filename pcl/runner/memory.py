@@ -12,12 +12,12 @@ GROUPS, MOUNT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def available() -> int:
-    """Bytes that this process may have: the machine's, or less where its container has a limit."""
+    """Bytes that this process may use: the machine's memory, or the limit of its container."""
     return min(_physical(), *container_limits(GROUPS, MOUNT), sys.maxsize)
 
 
 def of_arrays(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[int, str]:
-    """Bytes of all arrays (or shapes) in `parts`, and the largest of them: where, which shape, which settings it has.
+    """Bytes of all arrays (or shapes) in `parts`, and a description of the largest: place, shape and settings.
 
     The settings of a shape are those whose value is one of its lengths.
     """
@@ -68,7 +68,7 @@ def _upwards(root: Path, name: str, file: str) -> Iterator[int]:
 
 
 def _physical() -> int:
-    """Bytes of the machine; more than any where the system does not tell."""
+    """Memory of the machine in bytes; a very large number if the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

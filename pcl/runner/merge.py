@@ -1,4 +1,4 @@
-"""Joining the results of several machines: every run once, and no two versions of one. Imports no JAX."""
+"""Merging the results of several machines: every run once, without conflicting versions. Imports no JAX."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class Merged(NamedTuple):
     """The result of merging one experiment.
 
     rows: runs that the target lacks.
-    doubles: how many runs of the source it has already, with the same numbers.
+    doubles: number of runs of the source that the target has already, with the same numbers.
     """
 
     experiment: str
@@ -31,7 +31,7 @@ def plan(source: Path, target: Path) -> list[Merged]:
 
 
 def merge(source: Path, target: Path) -> list[Merged]:
-    """Add the runs of the results folder `source` to `target`, one part an experiment; all or none.
+    """Add the runs of the results folder `source` to `target`, one part per experiment; all or none.
 
     Everything is read and compared before the first part is written.
 

@@ -1,6 +1,6 @@
 """The mesh of devices of a program: runs side by side, and the devices that each run is divided among.
 
-A run on one device has it for itself. One that is too large for a device is divided by the compiler (GSPMD: Xu et al.
+By default each run has one device. A run that is too large for one device is divided by the compiler (GSPMD: Xu et al.
 (2021), arXiv:2105.04663): only the learner's state, the rows of a batch and the data are annotated, all else follows.
 """
 
@@ -46,7 +46,7 @@ def use(division: Division) -> None:
     """Lay out all programs that are compiled from now on in this way.
 
     Raises:
-      UsageError: the devices do not come out even, or there are no devices to shard data over.
+      UsageError: the number of devices is not divisible, or there are no devices to shard data over.
     """
     global _used
     available = len(_devices(division)) if division.per_run > 1 else 1
@@ -62,7 +62,7 @@ def use(division: Division) -> None:
 
 @contextlib.contextmanager
 def using(division: Division) -> Iterator[None]:
-    """The same, for the length of a `with` block."""
+    """`use`, for the duration of a `with` block."""
     before = _used
     use(division)
     try:
@@ -94,7 +94,7 @@ def mode_text(mode: str) -> str:
 
 
 def abreast() -> int:
-    """How many runs are executed side by side."""
+    """Number of runs that are executed at the same time."""
     return len(_devices(_used)) // _used.per_run
 
 
@@ -150,7 +150,7 @@ def _put(tree: Any, spec: Callable[[tuple[int, ...]], P]) -> Any:
 
 
 def _divided(shape: tuple[int, ...]) -> P:
-    """The longest axis that comes out even is divided; of a small array none is."""
+    """The longest axis whose length is divisible is divided; small arrays are not."""
     even = [axis for axis, length in enumerate(shape) if length % _used.per_run == 0]
     if not even or math.prod(shape) < SMALL:
         return P()
@@ -167,5 +167,5 @@ def _constrained(state: State) -> State:
 
 
 def _by_rows(x: Array) -> Array:
-    """Rows of a batch, an equal number on each device where they come out even."""
+    """Rows of a batch, an equal number on each device if their number is divisible."""
     return jax.lax.with_sharding_constraint(x, P("part")) if x.shape[0] % _used.per_run == 0 else x

@@ -1,6 +1,6 @@
 """The faster mode of a static group, `map` or `vmap`: measured once, then kept for later commands.
 
-Which one is faster depends on learner, sizes and machine, and decides the low bits of a run's numbers. Both are timed
+Which mode is faster depends on learner, sizes and machine. The mode affects the last bits of results. Both are timed
 on a short piece of the group's own stream. The choice is a JSON file of the user's cache, by a digest of the processor,
 the devices, the code and versions, the static settings and the width: the same command is resumed in the same mode.
 """
@@ -109,7 +109,7 @@ class Fastest:
         return chosen
 
     def _tried(self, config: RunConfig, width: int, mode: str) -> Timed | None:
-        """What is timed in a mode; None if it cannot be compiled, or finds no room."""
+        """The timed program in a mode; None if it cannot be compiled, or does not fit into memory."""
         try:
             return self.piece(config, width, mode)
         except Exception:  # of any kind, for learners are also the user's: the other mode is left
@@ -117,13 +117,13 @@ class Fastest:
 
     def _file(self, config: RunConfig, width: int) -> Path:
         if self.folder is None:
-            raise FileNotFoundError("this user has no folder of choices")
+            raise FileNotFoundError("this user has no cache folder")
         about = config.static, width, dataclasses.astuple(meshes.used()), devices.processor()
         return self.folder / f"{devices.digest(*about)}.json"
 
 
 def of_user() -> Fastest:
-    """With the choices in the user's cache, beside the compiled programs."""
+    """`Fastest` with its choices in the user's cache, beside the compiled programs."""
     with contextlib.suppress(UsageError):
         return Fastest(cached("modes"))
     return Fastest(None)
@@ -132,7 +132,7 @@ def of_user() -> Fastest:
 def seconds(pieces: Sequence[Timed]) -> list[float]:
     """Seconds of a step in each of several programs of the same runs: medians of pieces of the stream, taken in turn.
 
-    What a call takes without any step, such as to lay out the stream, is subtracted.
+    The time of a call without any step, as for laying out the stream, is subtracted.
     """
     if len(pieces) == 1:
         return [0.0]

@@ -32,7 +32,7 @@ def schema_with(names: Collection[str]) -> pa.Schema:
 
 
 def is_older(schema: pa.Schema) -> bool:
-    """Whether a part is of those."""
+    """Whether a part has the older format."""
     return schema.equals(schema_with({*FIRST, *schema.names}))
 
 

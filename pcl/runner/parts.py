@@ -1,4 +1,4 @@
-"""A part as bytes in a folder: named by its digest, whole or absent, verified whenever it is read."""
+"""A part as a file: named by the digest of its bytes, complete or absent, verified whenever it is read."""
 
 import contextlib
 import errno
@@ -61,9 +61,9 @@ def read(part: Path) -> bytes:
     """All bytes of a part, equal to those that were written if its name holds their digest.
 
     Raises:
-      FileNotFoundError: it has gone, as a part does that was joined with others.
+      FileNotFoundError: it was deleted meanwhile, as when parts are joined.
       UsageError: you may not read it.
-      BadPart: it is no file (opening a pipe would wait for ever), cannot be read, or holds other bytes.
+      BadPart: it is no file (opening a pipe would wait forever), cannot be read, or its bytes have changed.
     """
     try:
         if not stat.S_ISREG(os.stat(part).st_mode):
@@ -109,7 +109,7 @@ def write(folder: Path, content: bytes) -> Path:
 
 
 def set_aside(part: Path, suffix: str) -> Path:
-    """Rename `part` to a name that is no part's and that no file has; returns the new path."""
+    """Rename `part` to an unused name that is not that of a part; returns the new path."""
     aside, number = part.with_name(f"{part.name}.{suffix}"), 1
     while os.path.lexists(aside):
         number += 1
@@ -121,7 +121,7 @@ def set_aside(part: Path, suffix: str) -> Path:
 def clear_leftovers(folder: Path, now: float) -> None:
     """Delete temporary files of killed writers that are older than a day at `now`, the file system's time.
 
-    A running writer has its temporary file only for as long as a disk takes to write it.
+    A running writer needs its temporary file only while it is written.
     """
     with os.scandir(folder) as entries:
         for entry in entries:

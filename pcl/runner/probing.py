@@ -90,7 +90,7 @@ def prober(
 def _due(
     stream: Stream, evaluation: Evaluation, probes: Sequence[int], held_out: int
 ) -> tuple[tuple[int | None, ...], Due]:
-    """Sizes of the probes that there are after some step (None: all), one a branch, and the probe due after each."""
+    """The different sizes of probes (None: all samples), one per branch, and the probe due after each step."""
     sample = evaluation.probe_size if 0 < evaluation.probe_size < held_out else None
     size: dict[int, int | None] = dict.fromkeys(probes[1:], sample)
     size |= dict.fromkeys(whole_probes(stream, evaluation.end_every), None)
@@ -104,7 +104,7 @@ def _due(
 def revisits(
     learner: Learner, hp: HParams, stream: Stream, evaluation: Evaluation, schedule: Schedule, data: Data, state: State
 ) -> Float[Array, "G R"] | None:
-    """Scores of a copy of the final `state` at each of `revisit_steps` steps of each group anew, if there are any."""
+    """Scores of a copy of the final `state` at each of `revisit_steps` further steps of each group, if any."""
     if not evaluation.revisit_steps:
         return None
     world, steps, layout = schedule

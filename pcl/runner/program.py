@@ -48,7 +48,7 @@ class Program:
         return self.lived(runs)[0][0]
 
     def lived(self, runs: Sequence[RunConfig]) -> tuple[tuple[Any, ...], float]:
-        """The same, with the final states where the group was compiled to return them, and the seconds it took.
+        """Records, with final states if the group was compiled to return them, and the seconds that they took.
 
         Raises:
           UsageError: a checkpoint is damaged, or cannot be written.
@@ -88,10 +88,10 @@ def compile_group(
 ) -> Program:
     """Trace and compile the program of a static group once, for `width` runs at a time.
 
-    It returns records, and with `final_state` the states that the learners end in. With `checkpoints` it runs in
-    segments. With `watch` it reports on its way; JAX keeps no such program for the next command.
+    The program returns records, and with `final_state` the final states of the learners. With `checkpoints` it runs in
+    segments. With `watch` it reports its progress; JAX does not keep such a program for the next command.
 
-    Where the program would need more memory than a device has, it is compiled again, narrower.
+    If the program needs more memory than a device has, it is compiled again with a smaller width.
 
     Raises:
       UsageError: settings contradict each other, do not fit the source, or a single run does not fit.
@@ -168,12 +168,12 @@ def _made(config: RunConfig, watch: Watch | None = None) -> tuple[Stream, Data, 
 
 
 def require_room(config: RunConfig) -> None:
-    """Refuse a static group of which a single run has no room; compiles nothing.
+    """Refuse a static group of which not even a single run fits into memory; compiles nothing.
 
     The count is a lower bound: the state, the schedule of the stream and its arrays, each once.
 
     Raises:
-      UsageError: settings contradict each other, do not fit the source, or ask for more than there is room for.
+      UsageError: settings contradict each other, do not fit the source, or need more memory than there is.
     """
     try:
         stream, data, learner, *_ = _made(config)

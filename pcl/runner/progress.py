@@ -1,7 +1,7 @@
-"""Progress of the runs of a command: a bar on a terminal, elsewhere one line every minute.
+"""Progress of the runs of a command: a bar on a terminal, otherwise one line per minute.
 
-Watched runs (`pcl.runner.watch`) count by their steps; the bar and the line then say samples a second, time left, the
-memory of a device where it tells, and the curves of the runs in flight, which are means over them.
+Watched runs (`pcl.runner.watch`) count by their steps; the bar and the line then show samples per second, time left,
+the memory of a device if known, and the curves of the runs in flight, which are means over them.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ SHOWN = 2  # curves, by the order of reports
 
 
 class Progress:
-    """Counts `total` runs on standard error while its `with` block lasts; a reader that has gone harms nothing."""
+    """Counts `total` runs on standard error during its `with` block; a closed standard error is ignored."""
 
     def __init__(self, total: int):
         self.total, self.done, self.doing = total, 0, ""
@@ -43,13 +43,13 @@ class Progress:
         return doing
 
     def add(self, runs: int) -> None:
-        """So many more are done."""
+        """Count `runs` more finished runs."""
         self.done += runs
         self._flight.landed()
         self._draw()
 
     def heard(self, report: Report) -> None:
-        """Some of the runs in flight have come further."""
+        """Take a report on runs in flight."""
         self._flight.heard(report)
         self._draw()
 
@@ -104,11 +104,11 @@ class Flight:
 
     @property
     def runs(self) -> float:
-        """How many runs the steps that are done make up."""
+        """The finished steps as a number of runs, with fractions."""
         return sum(list(self._steps.values())) / self._whole
 
     def heard(self, report: Report) -> None:
-        """Some of the runs have come further."""
+        """Take a report on some of the runs."""
         for run in report.runs:
             self._samples += max(0, report.step - self._steps.get(run.run_id, 0)) * run.stream.batch
             self._steps[run.run_id] = report.step
@@ -118,11 +118,11 @@ class Flight:
             self._curves.setdefault(name, Curve()).add(at, values.sum().item(), len(values))
 
     def landed(self) -> None:
-        """The runs in flight are stored; curves begin anew with the next."""
+        """Called when the runs in flight are stored: the curves are cleared."""
         self._steps, self._curves = {}, {}
 
     def text(self) -> str:
-        """Samples a second, memory of the first device, and the first curves; empty before the first report."""
+        """Samples per second, memory of the first device, and the first curves; empty before the first report."""
         if not self._samples:
             return ""
         rate = self._samples / max(time.monotonic() - self._start, 1e-9)
@@ -149,13 +149,13 @@ class Curve:
 
 
 def sparkline(values: list[float]) -> str:
-    """One block a value, from the lowest for the smallest to the highest for the largest."""
+    """One block character per value, from the lowest for the smallest to the highest for the largest."""
     low, high = min(values), max(values)
     scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
     return "".join(BLOCKS[round((value - low) * scale)] for value in values)
 
 
 def _device_memory() -> list[str]:
-    """The memory that is in use on the first device, where it tells."""
+    """The memory in use on the first device, if known."""
     stats = jax.local_devices()[0].memory_stats()
     return [memory.text(stats["bytes_in_use"])] if stats and "bytes_in_use" in stats else []

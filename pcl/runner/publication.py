@@ -13,7 +13,7 @@ from pcl.runner.sweep import RunConfig, published
 
 
 class Comparison(NamedTuple):
-    """Cells (stream, learner, variant) with their seeds, a line each."""
+    """Cells (stream, learner, variant) with their seeds, one line each."""
 
     missing: list[str]  # published, without a record
     unpublished: list[str]  # recorded, in no arm
@@ -25,7 +25,7 @@ class Comparison(NamedTuple):
         return len(self.missing) + len(self.unpublished)
 
     def lines(self, name: str) -> Iterator[str]:
-        """A line of the experiment `name`, and one for each cell that is not on both sides as it is."""
+        """One line for the experiment `name`, and one for each cell that differs between published runs and records."""
         counts = f"{len(self.missing)} without a record, {len(self.unpublished)} recorded but not published"
         yield f"{name}: {counts}, {len(self.older)} with older records"
         for text, cells in zip(("no record", "not published", "older"), self, strict=True):
@@ -72,7 +72,7 @@ def _about(stream: str, learner: str, variant: str, seed: int) -> tuple[str, int
 
 
 def _cells(runs: Iterable[tuple[str, int]]) -> list[str]:
-    """A line a cell, with its seeds."""
+    """One line per cell, with its seeds."""
     seeds: dict[str, list[int]] = {}
     for cell, seed in runs:
         seeds.setdefault(cell, []).append(seed)

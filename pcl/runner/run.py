@@ -73,20 +73,20 @@ def make_run(
 
     At each step the incoming batch is predicted before it is learned from (prequential evaluation:
     Gama, Sebastiao and Rodrigues (2013), doi:10.1007/s10994-012-5320-9) and logged into at most `log_bins`
-    bins. At `probe_steps` held-out samples are queried: `probe_size` of them (0: all), and all of them at each
+    bins. At `probe_steps` held-out samples are predicted: `probe_size` of them (0: all), and all of them at each
     `end_every`-th end of a task (0: never). After the stream a copy of the final state is run on `revisit_steps`
-    steps of each group anew, which measures how fast a known context is found again.
+    further steps of each group, which measures how fast a known context is found again.
 
     Where labels come on request (`stream.label_budget`), the learner's own predictions decide which (`asking`). With
-    `cost_ratio` the stream does not wait for an update (`charging`).
+    `cost_ratio` the evaluation is in real time: the stream does not wait for an update (`charging`).
 
     The key decides the stream and the learner's initial state, independently; learners that share a key run on
     the same stream. `run` may be jitted, vmapped over `key` and the leaves of `hp`, or mapped; pass `data` as an
     argument. Its products are those of float32, whatever JAX's setting where it is called; `products` of the evaluation
     asks for others in the learner's functions (`pcl.products`).
 
-    With a `teller` the run reports on its way, to the same record; `run` then takes the run's number among those that
-    are executed together as well, which stands in its reports.
+    With a `teller` the run reports its progress, with the same record; `run` then also takes the run's number among
+    those are executed together as well, which stands in its reports.
 
     Raises:
       UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps; or a
@@ -146,7 +146,7 @@ def make_segments(
 
 
 def _begun(course: Course, steps: int) -> Reached:
-    """What a run has reached before its first step."""
+    """The carried state of a run before its first step."""
     first = jax.tree.map(lambda leaf: leaf[0], course.inputs)
     _, log = jax.eval_shape(course.live, course.start, first)
     empty = jax.tree.map(lambda leaf: jnp.zeros((steps, *leaf.shape), leaf.dtype), log)
@@ -154,7 +154,7 @@ def _begun(course: Course, steps: int) -> Reached:
 
 
 def _advance(course: Course, reached: Reached, done: Any, until: Any) -> Reached:
-    """The same `until` steps have been done."""
+    """The carried state after `until` steps."""
     inputs = jax.tree.map(jnp.asarray, course.inputs)
 
     def one(i: Any, reached: Reached) -> Reached:
@@ -257,7 +257,7 @@ def _log(lived: Lived, batch: Batch, layout: Layout) -> Log:
 def _divergence(log: Log, state: State) -> tuple[Int[Array, ""], Bool[Array, ""]]:
     """The first step that diverged, and whether inference did: it began at a finite energy and ended above it.
 
-    Otherwise a step diverges where its log is not finite though it must be (`Logged.finite`); the number of steps if
+    Otherwise a step diverges if its log must be finite (`Logged.finite`) and is not; the number of steps if
     only the final state is not finite; -1 if all is well.
     """
     must_be = [logged.value for logged in log[0].values() if logged.finite]

@@ -19,7 +19,7 @@ LIGHT = ["run_id", "stream", "learner", "variant", "seed", "timing", "provenance
 
 
 class Scale(NamedTuple):
-    """The first `seeds` of each configuration, and of each experiment as much as its records made in `seconds`."""
+    """The first `seeds` seeds of each configuration, and of each experiment as many runs as took `seconds`."""
 
     seeds: float
     seconds: float
@@ -66,7 +66,7 @@ class Choice:
 
 
 def name_of(record: Mapping[str, Any]) -> tuple[str, str, str, int]:
-    """What a run is called where its id has changed with the code."""
+    """A name of a run for the case that its id has changed with the code."""
     return record["stream"], record["learner"], record["variant"], record["seed"]
 
 

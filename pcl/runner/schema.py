@@ -1,7 +1,7 @@
 """The schema of a part, and a run as a row of plain values. Imports no JAX.
 
-A row has the values of every run under the names of `COLUMNS`, and each curve that its learner logged under a name of
-its own; `logged` says how each of these adds up (`taught`, `seen`, `count`, `last` or `mean`).
+A row has one value for each name of `COLUMNS`, and each curve that its learner logged under a name of
+its own; `logged` says how each of these is combined (`taught`, `seen`, `count`, `last` or `mean`).
 """
 
 from collections.abc import Iterable, Mapping

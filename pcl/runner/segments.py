@@ -1,8 +1,8 @@
-"""Runs in segments with checkpoints between them: a process that was killed goes on in the middle, to the same bits.
+"""Runs in segments with checkpoints between them: a killed process resumes in the middle, with the same bits.
 
-A checkpoint is a file beside the records, of the format of `pcl.saved`: what every run of a chunk has reached. Its name
-is a digest of these runs, the code and the versions that compute them, so that no other run is continued from it. It is
-deleted when the records are stored.
+A checkpoint is a file beside the records, in the format of `pcl.saved`: the carried states of all runs of a chunk. Its
+name is a digest of these runs, the code and the versions that compute them, so that no other run is continued from it.
+It is deleted when the records are stored.
 """
 
 import time
@@ -22,10 +22,10 @@ from pcl.runner.run import Segments
 
 
 class Checkpoints(NamedTuple):
-    """Where and how often unfinished runs are kept.
+    """Where and how often checkpoints of unfinished runs are written.
 
-    steps: from one checkpoint to the next.   folder: of the files.   interrupts: a signal ends the work behind one.
-    tell: gets the line that says how many runs go on, and from which step.
+    steps: from one checkpoint to the next.   folder: of the files.   interrupts: a signal ends the work after one.
+    tell: called with a line that says how many runs resume, and from which step.
     """
 
     steps: int
@@ -129,4 +129,4 @@ def read(file: Path, like: Any) -> Reached | None:
         sharded = jax.tree.map(lambda leaf, old: jax.device_put(leaf, old.sharding), tree, like)
         return Reached(sharded, about["steps"], about["seconds"])
     except (UsageError, LookupError) as error:
-        raise UsageError(f"checkpoint {file} is damaged ({error}): delete it, and its runs begin anew") from error
+        raise UsageError(f"checkpoint {file} is damaged ({error}): delete it, and its runs start again") from error

@@ -1,4 +1,4 @@
-"""Execution that is shared with other processes: whatever nobody has claimed or finished, until all is finished."""
+"""Execution shared with other processes: runs that nobody has claimed or finished, until all are finished."""
 
 import hashlib
 import secrets
@@ -37,8 +37,8 @@ def execute_shared(
 ) -> int:
     """Execute the runs that are neither in the store nor claimed, and wait for those that are; returns how many.
 
-    It ends when every run is finished, by whichever process: the runs of one that was killed are executed here when
-    its claim is void. Raises as `execute` does, and a `UsageError` where claims cannot be written.
+    It ends when every run is finished by some process: the runs of a killed process are executed here when
+    its claim has expired. Raises as `execute` does, and a `UsageError` if claims cannot be written.
     """
     interrupts = interrupts or Interrupts()
     compiled = _keeping_one(compile)
@@ -71,7 +71,7 @@ def execute_shared(
 
 
 def _keeping_one(compile: Callable[..., Program]) -> Callable[..., Program]:
-    """The same, but the last program is not compiled twice."""
+    """`compile`, which keeps its last program instead of compiling it again."""
     last: dict[Any, Program] = {}
 
     def compiled(config: RunConfig, width: int, **options: Any) -> Program:
@@ -108,5 +108,5 @@ class _Unwritten(Store):
         super().__init__(store.folder.parent, store.folder.name)
 
     def write(self, rows: Sequence[Row]) -> Path:
-        """Nothing; returns the folder."""
+        """Write nothing; returns the folder."""
         return self.folder

@@ -1,4 +1,4 @@
-"""The results: one Parquet part a chunk, one self-describing row a run. Imports no JAX."""
+"""The results: one Parquet part per chunk, one self-describing row per run. Imports no JAX."""
 
 import contextlib
 import os
@@ -79,7 +79,7 @@ class Store:
         return [(part, row) for part, table in tables.items() for row in _rows(table)], bad
 
     def require_writable(self) -> None:
-        """Fail now rather than after the computation, and clear old temporary files of killed writers.
+        """Fail before the computation if the folder cannot be written, and clear old temporary files of killed writers.
 
         Raises:
           UsageError: the folder cannot be made or written.
@@ -110,13 +110,13 @@ class Store:
             return parts.write(self.folder, sink.getvalue().to_pybytes())
 
     def compact(self) -> None:
-        """All parts as one, which takes a fraction of their bytes; none is deleted before that is whole.
+        """Join all parts into one, which takes a fraction of their bytes; none is deleted before it is complete.
 
         Beside another compaction: each keeps a part of which no other has more rows or newer ones, and deletes only
         parts that this one replaces; of two parts with the same rows both keep the same.
 
         Raises:
-          UsageError: a part is bad, rows conflict, or the whole cannot be written; nothing is deleted.
+          UsageError: a part is damaged, rows conflict, or the new part cannot be written; nothing is deleted.
         """
         runs = self._runs()
         if not runs:
@@ -221,7 +221,7 @@ def _decode(part: Path, data: bytes, columns: list[str] | None = None) -> pa.Tab
     except Exception as error:  # bytes that nothing verified may raise whatever a decoder has
         raise BadPart(part, str(error).partition("\n")[0] or type(error).__name__) from error
     if table is None:
-        raise BadPart(part, "a record of another schema")
+        raise BadPart(part, "a record with another schema")
     if any(table[name].null_count for name in KEYS if name in table.column_names):
         raise BadPart(part, f"a row without one of {', '.join(KEYS)}")
     return table

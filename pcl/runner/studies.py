@@ -32,12 +32,12 @@ _results_dir = Path("results")
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A configuration of a learner on one rung: all its seeds have lived for `steps` steps there.
+    """A configuration of a learner on one rung, at which all its seeds have run for `steps` steps.
 
     settings: by name, as texts behind --set.
-    values: of the objective, by seed; none until they are known.
+    values: of the objective, one per seed; empty until they are known.
     value: the aggregate of these, on which the search decides.
-    diverged: how many of the runs did not end well.
+    diverged: number of runs that diverged or failed.
     """
 
     learner: str
@@ -55,7 +55,7 @@ class Trial:
         return bool(self.values)
 
     def text(self) -> str:
-        """The settings, as they are written behind --set."""
+        """The settings, as they are written after --set."""
         return " ".join(f"{name}={value}" for name, value in self.settings.items())
 
 
@@ -77,7 +77,7 @@ class Study:
         return [trial for trial in self.trials if trial.learner == learner and rung in (None, trial.rung)]
 
     def tell(self, known: Iterable[Trial]) -> None:
-        """Put trials whose values are known in the place of those that were asked."""
+        """Replace asked trials by trials with known values."""
         by_place = {(trial.learner, trial.trial, trial.rung): trial for trial in known}
         self.trials = [by_place.get((old.learner, old.trial, old.rung), old) for old in self.trials]
 
@@ -109,7 +109,7 @@ def folder_of(results_dir: Path, name: str) -> Path:
     """The folder of a study.
 
     Raises:
-      UsageError: no folder may be called so.
+      UsageError: the name is not allowed.
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"--study={shown(name)}: a study is named with letters, digits and _ . -")
@@ -168,7 +168,7 @@ def winning(reference: str, learner: str, setting: str) -> str:
     name = reference.removeprefix(FROM)
     study, what = named(_results_dir, name), f"{setting}={reference}"
     if not study.finished:
-        raise UsageError(f"{what}: study '{name}' is not finished; it goes on by the command that began it")
+        raise UsageError(f"{what}: study '{name}' is not finished; the command that began it resumes it")
     winners = study.about["winners"]
     if learner not in winners:
         raise UsageError(f"{what}: {unknown(f'learner of study {name}', learner, winners)}")

@@ -23,7 +23,7 @@ MOST_RUNS = 100_000  # of one command: planning them takes a quarter of a minute
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides one run."""
+    """Everything that determines one run."""
 
     stream_name: str
     stream_kind: str
@@ -49,7 +49,7 @@ class RunConfig:
         } | ({"code": code} if code else {})
 
     def _code(self) -> dict[str, str]:
-        """The digests of files from outside the package that decide the run, by what they hold."""
+        """The digests of files from outside the package that affect the run, by the entry that they hold."""
         named: list[tuple[Any, Any]] = [(learners.REGISTRY, self.learner), (streams.REGISTRY, self.stream_kind)]
         numbers = as_dict(self.hp)
         named += [(field.metadata.get("choices"), numbers[name]) for name, field in fields(self.hp).items()]
@@ -87,7 +87,7 @@ def parse_settings(grid: Sequence[str], zipped: Sequence[str]) -> list[dict[str,
         if not name or not all(value.strip() for value in values.split(",")):
             raise UsageError(f"--set {shown(text)}: write name=value or name=value,value,…")
         if name in parsed:
-            raise UsageError(f"--set {shown(text)}: {name} is set twice; write all its values behind one comma list")
+            raise UsageError(f"--set {shown(text)}: {name} is set twice; write all its values in one list with commas")
         parsed[name] = [value.strip() for value in values.split(",")]
     zip_names = [text.partition("=")[0] for text in zipped]
     lengths = {name: len(parsed[name]) for name in zip_names}
@@ -118,7 +118,7 @@ def resolve(
     no effect with its other settings, runs once for all its values. Without names, those of the experiment's own grid.
 
     Raises:
-      UsageError: a name is unknown, a setting belongs or means nothing to all that was chosen, a seed is beyond the 32
+      UsageError: a name is unknown, a setting has no effect on anything that was chosen, a seed is beyond the 32
         bits of the store, or there are more than `MOST_RUNS` runs.
     """
     own = experiment.grid
@@ -146,7 +146,7 @@ def published(
     if smoke:
         return _twin(experiment, arms[0])
     if not experiment.arms:
-        raise UsageError(f"{experiment.name} publishes no runs yet: say with --seeds, --set or --zip which to run")
+        raise UsageError(f"{experiment.name} publishes no runs yet: choose runs with --seeds, --set or --zip")
     runs: dict[str, RunConfig] = {}
     for arm in arms:
         for run in _runs(experiment, arm, arm.pairs, _cells(experiment, arm, arm.pairs), False):
@@ -238,10 +238,10 @@ def _runs(
 
 
 def _refuse(unused: Iterable[tuple[str, str]], idles: Mapping[str, str], what: str, known: Iterable[str]) -> None:
-    """Raise UsageError for the first unused setting: it means nothing with the others (`idles`), or is not known."""
+    """Raise UsageError for the first unused setting: it has no effect with the others (`idles`), or is unknown."""
     for name, value in unused:
         if name in idles:
-            raise UsageError(f"{name}={shown(value)}: means nothing with {idles[name]}")
+            raise UsageError(f"{name}={shown(value)}: has no effect with {idles[name]}")
         raise unknown(what, name, known)
 
 
@@ -290,7 +290,9 @@ def require_one_meaning(names: Iterable[str], runs: Sequence[RunConfig]) -> None
         said = {settings[name].metadata["help"]: who for who, settings in known.items() if name in settings}
         if len(said) > 1:
             meanings = "; ".join(f"{who}: {help}" for help, who in said.items())
-            raise UsageError(f"{name} means several things: {meanings}. Set it for those of one meaning at a time")
+            raise UsageError(
+                f"{name} means several things: {meanings}. Set it for learners and streams of one meaning at a time"
+            )
 
 
 def static_groups(runs: Sequence[RunConfig]) -> list[list[RunConfig]]:

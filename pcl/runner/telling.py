@@ -1,8 +1,8 @@
-"""Reports from inside a compiled program: behind every few steps the host hears what runs have reached.
+"""Reports from inside a compiled program: every few steps the host receives the progress of the runs.
 
 The loop over steps is divided, and nothing is added to a step. What the steps since the last report logged is averaged
-behind them, and one callback carries it to the host, which answers how many steps to go until the next. Members of a
-`vmap` report together.
+after them, and one callback carries it to the host, which answers with the number of steps to the next report. Members
+of a `vmap` report together.
 """
 
 import functools
@@ -43,7 +43,7 @@ class Teller(NamedTuple):
 def told(
     teller: Teller, advance: Callable[..., Any], member: Array | None, hp: HParams, reached: Any, done: Any, until: Any
 ) -> Any:
-    """`advance(reached, done, until)` in pieces with a report behind each; `reached` is ((state, …), (log, …))."""
+    """`advance(reached, done, until)` in pieces with a report after each; `reached` is ((state, …), (log, …))."""
 
     def piece(now: tuple[Any, Array, Array]) -> tuple[Any, Array, Array]:
         reached, done, pause = now
@@ -76,7 +76,7 @@ def means(log: Mapping[str, Logged], done: Array, until: Array) -> dict[str, Arr
 
 
 def _sums(steps: dict[str, Array], done: Array, until: Array) -> dict[str, Array]:
-    """Sums over the steps from `done` up to `until`, in blocks, for their number is not known beforehand."""
+    """Sums over the steps from `done` up to `until`, in blocks, because their number is not known beforehand."""
     length = min(BLOCK, len(next(iter(steps.values()))))
 
     def add(i: Array, sums: dict[str, Array]) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""One run, one version: which stored rows are copies of each other, and which may not be mixed. Imports no JAX."""
+"""Versions of runs: which stored rows are copies of each other, and which conflict. Imports no JAX."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ Stored = tuple[Path, Row]  # a row and the part that holds it
 
 @dataclasses.dataclass(frozen=True)
 class Conflict:
-    """A row that may not count beside another one.
+    """A row that conflicts with a newer one.
 
     part, row: the older row as it is stored, and its part.
     newer: the part that holds the other.
@@ -73,7 +73,7 @@ def sort_out(rows: Sequence[Stored], ignored: Collection[str]) -> tuple[dict[str
 
 
 def created(row: Row) -> str:
-    """When a row was made, in an order that text has; "" where it does not say."""
+    """The time at which a row was made, as sortable text; "" if unknown."""
     return (row["provenance"] or {}).get("created") or ""
 
 

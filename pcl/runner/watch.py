@@ -1,4 +1,4 @@
-"""Watching runs: reports of the programs in flight reach whoever wants them, in a thread of its own.
+"""Watching runs: reports of running programs are passed to watchers, in a separate thread.
 
 A watcher is a function of a `Report`. One that raises is left out from then on, and no run is harmed.
 """
@@ -22,7 +22,7 @@ FIRST = 200  # the first report comes behind this part of a run
 
 
 class Report(NamedTuple):
-    """What M runs of a chunk have reached.
+    """Progress of M runs of a chunk.
 
     step, steps: done by each of them, and of each whole run.
     values: [M] of each name; prequential accuracy and logged numbers are means since the report before.
@@ -41,7 +41,7 @@ class Watching(NamedTuple):
     """How runs are watched.
 
     steps: from one report to the next; 0: as many as take about a second.
-    watchers: who hears reports.
+    watchers: functions that are called with each report.
     measures: own metrics, each a function (state, hp) -> {name: number} of JAX, computed inside the program.
     """
 
@@ -61,12 +61,12 @@ class Watch:
         self._pace = Pace(watching.steps, 1)
 
     def teller(self, steps: int) -> Teller:
-        """That of a program whose runs have so many steps."""
+        """The teller of a program whose runs have `steps` steps."""
         return Teller(Pace(self._watching.steps, steps).first, self._hear, self._watching.measures)
 
     @contextlib.contextmanager
     def chunk(self, runs: Sequence[RunConfig], steps: int) -> Iterator[None]:
-        """These runs are executed in here; behind it the watchers have heard all their reports."""
+        """A block in which these runs are executed; at its end the watchers have received all their reports."""
         self._runs, self._pace = runs, Pace(self._watching.steps, steps)
         try:
             yield
@@ -74,7 +74,7 @@ class Watch:
             self._reports.join()
 
     def _hear(self, names: tuple[str, ...], first: Any, step: Any, pieces: Sequence[Any]) -> np.int32:
-        """In a thread of the program, which waits: only copies."""
+        """Called in a thread of the program, which waits: it only copies."""
         member, done = int(first), int(step)
         values = np.concatenate([np.array(piece) for piece in pieces])
         if runs := self._runs[member : member + len(values)]:  # the others are padding

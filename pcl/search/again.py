@@ -1,4 +1,4 @@
-"""A search from its beginning, or from where it was ended, to its winners; and one that is asked as a study was."""
+"""Carrying out a search, from its start or from where it was interrupted; and the search behind a study."""
 
 from collections.abc import Mapping
 from pathlib import Path

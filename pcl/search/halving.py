@@ -1,8 +1,8 @@
-"""Successive halving that goes on with lives: the best configurations of a rung continue on the next from their states.
+"""Successive halving that continues runs: the best configurations of a rung resume from their states on the next.
 
 Many configurations begin; after each rung, a share of the stream, the best of them by the objective so far live on and
-the others end. Nothing is lived twice: states are gathered on the device, so that the survivors of the last rung have
-the records of whole runs. Jamieson and Talwalkar (2016), arXiv:1502.07943.
+the others end. No step is executed twice: states are gathered on the device, so that the survivors of the last rung
+have the records of whole runs. Jamieson and Talwalkar (2016), arXiv:1502.07943.
 """
 
 import dataclasses
@@ -49,7 +49,7 @@ class Lives:
             yield some, (*arguments_of(some, width), self.program.data)
 
     def lived(self, until: int, progress: Progress) -> "Lives":
-        """The same after `until` steps; what they had reached before is given up."""
+        """The runs after `until` steps; their previous states are released."""
         start, trees = time.perf_counter(), []
         bounds = np.int32(self.steps), np.int32(until)
         for (some, (seeds, hps, data)), tree in zip(self.calls(), self.trees, strict=True):
@@ -69,7 +69,7 @@ class Lives:
         return found
 
     def kept(self, program: Program, runs: Sequence[RunConfig]) -> "Lives":
-        """Those of the lives that go on, in calls of another program; their states stay on the device."""
+        """The runs that continue, in calls of another program; their states stay on the device."""
         places = {run.run_id: place for place, run in enumerate(self.runs)}
         width = program.width
         index = np.asarray([places[run.run_id] for run in runs])
@@ -156,7 +156,7 @@ class Halving:
         return [group.kept(self._program(some), some) for group, some in zip(lives, runs, strict=True) if some]
 
     def _ask(self, study: Study, trials: Sequence[Trial], lives: Sequence[Lives]) -> None:
-        """Put the trials of the next rung into the study, behind checkpoints of the lives that reach it."""
+        """Put the trials of the next rung into the study, after writing checkpoints of the runs that reach it."""
         files = {self._file(group): group for group in lives}
         for file, group in files.items():
             segments.keep(file, Reached(group.trees, group.steps, group.seconds))
@@ -181,7 +181,7 @@ class Halving:
 
 
 def rung_steps(shares: Sequence[float], steps: int, probe_every: int) -> tuple[int, ...]:
-    """The steps after which configurations are compared: behind a probe each, at about these shares, and at the end.
+    """The steps after which configurations are compared: each after a probe, at about these shares, and at the end.
 
     Raises:
       UsageError: two of them are the same, or one is not before the end.

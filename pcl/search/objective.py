@@ -1,4 +1,4 @@
-"""The value of a configuration: an aggregate over seeds of a metric, which no sample decides that is reported."""
+"""The value of a configuration: an aggregate of a metric over seeds, on samples that are not reported."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def require(metric: str, aggregate: str, seeds: int, unfinished: bool) -> None:
     if unfinished and metric not in BEFORE_THE_END:
         raise unknown("objective that a run has before its end", metric, BEFORE_THE_END)
     if aggregate == "low" and seeds < 2:
-        raise UsageError("--aggregate=low: the interval of one seed has no end; give --seeds=2 or more")
+        raise UsageError("--aggregate=low: one seed has no interval; give --seeds=2 or more")
 
 
 def value(values: Sequence[float], how: str, less: bool) -> float:
@@ -63,13 +63,13 @@ def so_far(record: dict[str, Any], steps: int) -> dict[str, Any]:
 def decided_by(stream: Data, asked: str, reported: Data | None) -> tuple[str, str]:
     """Which data decide, in words, and the held-out samples to probe: validation or test.
 
-    `asked` is the choice behind --set probe_on, if there is one.
+    `asked` is the value of --set probe_on, if given.
 
-    What the winner is reported on decides nothing: either validation samples are held back from it, or the search runs
-    on a stream of other data than the one that is `reported`.
+    Data on which the winner is reported never decide: either validation samples are held back from it, or the search
+    runs on a stream of other data than the one that is `reported`.
 
     Raises:
-      UsageError: test samples of the reported data would decide, or nothing can be held back from them.
+      UsageError: test samples of the reported data would decide, or no validation samples can be held back.
     """
     holds_back = _holds_back(stream)
     if reported is None:

@@ -1,4 +1,4 @@
-"""Proposals of configurations by optuna, which is asked for many at a time and told what became of all before."""
+"""Proposals of configurations by optuna, which is asked for a chunk at a time and told all earlier results."""
 
 import importlib
 from collections.abc import Sequence

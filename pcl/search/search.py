@@ -1,4 +1,4 @@
-"""A search: what is asked, its study, and its course: propose a chunk, run it over all seeds, tell."""
+"""A search: its definition, its study, and its loop: propose a chunk, run it over all seeds, tell the results."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from pcl.search.space import Space
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """Everything that decides a search.
+    """Everything that defines a search.
 
     stream: of the experiment.   spaces: of each learner, by its name.
     fixed: settings that are not searched, as texts.   decided_by: the data that decide, in words.
@@ -54,7 +54,7 @@ class Search:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What a study is of: two that differ in it are two studies."""
+        """The identity of a study: two searches that differ in it need two studies."""
         names = ("stream", "method", "trials", "ask", "eta", "metric", "aggregate", "seeds", "first_seed")
         plain = {name: getattr(self, name) for name in (*names, "decided_by", "smoke")}
         listed = {"learners": list(self.spaces), "space": list(self.space), "rungs": list(self.rungs)}
@@ -184,7 +184,7 @@ def tell(
 
 
 def conclude(search: Search, study: Study) -> None:
-    """Name the winner of each learner in the study, with the importance of the settings and what made it."""
+    """Name the winner of each learner in the study, with the importance of settings and the provenance."""
     for learner, space in search.spaces.items():
         best = study.best(learner, search.less)[0]
         _, low, high = mean_interval(np.asarray(best.values))

@@ -23,13 +23,13 @@ class Axis(NamedTuple):
     static: bool = False
 
     def text(self, value: Any) -> str:
-        """A proposed value as it is written behind --set, rounded to `DIGITS`, and inside the range."""
+        """A proposed value as it is written after --set, rounded to `DIGITS`, and inside the range."""
         if self.choices or self.whole:
             return str(value)
         return str(min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high))
 
     def value(self, text: str) -> Any:
-        """The value that is written so."""
+        """The value of a text."""
         return text if self.choices else int(text) if self.whole else float(text)
 
 
@@ -37,7 +37,7 @@ Space = Mapping[str, Axis]
 
 
 def parse_space(texts: Sequence[str], hps: Mapping[str, Any]) -> dict[str, Space]:
-    """The space of each learner, by its name: of the settings behind --space those that it has (`hps`).
+    """The space of each learner, by its name: those settings of --space that it has (`hps`).
 
     Raises:
       UsageError: a text is malformed, its values are not admissible, it is no setting of any of the learners, or a

@@ -1,7 +1,7 @@
-"""Sinks: where the curves of watched runs go while they run, one file a sink, which ends in `ENTRY`.
+"""Sinks: writers of the curves of watched runs while they run; one file per sink, which ends in `ENTRY`.
 
-`--sink=name` or `--sink=name:where`. Every member of a batch is a run of its own there, under its run id and with its
-settings. An own sink is brought by `--import`. Libraries are imported when they are written with.
+`--sink=name` or `--sink=name:where`. Every run of a batch is written separately, under its run id and with its
+settings. Your own sink is added by `--import`. A library is imported when its sink is used.
 """
 
 import importlib.util

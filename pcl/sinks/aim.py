@@ -26,4 +26,4 @@ class Curves:
         self._run.close()
 
 
-ENTRY = SinkEntry(Curves, "Aim, aim:REPOSITORY (the folder where the command is called)", needs="aim")
+ENTRY = SinkEntry(Curves, "Aim, aim:REPOSITORY (default: the current folder)", needs="aim")

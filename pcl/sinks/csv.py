@@ -19,7 +19,7 @@ class Curves:
             csv.writer(self._file).writerow(COLUMNS)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """One line a value."""
+        """Write one line per value."""
         run = self._run
         lines = [(run.run_id, run.name, step, run.steps, metric, value) for metric, value in values.items()]
         csv.writer(self._file).writerows(lines)
@@ -30,4 +30,4 @@ class Curves:
         self._file.close()
 
 
-ENTRY = SinkEntry(Curves, "lines of a table, csv:FILE (watch.csv)")
+ENTRY = SinkEntry(Curves, "a CSV file, csv:FILE (default: watch.csv)")

@@ -23,16 +23,16 @@ class Curves(Protocol):
     """What a sink opens for one run."""
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """The values that were reported behind a step."""
+        """Write the values that were reported after a step."""
 
     def close(self) -> None:
-        """Nothing more comes of this run."""
+        """Called when the run has ended."""
 
 
 class SinkEntry(NamedTuple):
     """The last statement of a sink's file, `ENTRY`.
 
-    open: (where, run) -> its curves. `where` is the text behind the colon of `--sink=name:where`, or empty. A run that
+    open: (where, run) -> its curves. `where` is the text after the colon of `--sink=name:where`, or empty. A run that
       goes on from a checkpoint is opened again.
     needs: the module of the library that it writes with, which is imported when the first run is opened.
     measure: an own metric that the sink wants, a function (state, hp) -> {name: number} of JAX.

@@ -1,4 +1,4 @@
-"""TensorBoard: a folder of event files a run, `<where>/<run id>`, with its settings for the tab of hyperparameters.
+"""TensorBoard: one folder of event files per run, `<where>/<run id>`, with its settings as hyper-parameters.
 
 Events are written by TensorBoard's own parts that do without TensorFlow, which is imported nowhere.
 """
@@ -44,4 +44,4 @@ class Curves:
         self._records.flush()
 
 
-ENTRY = SinkEntry(Curves, "event files, tensorboard:FOLDER (runs)", needs="tensorboard")
+ENTRY = SinkEntry(Curves, "TensorBoard event files, tensorboard:FOLDER (default: runs)", needs="tensorboard")

@@ -34,4 +34,4 @@ class Curves:
         self._run.finish()
 
 
-ENTRY = SinkEntry(Curves, "Weights & Biases, wandb:PROJECT (pcl)", needs="wandb")
+ENTRY = SinkEntry(Curves, "Weights & Biases, wandb:PROJECT (default: pcl)", needs="wandb")

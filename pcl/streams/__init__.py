@@ -1,4 +1,4 @@
-"""The registry of streams: one file a kind of stream, under its name, which ends in `ENTRY`.
+"""The registry of streams: one file per kind of stream, with its name; the file ends in `ENTRY`.
 
 A file in this package is listed; one from outside is listed by `register`, or on a command line by --import.
 Files without an `ENTRY` are parts of streams.
@@ -18,7 +18,7 @@ PROBES = ("test", "validation")
 
 
 def source_of(config: Any) -> Source | None:
-    """The source that a stream's settings name, None where the stream draws its samples itself."""
+    """The source that a stream's settings name; None if the stream generates its samples."""
     name = getattr(config, "source", None)
     return source(name) if name in SOURCES else None
 

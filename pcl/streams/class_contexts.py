@@ -1,12 +1,12 @@
-"""Class-incremental contexts: each context comes with a few classes at a time, then all come back with all classes.
+"""Class-incremental contexts: each context shows a few classes at a time; then contexts return with all classes.
 
 Each context in turn stays until it has shown all its classes, in groups of `classes_per_task` whose order is drawn from
 the key and is the same in all contexts. Then follow `revisits` visits with a mix of all classes, each to a context
 drawn uniformly among those other than the current one. So surprise may be due to a new class or to a new context, and
-the first samples of a context show some of its classes only. Contexts and probes are as in `pcl.streams.contexts`.
+the first samples of a context show only some of its classes. Contexts and probes are as in `pcl.streams.contexts`.
 
-The samples of a group of classes are drawn anew in each context, in random order, none again before all of them came;
-so are those of a visit that returns.
+The samples of a group of classes are drawn again in each context, in random order and without replacement until all
+came; so are the samples of a later visit.
 """
 
 from collections.abc import Sequence
@@ -33,22 +33,24 @@ from pcl.types import Stream, StreamEntry
 class ClassContexts:
     """Settings of a stream of class-incremental contexts; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
+    transform: str = static("permutation", "transformation that differs between contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(3, "number of contexts", low=1)
-    classes_per_task: int = static(2, "classes that arrive together", low=1)
-    samples_per_task: int = static(100, "samples of each group of classes", low=1)
-    revisits: int = static(12, "visits to known contexts, with all classes", low=0)
-    revisit_dwell: int = static(60, "samples of each of these visits", low=1)
-    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
-    labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
-    batch: int = static(10, "samples a step", low=1)
-    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    classes_per_task: int = static(2, "classes per task", low=1)
+    samples_per_task: int = static(100, "samples of each group of classes, per context", low=1)
+    revisits: int = static(12, "number of visits to known contexts, each with all classes", low=0)
+    revisit_dwell: int = static(60, "samples of each visit to a known context", low=1)
+    labelled: float = static(1.0, "share of the samples that are labelled", low=0, high=1)
+    labelling: str = static(
+        "random", "which samples are labelled: random ones, or those that the learner requests", choices=LABELLING
+    )
+    batch: int = static(10, "samples per step", low=1)
+    train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
 
     moments: str = static(
         "running",
-        "running: inputs are standardised by the mean and standard deviation of all that have arrived; none: they are"
-        " not standardised (pixels lie between 0 and 1)",
+        "running: inputs are standardised by the mean and standard deviation of all samples so far; none: inputs are"
+        " left as they are (pixels in [0, 1])",
         choices=MOMENTS,
     )
 
@@ -101,7 +103,7 @@ def _rows(samples: int, batch: int) -> np.ndarray:
 
 
 def _drawn(key: PRNGKeyArray, shown: Bool[Array, "blocks N"], rows: int) -> Int[Array, "blocks rows"]:
-    """Samples of each block: all of its samples in random order, repeated where they are too few."""
+    """Samples of each block: all of its samples in random order, repeated if there are too few."""
 
     def of_block(args: tuple[PRNGKeyArray, Bool[Array, " N"]]) -> Int[Array, " rows"]:
         key, shown = args

@@ -1,4 +1,4 @@
-"""Synthetic concepts that drift: distributions of samples that can be drawn from at any time.
+"""Synthetic concepts that drift: distributions from which samples can be drawn at any time.
 
   sea         three uniform features, of which the third is irrelevant; label 1 if the first two sum to at most a
               threshold, which jumps from 8 to 9, 7 and 9.5 on features of 0 .. 10, a quarter of the stream each.
@@ -36,10 +36,11 @@ RBF_STD = math.sqrt(1 / 12 + 1 / (3 * DIMENSIONS))
 
 
 class Concept(NamedTuple):
-    """A distribution of samples in three parts, so that the same draws can be viewed under the concept of another time.
+    """A drifting distribution as three functions, so that the same draws can be shown under the concept of another
+    time.
 
     world: (key) -> the constants of the stream
-    draw:  (key, world, n) -> the random numbers of n samples, every leaf led by n
+    draw:  (key, world, n) -> the random numbers of n samples; every leaf has a leading axis of n
     view:  (world, draws, part, moved) -> inputs [n, features] and labels [n], in one of the `parts` of the stream
            and where the concept has drifted by a distance or angle `moved`
     """

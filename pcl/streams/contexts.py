@@ -1,17 +1,17 @@
 """Streams of contexts: one source under transformations that change, and may come back, unannounced.
 
-  permutation  a fixed permutation of the pixels a context (permuted MNIST: Goodfellow et al. (2014),
+  permutation  one fixed permutation of the pixels per context (permuted MNIST: Goodfellow et al. (2014),
                arXiv:1312.6211)
-  rotation     a fixed angle a context (rotated MNIST: Lopez-Paz and Ranzato (2017), arXiv:1706.08840)
+  rotation     one fixed angle per context (rotated MNIST: Lopez-Paz and Ranzato (2017), arXiv:1706.08840)
   inversion    dark and light change places in the second of two contexts
-  colour       colours come with the second of two contexts; in the first all channels are their mean, as to newborns
-               nearly: Vogelsang et al. (2024), doi:10.1126/science.adk9587
-  weak         whitened principal coordinates change places, which leaves mean and covariance of the inputs as they are
-  labels       a fixed permutation of the labels a context; inputs do not depend on the context
+  colour       the second of two contexts has colours; in the first all channels are their mean, nearly as for newborns:
+               Vogelsang et al. (2024), doi:10.1126/science.adk9587
+  weak         whitened principal coordinates are permuted, which leaves mean and covariance of the inputs unchanged
+  labels       one fixed permutation of the labels per context; inputs do not depend on the context
   both         pixels and labels: contexts are the cells of a square, by row a permutation of the pixels, by column one
                of the labels, so that some share their inputs, others their labels
 
-Context 0 is the source as it is (without its colours, if these come later), and contexts are numbered by their first
+Context 0 is the unchanged source (without colours, for `colour`), and contexts are numbered by their first
 visit: the transformations of the others are drawn from the key. The first visits show every context once; each later
 one is drawn uniformly among the contexts other than the current one.
 
@@ -23,7 +23,7 @@ source has, each visit is one fresh pass; with `visits` = `contexts` on top, tha
 rotated benchmark.
 
 A probe shows its held-out samples under every context, so its time and memory for inputs are `contexts` times those
-on a split stream: bound it by `probe_size` and probe seldom. With `task_ends` (visits as many as contexts, neither
+on a split stream: limit it by `probe_size` and probe rarely. With `task_ends` (as many visits as contexts, neither
 spread nor fade) all held-out samples are shown at each end.
 """
 
@@ -60,22 +60,24 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Contexts:
     """Settings of a stream of contexts; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
-    transform: str = static("permutation", "transformation that distinguishes contexts", choices=tuple(TRANSFORMS))
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
+    transform: str = static("permutation", "transformation that differs between contexts", choices=tuple(TRANSFORMS))
     contexts: int = static(5, "number of contexts", low=1)
-    visits: int = static(5, "visits to contexts, the first ones to each in turn", low=1)
-    dwell: int = static(1000, "samples a visit (their mean, where they vary)", low=1)
-    dwell_spread: float = static(0.0, "samples a visit vary by this share, evenly drawn (below 1)", low=0, high=1)
-    fade: float = static(0.0, "share of a visit in which the context before fades out", low=0, high=1)
-    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
-    labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
-    batch: int = static(10, "samples a step", low=1)
-    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    visits: int = static(5, "number of visits; the first ones show each context once", low=1)
+    dwell: int = static(1000, "samples per visit (on average, where visits vary)", low=1)
+    dwell_spread: float = static(0.0, "visits vary uniformly by up to this share of dwell (below 1)", low=0, high=1)
+    fade: float = static(0.0, "share of a visit during which the previous context fades out", low=0, high=1)
+    labelled: float = static(1.0, "share of the samples that are labelled", low=0, high=1)
+    labelling: str = static(
+        "random", "which samples are labelled: random ones, or those that the learner requests", choices=LABELLING
+    )
+    batch: int = static(10, "samples per step", low=1)
+    train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
 
     moments: str = static(
         "running",
-        "running: inputs are standardised by the mean and standard deviation of all that have arrived; none: they are"
-        " not standardised (pixels lie between 0 and 1)",
+        "running: inputs are standardised by the mean and standard deviation of all samples so far; none: inputs are"
+        " left as they are (pixels in [0, 1])",
         choices=MOMENTS,
     )
 
@@ -196,7 +198,7 @@ def in_contexts(
 
 
 def _view(transform: Transform, scale: float, world: World, x: Array, context: Int[Array, ""]) -> Float[Array, "..."]:
-    """A sample of the source, whose values are in units of `scale`, as a context shows it."""
+    """A sample of the source, with values in units of `scale`, as the context shows it."""
     pixels = (x * jnp.float32(scale)).reshape(n_pixels(x.shape), -1)
     return transform.apply(jax.tree.map(lambda leaf: leaf[context], world.maps), pixels).reshape(x.shape)
 
@@ -241,7 +243,9 @@ def _revisit(
 def _check(config: Contexts, shape: tuple[int, ...]) -> None:
     spread = config.dwell_spread
     if config.visits < config.contexts:
-        raise UsageError(f"visits={config.visits}: every context is visited, so at least contexts={config.contexts}")
+        raise UsageError(
+            f"visits={config.visits}: every context is visited, so give at least contexts={config.contexts}"
+        )
     check_transform(config.transform, config.contexts, shape)
     if spread >= 1:
         raise UsageError(f"dwell_spread={spread}: must be below 1, so that no visit is empty")
@@ -258,7 +262,7 @@ def check_transform(transform: str, contexts: int, shape: tuple[int, ...]) -> No
     """Refuses contexts that the transform cannot make.
 
     Raises:
-      UsageError: the transform has not so many contexts, or none for images of this shape.
+      UsageError: the transform cannot make so many contexts, or none for images of this shape.
     """
     pairs = {"inversion": "upright and inverted", "colour": "without colours and with them"}
     if transform in pairs and contexts != 2:
@@ -277,7 +281,7 @@ def _valid(config: Contexts) -> np.ndarray:
 
 
 def visit_contexts(key: PRNGKeyArray, contexts: int, visits: int) -> Int[Array, " V"]:
-    """Each context once, then always another one: from each context it is 1 .. contexts-1 further, cyclically."""
+    """Each context once, then always a context other than the last: 1 .. contexts-1 further, cyclically."""
     further = jax.random.randint(key, (visits - contexts,), 1, max(contexts, 2))
     return jnp.append(jnp.arange(contexts), (contexts - 1 + jnp.cumsum(further)) % contexts)
 
@@ -313,5 +317,8 @@ def _reshuffled(key: PRNGKeyArray, n_samples: int, valid: np.ndarray) -> Int[Arr
 
 
 ENTRY = StreamEntry(
-    make=make, config=Contexts(), summary="permuted, rotated, inverted or relabelled, once or recurring", contexts=True
+    make=make,
+    config=Contexts(),
+    summary="a source that is permuted, rotated, inverted or relabelled; contexts come once or recur",
+    contexts=True,
 )

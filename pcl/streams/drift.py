@@ -1,4 +1,4 @@
-"""Synthetic streams whose concept drifts, by jumps or steadily: unlimited samples, drawn on the device.
+"""Synthetic streams with concept drift, abrupt or gradual: unlimited samples, generated on the device.
 
 No source: every sample is drawn from the key when it arrives, and none comes twice. Held-out samples are drawn once
 from the same distribution; each probe shows them under the concept of that step and without label noise, so that it
@@ -27,12 +27,12 @@ class Drift:
     """Settings of a drifting stream; all are static."""
 
     concept: str = static("sea", "distribution of the samples", choices=tuple(CONCEPTS))
-    samples: int = static(50_000, "samples of the stream", low=1)
-    label_noise: float = static(0.1, "share of the labels that are turned into the other one", low=0, high=0.5)
+    samples: int = static(50_000, "length of the stream, in samples", low=1)
+    label_noise: float = static(0.1, "label noise: share of the labels that are flipped", low=0, high=0.5)
     speed: float = static(
-        0.001, "drift a sample: an angle (hyperplane), a distance (rbf); sea jumps", low=0, idle={"concept": ("sea",)}
+        0.001, "drift per sample: an angle (hyperplane), a distance (rbf)", low=0, idle={"concept": ("sea",)}
     )
-    batch: int = static(10, "samples a step", low=1)
+    batch: int = static(10, "samples per step", low=1)
 
 
 class World(NamedTuple):
@@ -51,7 +51,7 @@ class Step(NamedTuple):
 
 
 def make(config: Drift, source: None, probe_on: str) -> tuple[Stream, dict[str, Any]]:
-    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are drawn and never arrive.
+    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are generated and never arrive.
 
     Raises:
       UsageError: the samples do not fill whole steps.
@@ -102,4 +102,8 @@ def make(config: Drift, source: None, probe_on: str) -> tuple[Stream, dict[str, 
     return stream, {}
 
 
-ENTRY = StreamEntry(make=make, config=Drift(), summary="synthetic concepts that jump, rotate or wander, no source")
+ENTRY = StreamEntry(
+    make=make,
+    config=Drift(),
+    summary="synthetic concept drift: SEA, rotating hyperplane or moving centroids, no source",
+)

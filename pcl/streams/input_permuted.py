@@ -1,8 +1,8 @@
-"""Input-permuted images: a new permutation of the pixels for every visit, of the first one too.
+"""Input-permuted images: a new permutation of the pixels for every visit, the first one included.
 
 The protocol of online loss of plasticity: `dwell` samples of each permutation, one at a time, and the score is the
-accuracy of the predictions made before the labels, over the whole stream. The samples of a visit come in fresh random
-order, none again before all came. Nothing is held out, so that a record has no probes.
+prequential accuracy over the whole stream. The samples of a visit come in fresh random
+order, without replacement until all came. Nothing is held out, so that a record has no probes.
 
 Pixels are standardised by constants, as published, where other streams use running moments. By default they lie
 between -1 and 1, so that the dark background of MNIST is -1; networks without normalisation learn worse from it than
@@ -36,12 +36,12 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class InputPermuted:
     """Settings of a stream of input-permuted images; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
     contexts: int = static(200, "number of contexts", low=1)
-    dwell: int = static(5000, "samples a visit (their mean, where they vary)", low=1)
-    pixel_mean: float = static(0.5, "constant that is taken from every pixel, between 0 and 1")
-    pixel_std: float = static(0.5, "constant by which pixels are divided", low=1e-6)
-    batch: int = static(1, "samples a step", low=1)
+    dwell: int = static(5000, "samples per visit (on average, where visits vary)", low=1)
+    pixel_mean: float = static(0.5, "constant subtracted from every pixel in [0, 1]")
+    pixel_std: float = static(0.5, "constant by which every pixel is then divided", low=1e-6)
+    batch: int = static(1, "samples per step", low=1)
 
 
 class Step(NamedTuple):
@@ -56,7 +56,7 @@ def make(config: InputPermuted, source: Source, probe_on: str) -> tuple[Stream, 
     """The stream and its device arrays; without held-out samples `probe_on` makes no difference.
 
     Raises:
-      UsageError: the source has features of own units.
+      UsageError: the features of the source have units of their own.
     """
     require_pixels(config.source, source.own_units)
     contexts, batch, shape = config.contexts, config.batch, source.x_train.shape[1:]
@@ -99,7 +99,7 @@ def make(config: InputPermuted, source: Source, probe_on: str) -> tuple[Stream, 
 
 
 def permuted(key: PRNGKeyArray, contexts: int, size: int) -> Int[Array, "contexts size"]:
-    """One permutation of `size` things a context; none is the identity by intent."""
+    """One random permutation of `size` entries per context, including context 0."""
     return jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, contexts))
 
 

@@ -1,4 +1,4 @@
-"""Standardisation with running statistics: of all pixels that have arrived so far.
+"""Standardisation by running mean and standard deviation of all pixels that have arrived so far.
 
 One mean and one standard deviation for all pixels, or of each feature where these have units of their own, updated
 with every sample and never looking ahead.
@@ -29,7 +29,8 @@ class Moments(NamedTuple):
 
 
 def exact(x: np.ndarray, origin: ArrayLike = 0.0) -> np.ndarray:
-    """Samples as a device takes them, in float32 at most: less `origin`, taken in float64, where that loses digits.
+    """Samples in a type for the device, at most float32; if that loses digits, `origin` is subtracted in float64
+    before.
 
     Samples of a type of which float32 holds every value stay as they are. Others (integers of 32 bits and more, double
     precision) may be large beside their spread, as the time of day in milliseconds since 1970 is.
@@ -69,13 +70,13 @@ def pixel_moments(x: np.ndarray | Array, scale: float) -> PixelMoments:
 
 
 def pixel_moments_of_many(x: np.ndarray, scale: float) -> PixelMoments:
-    """The same, some samples at a time, of which there may be more than would fit into memory in float32."""
+    """`pixel_moments` of a part of the samples at a time, for arrays that would not fit into memory in float32."""
     parts = [pixel_moments(x[i : i + AT_ONCE], scale) for i in range(0, len(x), AT_ONCE)]
     return PixelMoments(*(jnp.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def fed(x: np.ndarray) -> Callable[[Int[Array, " B"]], Shaped[Array, "B ..."]]:
-    """A function that takes samples of `x` by their numbers while a program runs, from the host to the device.
+    """A function that copies samples of `x`, by their indices, from the host to the device while a program runs.
 
     `x` stays where it is: in the host's memory or, if it is mapped there, in its file.
     """

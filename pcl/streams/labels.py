@@ -1,4 +1,4 @@
-"""Partly labelled streams: a row comes with its label or without, at random or because the learner asked for it."""
+"""Partly labelled streams: labels are given at random, or on request of the learner."""
 
 import jax
 import jax.numpy as jnp
@@ -9,13 +9,13 @@ LABELLING = ("random", "request")
 
 
 def labelled_rows(key: PRNGKeyArray, share: float, labelling: str, shape: tuple[int, ...]) -> Bool[Array, "steps B"]:
-    """Which rows have a label, each independently with probability `share`; padding stays what `valid` says.
+    """Which rows have a label, each independently with probability `share`; padding is marked by `valid` elsewhere.
 
-    On request every row could have one: the run takes it away again from those that are not asked for.
+    With labelling on request all rows are marked; the run removes the labels that are not requested.
     """
     return jnp.ones(shape, bool) if labelling == "request" else jax.random.uniform(key, shape) < share
 
 
 def label_budget(share: float, labelling: str) -> float | None:
-    """The share of labels that may be asked for, None where they are handed out."""
+    """The share of labels that may be requested; None if labels are given at random."""
     return share if labelling == "request" else None

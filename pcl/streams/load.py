@@ -1,4 +1,4 @@
-"""Load: pairs of an input and a random label, group after group, to measure memory capacity and its cost.
+"""Memory load: pairs of an input and a random label, in groups, to measure memory capacity and its cost.
 
 Inputs are those of a source, or drawn from a Gaussian (`source=noise`). Labels are drawn from the key, independently
 of them, so that they cannot be inferred and every bit recalled was stored. There are no held-out samples, because
@@ -30,12 +30,12 @@ NOISE_SHAPE = (64,)  # of a Gaussian input
 class Load:
     """Settings of a load; all are static."""
 
-    source: str = static("noise", "where the samples come from", choices=Names("noise", registry=SOURCES))
-    groups: int = static(10, "groups of pairs, one after the other", low=1, high=100_000)
+    source: str = static("noise", "data set that the samples come from", choices=Names("noise", registry=SOURCES))
+    groups: int = static(10, "number of groups of pairs; they come one after the other", low=1, high=100_000)
     pairs: int = static(20, "pairs in each group", low=1)
     labels: int = static(10, "number of labels", low=2)
-    repeats: int = static(10, "times that each pair is shown while it is its group's turn", low=1)
-    batch: int = static(10, "samples a step", low=1)
+    repeats: int = static(10, "presentations of each pair, before the next group", low=1)
+    batch: int = static(10, "samples per step", low=1)
 
 
 class World(NamedTuple):
@@ -57,7 +57,7 @@ def make(config: Load, source: Source | None, probe_on: str) -> tuple[Stream, di
     """The stream and its device arrays; nothing is held out, so that `probe_on` makes no difference.
 
     Raises:
-      UsageError: the source has fewer training samples than there are pairs, or features of own units.
+      UsageError: the source has fewer training samples than there are pairs, or features with units of their own.
     """
     groups, n_pairs = config.groups, config.groups * config.pairs
     require_pixels(config.source, source is not None and source.own_units)
@@ -113,12 +113,12 @@ def make(config: Load, source: Source | None, probe_on: str) -> tuple[Stream, di
 
 
 def _turn(key: PRNGKeyArray, group: Int[Array, ""], config: Load, rows: int) -> Int[Array, " rows"]:
-    """All pairs of a group, `repeats` times, each time shuffled anew; the rows behind them are padding."""
+    """All pairs of a group, `repeats` times, reshuffled each time; the remaining rows are padding."""
     passes = jax.vmap(lambda key: jax.random.permutation(key, config.pairs))(jax.random.split(key, config.repeats))
     taught = passes.reshape(-1) * config.groups + group
     return jnp.pad(taught, (0, rows - len(taught)), mode="edge")
 
 
 ENTRY = StreamEntry(
-    make=make, config=Load(), summary="random labels in groups, to be recalled: memory capacity", recall=True
+    make=make, config=Load(), summary="memory capacity: random labels in groups, to be recalled", recall=True
 )

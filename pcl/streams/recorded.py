@@ -29,9 +29,9 @@ from pcl.types import Batch, Layout, Schedule, Spec, Stream, StreamEntry
 class Recorded:
     """Settings of a recorded stream; all are static."""
 
-    source: str = static("electricity", "where the samples come from", choices=SOURCES)
-    batch: int = static(1, "samples a step", low=1)
-    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    source: str = static("electricity", "data set that the samples come from", choices=SOURCES)
+    batch: int = static(1, "samples per step", low=1)
+    train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples",)
 
@@ -86,4 +86,4 @@ def make(config: Recorded, source: Source, probe_on: str) -> tuple[Stream, dict[
     return stream, {"x": jnp.asarray(x), "y": jnp.asarray(source.y_train[:n])}
 
 
-ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source once in the order of its file", tasks=False)
+ENTRY = StreamEntry(make=make, config=Recorded(), summary="a source in time order, once", tasks=False)

@@ -1,4 +1,4 @@
-"""Slowly changing regression: a real function of many bits, some of which change seldom.
+"""Slowly changing regression: a real function of many bits, some of which rarely change.
 
 The target is the output of a fixed random network of threshold units. Of its input bits, `slow` ones are constant
 until one of them, drawn anew each time, flips; `fast` ones are drawn for every sample, and one is always on. A
@@ -7,7 +7,8 @@ track its changes. No source: all is drawn from the key.
 
 Source: Dohare, Sutton and Mahmood (2021), Continual backprop, arXiv:2108.06325, section 3: 15 slow bits of 20, one
 flip in 10,000 samples, 100 threshold units whose thresholds lie where 70 % of the bits would bring them, weights of
--1 or 1. Here targets are divided by their deviation over all bits, so that a score is the share of variance explained.
+-1 or 1. Here targets are divided by their standard deviation over all bits, so that a score is the share of variance
+explained.
 """
 
 from typing import Any, NamedTuple
@@ -30,13 +31,13 @@ BETA = 0.7  # position of thresholds between the least and the largest sum of bi
 class Regression:
     """Settings of a slowly changing regression; all are static."""
 
-    samples: int = static(100_000, "samples of the stream", low=1)
-    slow: int = static(15, "bits that seldom flip", low=1)
-    fast: int = static(5, "bits that are drawn for every sample", low=1)
-    units: int = static(100, "threshold units of the function to be learned", low=1)
+    samples: int = static(100_000, "length of the stream, in samples", low=1)
+    slow: int = static(15, "number of slow bits, which seldom flip", low=1)
+    fast: int = static(5, "number of fast bits, which are drawn for every sample", low=1)
+    units: int = static(100, "hidden threshold units of the network that gives the targets", low=1)
     flip_every: int = static(10_000, "samples from one flip of a slow bit to the next", low=1)
-    noise: float = static(0.0, "standard deviation of noise on the targets, in theirs", low=0)
-    batch: int = static(10, "samples a step", low=1)
+    noise: float = static(0.0, "standard deviation of the noise on the targets, relative to that of the targets", low=0)
+    batch: int = static(10, "samples per step", low=1)
 
 
 class World(NamedTuple):
@@ -59,7 +60,7 @@ class Step(NamedTuple):
 
 
 def make(config: Regression, source: None, probe_on: str) -> tuple[Stream, dict[str, Any]]:
-    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are drawn and never arrive.
+    """The stream; it has no arrays. `probe_on` makes no difference: held-out samples are generated and never arrive.
 
     A probe has held-out fast bits and targets of the present function, without noise. A visit lies between two flips.
 
@@ -134,4 +135,6 @@ def _function(world: World, bits: Float[Array, "N D"]) -> Float[Array, " N"]:
     return (bits @ world.w > world.threshold).astype(jnp.float32) @ world.v
 
 
-ENTRY = StreamEntry(make=make, config=Regression(), summary="a real function of bits that changes slowly, no source")
+ENTRY = StreamEntry(
+    make=make, config=Regression(), summary="slowly changing regression: a real function of bits, no source"
+)

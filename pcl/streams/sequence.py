@@ -1,7 +1,7 @@
-"""Sequences: predict the next observation, which is the target of the one that arrives.
+"""Sequences: the target of each observation is the next observation.
 
-  dynamics   drawn from the key: a hidden state of `hidden` numbers turns and fades, z' = r Q z + sqrt(1 - r^2) noise
-             with an orthogonal Q, and its first `observed` numbers are seen. Q differs between the `contexts`,
+  dynamics   drawn from the key: a hidden state of `hidden` dimensions follows z' = r Q z + sqrt(1 - r^2) noise
+             with an orthogonal Q, and its first `observed` dimensions are observed. Q differs between `contexts`,
              which come back unannounced; every state and observation has unit variance in all of them, so that
              contexts differ in their transitions alone. The best prediction from all observations explains more
              variance than the best from the last observation: memory helps.
@@ -38,17 +38,17 @@ class Sequence:
     IDLE: ClassVar[Idles] = {
         name: {"source": SOURCES} for name in ("observed", "hidden", "contexts", "visits", "visit_steps")
     }
-    source: str = static("dynamics", "where the samples come from", choices=Names("dynamics", registry=SOURCES))
-    observed: int = static(4, "numbers seen at a time", low=1)
-    hidden: int = static(8, "numbers of the hidden state", low=1)
+    source: str = static("dynamics", "data set that the samples come from", choices=Names("dynamics", registry=SOURCES))
+    observed: int = static(4, "observed dimensions of the state", low=1)
+    hidden: int = static(8, "dimensions of the hidden state", low=1)
     contexts: int = static(3, "number of contexts", low=1)
-    visits: int = static(9, "visits to contexts, the first ones to each in turn", low=1)
-    visit_steps: int = static(1000, "steps a visit", low=1)
-    batch: int = static(1, "samples a step", low=1)
+    visits: int = static(9, "number of visits; the first ones show each context once", low=1)
+    visit_steps: int = static(1000, "steps per visit", low=1)
+    batch: int = static(1, "samples per step", low=1)
 
 
 class World(NamedTuple):
-    """Observations of all steps and the one behind them, as they arrive."""
+    """Observations of all steps and of one step after them, as they arrive."""
 
     x: Float[Array, "steps+1 B D"]
     valid: Bool[Array, "steps B"]
@@ -66,7 +66,7 @@ def make(config: Sequence, source: Source | None, probe_on: str) -> tuple[Stream
     """The stream and its device arrays; without held-out samples `probe_on` makes no difference.
 
     Raises:
-      UsageError: more is observed than there is, visits are fewer than contexts, or a file is too short.
+      UsageError: `observed` exceeds `hidden`, visits are fewer than contexts, or a file is too short.
     """
     _check(config, source)
     steps = config.visits * config.visit_steps if source is None else -(-(len(source.x_train) - 1) // config.batch)
@@ -115,9 +115,13 @@ def _check(config: Sequence, source: Source | None) -> None:
         if len(source.x_train) <= config.batch:
             raise UsageError(f"batch={config.batch}: {config.source} has only {len(source.x_train)} rows; lower batch")
     elif config.observed > config.hidden:
-        raise UsageError(f"observed={config.observed}: is a part of hidden={config.hidden}; lower it or raise hidden")
+        raise UsageError(
+            f"observed={config.observed}: must be at most hidden={config.hidden}; lower it or raise hidden"
+        )
     elif config.visits < config.contexts:
-        raise UsageError(f"visits={config.visits}: every context is visited, so at least contexts={config.contexts}")
+        raise UsageError(
+            f"visits={config.visits}: every context is visited, so give at least contexts={config.contexts}"
+        )
 
 
 def _dynamics(
@@ -139,5 +143,8 @@ def _dynamics(
 
 
 ENTRY = StreamEntry(
-    make=make, config=Sequence(), summary="predict the next observation: dynamics that recur, or a file", contexts=True
+    make=make,
+    config=Sequence(),
+    summary="prediction of the next observation: recurring linear dynamics, or a file",
+    contexts=True,
 )

@@ -1,4 +1,4 @@
-"""Split streams: a source arrives a few classes, or a share of its samples, at a time.
+"""Split streams: a source arrives a few classes at a time, or a share of its samples at a time.
 
 Every sample has a time of arrival, and the stream is their sorted order. Boundaries between tasks are
   sharp     each task in full before the next
@@ -10,15 +10,15 @@ Where they are not sharp the stream is one visit, and no task has an end.
 
 Tasks hold `classes`, or `instances`: random shares of the samples of all classes, as many as there would be tasks of
 `classes_per_task` classes, as the new instances of Lomonaco and Maltoni (2017), arXiv:1705.03550. Then held-out classes
-belong to no task: all of them are in task 0, which is visited once, for the whole stream, while `Batch.task` numbers
+belong to no task: all of them are in task 0, which lasts for the whole stream, while `Batch.task` numbers
 the shares. Or they hold `sessions`, which the source assigns to its samples (recordings, places, days): each session is
-a task with any of the classes, as the sessions of CORe50 (the same). Held-out samples are scored by session, or, if
+a task with any of the classes, as the sessions of CORe50 (same paper). Held-out samples are scored by session, or, if
 they are of sessions that never arrive, by class as those of instances.
 
 Scenarios after van de Ven, Tuytelaars and Tolias (2022), doi:10.1038/s42256-022-00568-3:
-  class   one label a class, predicted among all classes
+  class   one label per class, predicted among all classes
   domain  the label is the class's place within its task, predicted without knowing the task
-  task    one label a class, predicted among the classes of the task that the score is told
+  task    one label per class, predicted among the classes of the task, which is told at evaluation
 """
 
 import functools
@@ -57,41 +57,50 @@ FEEDS = ("device", "host")
 class Split:
     """Settings of a split stream; all are static."""
 
-    source: str = static("digits", "where the samples come from", choices=SOURCES)
+    source: str = static("digits", "data set that the samples come from", choices=SOURCES)
     scenario: str = static("class", "scenario of continual learning", choices=("class", "domain", "task"))
     classes: int = static(
-        0, "number of classes, the first ones of the source (0: all)", low=0, idle={"content": ("sessions",)}
+        0, "use only the first n classes of the source (0: all)", low=0, idle={"content": ("sessions",)}
     )
-    content: str = static("classes", "unit that tasks are made of", choices=("classes", "instances", "sessions"))
-    classes_per_task: int = static(2, "classes that arrive together", low=1, idle={"content": ("sessions",)})
+    content: str = static(
+        "classes",
+        "what differs between tasks: their classes, their samples of all classes (instances), or their sessions",
+        choices=("classes", "instances", "sessions"),
+    )
+    classes_per_task: int = static(2, "classes per task", low=1, idle={"content": ("sessions",)})
     order: str = static(
         "random",
-        "order of the classes or sessions: drawn from the key, as numbered, or all shuffled together",
+        "order of classes or sessions: random, as numbered (natural), or all samples shuffled (iid)",
         choices=("random", "natural", "iid"),
     )
-    boundary: str = static("sharp", "how tasks follow each other", choices=("sharp", "blurry", "gaussian"))
+    boundary: str = static("sharp", "boundaries between tasks", choices=("sharp", "blurry", "gaussian"))
     blur: float = static(
-        0.1, "blurry: share of samples that swap task; gaussian: width in tasks", low=0, idle={"boundary": ("sharp",)}
+        0.1,
+        "blurry: probability that a sample swaps its task; gaussian: standard deviation of arrival, in tasks",
+        low=0,
+        idle={"boundary": ("sharp",)},
     )
-    passes: int = static(1, "times that each task is seen before the next one", low=1)
-    labelled: float = static(1.0, "share of rows that come with their label", low=0, high=1)
-    labelling: str = static("random", "which these are: random ones, or those asked for", choices=LABELLING)
-    batch: int = static(10, "samples a step", low=1)
-    train_samples: int = static(0, "training samples that arrive (0: all)", low=0)
+    passes: int = static(1, "passes over each task before the next one", low=1)
+    labelled: float = static(1.0, "share of the samples that are labelled", low=0, high=1)
+    labelling: str = static(
+        "random", "which samples are labelled: random ones, or those that the learner requests", choices=LABELLING
+    )
+    batch: int = static(10, "samples per step", low=1)
+    train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
     feed: str = static(
-        "device", "where training samples wait: all on the device, or with the host until their step", choices=FEEDS
+        "device", "memory that holds the training samples: the device's, or the host's until their step", choices=FEEDS
     )
 
     augment: str = static(
         "none",
-        "random views of images as they arrive: mirrored, moved by up to 4 pixels, or both",
+        "random augmentation of arriving images: mirrored, shifted by up to 4 pixels, or both",
         choices=augment.KINDS,
     )
 
     moments: str = static(
         "running",
-        "running: inputs are standardised by the mean and standard deviation of all that have arrived; none: they are"
-        " not standardised (pixels lie between 0 and 1)",
+        "running: inputs are standardised by the mean and standard deviation of all samples so far; none: inputs are"
+        " left as they are (pixels in [0, 1])",
         choices=MOMENTS,
     )
 
@@ -271,7 +280,7 @@ def _step(
 
 
 def _rounds(config: Split) -> int:
-    """Rounds of arrivals: one a pass or, where boundaries are blurred, a single one of all passes together."""
+    """Rounds of arrivals: one per pass or, where boundaries are blurred, a single one for all passes together."""
     return config.passes if config.boundary == "sharp" else 1
 
 
@@ -317,7 +326,7 @@ def _arrivals(
 
 
 def _blurred(key: PRNGKeyArray, config: Split, task: Int[Array, " N"], n_tasks: int) -> Num[Array, "passes N"]:
-    """When each sample of each pass arrives, in any unit."""
+    """Time of arrival of each sample of each pass, in arbitrary units."""
     swap_key, other_key, time_key = jax.random.split(key, 3)
     shape = (config.passes, len(task))
     if config.boundary == "gaussian":

@@ -1,4 +1,4 @@
-"""Transformations of a context: a map of pixels, drawn once a context and applied to one image at a time, and a
+"""Transformations of a context: a map of pixels, drawn once per context and applied to one image at a time, and a
 permutation of the labels.
 
 Maps lead with the context axis; context 0 is the identity, but for colours. Images are [P, channels], P pixels in rows.
@@ -70,12 +70,12 @@ def side(shape: Shape) -> int:
     """
     rows = math.isqrt(n_pixels(shape))
     if rows**2 != n_pixels(shape) or (len(shape) > 1 and shape[0] != rows):
-        raise UsageError(f"transform=rotation: needs square images, these are {shape}; choose another transform")
+        raise UsageError(f"transform=rotation: needs square images, not {shape}; choose another transform")
     return rows
 
 
 def permutations(key: PRNGKeyArray, contexts: int, size: int) -> Int[Array, "contexts size"]:
-    """One permutation of `size` things a context, the first the identity."""
+    """One permutation of `size` entries per context; the first is the identity."""
     drawn = jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, contexts))
     return drawn.at[0].set(jnp.arange(size))
 
@@ -118,7 +118,7 @@ def _fade(colourless: Bool[Array, ""], x: Float[Array, "P channels"]) -> Float[A
 
 
 def principal_axes(x: np.ndarray) -> Axes:
-    """Those of some images: at most `PRINCIPAL`, none with next to no variance."""
+    """Principal axes of some images: at most `PRINCIPAL`, without those of negligible variance."""
     images = x[finite(x)].reshape(-1, x[0].size).astype(np.float64)
     mean = images.mean(0)
     _, spread, axes_kI = np.linalg.svd(images - mean, full_matrices=False)
@@ -157,7 +157,7 @@ def _permute(key: PRNGKeyArray, contexts: int, shape: Shape, studied: Any) -> In
 
 
 def _grid(contexts: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which sensor and which names each context has: the first so many cells of a square, row by row."""
+    """The permutation of pixels and that of labels of each context, by number: cells of a square, row by row."""
     return np.divmod(np.arange(contexts), math.isqrt(max(contexts - 1, 0)) + 1)
 
 

@@ -36,7 +36,7 @@ class Statistics(NamedTuple):
 
 
 def statistics(phi_BD: Float[Array, "B D"], y_BC: Float[Array, "B C"], rows: ArrayLike) -> Statistics:
-    """Those of a batch with `rows` samples; its other rows are zero in `phi` and `y`."""
+    """Statistics of a batch with `rows` samples; its other rows are zero in `phi` and `y`."""
     return Statistics(phi_BD.T @ phi_BD, phi_BD.T @ y_BC, y_BC.T @ y_BC, jnp.asarray(rows, phi_BD.dtype))
 
 

@@ -1,4 +1,4 @@
-"""Measurements of speed and precision: a command each, JSON lines with the machine's description into `results/`."""
+"""Measurements of speed and precision: one command each, which writes JSON lines with the machine into `results/`."""
 
 from pcl.experiment import Figure, Table
 
@@ -11,7 +11,7 @@ PUBLISHED = (
     Figure(
         "fig_accelerator",
         "Runs in one program: speed-up over run by run, samples per second, memory. Dashed: one CPU core of the same"
-        " machine. Of each device its last commit that was measured.",
+        " machine. For each device, its last measured commit.",
     ),
     Table("tab_bench_inference", "One training step and the time to the equilibrium, beside other libraries."),
     Table("tab_peers", "Features and measured speed beside other libraries, each with its source."),

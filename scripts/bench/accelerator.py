@@ -48,7 +48,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def throughput(journal: Journal, scale: Scale) -> None:
-    """A curve a learner over the number of runs in one program."""
+    """One curve per learner over the number of runs in one program."""
     for learner in scale.learners:
         compile_s, run_s = 30.0, 1.0  # until they are measured
         for width in scale.widths:

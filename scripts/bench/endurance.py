@@ -26,9 +26,9 @@ from pcl.runner import devices
 from pcl.types import Batch, Spec, State
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("samples", 1_000_000, "Samples to live through.", lower_bound=10_000)
+flags.DEFINE_integer("samples", 1_000_000, "Number of samples.", lower_bound=10_000)
 flags.DEFINE_float("noise", 0.0, "Share of the labels that are drawn at random.", lower_bound=0, upper_bound=1)
-flags.DEFINE_integer("seed", 0, "What classes and samples are drawn from.", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "Seed from which classes and samples are drawn.", lower_bound=0)
 
 PIECE, CLASSES, INPUTS, APART = 10_000, 10, 16, 1.2
 SETTINGS = {"random_features": 64}

@@ -7,8 +7,8 @@ the whole training step to that gradient. Problems: "init", fresh weights and ra
 28 after 300 steps. Results of "step" and "settle" are checked against float64: weights after a step, the residual after
 settling. "step to equilibrium" is that settling and a step of the weights; it has no check of its own.
 
-One idle worker process a library, each in an environment of its own; cases are timed one at a time, interleaved and
-shuffled. One JSON line a case is written to `<results_dir>/bench_inference.jsonl`: medians over the repeats.
+One idle worker process per library, each in its own environment; cases are timed one at a time, interleaved and
+shuffled. One JSON line per case is written to `<results_dir>/bench_inference.jsonl`: medians over the repeats.
 
     python -m scripts.bench.inference --peers jpc=PYTHON:scripts/bench/peers/peer_jpc.py --peers pcx=PYTHON:...
 

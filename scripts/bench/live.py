@@ -1,9 +1,9 @@
-"""Time a sample of a live learner, beside a step of the same learner's run with a batch of one.
+"""Time per sample of a live learner, beside a step of the same learner's run with a batch of one.
 
 The samples of digits, one at a time, in one process: a compiled run without probes (it predicts before it learns, logs,
 and ends), the same samples as tables (`partial_fit`), as calls of `learn_one`, and of `predict_one` before it. All are
-timed in turn, `repeats` times: medians of microseconds a sample, and the median over turns of the run's time over that
-of a table. One JSON line a learner, to the terminal and to `<results_dir>/bench_live.jsonl`.
+timed in turn, `repeats` times: medians of microseconds per sample, and the median over turns of the run's time over
+that of a table. One JSON line per learner, to the terminal and to `<results_dir>/bench_live.jsonl`.
 
     python -m scripts.bench.live
 """
@@ -86,7 +86,7 @@ def _live(name: str) -> list[Callable[[], float]]:
 
 
 def _timed(samples: int, work: Callable[[], Any]) -> float:
-    """Microseconds a sample."""
+    """Microseconds per sample."""
     start = time.perf_counter()
     work()
     return 1e6 * (time.perf_counter() - start) / samples

@@ -1,4 +1,4 @@
-"""Each mode of a batch of runs, and its overhead above the updates alone: microseconds a step of a run.
+"""Each mode of a batch of runs, and its overhead above the updates alone: microseconds per step of a run.
 
 Split-Digits, one held-out sample before and after each run, as many steps in batches of every size. For each learner
 and batch four programs take turns, `repeats` times: all runs by `map` and by `vmap`, and beside each a bare `lax.scan`
@@ -112,7 +112,7 @@ def _bare(program: Program, runs: list[RunConfig], mode: str) -> Call:
 
 
 def _timed(call: Call) -> tuple[float, float]:
-    """CPU- and wall-microseconds of a step of a run."""
+    """CPU and wall time per step of a run, in microseconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     call()
     took = time.process_time() - cpu, time.perf_counter() - wall

@@ -1,4 +1,4 @@
-"""Throughput of parallax: samples a second, one sample a step, by the number of features that its synapses read.
+"""Throughput of parallax: samples per second, one sample per step, by the number of features that its synapses read.
 
 Ten Gaussian classes in 64 dimensions that never change, with all slots for contexts allocated. One JSON line a width:
 median over repeats of the wall time and of the CPU time of all threads, without compilation (on a machine with other
@@ -26,8 +26,10 @@ from pcl.runner import devices
 from pcl.types import Batch, Spec, State
 
 FLAGS = flags.FLAGS
-flags.DEFINE_multi_integer("width", [256, 1000], "Features that the synapses see; several may be named.", lower_bound=1)
-flags.DEFINE_integer("samples", 1000, "Samples a measurement.", lower_bound=1)
+flags.DEFINE_multi_integer(
+    "width", [256, 1000], "Number of features that the synapses read; may be repeated.", lower_bound=1
+)
+flags.DEFINE_integer("samples", 1000, "Samples per measurement.", lower_bound=1)
 flags.DEFINE_integer("repeats", 5, "Measurements of each width.", lower_bound=1)
 
 CLASSES, INPUTS, APART = 10, 64, 1.2
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def measured(width: int) -> dict[str, object]:
-    """Samples a second of one run, after as many samples that are not counted."""
+    """Samples per second of one run, after as many samples that are not counted."""
     learner, hp = learners.make("parallax", Spec((INPUTS,), CLASSES))
     hp = jax.tree.map(np.float32, replace(hp, {"random_features": width}))
     centre_key, key = jax.random.split(jax.random.key(0))

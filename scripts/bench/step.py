@@ -2,7 +2,7 @@
 
 Depth 2, 20 inference steps, 784 inputs; `updates` updates in one compiled loop, timed until their results are there.
 Both are timed in turn, `repeats` times: medians of microseconds an update, and the median of the ratios of each turn,
-which is less sensitive to other load. One JSON line a case, to the terminal and to
+which is less sensitive to other load. One JSON line per case, to the terminal and to
 `<results_dir>/bench_step.jsonl`.
 
     python -m scripts.bench.step

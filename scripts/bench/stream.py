@@ -34,7 +34,7 @@ from pcl.streams.sources import use_data_dir
 FLAGS = flags.FLAGS
 folder_flag("data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
 flags.DEFINE(NAMES, "learners", ["er", "backprop"], "Learners to time.")
-flags.DEFINE_integer("seeds", 0, "Runs in one program (0: one a device).", lower_bound=0)
+flags.DEFINE_integer("seeds", 0, "Runs in one program (0: one per device).", lower_bound=0)
 flags.DEFINE_integer("images", 0, "Images that arrive (0: all).", lower_bound=0)
 flags.DEFINE_integer("repeats", 3, "Measurements of each case.", lower_bound=1)
 flags.DEFINE_multi_string("peer", [], "Command of a peer to run in between; may be given several times.")

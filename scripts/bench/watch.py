@@ -1,9 +1,9 @@
 """Cost of watching: a chunk of runs with reports from inside its program beside the same chunk without.
 
 `pcn` on Split-Digits, 16 and 64 runs in both modes. Three programs are called in turn, `repeats` times: unwatched, with
-a report about every second (`--watch_steps=0`), and with one behind every step, which tells the cost of a report.
-Medians of CPU seconds of the process a call, and of the ratios of each turn. One JSON line a case, to the terminal and
-to `<results_dir>/bench_watch.jsonl`.
+a report about every second (`--watch_steps=0`), and with one after every step, which tells the cost of a report.
+Medians of CPU seconds of the process per call, and of the ratios of each turn. One JSON line per case, to the terminal
+and to `<results_dir>/bench_watch.jsonl`.
 
     python -m scripts.bench.watch
 """

@@ -1,7 +1,7 @@
-"""What other libraries have: a line a cell, each with the place that shows it, read at one commit of each repository.
+"""Features of other libraries: one line per cell, with the place that shows it, read at one commit of each repository.
 
 `features.jsonl` has the rows: `group`, `means`, and the regular expression `searched` that finds what a library says of
-it. Every other file is a library: its first line names the snapshot, each further line a cell.
+it. Every other file is a library: its first line names the snapshot, each further line is a cell.
 
     {"feature": "epc", "says": "yes", "path": "jpc/_core/_errors.py", "has": "epc"}
 

@@ -259,8 +259,8 @@ def test_flags_that_are_down_cost_no_change():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"patch": "3"}, "one positive number a scale each"),
-        ({"patch": "3,x"}, "one positive number a scale each"),
+        ({"patch": "3"}, "one positive number per scale each"),
+        ({"patch": "3,x"}, "one positive number per scale each"),
         ({"patch": "3,11"}, "may exceed"),
         ({"atoms": "6,9000"}, "have but"),
     ],

@@ -117,7 +117,7 @@ HOSTILE = [
     ("EPS as PNG", read_drawings, files.zipped({NAME: b"%!PS-Adobe-3.0 EPSF-3.0\n"}), "is not a whole PNG image"),
     ("sheet of another kind", cifar10.read_sheets, files.zipped({"a.webp": DRAWING}), "is not a whole WebP image"),
     ("table of a long first line", tables.one_table, gzip.compress(b"," * 10**6 + b"\n1\n" * 10**5), "line 2 is not"),
-    ("a table of a header alone", tables.one_table, gzip.compress(b"a,b\n"), "holds a header alone"),
+    ("a table of a header alone", tables.one_table, gzip.compress(b"a,b\n"), "holds only a header"),
     ("1e39 in a table", tables.one_table, gzip.compress(b"a,b\n1,0\n1e39,1\n"), "line 3 holds a value beyond 4.6e+18"),
     ("NaN in a table", tables.one_table, gzip.compress(b"a,b\n1,0\nnan,1\n"), "line 3 holds a value that is not fin"),
     ("an empty cell", tables.one_table, gzip.compress(b"a,b\n1,0\n,1\n"), "line 3 is not 2 numbers: ',1'"),

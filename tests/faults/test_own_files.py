@@ -19,10 +19,10 @@ def table(text, **options):
 
 
 TABLES = [
-    ("nothing at all", table(""), "empty; expected one line a sample"),
+    ("nothing at all", table(""), "empty; expected one line per sample"),
     ("an empty line", table("\n"), "one column alone, ''"),
-    ("a header alone", table("a,b\n"), "holds a header alone"),
-    ("one column", table("a\n1\n2\n"), "one column alone, 'a'; expected one column a feature, and one of labels"),
+    ("a header alone", table("a,b\n"), "holds only a header"),
+    ("one column", table("a\n1\n2\n"), "one column alone, 'a'; expected one column per feature, and one of labels"),
     ("another separator", table(GOOD.replace(",", ";")), "one column alone, 'a;b;kind'; say separator=semicolon"),
     ("no header", table("1,2,x\n3,4,y\n"), "the first line holds the number 1: say header=no if it is a sample"),
     ("a short line", table(GOOD + "1,2\n"), r"Row #14: Expected 3 columns, got 2: 1,2"),
@@ -82,7 +82,7 @@ def test_a_parquet_file_of_lists_and_one_without_rows(tmp_path):
     with pytest.raises(UsageError, match=r"column 'a' is of type list<.*>; expected numbers, truth values, times"):
         from_file(tmp_path / "a.parquet")
     pq.write_table(pa.table({"a": pa.array([], "int64")}), tmp_path / "b.parquet")
-    with pytest.raises(UsageError, match="holds no rows; expected one a sample"):
+    with pytest.raises(UsageError, match="holds no rows; expected one per sample"):
         from_file(tmp_path / "b.parquet")
 
 
@@ -90,7 +90,7 @@ X, Y = np.arange(24.0).reshape(12, 2), np.arange(12) % 2
 ARRAYS = [
     ({"z": X}, "holds the arrays z; expected x and y"),
     ({"x": X}, "holds no labels"),
-    ({"x": X, "y": Y[:5]}, r"array y is of shape \(5,\); expected one value a sample, \(12,\)"),
+    ({"x": X, "y": Y[:5]}, r"array y is of shape \(5,\); expected one value per sample, \(12,\)"),
     ({"x": X, "y": Y.astype(object)}, "cannot be read .*allow_pickle"),
     ({"x": X, "y": Y + 0.5}, "label 0.5 of sample 0 is not a whole number"),
     ({"x": X.astype(str), "y": Y}, "of type <U.*; expected real numbers"),
@@ -110,7 +110,7 @@ def test_arrays_that_are_wrong_are_one_line(tmp_path, arrays, says):
 
 
 def test_folders_of_images_that_are_wrong_are_one_line(tmp_path):
-    with pytest.raises(UsageError, match=r"a folder without images; expected one folder a class, as cats/1.png"):
+    with pytest.raises(UsageError, match=r"a folder without images; expected one folder per class, as cats/1.png"):
         from_file(tmp_path)
     (tmp_path / "cats").mkdir()
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "cats/1.png")
@@ -121,7 +121,7 @@ def test_folders_of_images_that_are_wrong_are_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"cats/1.png has 5x4 pixels, cats/2.png 7x6; say size=32"):
         from_file(tmp_path)
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "3.png")
-    with pytest.raises(UsageError, match=r"3.png: expected one folder a class, as cats/1.png, all equally deep"):
+    with pytest.raises(UsageError, match=r"3.png: expected one folder per class, as cats/1.png, all equally deep"):
         from_file(tmp_path)
 
 

@@ -42,7 +42,7 @@ def test_the_check_names_what_is_bad_and_sets_it_aside(results):
         "spoilt: runs 1, parts that can be read 1",
         f"  {bad.name} cannot be read: its bytes are not those that were written",
     ]
-    said = f"error: what must not count in {results}: 1 parts or folders; --set_aside renames such parts\n"
+    said = f"error: faults in {results}: 1 parts or folders; --set_aside renames such parts\n"
     assert done.stderr == said
     assert Store(results, "spoilt").parts() == [bad, whole]
 

@@ -212,7 +212,7 @@ def test_questions_change_no_bit_of_what_is_learned():
         (lambda: live().partial_fit([["x"] * 5], ["a"]), "feature 0 is 'x': give numbers"),
         (lambda: live().partial_fit(X, Y[:-1]), "300 samples have 299 labels or targets"),
         (lambda: live().predict(X), "no label is known yet: learn first, or give classes"),
-        (lambda: pcl.live("rls", inputs=5, targets=2).learn_one(X[0], 1.0), r"give 2 real number\(s\) a sample"),
+        (lambda: pcl.live("rls", inputs=5, targets=2).learn_one(X[0], 1.0), r"give 2 real number\(s\) per sample"),
         (lambda: pcl.load_live("nowhere.npz"), "nowhere.npz cannot be read"),
     ],
 )

@@ -146,4 +146,4 @@ def test_missing_names_what_is_published_and_not_there(machines):
     assert code == 2
     assert "split_digits: 12 without a record" in out
     assert "  no record: split_digits ncm: seeds 3, 4, 5, 6, 7, 8, 9" in out
-    assert error == "error: 12 cells are published or recorded alone; see above\n"
+    assert error == "error: 12 cells are only published or only recorded; see above\n"

@@ -43,7 +43,7 @@ def test_all_jobs_of_an_array_and_their_tasks_have_places_of_their_own():
     [
         ({}, "no launcher has numbered this process .* start it by srun or mpirun, or number"),
         ({"SLURM_PROCID": "1", "SLURM_NTASKS": "4"}, "no launcher"),  # every process of the script would be number 1
-        (MPI | {"OMPI_COMM_WORLD_RANK": "x"}, "OMPI_COMM_WORLD_RANK=x is no number of a process"),
+        (MPI | {"OMPI_COMM_WORLD_RANK": "x"}, "OMPI_COMM_WORLD_RANK=x is not the number of a process"),
         (MPI | {"OMPI_COMM_WORLD_RANK": "8"}, "process 8 of 8, as the launcher says, cannot be"),
     ],
 )

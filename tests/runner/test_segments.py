@@ -84,7 +84,7 @@ def test_a_run_stopped_in_the_middle_goes_on_to_the_same_bits(tmp_path, capsys):
     for part in kept.parts():
         part.unlink()
     checkpoint.write_bytes(content[:-100])
-    with pytest.raises(UsageError, match=r"checkpoint .*npz is damaged .*: delete it, and its runs begin anew"):
+    with pytest.raises(UsageError, match=r"checkpoint .*npz is damaged .*: delete it, and its runs start again"):
         execute(groups, kept, "map", "trial", checkpoint_steps=4)
 
 

@@ -141,7 +141,7 @@ def test_objectives_that_cannot_decide():
         ("offline_acc", "mean", 2, False, "unknown objective 'offline_acc'"),
         ("energy", "mean", 2, False, "unknown objective 'energy'"),
         ("forgetting", "mean", 2, True, "objective that a run has before its end 'forgetting'"),
-        ("acc", "low", 1, False, "the interval of one seed has no end"),
+        ("acc", "low", 1, False, "one seed has no interval"),
     ):
         with pytest.raises(UsageError, match=message):
             objective.require(metric, aggregate, seeds, unfinished)

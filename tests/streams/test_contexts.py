@@ -295,7 +295,7 @@ def test_schedules_of_many_keys_in_one_program(transform):
     [
         ({"dwell": 0}, "dwell=0: must be finite and within"),
         ({"contexts": 0}, "contexts=0: must be finite and within"),
-        ({"visits": 4}, "visits=4: every context is visited, so at least contexts=5"),
+        ({"visits": 4}, "visits=4: every context is visited, so give at least contexts=5"),
         ({"fade": 1.1}, r"fade=1.1: must be finite and within \[0, 1\]"),
         ({"dwell_spread": -0.1}, "dwell_spread=-0.1: must be finite and within"),
         ({"dwell_spread": 1.0}, "dwell_spread=1.0: must be below 1"),

@@ -70,10 +70,10 @@ def nan_at(array, *place):
 REFUSED = [
     ({"y": [0, 0.5, 1, 1.5] * 2}, "y_train: label 0.5 of sample 1 is not a whole number"),
     ({"y": nan_at(Y, 3)}, "y_train: label nan of sample 3 is not a whole number"),
-    ({"y": np.eye(2)[Y]}, "y_train: one-hot of shape (8, 2); expected one label a sample: y_train.argmax(1)"),
+    ({"y": np.eye(2)[Y]}, "y_train: one-hot of shape (8, 2); expected one label per sample: y_train.argmax(1)"),
     ({"y_test": np.eye(2)[Y[:4]].tolist()}, "y_test: one-hot of shape (4, 2)"),
-    ({"y": Y[:, None]}, "y_train: of shape (8, 1); expected one label a sample"),
-    ({"y": 3}, "y_train: of shape (); expected one label a sample"),
+    ({"y": Y[:, None]}, "y_train: of shape (8, 1); expected one label per sample"),
+    ({"y": 3}, "y_train: of shape (); expected one label per sample"),
     ({"y": ["a", 1] * 4}, "y_train: labels 'a' and 1 are not of one kind"),
     ({"y": ["a"] * 7 + [float("nan")]}, "y_train: labels 'a' and nan are not of one kind"),
     ({"y": [None] * 8}, "y_train: label None; expected integers"),

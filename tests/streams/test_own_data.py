@@ -342,7 +342,7 @@ def test_tasks_hold_the_fewest_classes_above_one_that_divide_them(tmp_path, clas
 
 def test_a_name_that_is_taken_is_refused(csv):
     for name in ("digits", "split_digits"):
-        with pytest.raises(UsageError, match=f"'{name}' is taken; say --source_options=name={name}_2"):
+        with pytest.raises(UsageError, match=f"the name '{name}' is taken; add --source_options=name={name}_2"):
             experiment_of(str(csv), f"name={name}")
     with pytest.raises(UsageError, match="there is a source 'digits' already"):
         sources.register(from_file(csv), name="digits")
@@ -402,5 +402,5 @@ def test_the_listing_and_descriptions_hold_what_a_file_brought(csv):
 
 
 def test_options_without_a_file_are_refused(asked):
-    with pytest.raises(UsageError, match="--source_options: say which file with --source_file"):
+    with pytest.raises(UsageError, match="--source_options needs a file: name it with --source_file"):
         asked("pcl --experiment=split_digits --source_options=label=y")

@@ -137,7 +137,7 @@ def test_streams_keep_the_order_of_the_file_and_have_no_test(written):
 
 
 BAD_TABLES = [
-    ("", "empty; expected one line a sample"),
+    ("", "empty; expected one line per sample"),
     ("a,b\n1,0\n1,2,3\n", "line 3 is not 2 numbers: '1,2,3'"),
     ("a,b\n1,UP\n", "line 2 is not 2 numbers: '1,UP'"),
     ("a,b\n1,0\n\n", "line 3 is not 2 numbers: ''"),

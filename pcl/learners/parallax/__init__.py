@@ -62,7 +62,7 @@ __all__ = ["ENTRY", "HParams", "flops", "living", "make"]
 
 
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
-    """Floating-point operations a learned sample: its code, votes before and after, settling, one sensor that learns.
+    """Floating-point operations per learned sample: its code, votes before and after, settling, one sensor that learns.
 
     An upper bound: every slot is taken to hold a context with a sensor of its own.
     """

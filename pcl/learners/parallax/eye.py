@@ -82,7 +82,7 @@ def features(sees: Eye | sensory.Code, code: Float[Array, "... D"]) -> Float[Arr
 
 
 def flops(spec: Spec, hp: HParams) -> int:
-    """Floating-point operations a code, with the features that synapses see."""
+    """Floating-point operations per code, with the features that synapses see."""
     if hp.features == "code":
         return sensory.flops(spec, hp)
     return 2 * size(spec, hp) * (math.prod(spec.input_shape) + 2 * hp.random_features)

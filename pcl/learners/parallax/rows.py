@@ -1,4 +1,4 @@
-"""Rows of a large array that is about to change.
+"""Reads of a large array that is about to change, without copies.
 
 The compiler keeps a copy of all of an array that may be read after it has changed, and it reads again wherever a value
 is used. With 1,623 classes and a code of 1,248 entries such copies took 57 of the 62 ms of a sample.

@@ -17,7 +17,7 @@ from pcl.learners.parallax.window import Window
 
 
 class Sensors(NamedTuple):
-    """Densities of inputs; those from `sensors_of` on are as new."""
+    """Densities of inputs; those from `sensors_of` on are unused."""
 
     banks: Any  # the state of each (leaves lead with B); only the functions of a `Sensor` look into it
     wrong: Float[Array, "B L"]  # share of the samples of each latent that the sensor gets wrong; 1 at first
@@ -34,7 +34,7 @@ class Contexts(NamedTuple):
 
 
 class Course(NamedTuple):
-    """Counts of a life so far; samples are those that taught."""
+    """Counts of a life so far; only samples that were learned from are counted."""
 
     taught: Int[Array, ""]
     switches: Int[Array, ""]  # changes of the current context, from which the hazard is learned
@@ -66,7 +66,7 @@ class State(NamedTuple):
 
 
 def init(key: PRNGKeyArray, code: Any, labels: int, inputs: int, sensor: Sensor, hp: Numbers) -> State:
-    """One context that looks through sensor 0 and knows no name; a latent for each label."""
+    """The initial state: one context with sensor 0 and an empty map; one latent per label."""
     slots, none = hp.slots, jnp.zeros((), jnp.int32)
     sensors = Sensors(jax.vmap(sensor.init)(jax.random.split(key, slots)), jnp.ones((slots, labels)))
     contexts = Contexts(
@@ -93,11 +93,11 @@ def alive(contexts: Contexts) -> Bool[Array, " S"]:
 
 
 def sensors_of(contexts: Contexts) -> Int[Array, ""]:
-    """Number of sensors that contexts look through: the first ones."""
+    """Number of sensors that contexts use; these are the first ones."""
     return jnp.max(jnp.where(alive(contexts), contexts.sensor, 0)) + 1
 
 
 def evening(sensors: Sensors, contexts: Contexts) -> Evening:
-    """That of the present moment."""
+    """The evening state at the present moment."""
     now = contexts.current
     return Evening(now, at(sensors.banks, contexts.sensor[now]), at(contexts.names, now))

@@ -1,1 +1,1 @@
-"""Strategies of continual learning around any rule that learns a network (`pcl.learners.rule`): one file a learner."""
+"""Strategies of continual learning around any network rule (`pcl.learners.rule`): one file per learner."""

@@ -1,6 +1,6 @@
-"""A-GEM: the direction of a batch, without the part that would raise the cost of what is recalled (backpropagation).
+"""A-GEM: the direction of a batch without the part that would raise the cost of replayed samples (backpropagation).
 
-    g: direction of the batch,  r: direction of what is recalled,   g <- g - min(g.r, 0) / |r|^2 r
+    g: direction of the batch,  r: direction of replayed samples,   g <- g - min(g.r, 0) / |r|^2 r
 
 Source: Chaudhry et al. (2019), arXiv:1812.00420, equation 11. The paper recalls samples of earlier tasks, as many of
 each class. Here the memory is a reservoir of all that came, so that no task is told.
@@ -45,6 +45,6 @@ ENTRY = rehearsal.entry(
     backprop.ENTRY,
     Method(learn, joint_cost),
     replay.ReplayHParams(),
-    summary="steps that do not raise the cost of what is recalled (A-GEM), backpropagation",
+    summary="steps that do not raise the cost of replayed samples (A-GEM), backpropagation",
     label="A-GEM, backpropagation",
 )

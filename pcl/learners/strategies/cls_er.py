@@ -30,11 +30,13 @@ from pcl.types import Batch, Info, Spec
 
 @struct.dataclass
 class HParams(ReplayHParams):
-    """Numbers of the memory and of the averages."""
+    """Hyper-parameters of the memory and of the weight averages."""
 
-    consistency: Traced = traced(2.0, "weight of the distance to the outputs of averages of the weights", low=0)
-    plastic_rate: Traced = traced(0.01, "rate at which the plastic average follows the weights", low=0, high=1)
-    stable_rate: Traced = traced(0.009, "rate at which the stable average follows the weights", low=0, high=1)
+    consistency: Traced = traced(
+        2.0, "weight of the consistency cost: distance from the outputs of the averaged network", low=0
+    )
+    plastic_rate: Traced = traced(0.01, "rate of the plastic (fast) average of the weights", low=0, high=1)
+    stable_rate: Traced = traced(0.009, "rate of the stable (slow) average of the weights", low=0, high=1)
 
 
 class Averages(NamedTuple):
@@ -91,7 +93,7 @@ ENTRY = rehearsal.entry(
     backprop.ENTRY,
     Method(learn, cost, init=init, network=lambda state: state.stable),
     HParams(),
-    summary="replay towards outputs of two averages of the weights (CLS-ER), backpropagation",
+    summary="replay, with outputs of two weight averages as targets (CLS-ER), backpropagation",
     label="CLS-ER, backpropagation",
     targets=False,
 )

@@ -1,11 +1,11 @@
-"""Weights that mattered are drawn back to where they were: the frame of EWC, SI and MAS.
+"""Framework of EWC, SI and MAS: a quadratic penalty on changes of important weights.
 
 When a task ends, every weight's importance grows, and its present value becomes its anchor. From then on the cost is
 
     cost + strength / 2 sum_k importance_k (w_k - anchor_k)^2
 
-The methods differ in their measure of importance. A stream is lived once, so that it is measured while a task is
-learned, and not at its end on samples that are gone. Tasks are told, and must take turns. All quantities belong to one
+The methods differ in their measure of importance. Each sample is seen once, so importance is measured while a task is
+learned, not afterwards on stored samples. Tasks are told, and must take turns. All quantities belong to one
 weight, so that the penalty of a local rule is local.
 """
 
@@ -31,19 +31,21 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 @struct.dataclass
 class HParams:
-    """Numbers of a penalty."""
+    """Hyper-parameters of a penalty."""
 
     rule: Any = nested(None)
-    strength: Traced = traced(1.0, "strength of the penalty on weights that mattered to earlier tasks", low=0)
-    kept: Traced = traced(1.0, "share of the importance of weights that is kept at the end of a task", low=0, high=1)
+    strength: Traced = traced(
+        1.0, "strength of the penalty on changes of weights that are important to earlier tasks", low=0
+    )
+    kept: Traced = traced(1.0, "decay of importance: share kept at the end of a task", low=0, high=1)
 
 
 @struct.dataclass
 class AveragedHParams(HParams):
-    """Numbers of a penalty by an average over samples."""
+    """Hyper-parameters of a penalty whose importance is an average over samples."""
 
     importance_rate: Traced = traced(
-        0.01, "weight of a batch in the running mean of importance, after the first batches", low=0, high=1
+        0.01, "rate of the running mean of importance, after the first batches of a task", low=0, high=1
     )
 
 
@@ -130,7 +132,7 @@ def ended(state: State, measure: Measure, hp: Any) -> State:
 
 
 def averaged(state: State, of_batch: Network, rate: Traced) -> Network:
-    """The mean over the task's batches, and from batch number 1 / `rate` on one that forgets the first of them."""
+    """The mean over the task's batches; from batch 1 / `rate` on, an exponential moving average of this rate."""
     share = jnp.maximum(rate, 1 / jnp.maximum(state.batches, 1))
     return jax.tree.map(lambda old, new: old + share * (new - old), state.measured, of_batch)
 
@@ -143,7 +145,7 @@ def mean_over_rows(
     weight_B: Float[Array, " B"],
     of_weight: Callable[[Array], Array],
 ) -> Network:
-    """The mean over rows of a function of the direction in which each of them alone would move each weight."""
+    """The mean over rows of a function of the weight direction of each single row."""
 
     def of_row(row: Lesson) -> Network:
         alone = jax.tree.map(lambda leaf: leaf[None], row)

@@ -1,11 +1,11 @@
-"""Dark experience replay: beside a sample lies the output that the network had for it when it came.
+"""Dark experience replay: with each sample the memory stores the network's output (logits) when it arrived.
 
     cost = mean over the batch of cost(y, a) + logit_weight mean over the past of |z - a|^2 / C      (DER)
            + label_weight mean over another draw of the past of cost(y, a)                           (DER++)
 
 z: the pre-activation of the output that is kept, a: the present one. The squared distance is a mean over the C outputs,
 as in the authors' code, aimagelab/mammoth, for which their weights (alpha, beta) are: on Split-MNIST 0.2 to 1 and 0.5
-to 1, beside 128 recalled samples. Predictive coding has one target a row, which can
+to 1, with 128 replayed samples. Predictive coding has one target per row, which can
 stand for z where the output is Gaussian. Source: Buzzega et al. (2020), arXiv:2004.07211, equations 5 and 6.
 """
 
@@ -25,22 +25,22 @@ from pcl.types import Batch, Info, Spec
 
 @struct.dataclass
 class DarkHParams(ReplayHParams):
-    """Numbers of the memory and of what is learned from it."""
+    """Hyper-parameters of the memory and of the replay costs."""
 
-    logit_weight: Traced = traced(0.5, "weight of the distance to the outputs that samples had when they came", low=0)
+    logit_weight: Traced = traced(0.5, "weight of the distance from the logits stored with each sample (alpha)", low=0)
 
 
 @struct.dataclass
 class DarkerHParams(DarkHParams):
-    """Numbers of the memory and of what is learned from it."""
+    """Hyper-parameters of the memory and of the replay costs."""
 
-    label_weight: Traced = traced(0.5, "weight of the labels of a second draw from the memory", low=0)
+    label_weight: Traced = traced(0.5, "weight of the labels of a second draw from the memory (beta)", low=0)
 
 
 def learn(
     rule: NetworkRule, state: Any, given: Lesson, recalled: Recalled, batch: Batch, spec: Spec, hp: Any
 ) -> tuple[Any, Info, dict[str, Array]]:
-    """One step on the batch, on kept outputs, and on the labels of a second draw if there is one."""
+    """One step on the batch, on stored outputs, and on the labels of a second draw if there is one."""
     n, second = hp.replayed, recalled.valid.shape[0] > hp.replayed
     past, outputs = recalled.lesson, recalled.beside["output"]
     per_row = recalled.valid / jnp.maximum(recalled.valid[:n].sum(), 1)  # either draw has as many valid rows

@@ -7,6 +7,6 @@ ENTRY = rehearsal.entry(
     backprop.ENTRY,
     dark.DER,
     dark.DarkHParams(),
-    summary="replay of samples with the outputs they had (DER), backpropagation",
+    summary="replay of samples with their stored logits (DER), backpropagation",
     label="DER, backpropagation",
 )

@@ -7,6 +7,6 @@ ENTRY = rehearsal.entry(
     backprop.ENTRY,
     dark.DERPP,
     dark.DarkerHParams(),
-    summary="replay of samples with labels and the outputs they had (DER++), backpropagation",
+    summary="replay of samples with their labels and stored logits (DER++), backpropagation",
     label="DER++, backpropagation",
 )

@@ -7,6 +7,6 @@ ENTRY = rehearsal.entry(
     pcn.ENTRY,
     dark.DERPP,
     dark.DarkerHParams(),
-    summary="replay of samples with labels and the outputs they had (DER++), predictive coding",
+    summary="replay of samples with their labels and stored logits (DER++), predictive coding",
     label="DER++, predictive coding",
 )

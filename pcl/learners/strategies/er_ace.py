@@ -7,7 +7,7 @@ ENTRY = rehearsal.entry(
     backprop.ENTRY,
     asymmetric.ASYMMETRIC,
     replay.ReplayHParams(),
-    summary="replay in which new classes do not push down old ones (ER-ACE), backpropagation",
+    summary="replay with an asymmetric cost: new classes do not push down old ones (ER-ACE), backpropagation",
     label="ER-ACE, backpropagation",
     targets=False,
 )

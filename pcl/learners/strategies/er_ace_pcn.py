@@ -7,7 +7,7 @@ ENTRY = rehearsal.entry(
     pcn.ENTRY,
     asymmetric.ASYMMETRIC,
     replay.ReplayHParams(),
-    summary="replay in which new classes do not push down old ones (ER-ACE), predictive coding",
+    summary="replay with an asymmetric cost: new classes do not push down old ones (ER-ACE), predictive coding",
     label="ER-ACE, predictive coding",
     targets=False,
 )

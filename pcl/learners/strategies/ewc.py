@@ -7,6 +7,6 @@ ENTRY = consolidation.entry(
     backprop.ENTRY,
     fisher.FISHER,
     consolidation.AveragedHParams(),
-    summary="weights drawn back to earlier ones by their Fisher information (online EWC), backpropagation",
+    summary="penalty on weight changes, weighted by Fisher information (online EWC), backpropagation",
     label="EWC, backpropagation",
 )

@@ -7,6 +7,6 @@ ENTRY = consolidation.entry(
     pcn.ENTRY,
     fisher.FISHER,
     consolidation.AveragedHParams(),
-    summary="weights drawn back to earlier ones by their Fisher information (online EWC), predictive coding",
+    summary="penalty on weight changes, weighted by Fisher information (online EWC), predictive coding",
     label="EWC, predictive coding",
 )

@@ -27,13 +27,13 @@ from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 @struct.dataclass
 class HParams:
-    """Numbers of the memory and of training on it."""
+    """Hyper-parameters of the memory and of training on it."""
 
     rule: Any = nested(None)
-    memory: int = static(500, "labelled samples that the reservoir holds", low=1)
-    retrain_every: int = static(100, "batches from one training on the memory to the next", low=1)
-    retrain_passes: int = static(30, "passes over the memory in a training", low=1)
-    retrain_batch: int = static(10, "samples of the memory that are learned together", low=1)
+    memory: int = static(500, "labelled samples that the memory holds", low=1)
+    retrain_every: int = static(100, "batches between two trainings on the memory", low=1)
+    retrain_passes: int = static(30, "passes over the memory per training", low=1)
+    retrain_batch: int = static(10, "batch size of the training on the memory", low=1)
 
 
 class State(NamedTuple):
@@ -71,7 +71,7 @@ def around(rule: NetworkRule, spec: Spec) -> Learner:
 
 
 def _trained(rule: NetworkRule, kept: memory.Memory, key: PRNGKeyArray, spec: Spec, hp: HParams) -> Any:
-    """A fresh state of the rule, taught all that the memory holds in shuffled passes."""
+    """A fresh state of the rule, trained on the whole memory in shuffled passes."""
     start, shuffle = jax.random.split(key)
     size = -(-kept.size // hp.retrain_batch) * hp.retrain_batch
 
@@ -95,7 +95,7 @@ ENTRY = strategy.entry(
     backprop.ENTRY,
     around,
     HParams(),
-    summary="a network trained anew on a class-balanced memory, at intervals (GDumb), backpropagation",
+    summary="a fresh network trained on a class-balanced memory at intervals (GDumb), backpropagation",
     label="GDumb, backpropagation",
     cost=lambda own, spec, hp, batch: own * hp.memory * hp.retrain_passes / (hp.retrain_every * batch),
     targets=False,

@@ -1,4 +1,4 @@
-"""Learning without forgetting: the target of a row is in part the answer of the network before the present task.
+"""Learning without forgetting: distillation from the network as it was before the present task.
 
     cost = (1 - distilled) cost(y, a(x)) + distilled cost(mean of the output by the old network at x, a(x) | old labels)
 
@@ -30,11 +30,11 @@ from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 @struct.dataclass
 class HParams:
-    """Numbers of the distillation."""
+    """Hyper-parameters of the distillation."""
 
     rule: Any = nested(None)
     distilled: Traced = traced(
-        0.5, "share of a target that is the answer of the network before the present task", low=0, high=1
+        0.5, "weight of distillation from the network before the present task, as a share of the cost", low=0, high=1
     )
 
 
@@ -49,7 +49,7 @@ class State(NamedTuple):
 
 
 def around(rule: NetworkRule, spec: Spec) -> Learner:
-    """The learner `rule`, taught in part by its own past."""
+    """The learner `rule` with distillation."""
 
     def init(key: PRNGKeyArray, hp: Any) -> State:
         state = rule.init(key, hp.rule)
@@ -84,7 +84,7 @@ ENTRY = strategy.entry(
     backprop.ENTRY,
     around,
     HParams(),
-    summary="targets mixed with the answers of the network before the task (LwF), backpropagation",
+    summary="distillation from the network before the present task (LwF), backpropagation",
     label="LwF, backpropagation",
     cost=lambda own, spec, hp, batch: 2 * own + 2 * sum(mlp.synapses(spec, hp.rule)),
     told=True,

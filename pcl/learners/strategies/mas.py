@@ -30,6 +30,6 @@ ENTRY = consolidation.entry(
     backprop.ENTRY,
     SENSITIVITY,
     consolidation.AveragedHParams(strength=2.0),
-    summary="weights drawn back to earlier ones by the output's sensitivity to them (MAS), backpropagation",
+    summary="penalty on weight changes, weighted by the sensitivity of the output (MAS), backpropagation",
     label="MAS, backpropagation",
 )

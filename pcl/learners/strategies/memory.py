@@ -1,7 +1,7 @@
-"""A memory of past samples: which of them it keeps, and draws from it, at a constant cost a step.
+"""A memory of past samples: which of them it keeps, and draws from it, at a constant cost per step.
 
-It is a reservoir (`replay`) or balances classes (`balance`). Beside a sample may lie what a strategy keeps of it: the
-output of the network when it came, say.
+It is a reservoir (`replay`) or balances classes (`balance`). With a sample, a strategy may store further values: the
+output of the network when the sample arrived, say.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from pcl.learners.replay import reservoir_slots
 
 
 class Memory(NamedTuple):
-    """Arrays led by M slots, the samples that were offered, and what a balanced memory knows of classes, or None."""
+    """Arrays [M, ...] of slots, the number of offered samples, and class statistics of a balanced memory, or None."""
 
     stored: dict[str, Array]
     seen: Int[Array, ""]
@@ -41,7 +41,7 @@ def empty(stored: dict[str, Array], num_labels: int, keeps: str) -> Memory:
 def drawn(
     memory: Memory, bits: UInt32[Array, " R"], wanted: Bool[Array, ""]
 ) -> tuple[dict[str, Array], Bool[Array, " R"]]:
-    """Samples drawn uniformly and with replacement, one a random word; none are valid if there are none."""
+    """Samples drawn uniformly with replacement, one per random word; none are valid if the memory is empty."""
     held = memory.held
     index = (bits % jnp.maximum(held, 1).astype(bits.dtype)).astype(jnp.int32)
     return jax.tree.map(lambda leaf: leaf[index], memory.stored), jnp.broadcast_to((held > 0) & wanted, index.shape)

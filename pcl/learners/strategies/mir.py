@@ -30,9 +30,11 @@ from pcl.types import Batch, Info, Spec
 
 @struct.dataclass
 class HParams(ReplayHParams):
-    """Numbers of the memory and of the choice from it."""
+    """Hyper-parameters of the memory and of the choice from it."""
 
-    candidates: int = static(50, "samples drawn from the memory, of which the replayed ones are chosen", low=1)
+    candidates: int = static(
+        50, "candidate samples drawn from the memory, of which the most interfered are replayed", low=1
+    )
 
 
 def rise(before: Network, after: Network, rows: Lesson, output: str) -> Float[Array, " R"]:
@@ -68,6 +70,6 @@ ENTRY = rehearsal.entry(
     backprop.ENTRY,
     Method(learn, cost, draws=lambda hp: hp.candidates),
     HParams(),
-    summary="replay of samples that the batch interferes with most (MIR), backpropagation",
+    summary="replay of the samples with which the batch interferes most (MIR), backpropagation",
     label="MIR, backpropagation",
 )

@@ -1,4 +1,4 @@
-"""The frame of strategies that learn from a memory beside each batch: draw, learn, offer.
+"""Framework of strategies that replay samples from a memory with each batch: draw, learn, offer.
 
 The memory is read before the batch is offered to it, so that what is replayed is of the past.
 """
@@ -21,7 +21,7 @@ from pcl.types import Batch, HParams, Info, Learner, LearnerEntry, Logged, Predi
 
 
 class Recalled(NamedTuple):
-    """Samples drawn from the memory, with what lies beside them; rows that are not valid are zero."""
+    """Samples drawn from the memory, with the values stored with them; invalid rows are zero."""
 
     lesson: Lesson  # the mean over the rows
     y: Array
@@ -38,11 +38,11 @@ class State(NamedTuple):
 
 
 class Method(NamedTuple):
-    """What a strategy does with a batch and what it recalls.
+    """How a strategy learns from a batch and from replayed samples.
 
-    learn: (rule, state, lesson of the batch, recalled, batch, spec, hp) -> (state, info, what to keep beside its rows)
-    cost: operations a learned sample: (of the rule, spec, hp, rows of a batch)
-    draws: samples to draw at a step. beside: shapes of what is kept beside a sample.
+    learn: (rule, state, lesson of the batch, recalled, batch, spec, hp) -> (state, info, values to store with its rows)
+    cost: (operations of the rule, spec, hp, rows of a batch) -> operations per learned sample
+    draws: samples drawn per step. beside: shapes of the values stored with a sample.
     init, network: of the method's state, where it is another than the rule's.
     """
 
@@ -55,7 +55,7 @@ class Method(NamedTuple):
 
 
 def joint_cost(own: Any, spec: Spec, hp: HParams, batch: int) -> Any:
-    """A sample arrives in a batch and is learned with those that are recalled beside it."""
+    """Operations per arriving sample, with those of the samples that are replayed with it."""
     return own * (batch + hp.replayed) / batch
 
 

@@ -1,4 +1,4 @@
-"""Synaptic intelligence: a weight is important if its way through a task lowered the cost (around backpropagation).
+"""Synaptic intelligence: importance is a path integral, the share of a weight in lowering the cost (backpropagation).
 
     omega_k = sum over steps of -dcost/dw_k x (change of w_k)
     importance_k <- max(importance_k + omega_k / (moved_k^2 + damping), 0),    moved_k: since the anchor
@@ -24,9 +24,9 @@ from pcl.network.layers import Network
 
 @struct.dataclass
 class HParams(consolidation.HParams):
-    """Numbers of the penalty."""
+    """Hyper-parameters of the penalty."""
 
-    damping: Traced = traced(0.1, "squared move of a weight below which its importance grows no more", low=1e-6)
+    damping: Traced = traced(0.1, "damping of the importance: added to the squared change of a weight", low=1e-6)
 
 
 def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move, after: Network) -> Network:
@@ -41,7 +41,7 @@ def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move
 
 
 def of_task(measured: Network, moved: Network, hp: Any) -> Network:
-    """What a task adds to importance."""
+    """The importance that a task adds."""
     return jax.tree.map(lambda omega, d: omega / (d**2 + hp.damping), measured, moved)
 
 
@@ -49,6 +49,6 @@ ENTRY = consolidation.entry(
     backprop.ENTRY,
     Measure(of_batch, of_task, cost=1),
     HParams(strength=2.0),
-    summary="weights drawn back to earlier ones by their share in lowering the cost (SI), backpropagation",
+    summary="penalty on weight changes, weighted by a path integral of the cost (SI), backpropagation",
     label="SI, backpropagation",
 )

@@ -18,7 +18,7 @@ def entry(
 ) -> LearnerEntry:
     """The entry of `rule` in a strategy, whose settings nest those of the rule as `hparams.rule`.
 
-    cost: operations a learned sample, given those of the rule alone: (of the rule, spec, hp, rows of a batch).
+    cost: (operations of the rule alone, spec, hp, rows of a batch) -> operations per learned sample.
     others: fields of the entry that are not the rule's.
     """
     make, bound = rule.rule, rule.step_bound

@@ -1,4 +1,4 @@
-"""XdG: in each context a random part of the hidden units is silent (around backpropagation).
+"""XdG (context-dependent gating): a random part of the hidden units is silent in each context (backpropagation).
 
 A silent unit reaches nothing above it and learns nothing, so that contexts share few weights. The context is told with
 each batch; a query is answered in the context of the last batch, since nothing else is known of it. So it suits streams
@@ -26,10 +26,10 @@ from pcl.types import Batch, Info, Learner, Prediction, Spec
 
 @struct.dataclass
 class HParams:
-    """Numbers of the gates."""
+    """Hyper-parameters of the gates."""
 
     rule: Any = nested(None)
-    silent: Traced = traced(0.8, "share of the hidden units that are silent in a context", low=0, high=1)
+    silent: Traced = traced(0.8, "share of the hidden units that are silent in each context", low=0, high=1)
 
 
 class State(NamedTuple):
@@ -54,7 +54,7 @@ def gates(key: PRNGKeyArray, task: Int[Array, ""], network: Network, silent: Tra
 
 
 def around(rule: NetworkRule, spec: Spec) -> Learner:
-    """The learner `rule`, whose hidden units take turns."""
+    """The learner `rule` with context-dependent gates on its hidden units."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         if hp.rule.architecture != "mlp" or hp.rule.init == "mupc" or hp.rule.norm != "none":

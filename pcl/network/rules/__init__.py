@@ -1,4 +1,4 @@
-"""The registry of inference rules: one file a rule, which ends in its `RULE`.
+"""The registry of inference rules: one file per rule, which ends in its `RULE`.
 
 All have the signature `settle(problem, start, budget, numbers) -> Settled` (see `pcl.network.inference`). A file in
 this folder is a rule; a module from elsewhere is added by `register`.
@@ -46,9 +46,9 @@ def _settle(name: str, rule: Rule, problem: Problem, start: Start, budget: Budge
 
 
 def with_rate(rule: Rule, numbers: Numbers, problem: Problem, z: Activities) -> Numbers:
-    """`numbers`; where they hold no rate, the rule's own, no larger than a share of what is stable on these weights.
+    """`numbers`, with the rule's own rate if they have none, limited to a share of the stable step for these weights.
 
-    The bound is that of `stability` and counts precisions; errors bend the energy beside it, and rules without a bound
+    The bound is that of `stability` and includes precisions, but not the curvature due to errors. Rules without a bound
     take their rate as it is.
     """
     if numbers.rate is not None:

@@ -1,6 +1,6 @@
 """Nonlinear conjugate gradients, sample by sample; the step length is that of the Gauss-Newton model.
 
-NOT LOCAL: two numbers a sample are sums over all its units. Source: Polak and Ribiere (1969), restarted where the
+NOT LOCAL: two numbers per sample are sums over all its units. Source: Polak and Ribiere (1969), restarted where the
 product is negative.
 """
 

@@ -19,7 +19,7 @@ from pcl.network.samples import Activities
 
 
 def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
-    """Steps of `rate` of the errors, from those at the start.
+    """Steps of size `rate` on the errors, from those at the start.
 
     Raises:
       UsageError: also a free bottom.

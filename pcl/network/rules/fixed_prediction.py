@@ -22,7 +22,7 @@ from pcl.network.samples import Activities, norm
 
 
 def settle(problem: Problem, start: Start, budget: Budget, numbers: Numbers) -> Settled:
-    """Steps of `rate` of the errors; `errors` and `residual` are of this linear system, `z` has these errors.
+    """Steps of size `rate` on the errors; `errors` and `residual` are of this linear system, and `z` has these errors.
 
     Weights learn from `errors` and the feed-forward activities.
 

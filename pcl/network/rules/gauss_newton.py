@@ -201,7 +201,7 @@ def _target(problem: Problem, gain: Gain, point: Point) -> Activities:
 
 
 def _first_target(problem: Problem, gain: Gain, point: Point) -> Activities:
-    """The same to first order, corrected before it is carried down: better far from equilibrium, inexact near it."""
+    """`_target` to first order, corrected before it is carried down: better far from equilibrium, inexact near it."""
     lambda_BC = _flat(point.errors.delta[-1])
     lambda_BC = (lambda_BC @ gain.out + _gather(gain, point.errors.raw[:-1])) @ gain.all
     return _asked(problem, gain, point, lambda_BC.reshape(problem.top.shape))
@@ -246,7 +246,7 @@ def _flat(x: Float[Array, "B ..."]) -> Float[Array, "B N"]:
 
 
 def flops(uses: Sequence[int], inference_steps: Any) -> Any:
-    """As gradient descent, with the output's synapses used more often.
+    """Operations as for gradient descent, with more uses of the output's synapses.
 
     In each step the highest hidden layer is solved for (twice), and errors are gathered at the output and handed
     back, once each for every hidden layer; layers are taken to be as wide as the highest. The shared solve is left

@@ -1,7 +1,7 @@
 """Each layer preconditioned by its own block of the Gauss-Newton matrix: lateral connections within a layer.
 
 The block Pi_l + W f'^2 Pi_{l+1} W^T is taken at the batch's mean slopes at the start, from the weights that leave the
-layer. Each call factorises one matrix [H, H] a layer, so it is meant for dense layers. Block Jacobi: it converges for
+layer. Each call factorises one matrix [H, H] per layer, so it is meant for dense layers. Block Jacobi: it converges for
 rates up to 1. Local to a layer: the lateral connections stay within it.
 """
 

@@ -1,10 +1,10 @@
 """Sources: named collections of labelled samples as plain NumPy arrays, split once and for all.
 
-One function, `source(name)`, and one file a source, under its name, which ends in `ENTRY`. Digits are embedded;
+One function, `source(name)`, and one file per source, with its name, which ends in `ENTRY`. Digits are embedded;
 everything else is read from raw files below `--data_dir` or PCL_DATA_DIR, or else from what `scripts.prepare_data`
 prepared, and cached (see `cache`).
 
-Data of one's own become a `Source` by `from_file`, `from_dataframe`, `from_huggingface` or `from_arrays`, and get a
+Your own data become a `Source` by `from_file`, `from_dataframe`, `from_huggingface` or `from_arrays`, and get a
 name by `register`: `register(from_file("mine.csv"), name="mine")`, then `streams.make("split", source="mine")`.
 """
 
@@ -37,19 +37,19 @@ __all__ = [
 
 
 class Sources(Registry[datasets.SourceEntry]):
-    """Sources by name; listing one registers the published digests of its files."""
+    """Sources by name; adding one also makes the published digests of its files known."""
 
     def __setitem__(self, name: str, entry: datasets.SourceEntry) -> None:
         super().__setitem__(name, entry)
         KNOWN.update(entry.files)
 
     def register(self, given: ModuleType | datasets.SourceEntry | Source, name: str = "") -> None:
-        """List an entry from outside the package, or a source that is there already, by which runs find it.
+        """Register an entry from outside the package, or a `Source` that exists already, under a name for runs.
 
-        Such a source may take the place of another such source.
+        A registered source may replace another registered source.
 
         Raises:
-          UsageError: it is neither, or the name is missing, taken or no Python name.
+          UsageError: it is neither, or the name is missing, taken or no Python identifier.
         """
         if not isinstance(given, Source):
             super().register(given, name)

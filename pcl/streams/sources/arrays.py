@@ -107,12 +107,12 @@ def samples(source: Source, probe_on: str) -> Samples:
 
 
 def fewer(of: Samples, n: int) -> Samples:
-    """The same with `n` training samples alone, of each class (in each session) its share; 0: with all.
+    """The same samples with only `n` training samples, each class (in each session) by its share; 0: with all.
 
-    Always the same ones, all of which are among those of a larger `n`.
+    The choice is fixed, and samples of a smaller `n` are among those of a larger one.
 
     Raises:
-      UsageError: there are not so many, or of some class there would be none.
+      UsageError: there are fewer than `n`, or some class would have none.
     """
     if not n:
         return of
@@ -178,7 +178,7 @@ def from_arrays(
 
     Args:
       x_train: real numbers, [N, features], [N, rows, columns] or [N, rows, columns, channels].
-      y_train: one label a sample.
+      y_train: one label per sample.
       x_test: as `x_train`, none for a source in time order.
       y_test: as `y_train`.
       scale: factor of the inputs, 1/255 for images of bytes.
@@ -203,7 +203,7 @@ def from_arrays(
         raise UsageError("x_train: empty; expected at least one sample")
     for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y):
-            raise UsageError(f"x_{split}, y_{split}: {len(x)} samples but {len(y)} labels; expected one a sample")
+            raise UsageError(f"x_{split}, y_{split}: {len(x)} samples but {len(y)} labels; expected one per sample")
     if x_test.shape[1:] != x_train.shape[1:]:
         raise UsageError(f"x_test: samples of shape {x_test.shape[1:]}; expected that of x_train, {x_train.shape[1:]}")
     checks.all_finite("x_test", x_test)
@@ -223,7 +223,7 @@ def from_arrays(
 def _parted(x: np.ndarray, y: np.ndarray, session: Any, share: float) -> tuple[Any, ...]:
     """Samples, labels and sessions, of each the training and the test part."""
     if len(x) != len(y):
-        raise UsageError(f"x_train, y_train: {len(x)} samples but {len(y)} labels; expected one a sample")
+        raise UsageError(f"x_train, y_train: {len(x)} samples but {len(y)} labels; expected one per sample")
     test = held_out(y, None if session is None else np.asarray(session), share)
     parts = (x[~test], x[test], y[~test], y[test])
     return (*parts, None, None) if session is None else (*parts, np.asarray(session)[~test], np.asarray(session)[test])
@@ -233,7 +233,7 @@ def _sessions(train: Any, test: Any, n_train: int, n_test: int) -> Sessions:
     """The sessions of all samples, numbered.
 
     Raises:
-      UsageError: they are not one a sample, or are neither numbers nor strings.
+      UsageError: they are not one per sample, or are neither numbers nor strings.
     """
     of_train = checks.labels("session", train)
     of_test = None if test is None else checks.labels("session_test", test)

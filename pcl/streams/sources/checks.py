@@ -59,16 +59,16 @@ def all_finite(name: str, x: np.ndarray) -> None:
 
 
 def labels(name: str, y: Any) -> np.ndarray:
-    """One label a sample [N]: integers, truth values, strings; whole numbers become integers.
+    """One label per sample [N]: integers, truth values, strings; whole numbers become integers.
 
     Raises:
       UsageError: it is something else, or of several kinds.
     """
     array = np.asarray(y) if hasattr(y, "__array__") else _of_objects(y)
     if array.ndim == 2 and array.shape[1] > 1 and _one_hot(array):
-        raise UsageError(f"{name}: one-hot of shape {array.shape}; expected one label a sample: {name}.argmax(1)")
+        raise UsageError(f"{name}: one-hot of shape {array.shape}; expected one label per sample: {name}.argmax(1)")
     if array.ndim != 1:
-        raise UsageError(f"{name}: of shape {array.shape}; expected one label a sample, [samples]")
+        raise UsageError(f"{name}: of shape {array.shape}; expected one label per sample, [samples]")
     if array.dtype.kind == "O":
         array = _of_one_kind(name, array)
     if array.dtype.kind not in KINDS:
@@ -107,7 +107,7 @@ def numbered(y_train: np.ndarray, y_test: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _of_objects(y: Any) -> np.ndarray:
-    """A list of anything, none of it turned into something else."""
+    """A list as an array of objects, without conversion."""
     try:
         return np.array(y, dtype=object)
     except ValueError:

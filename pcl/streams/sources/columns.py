@@ -1,7 +1,7 @@
 """Columns of a table to inputs, labels, sessions and the rows that are held out.
 
-Numbers, truth values and times become features as they are, texts one feature a value (one-hot). A missing value is an
-empty cell, one of the usual words for it (NA, NaN, null, ?), or a number that is not finite.
+Numbers, truth values and times become features as they are, texts one feature per value (one-hot). A missing value is
+an empty cell, one of the usual words for it (NA, NaN, null, ?), or a number that is not finite.
 """
 
 from collections.abc import Collection, Sequence
@@ -79,10 +79,10 @@ def held_out(table: pa.Table, name: str) -> np.ndarray:
 
 
 def features(table: pa.Table, without: Collection[str]) -> Features:
-    """All columns but those, as inputs.
+    """All columns except those in `without`, as inputs.
 
     Raises:
-      UsageError: none is left, or one holds nothing, values of a kind that is none of the above, numbers that float32
+      UsageError: no column is left, or one is empty, holds values of another kind, numbers that float32
         cannot square, or too many different texts.
     """
     parts: list[np.ndarray] = []
@@ -104,7 +104,7 @@ def filled(found: Features, test: np.ndarray, missing: str) -> tuple[np.ndarray,
 
     `refuse`: there may be none. `skip`: rows with gaps are left out of the test, and stay in the stream, where learners
     skip and count them. `mask`: a gap takes the mean of its feature over the training rows, and each feature that has
-    gaps is followed, behind all others, by one that is 1 where it has.
+    gaps gets a further feature, after all others, that is 1 where a value was missing.
 
     Raises:
       UsageError: there are gaps, and `missing` is `refuse`; or a feature has nothing but gaps.

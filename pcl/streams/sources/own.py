@@ -24,26 +24,28 @@ from pcl.streams.sources.tables import single
 class Options:
     """Options of reading the user's data."""
 
-    label: str = static(
-        "", "column of the labels, by name or number from 0 (default: the one called label, y, or last)"
-    )
-    test: str = static("", "column that says which rows are held out: test and train, true and false, 1 and 0")
-    test_file: str = static("", "file of the rows that are held out")
-    test_share: float = static(0.2, "share of each class held out, always the same; 0: none, one stream in time order",
+    label: str = static("", "column of the labels, by name or by number from 0 (default: label, y, or the last)")
+    test: str = static("", "column that marks held-out rows: test or train, true or false, 1 or 0")
+    test_file: str = static("", "file with the held-out rows")
+    test_share: float = static(0.2, "share of each class that is held out, always the same; 0: a stream in time order",
                                low=0, high=0.9)  # fmt: skip
-    session: str = static("", "column of the sessions: recordings, places, days; they are tasks of content=sessions")
+    session: str = static(
+        "", "column of the sessions (recordings, places, days), which are the tasks of content=sessions"
+    )
     drop: str = static("", "columns to leave out, with + between them")
-    missing: str = static("refuse", "rows that lack a value: refuse the file, skip them (they arrive, learners skip and"
-                          " count them), or mask (training mean, and a feature that says so)",
+    missing: str = static("refuse", "rows with missing values: refuse the file; skip (they arrive, learners skip and"
+                          " count them); mask (the training mean is put in, and an extra feature marks it)",
                           choices=columns.MISSING)  # fmt: skip
-    standardise: str = static("auto", "each of the features by itself, or all pixels together; auto: features of tables"
-                              " and of real numbers [samples, features]",
+    standardise: str = static("auto", "standardise each feature or all pixels together; auto: features for tables"
+                              " and for real arrays [samples, features]",
                               choices=("auto", "features", "pixels"))  # fmt: skip
-    separator: str = static("auto", f"of a table in plain text: a character, or {', '.join(SEPARATORS)} (auto: comma)")
-    header: str = static("auto", "whether the first line names the columns; auto: refuses a line that may be a sample",
+    separator: str = static(
+        "auto", f"separator of a text table: one character, or {', '.join(SEPARATORS)} (auto: comma)"
+    )
+    header: str = static("auto", "whether the first line names the columns; auto refuses a first line with numbers",
                          choices=("auto", "yes", "no"))  # fmt: skip
     decimal: str = static("point", "decimal separator", choices=("point", "comma"))
-    encoding: str = static("utf8", "of a table in plain text")
+    encoding: str = static("utf8", "encoding of a text table")
     size: int = static(0, "rows and columns that images are scaled to (0: as they are)", low=0, high=4096)
     name: str = static("", "name of the source (default: that of the file)")
 
@@ -100,11 +102,11 @@ def from_dataframe(frame: Any, **settings: Any) -> Source:
     """The source in a data frame of any library with Arrow's C stream (pandas, polars, DuckDB, pyarrow).
 
     Args:
-      frame: one row a sample.
+      frame: one row per sample.
       settings: as `Options` has them, as label="species".
 
     Raises:
-      UsageError: it is none, or a column or setting is wrong.
+      UsageError: it is no such object, or a column or setting is wrong.
     """
     if not hasattr(frame, "__arrow_c_stream__"):
         raise UsageError(f"of type {type(frame).__name__}; expected a data frame, as of pandas 2.2 or polars 1")
@@ -118,12 +120,12 @@ def from_huggingface(dataset: Any, inputs: str = "", **settings: Any) -> Source:
     """The source in a data set of the library `datasets`, or in a dictionary of its splits `train` and `test`.
 
     Args:
-      dataset: one row a sample. Names that it knows of its labels are those of the classes.
+      dataset: one row per sample. Its names of labels, if any, become the names of the classes.
       inputs: its column of images or vectors (default: the one that holds them; else all columns of numbers and texts).
       settings: as `Options` has them, as label="fine_label".
 
     Raises:
-      UsageError: it is none, or a column or setting is wrong.
+      UsageError: it is no such object, or a column or setting is wrong.
     """
     chosen = replace(Options(), settings)
     if hasattr(dataset, "with_format") and not hasattr(dataset, "keys"):
@@ -270,7 +272,7 @@ def name_of(path: str | Path, chosen: Options) -> str:
     stem = Path(path).expanduser().resolve().name.lower().removesuffix(".gz")
     name = re.sub(r"[^a-z0-9]+", "_", (chosen.name or stem.partition(".")[0]).lower()).strip("_")
     if not name.isidentifier():
-        raise UsageError(f"{shown(path)}: say what to call it, as name=mine")
+        raise UsageError(f"{shown(path)}: give the source a name, as name=mine")
     return name
 
 

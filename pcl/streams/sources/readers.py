@@ -54,7 +54,7 @@ def read(path: Path, options: Any) -> list[Rows]:
 
 
 def text_table(path: Path, options: Any) -> list[Rows]:
-    """A table in plain text with one line a sample.
+    """A table in plain text with one line per sample.
 
     Raises:
       UsageError: it is empty, has one column, lines of different lengths, or it is not clear whether it has a header.
@@ -65,7 +65,7 @@ def text_table(path: Path, options: Any) -> list[Rows]:
     first = _first_line(path, options.encoding, separator)
     if len(first) < 2:
         other = next((name for name, one in SEPARATORS.items() if one in "".join(first).strip()), None)
-        hint = f"; say separator={other}" if other else "; expected one column a feature, and one of labels"
+        hint = f"; say separator={other}" if other else "; expected one column per feature, and one of labels"
         raise UsageError(f"one column alone, '{shown(first[0], 60)}'{hint}")
     numbers = [cell for cell in first if _is_number(cell, decimal)]
     if options.header == "auto" and numbers:
@@ -93,7 +93,7 @@ def text_table(path: Path, options: Any) -> list[Rows]:
         pyarrow.csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True, decimal_point=decimal),
     )
     if not len(table):
-        raise UsageError("holds a header alone; expected one line a sample")
+        raise UsageError("holds only a header; expected one line per sample")
     return [Rows(table)]
 
 
@@ -104,7 +104,7 @@ def _first_line(path: Path, encoding: str, separator: str) -> list[str]:
     with pa.input_stream(str(path), compression="detect") as file:
         lines = file.read(BEGINNING).splitlines()
     if not lines:
-        raise UsageError("empty; expected one line a sample")
+        raise UsageError("empty; expected one line per sample")
     try:
         text = lines[0].decode("utf-8-sig" if encoding == "utf8" else encoding)
     except LookupError:
@@ -129,7 +129,7 @@ def parquet(path: Path, options: Any) -> list[Rows]:
     """
     table = pyarrow.parquet.read_table(path, use_threads=False)
     if not len(table):
-        raise UsageError("holds no rows; expected one a sample")
+        raise UsageError("holds no rows; expected one per sample")
     return [Rows(table)]
 
 
@@ -144,17 +144,17 @@ def arff(path: Path, options: Any) -> list[Rows]:
     with path.open(encoding=options.encoding) as file:
         data, about = loadarff(file)
     if not len(data):
-        raise UsageError("holds no rows; expected one a sample")
+        raise UsageError("holds no rows; expected one per sample")
     texts = {name: data[name].astype("U") for name, kind in zip(about.names(), about.types(), strict=True)
              if kind == "nominal"}  # fmt: skip
     return [Rows(pa.table({name: pa.array(texts.get(name, data[name])) for name in about.names()}))]
 
 
 def arrays(path: Path, options: Any) -> list[Rows]:
-    """Arrays of NumPy: `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`; others of one value a sample.
+    """Arrays of NumPy: `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`; others of one value per sample.
 
     Raises:
-      UsageError: there are no inputs, or an array has not one value a sample.
+      UsageError: there are no inputs, or an array does not have one value per sample.
     """
     with np.load(path, allow_pickle=False) as file:
         named = {name: file[name] for name in file.files}
@@ -174,7 +174,7 @@ def _beside(named: dict[str, np.ndarray]) -> Rows:
     x = named.pop("x")
     for name, array in named.items():
         if array.shape != x.shape[:1]:
-            raise UsageError(f"array {name} is of shape {array.shape}; expected one value a sample, {x.shape[:1]}")
+            raise UsageError(f"array {name} is of shape {array.shape}; expected one value per sample, {x.shape[:1]}")
     return Rows(pa.table({name: pa.array(array) for name, array in named.items()}), x)
 
 
@@ -189,12 +189,12 @@ def images(folder: Path, size: int) -> Rows:
     found = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGES)
     paths = sorted(found, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
     if not paths:
-        raise UsageError("a folder without images; expected one folder a class, as cats/1.png")
+        raise UsageError("a folder without images; expected one folder per class, as cats/1.png")
     levels = [path.relative_to(folder).parts[:-1] for path in paths]
     for path, parts in zip(paths, levels, strict=True):
         if not parts or len(parts) != len(levels[0]):
             raise UsageError(
-                f"{path.relative_to(folder)}: expected one folder a class, as cats/1.png, all equally deep"
+                f"{path.relative_to(folder)}: expected one folder per class, as cats/1.png, all equally deep"
             )
     pictures = [_picture(path, folder, size) for path in paths]
     shapes = {picture.shape[:2]: path for picture, path in zip(pictures, paths, strict=True)}

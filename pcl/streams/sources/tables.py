@@ -47,14 +47,14 @@ def _lines(path: Path) -> list[str]:
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not a table in plain text") from None
     if not lines:
-        raise UsageError(f"{path}: empty; expected one line a sample")
+        raise UsageError(f"{path}: empty; expected one line per sample")
     return lines
 
 
 def _numbers(lines: list[str], separator: str, columns: int, path: Path, first_line: int) -> np.ndarray:
     """Every line as `columns` finite numbers: float64 [lines, columns]."""
     if not lines:
-        raise UsageError(f"{path}: holds a header alone; expected one line a sample")
+        raise UsageError(f"{path}: holds only a header; expected one line per sample")
     for i, line in enumerate(lines):  # before there is room for all: a long first line would ask for any amount
         if line.count(separator) != columns - 1:
             raise _not_numbers(path, i + first_line, columns, line)

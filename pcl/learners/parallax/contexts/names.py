@@ -23,7 +23,7 @@ from pcl.synapses import horizon
 
 
 class Map(NamedTuple):
-    """The names of one context: counts over the samples of each label, one row a label."""
+    """The map of one context: counts over the samples of each label, one row per label."""
 
     votes: Float[Array, "C L"]  # latents on which they fell; halved from `horizon.MOST` votes on
     opened: Int[Array, " C"]  # the latent that the label opened (-1: none)
@@ -34,7 +34,7 @@ class Map(NamedTuple):
 
 
 def empty(latents: int, labels: int) -> Map:
-    """The map of a context without names."""
+    """The empty map of a new context."""
     none_C, none_L = jnp.zeros(labels, jnp.int32), jnp.zeros(latents, jnp.int32)
     return Map(jnp.zeros((labels, latents)), none_C - 1, none_C, none_C, jnp.zeros(latents), none_L)
 

@@ -44,7 +44,7 @@ def settle(
     slack: ArrayLike,
     most: int,
 ) -> Settlement:
-    """From the log belief `start` towards `target` = log p, up to a constant each; finite.
+    """Inference from the log belief `start` towards `target` = log p; both are finite and known up to a constant.
 
     It halts with a free energy of contexts up to `tolerance` nats and of classes given contexts up to `slack` nats.
     """

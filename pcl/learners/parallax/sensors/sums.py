@@ -34,7 +34,7 @@ class Weights(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Those of one sensor; scatters of each latent, or one of all."""
+    """Sufficient statistics of one sensor; one scatter per latent, or one for all."""
 
     size: Float[Array, " L"]
     mean: Float[Array, "L D"]

@@ -28,7 +28,7 @@ from pcl.synapses.covariance import Deferred, deferred, synapse_flops
 
 
 class Discriminator(NamedTuple):
-    """Those of one sensor, or of all (leaves lead with B), and the samples of each latent."""
+    """Synapses of one sensor, or of all (leaves lead with B), and the samples of each latent."""
 
     w: Float[Array, "H L"]
     p: Deferred

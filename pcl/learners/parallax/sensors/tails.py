@@ -25,7 +25,7 @@ def typical(
 
 
 def degrees_of_freedom(square: Float[Array, " 3"], inputs: int) -> Float[Array, ""]:
-    """Those of a t whose squared distances have the kurtosis of the remembered ones, once there are enough."""
+    """Degrees of freedom of a Student t whose squared distances have the remembered kurtosis, once there are enough."""
     count, total, total_square = square
     ratio = total_square * count / jnp.maximum(total, 1e-6) ** 2 * (inputs / (inputs + 2))
     fitted = (4 * ratio - 2) / jnp.maximum(ratio - 1, 1e-3)
