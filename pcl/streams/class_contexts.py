@@ -22,7 +22,7 @@ from jaxtyping import Bool, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.contexts import Arrivals, check_transform, in_contexts, visit_contexts
-from pcl.streams.inputs import MOMENTS
+from pcl.streams.inputs import standardised_by
 from pcl.streams.labels import LABELLING
 from pcl.streams.sources import SOURCES, Source
 from pcl.streams.transforms import TRANSFORMS
@@ -47,12 +47,7 @@ class ClassContexts:
     batch: int = static(10, "samples per step", low=1)
     train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
 
-    moments: str = static(
-        "running",
-        "running: inputs are standardised by the mean and standard deviation of all samples so far; none: inputs are"
-        " left as they are (pixels in [0, 1])",
-        choices=MOMENTS,
-    )
+    moments: str = standardised_by()
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples", "moments")
 

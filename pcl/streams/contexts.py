@@ -41,7 +41,6 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import (
-    MOMENTS,
     Moments,
     exact,
     no_moments,
@@ -49,6 +48,7 @@ from pcl.streams.inputs import (
     require_pixels,
     running_moments,
     standardise,
+    standardised_by,
 )
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Source, fewer, samples
@@ -74,12 +74,7 @@ class Contexts:
     batch: int = static(10, "samples per step", low=1)
     train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
 
-    moments: str = static(
-        "running",
-        "running: inputs are standardised by the mean and standard deviation of all samples so far; none: inputs are"
-        " left as they are (pixels in [0, 1])",
-        choices=MOMENTS,
-    )
+    moments: str = standardised_by()
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples", "moments")
 

@@ -1,8 +1,8 @@
 """Input-permuted images: a new permutation of the pixels for every visit, the first one included.
 
 The protocol of online loss of plasticity: `dwell` samples of each permutation, one at a time, and the score is the
-prequential accuracy over the whole stream. The samples of a visit come in fresh random
-order, without replacement until all came. Nothing is held out, so that a record has no probes.
+prequential accuracy over the whole stream. The samples of a visit come in fresh random order, without replacement until
+all came. Nothing is held out, so that a record has no probes.
 
 Pixels are standardised by constants, as published, where other streams use running moments. By default they lie
 between -1 and 1, so that the dark background of MNIST is -1; networks without normalisation learn worse from it than

@@ -15,9 +15,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Float, Int, Shaped
 
 from pcl.errors import UsageError
+from pcl.fields import static
 from pcl.streams.sources.checks import finite
 
-MOMENTS = ("running", "none")  # which moments a stream standardises by
 AT_ONCE = 4096  # samples whose moments are computed together
 
 
@@ -26,6 +26,16 @@ class Moments(NamedTuple):
 
     mean: Float[Array, "..."]
     std: Float[Array, "..."]
+
+
+def standardised_by() -> Any:
+    """The setting of a stream that says by which moments it standardises inputs."""
+    return static(
+        "running",
+        "running: inputs are standardised by the mean and standard deviation of all samples so far; none: inputs are"
+        " left as they are (pixels in [0, 1])",
+        choices=("running", "none"),
+    )
 
 
 def exact(x: np.ndarray, origin: ArrayLike = 0.0) -> np.ndarray:

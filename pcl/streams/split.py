@@ -35,7 +35,6 @@ from pcl import augment
 from pcl.errors import UsageError
 from pcl.fields import static
 from pcl.streams.inputs import (
-    MOMENTS,
     Moments,
     exact,
     feature_moments,
@@ -45,6 +44,7 @@ from pcl.streams.inputs import (
     pixel_moments_of_many,
     running_moments,
     standardise,
+    standardised_by,
 )
 from pcl.streams.labels import LABELLING, label_budget, labelled_rows
 from pcl.streams.sources import SOURCES, Samples, Source, fewer, samples
@@ -90,19 +90,13 @@ class Split:
     feed: str = static(
         "device", "memory that holds the training samples: the device's, or the host's until their step", choices=FEEDS
     )
-
     augment: str = static(
         "none",
         "random augmentation of arriving images: mirrored, shifted by up to 4 pixels, or both",
         choices=augment.KINDS,
     )
 
-    moments: str = static(
-        "running",
-        "running: inputs are standardised by the mean and standard deviation of all samples so far; none: inputs are"
-        " left as they are (pixels in [0, 1])",
-        choices=MOMENTS,
-    )
+    moments: str = standardised_by()
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed", "augment", "moments")
 
