@@ -1,9 +1,10 @@
 """Shapes and types in annotations are checked at run time in every test; there are two JAX devices on any machine.
 
-Most of a test's time is tracing and compilation. Programs are compiled without LLVM's optimisation, and by XLA's older
-emitters, which take six tenths of the time of the newer ones then. They are kept in a cache: what one test compiles is
-not compiled again by another, by the other test processes, or by the next test run. Commands that a test starts keep
-only those that take long: one that is killed leaves no half of a program that way, or hardly ever.
+Most of a test's time is tracing and compilation. Programs are compiled without LLVM's optimisation, by XLA's older
+emitters, which take six tenths of the time of the newer ones then, and each as one module of LLVM, which takes a tenth
+less than the 32 that several cores would share. They are kept in a cache: what one test compiles is not compiled again
+by another, by the other test processes, or by the next test run. Commands that a test starts keep only those that take
+long: one that is killed leaves no half of a program that way, or hardly ever.
 """
 
 import gc
@@ -18,7 +19,8 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # commands that a test starts
 PROGRAMS = Path(__file__).parents[1] / ".pytest_cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+QUICK = "backend_optimization_level=0", "cpu_use_fusion_emitters=false", "cpu_parallel_codegen_split_count=1"
+os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in QUICK))
 jaxtyping.install_import_hook("pcl", "beartype.beartype")
 
 import jax  # noqa: E402

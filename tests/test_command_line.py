@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import forked
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,16 +21,22 @@ from scripts.published import published
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
-RUN = (sys.executable, "-m", "experiments.run")
-FIGURES = (sys.executable, "-m", "scripts.make_figures")
+RUN, FIGURES = "experiments.run", "scripts.make_figures"
 # Small enough for a second a static group, large enough for several parts.
 SMOKE = ("--experiment=split_digits", "--smoke", "--learners=pcn,ncm")
 
 
 def command(*arguments, check=True):
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = forked.run(*arguments)
     assert not check or done.returncode == 0, done.stderr
     return done
+
+
+def started(*arguments):
+    """What a command prints that is started as users start it."""
+    done = subprocess.run((sys.executable, "-m", *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 # What other libraries and long measurements said is not measured here: the twins' figures take the committed numbers.
@@ -69,7 +76,7 @@ def twin(folder, name):
     printed = folder / f"{name}.json"
     if claimed(folder / f"{name}.claim"):
         some = [f"--learners={','.join(SHORT[name])}"] if name in SHORT else []
-        done = command(*RUN, f"--experiment={name}", "--smoke", *some, f"--results_dir={folder}", check=False)
+        done = command(RUN, f"--experiment={name}", "--smoke", *some, f"--results_dir={folder}", check=False)
         printed.with_suffix(".tmp").write_text(json.dumps([done.returncode, done.stdout, done.stderr]))
         printed.with_suffix(".tmp").rename(printed)
     deadline = time.monotonic() + 300
@@ -103,7 +110,7 @@ def test_what_a_twin_leaves_out_is_resolved_and_has_committed_records(name):
 @pytest.mark.long
 @pytest.mark.parametrize("name", SHORT)
 def test_the_whole_of_a_twin_that_is_short_elsewhere(name, tmp_path):
-    output = command(*RUN, f"--experiment={name}", "--smoke", f"--results_dir={tmp_path}").stdout
+    output = command(RUN, f"--experiment={name}", "--smoke", f"--results_dir={tmp_path}").stdout
     assert all(learner in output for learner in load_experiment(name).learners)
 
 
@@ -112,7 +119,7 @@ def test_twin_runs_prints_its_table_and_the_second_time_does_nothing(smoke):
     output = outputs["split_digits"]
     assert "10 runs executed, 0 were there already." in output
     assert re.search(r"split_digits_iid_5 +ncm +2 +\d+\.\d \[", output)
-    again = command(*RUN, "--experiment=split_digits", "--smoke", f"--results_dir={folder}").stdout
+    again = command(RUN, "--experiment=split_digits", "--smoke", f"--results_dir={folder}").stdout
     assert "Nothing to execute: all 10 runs were there already." in again
 
 
@@ -132,7 +139,7 @@ def test_records_describe_themselves(smoke):
 
 def test_figures_and_tables_are_drawn_from_records(smoke):
     folder = smoke[0] / "smoke"
-    printed = command(*FIGURES, f"--results_dir={folder}").stdout.split()
+    printed = started(FIGURES, f"--results_dir={folder}").split()
     names = {name for name in published() if name.startswith("fig_")}
     assert printed
     assert all(Path(path).stat().st_size > 100 for path in printed)
@@ -149,7 +156,7 @@ def test_figures_and_tables_are_drawn_from_records(smoke):
 def test_what_has_no_records_is_left_out_and_said(twins, tmp_path):
     twin(twins, "split_digits")
     shutil.copytree(twins / "smoke" / "split_digits", tmp_path / "split_digits")
-    done = command(*FIGURES, f"--results_dir={tmp_path}")
+    done = command(FIGURES, f"--results_dir={tmp_path}")
     assert "fig_wall.png" in done.stdout
     assert "fig_ladder is left out: " in done.stderr
     assert "fig_equilibrium is left out: " in done.stderr
@@ -157,8 +164,8 @@ def test_what_has_no_records_is_left_out_and_said(twins, tmp_path):
 
 def test_killed_and_resumed_records_equal_uninterrupted_ones_bit_for_bit(smoke, tmp_path):
     killed = Store(tmp_path / "smoke", "split_digits")
-    arguments = (*RUN, *SMOKE, f"--results_dir={tmp_path}")
-    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    arguments = (RUN, *SMOKE, f"--results_dir={tmp_path}")
+    process = forked.Forked(*arguments)
     deadline = time.monotonic() + 120
     while not killed.parts():
         assert process.poll() is None
@@ -177,13 +184,13 @@ def test_killed_and_resumed_records_equal_uninterrupted_ones_bit_for_bit(smoke, 
 
 
 def test_dry_run_shows_static_groups_and_executes_nothing(tmp_path):
-    output = command(*RUN, *SMOKE, "--dry_run", "--set", "lr=0.01,0.1", f"--results_dir={tmp_path}").stdout
+    output = command(RUN, *SMOKE, "--dry_run", "--set", "lr=0.01,0.1", f"--results_dir={tmp_path}").stdout
     assert "18 runs in 6 static groups, one compile each" in output  # 3 streams x (2 rates + ncm) x 2 seeds
     assert not os.listdir(tmp_path)
 
 
 def test_list_names_everything_on_one_line_each():
-    output = command(*RUN, "--list").stdout
+    output = started(RUN, "--list")
     for name in ("split_digits", "pcn", "backprop", "ncm", "split", "digits"):
         assert len(re.findall(rf"^  {name} ", output, re.MULTILINE)) == 1
 
@@ -191,18 +198,18 @@ def test_list_names_everything_on_one_line_each():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*RUN, "--nope"), "Unknown command line flag 'nope'"),
-        ((*RUN,), "--experiment is missing; known: ablations,"),
-        ((*RUN, "--experiment=split_digits", "--set", "width=0.5"), "width is a static int"),
-        ((*RUN, "--experiment=split_digits", "--shard_index=2"), "must be below --num_shards=1"),
-        ((*RUN, "--experiment=split_digits", "stray"), "unexpected argument 'stray'"),
-        ((*RUN, "--experiment=split_digits", "--results_dir=setup.py"), "cannot write to setup.py"),
+        ((RUN, "--nope"), "Unknown command line flag 'nope'"),
+        ((RUN,), "--experiment is missing; known: ablations,"),
+        ((RUN, "--experiment=split_digits", "--set", "width=0.5"), "width is a static int"),
+        ((RUN, "--experiment=split_digits", "--shard_index=2"), "must be below --num_shards=1"),
+        ((RUN, "--experiment=split_digits", "stray"), "unexpected argument 'stray'"),
+        ((RUN, "--experiment=split_digits", "--results_dir=setup.py"), "cannot write to setup.py"),
         (
-            (*RUN, "--experiment=split_digits", "--smoke", "--save_state=setup.py"),
+            (RUN, "--experiment=split_digits", "--smoke", "--save_state=setup.py"),
             "name another folder with --save_state",
         ),
-        ((*FIGURES, "--only=fig_nope"), "unknown figure or table 'fig_nope'; known: fig_"),
-        ((*FIGURES, "--results_dir=tests"), "no results in tests/"),
+        ((FIGURES, "--only=fig_nope"), "unknown figure or table 'fig_nope'; known: fig_"),
+        ((FIGURES, "--results_dir=tests"), "no results in tests/"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -219,7 +226,7 @@ def test_a_corrupt_part_is_named_and_its_runs_are_executed_again(tmp_path):
     folder.mkdir(parents=True)
     (folder / "part-00.parquet").write_bytes(b"PAR1")
     one = ("--experiment=split_digits", "--smoke", "--learners=ncm", "--streams=split_digits")
-    done = command(*RUN, *one, f"--results_dir={tmp_path}")
+    done = command(RUN, *one, f"--results_dir={tmp_path}")
     assert "2 runs executed, 0 were there already" in done.stdout
     assert done.stderr.count("part-00.parquet cannot be read") == 1
     assert "check_results" in done.stderr

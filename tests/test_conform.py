@@ -1,10 +1,9 @@
 """Code from outside that breaks a property is told so in one line, and named; what holds is said to hold."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from pcl import conformance, learners, outside, streams
@@ -123,9 +122,7 @@ def test_rules_and_sources_have_their_cases():
 def test_the_command_ends_with_one_line_that_names_what_fails(tmp_path):
     text = (EXAMPLES / "own_source.py").read_text(encoding="utf-8").replace("scale=1.0", "scale=0.5")
     (tmp_path / "own_source.py").write_text(text)
-    line = (sys.executable, "-m", "pcl", "conform", "own_source", "--import=own_source.py")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    done = forked.run("pcl", "conform", "own_source", "--import=own_source.py", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout.startswith("source own_source\n  holds    can be made\n")
     assert "\n  FAILED   is finite and images fill their range: Training samples are finite; where" in done.stdout

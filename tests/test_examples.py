@@ -1,13 +1,11 @@
 """The examples of docs/extending.md, as they are typed there: no file of the package is edited."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from pcl.evaluation.summary import setting_text
@@ -42,9 +40,7 @@ def typed(tmp_path):
         for command in "".join(blocks).splitlines():
             arguments = shlex.split(command.removeprefix("$ pcl "))
             seeds = ["--seeds=1"] if any(name.startswith("--experiment") for name in arguments) else []
-            environment = os.environ | {"PYTHONPATH": str(ROOT)}
-            line = (sys.executable, "-m", "pcl", *arguments, *seeds)
-            done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+            done = forked.run("pcl", *arguments, *seeds, cwd=tmp_path)
             assert done.returncode == 0, (command, done.stdout, done.stderr)
             (tmp_path / "said").write_text(done.stderr, encoding="utf-8")
         return tmp_path

@@ -2,10 +2,9 @@
 
 import csv
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from pcl.evaluation.reproduced import EQUAL, NOT_RUN, OUTSIDE
@@ -35,10 +34,7 @@ if "DIE" in os.environ:
 
 
 def command(*arguments, **environment):
-    done = subprocess.run(
-        (sys.executable, "-m", "scripts.reproduce", *arguments),
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = forked.run("scripts.reproduce", *arguments, env=os.environ | environment)
     return done.returncode, done.stdout, done.stderr
 
 

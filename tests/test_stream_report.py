@@ -4,10 +4,9 @@ import csv
 import html
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -144,8 +143,7 @@ def test_an_empty_prefix_and_an_empty_folder_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_the_command_says_what_was_wrong_in_one_line():
-    command = (sys.executable, "-m", "scripts.stream_report", "load:load_noise:ncm", "--out=setup.py/reports")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = forked.run("scripts.stream_report", "load:load_noise:ncm", "--out=setup.py/reports")
     assert done.returncode == 2
     assert done.stderr.startswith("error: cannot write to setup.py/reports")
     assert done.stderr.count("\n") == 1

@@ -1,20 +1,16 @@
 """Submission of a command as several processes: what SLURM or a TPU pod would get, and processes on this machine."""
 
-import subprocess
 import sys
-from pathlib import Path
 
+import forked
 import pytest
 
 from pcl.cli.submit import Share
 from pcl.runner.store import Store
 
-ROOT = Path(__file__).parents[1]
-SUBMIT = (sys.executable, "-m", "pcl", "submit")
-
 
 def submitted(*arguments):
-    return subprocess.run((*SUBMIT, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return forked.run("pcl", "submit", *arguments)
 
 
 def exits(tmp_path, *codes):

@@ -3,10 +3,8 @@
 import csv
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
+import forked
 import jax
 import pytest
 
@@ -16,7 +14,6 @@ from scripts.bench import accelerator
 from scripts.bench.journal import Journal, read
 from scripts.bench.throughput import SCALES, split_digits, timed
 
-ROOT = Path(__file__).parents[2]
 ABOUT = {"commit": "c", "dirty": False, "device": "d", "devices": 1, "machine": "m", "scale": "full"}
 SCALE = SCALES["full"]._replace(learners=("pcn", "er"))
 
@@ -140,8 +137,7 @@ def test_what_finds_no_memory_has_failed(monkeypatch):
 def test_the_command_on_a_cpu(tmp_path):
     """Its small scale; what was measured at a clean commit is not measured again."""
     out = tmp_path / "bench_accelerator.jsonl"
-    command = (sys.executable, "-m", "scripts.bench.accelerator", "--parts=throughput,core,conformance", f"--out={out}")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = forked.run("scripts.bench.accelerator", "--parts=throughput,core,conformance", f"--out={out}", timeout=600)
     assert done.returncode == 0, done.stderr
     lines = read(out)
     parts = [(line["part"], line["learner"], line.get("width")) for line in lines]

@@ -2,9 +2,8 @@
 
 import json
 import re
-import subprocess
-import sys
 
+import forked
 import pytest
 
 from pcl.errors import UsageError
@@ -14,22 +13,12 @@ PAGES = executed.pages()
 TUTORIALS = [page for page in PAGES if page.parent.name == "tutorials"]
 
 
-# Commands define flags that other modules define too, so that each page has a process.
-RUN = """
-import json, sys
-from pathlib import Path
-from scripts.site import executed
-executed.devices.configure()
-Path(sys.argv[3]).write_text(json.dumps(executed.run(Path(sys.argv[1]), Path(sys.argv[2]))))
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}-{page.stem}")
 def test_a_page_shows_what_its_code_prints(page, tmp_path_factory, tmp_path):
+    # Commands define flags that other modules define too, so that each page has a process.
     result = tmp_path_factory.mktemp("shown") / "shown.json"
-    command = (sys.executable, "-c", RUN, str(page), str(tmp_path), str(result))
-    done = subprocess.run(command, cwd=executed.ROOT, capture_output=True, text=True, timeout=300)
+    done = forked.run("tests.docs.shown", page, tmp_path, result)
     assert done.returncode == 0, done.stderr
     shown = [executed.Shown(*one) for one in json.loads(result.read_text())]
     assert shown

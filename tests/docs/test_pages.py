@@ -9,10 +9,9 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from pcl import learners, outside, streams
@@ -161,9 +160,7 @@ def test_lines_of_the_guides_are_accepted_as_they_are_typed(page, line, tmp_path
     # The plan of a twin: for a whole one, each program is compiled to measure its memory.
     dry = [] if page == "quickstart.md" else ["--dry_run"]
     small = ["--smoke"] if "--experiment" in line and "--dry_run" in [*words, *dry] else []
-    command = (sys.executable, "-m", "pcl", *words[1:], *dry, *small)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    done = forked.run("pcl", *words[1:], *dry, *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 

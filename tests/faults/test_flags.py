@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import forked
 import pytest
 from absl import flags
 
@@ -161,12 +162,6 @@ def test_nonsense_is_refused_in_one_short_line_and_at_once():
     assert (accepted, raised, long, slow) == ([], [], [], [])
 
 
-def command(*arguments, **kwargs):
-    """The command in a process of its own; nothing is executed that is not refused."""
-    full = (sys.executable, "-m", "experiments.run", *arguments)
-    return subprocess.run(full, cwd=ROOT, capture_output=True, text=True, timeout=120, **kwargs)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -180,7 +175,7 @@ def command(*arguments, **kwargs):
     ids=["long", "flag", "seeds", "memory", "home"],
 )
 def test_the_command_says_it_in_one_line_and_ends_with_2(arguments, message, tmp_path):
-    done = command(f"--results_dir={tmp_path}", *arguments)
+    done = forked.run("experiments.run", f"--results_dir={tmp_path}", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr) < 700

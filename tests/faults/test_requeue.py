@@ -4,17 +4,14 @@ Another way to run (a search, several hosts) is another line of `WAYS`.
 """
 
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
+import forked
 import pytest
 
 from pcl.interrupts import REQUEUE
 from pcl.runner.store import CIRCUMSTANCES, Store
 
-ROOT = Path(__file__).parents[2]
 COMMAND = ("--experiment=split_digits", "--streams=split_digits_iid_5", "--learners=ncm")
 WAYS = {
     "chunks": ("--smoke", "--seeds=60", "--max_width=2"),
@@ -24,8 +21,7 @@ DISTURBED = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
 
 
 def start(folder, way):
-    command = (sys.executable, "-m", "experiments.run", *COMMAND, *WAYS[way], f"--results_dir={folder}")
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return forked.Forked("experiments.run", *COMMAND, *WAYS[way], f"--results_dir={folder}")
 
 
 def written(folder):
@@ -61,10 +57,10 @@ def test_a_command_that_is_requeued_ends_as_if_nothing_had_been(way, tmp_path):
         process = start(disturbed, way)
         if number is not None:
             disturb(process, disturbed, number)
-        error = process.communicate(timeout=300)[1]
+        error = process.communicate()[1]
         wanted = {signal.SIGTERM: REQUEUE, signal.SIGKILL: -signal.SIGKILL, None: 0}[number]
         assert process.returncode == wanted, error
     process = start(quiet, way)
-    assert (process.communicate(timeout=300), process.returncode)[1] == 0
+    assert (process.communicate(), process.returncode)[1] == 0
     assert len(facts(quiet, way)) == (60 if way == "chunks" else 2)
     assert facts(disturbed, way) == facts(quiet, way)

@@ -1,10 +1,9 @@
 """The commands that read all records: one bad part stops nothing else, is named at the end, and can be set aside."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 import stored
 
@@ -15,8 +14,7 @@ COMMITTED = ROOT / "results"
 
 
 def command(script, folder, *flags):
-    arguments = (sys.executable, "-m", f"scripts.{script}", f"--results_dir={folder}", *flags)
-    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return forked.run(f"scripts.{script}", f"--results_dir={folder}", *flags)
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """The best by validation, differences by seed, and results of two machines joined."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -106,9 +105,7 @@ def test_a_run_with_other_numbers_or_settings_is_refused_and_nothing_written(mac
 
 
 def command(*arguments):
-    done = subprocess.run(
-        (sys.executable, "-m", "pcl.runs", *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
+    done = forked.run("pcl.runs", *arguments)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -19,6 +20,8 @@ UNBATCHED = ("parallax", "parallax_single", "parallax_told", "reopening_parallax
 
 def start(count, mode, names):
     """A process with so many CPU devices in which some learners live."""
+    if str(count) == os.environ["JAX_NUM_CPU_DEVICES"]:
+        return forked.Forked("tests.runner.lives", mode, ",".join(names))
     command = (sys.executable, "-m", "tests.runner.lives", mode, ",".join(names))
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(count)}
     return subprocess.Popen(

@@ -1,6 +1,7 @@
 """Execution: one trace a static group, the same numbers in both modes, resumable chunk by chunk."""
 
 import dataclasses
+import functools
 import re
 
 import jax
@@ -39,6 +40,27 @@ def store(tmp_path):
     return store
 
 
+PROGRAMS = {}
+
+
+def compiled(config, width, mode, final_state, **none):
+    """The program of a static group, which tests share: most of their time is its compilation."""
+    assert not any(none.values())
+    asked = config.static, width, mode, final_state
+    if asked not in PROGRAMS:
+        PROGRAMS[asked] = program.compile_group(config, width, mode, final_state)
+    return PROGRAMS[asked]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_programs():
+    yield
+    PROGRAMS.clear()
+
+
+lived = functools.partial(execute, compile=compiled)
+
+
 def facts(store):
     """Everything that must not depend on how the runs were executed."""
     return [{k: v for k, v in record.items() if k not in CIRCUMSTANCES} for record in store.records()]
@@ -70,7 +92,7 @@ def test_map_and_vmap_agree(tmp_path):
     for mode in ("map", "vmap"):
         store = Store(tmp_path / mode, "trial")
         store.require_writable()
-        execute(plan(runs, mode), store, mode, "trial")
+        lived(plan(runs, mode), store, mode, "trial")
         records[mode] = store.records()
         assert {r["provenance"]["mode"] for r in records[mode]} == {mode}
     for one, other in zip(records["map"], records["vmap"], strict=True):
@@ -85,18 +107,18 @@ def test_map_and_vmap_agree(tmp_path):
 
 def test_a_second_execution_does_nothing(store):
     groups = plan(resolve(EXPERIMENT, seeds=2), "map")
-    assert execute(groups, store, "map", "trial") == 4
+    assert lived(groups, store, "map", "trial") == 4
     before = {part: part.stat().st_mtime_ns for part in store.parts()}
-    assert execute(groups, store, "map", "trial") == 0
+    assert lived(groups, store, "map", "trial") == 0
     assert {part: part.stat().st_mtime_ns for part in store.parts()} == before
 
 
 def test_lost_parts_are_executed_again_to_the_same_bits(store):
     groups = plan(resolve(EXPERIMENT, parse_settings(["lr=0.01,0.1"], [])), "map", max_width=4)
-    execute(groups, store, "map", "trial")
+    lived(groups, store, "map", "trial")
     whole = facts(store)
     store.parts()[1].unlink()
-    assert execute(groups, store, "map", "trial") in (1, 2, 3, 4)
+    assert lived(groups, store, "map", "trial") in (1, 2, 3, 4)
     assert facts(store) == whole
 
 
@@ -104,16 +126,16 @@ def test_final_states_are_saved_and_change_no_record(store, tmp_path):
     """What is loaded is the state that the same run returns; a state that is gone is made again, the record is kept."""
     runs = resolve(EXPERIMENT, learner_names=["ncm"], seeds=2)
     groups, states = plan(runs, "map"), tmp_path / "states"
-    assert execute(groups, store, "map", "trial", states=states) == 2
+    assert lived(groups, store, "map", "trial", states=states) == 2
     files, parts = {path: path.read_bytes() for path in states.iterdir()}, store.parts()
     assert set(files) == {states / f"{run.run_id}.npz" for run in runs}
     next(iter(files)).unlink()
-    assert execute(groups, store, "map", "trial", states=states) == 1
+    assert lived(groups, store, "map", "trial", states=states) == 1
     assert {path: path.read_bytes() for path in states.iterdir()} == files
     assert store.parts() == parts
     stateless = Store(tmp_path / "stateless", "trial")
     stateless.require_writable()
-    execute(groups, stateless, "map", "trial")
+    lived(groups, stateless, "map", "trial")
     assert facts(store) == facts(stateless)
     run = runs[1]
     stream, data = streams.configured(run.stream_kind, run.stream, run.evaluation.probe_on)
@@ -127,10 +149,10 @@ def test_final_states_are_saved_and_change_no_record(store, tmp_path):
 
 def test_shards_share_the_runs_and_together_do_everything(tmp_path, store):
     runs = resolve(EXPERIMENT, learner_names=["ncm"], seeds=10)
-    execute(plan(runs, "map", 2), store, "map", "trial")
+    lived(plan(runs, "map", 2), store, "map", "trial")
     sharded = Store(tmp_path / "sharded", "trial")
     sharded.require_writable()
-    assert [execute(plan(runs, "map", 2, index, 3), sharded, "map", "trial") for index in range(3)] == [4, 3, 3]
+    assert [lived(plan(runs, "map", 2, index, 3), sharded, "map", "trial") for index in range(3)] == [4, 3, 3]
     assert facts(sharded) == facts(store)
 
 
@@ -224,7 +246,7 @@ def test_a_stream_of_recurring_contexts_is_stored_with_its_revisits_and_measured
     experiment = dataclasses.replace(
         EXPERIMENT, streams={"s": recurring}, evaluation={"probe_every": 10, "revisit_steps": 3}
     )
-    execute(plan(resolve(experiment, learner_names=["ncm"], seeds=2), "map"), store, "map", "trial")
+    lived(plan(resolve(experiment, learner_names=["ncm"], seeds=2), "map"), store, "map", "trial")
     records = store.records()
     assert [np.shape(r["revisit_accuracy"]) for r in records] == [(2, 3), (2, 3)]
     assert [r["task_ends"] for r in records] == [[], []]
@@ -267,7 +289,7 @@ def test_a_run_that_diverges_is_a_record_with_a_status_and_harms_no_other(tmp_pa
     for name, chosen in (("both", runs), ("alone", runs[:1])):
         store = Store(tmp_path / name, "trial")
         store.require_writable()
-        execute([[Chunk(tuple(chosen), width=2)]], store, mode, "trial")
+        lived([[Chunk(tuple(chosen), width=2)]], store, mode, "trial")
         records.append({record["run_id"]: record for record in facts(store)})
     both, alone = records
     good, bad = (both[run.run_id] for run in runs)

@@ -1,11 +1,8 @@
 """Runs that are divided among devices, of one process or of several: the same numbers, less memory on each device."""
 
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
+import forked
 import jax
 import numpy as np
 import pytest
@@ -22,7 +19,6 @@ from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
 from tests.runner.members import RUNS
 
-ROOT = Path(__file__).parents[2]
 STREAM = {"s": StreamSpec("split", {"batch": 96, "classes_per_task": 10})}
 LEARNERS = {"rls": {"features": "random", "random_features": 1023}, "er": {"width": 64, "memory": 96}}
 TWO = Division(2)
@@ -108,15 +104,8 @@ def test_two_processes_execute_a_run_on_the_devices_of_both(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    members = [
-        subprocess.Popen(
-            (sys.executable, "-m", "tests.runner.members", str(tmp_path), address, "2", str(rank)),
-            cwd=ROOT, env=os.environ | {"JAX_NUM_CPU_DEVICES": "2"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    said = [member.communicate(timeout=300) for member in members]
+    members = [forked.Forked("tests.runner.members", tmp_path, address, 2, rank) for rank in range(2)]
+    said = [member.communicate() for member in members]
     assert [member.returncode for member in members] == [0, 0], said
     assert [output.splitlines()[-1] for output, _ in said] == ["2", "2"]
     store, alone = Store(tmp_path, "trial"), Store(tmp_path, "alone")

@@ -2,11 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -17,7 +15,6 @@ from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
 from pcl.runner.watch import Pace, Watching
 
-ROOT = Path(__file__).parents[2]
 EXPERIMENT = Experiment(
     name="trial",
     claim="",
@@ -39,9 +36,8 @@ def lived(folder, mode, watching, checkpoint_steps=0):
 
 def compared(modes, names, limit):
     """What reports changed in the records of learners, in a process of its own with two devices."""
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "2", "XLA_FLAGS": ""}
-    command = (sys.executable, "-m", "tests.runner.watched", modes, ",".join(names))
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)
+    environment = os.environ | {"XLA_FLAGS": ""}
+    done = forked.run("tests.runner.watched", modes, ",".join(names), env=environment, timeout=limit)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -4,10 +4,9 @@ import gzip
 import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 from pcl.errors import UsageError
@@ -57,8 +56,7 @@ def test_without_tensorflow_the_error_says_how_to_get_it(places, monkeypatch):
 )
 def test_bad_arguments_are_one_line(arguments, says):
     environment = {name: value for name, value in os.environ.items() if name != "PCL_DATA_DIR"}
-    command = (sys.executable, "-m", "scripts.prepare_data", *arguments)
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = forked.run("scripts.prepare_data", *arguments, env=environment)
     assert done.returncode == 2
     assert done.stderr.startswith(says)
     assert done.stderr.count("\n") == 1
