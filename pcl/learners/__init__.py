@@ -36,9 +36,8 @@ def make(name: str, spec: Spec) -> tuple[Made, HParams]:
 
     Raises:
       UsageError: there is no such learner, or `spec` has neither labels nor targets, or not the kind that it predicts.
-      The
-        learner's functions raise it, too: for inadmissible settings, for batches of other shapes than `spec`,
-        and if their results violate the contract.
+        The learner's functions raise it, too: for inadmissible settings, for batches of other shapes than `spec`, and
+        if their results violate the contract.
 
     Examples:
       >>> import jax
