@@ -3,7 +3,7 @@
 The protocol of online class-incremental learning: batches of 10, each image once; 5 tasks of CIFAR-10, 10 and 20 tasks
 of CIFAR-100. Images that arrive are randomly flipped and cropped. The networks are a slim ResNet-18 (20 channels) with
 group normalisation, and a small network of three convolutions. Replay buffers hold a reservoir sample of 1,000 images.
-The full size needs an accelerator. There are no records yet, and learning rates were not tuned.
+The full size needs an accelerator. No records yet. Learning rates were not tuned.
 """
 
 from pcl.experiment import Arm, Experiment, StreamSpec, Table

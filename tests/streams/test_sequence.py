@@ -61,7 +61,7 @@ def test_a_file_comes_in_its_order_in_as_many_parts_as_rows():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"observed": 9}, "observed=9: is a part of hidden=8"),
+        ({"observed": 9}, "observed=9: must be at most hidden=8"),
         ({"contexts": 4, "visits": 3}, "visits=3: every context is visited"),
     ],
 )
