@@ -139,7 +139,7 @@ def test_feedforward_activities_leave_only_the_output_error():
         ({"precision": (None, None, jnp.asarray([[1.0, 2.0], [2.0, 1.0]]))}, "layer 2 is not positive definite"),
         ({"precision": (None, None, jnp.eye(2)), "observed": jnp.ones((3, 2))}, "not a full one"),
         ({"output": "categorical", "observed": jnp.ones((3, 2))}, "observed as a whole"),
-        ({"precision": (None, None)}, r"there are 2 precisions; this problem needs 3, one a layer"),
+        ({"precision": (None, None)}, r"there are 2 precisions; this problem needs 3, one per layer"),
         ({"prior": 0.0}, r"prior=0.0: the precision of a free bottom must be positive"),
         ({"observed": jnp.ones((3, 5))}, r"observed has shape \(3, 5\); it must broadcast to \(3, 2\)"),
         ({"observed": jnp.ones((2, 3, 2))}, r"observed has shape \(2, 3, 2\)"),
@@ -260,7 +260,7 @@ def test_activities_of_other_shapes_are_refused():
     for use in (energy, errors):
         with pytest.raises(UsageError, match="there are 1 activities; this problem needs 2"):
             use(p, z[:1])
-        with pytest.raises(UsageError, match=r"activities have shapes|take 4 inputs a sample, not 1"):
+        with pytest.raises(UsageError, match=r"activities have shapes|take 4 inputs per sample, not 1"):
             use(p, (z[0][:, :1], z[1]))
         with pytest.raises(UsageError, match="activities have shapes"):
             use(p, (z[0], z[1][:1]))
