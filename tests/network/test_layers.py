@@ -119,7 +119,10 @@ def test_vgg5_reads_a_grey_image_as_one_channel():
         (lambda: Conv(jnp.ones((3, 3, 1, 2)), padding="same"), "unknown padding 'same'; known: SAME, VALID"),
         (lambda: Conv(jnp.ones((3, 3, 1, 2)), pooling="mean"), "unknown pooling 'mean'; known: average, max"),
         (lambda: Conv(jnp.ones((3, 3, 1, 2)), stride=0), "stride=0, pool=1: both must be at least 1"),
-        (lambda: Dense(jnp.ones((3, 2))).predict(jnp.ones((4, 5))), r"weights \(3, 2\) take 3 inputs per sample, not 5"),
+        (
+            lambda: Dense(jnp.ones((3, 2))).predict(jnp.ones((4, 5))),
+            r"weights \(3, 2\) take 3 inputs per sample, not 5",
+        ),
         (lambda: Dense(jnp.ones((3, 2)), skip=True).predict(jnp.ones((4, 3))), "as many outputs as inputs"),
         (lambda: Conv(jnp.ones((3, 3, 1, 2))).predict(jnp.ones((4, 5, 5))), r"reads images \[height, width, 1\]"),
         (lambda: Conv(jnp.ones((3, 3, 1, 2))).predict(jnp.ones((4, 5, 5, 3))), r"not \(5, 5, 3\)"),
