@@ -1,11 +1,12 @@
 """Input-permuted MNIST: a million images, one at a time, 5,000 of each of 200 permutations of the pixels.
 
 The protocol of Elsayed and Mahmood (2024), arXiv:2404.00781: ReLU networks with hidden layers of 300 and 150 units,
-initialised as by PyTorch. The pixels of the first task are permuted, too. The score is the prequential accuracy over
-the whole stream (`prequential_acc`). `backprop` (Adam without a mean of gradients and without weight decay), `upgd` and
-`continual_backprop` have settings as published. The learning rates of `moving_norm` and `l2_init` were chosen on 20
-permutations of Fashion-MNIST (study `ipmnist`). `parallax` has its defaults. Published: Adam 71.9, UPGD 77.9, Adam
-with continual backprop 80.1, SGD with moving input normalisation 84.0, L2-init with it 86.5, best known 87.1.
+weights initialised as by PyTorch, biases at zero. The pixels of the first task are permuted, too. The score is the
+prequential accuracy over the whole stream (`prequential_acc`). `backprop` (Adam without a mean of gradients and without
+weight decay) and `upgd` have the authors' settings. `continual_backprop` has those of its authors on permuted MNIST,
+with the same Adam. The learning rates of `moving_norm` and `l2_init` were chosen on 20 permutations of Fashion-MNIST
+(study `ipmnist`). `parallax` has its defaults. Published: Adam 71.9, UPGD 77.9, Adam with continual backprop 80.1, SGD
+with moving input normalisation 84.0, L2-init with it 86.5, best known 87.1.
 """
 
 from pcl.experiment import Arm, Experiment, Published, StreamSpec, Table
@@ -15,7 +16,7 @@ NETWORK = {"layer_sizes": "300+150", "activation": "relu", "output": "categorica
 # learning rate multiplies decay and noise; continual backprop as on permuted MNIST, shibhansh/loss-of-plasticity.
 SGD = NETWORK | {"optimiser": "sgd", "lr": 0.001}
 ADAM = NETWORK | {"optimiser": "adam", "lr": 1e-4, "beta1": 0.0, "beta2": 0.99}
-SOURCE = "lalalune/alberta, a rerun of the protocol of arXiv:2404.00781"
+SOURCE = "ASI, a fork of lalalune/alberta: a rerun of the protocol of arXiv:2404.00781"
 
 EXPERIMENT = Experiment(
     name="ipmnist",

@@ -3,8 +3,8 @@
     pcl.learners    learners by name: learners.make("pcn", spec) -> the learner and its default hyper-parameters
     pcl.streams     streams by name: streams.make("split", source="digits") -> the stream and its device arrays
     pcl.sources     samples by name: sources.source("digits") -> training and test arrays
-    pcl.make_run    a run: run(key, hp, data) -> its record; to be jitted, vmapped over keys and hyper-parameters, or
-    mapped pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
+    pcl.make_run    a run: run(key, hp, data) -> its record; to be jitted, and vmapped or mapped over keys and settings
+    pcl.save, load  a learner in a file: pcl.save(learner, state, hp, path); learner, state, hp = pcl.load(path)
     pcl.live        a learner that answers and learns sample by sample, by River's and scikit-learn's conventions;
                     pcl.load_live reads what life.save wrote, pcl.life has for_river and for_sklearn
     pcl.network     the predictive-coding engine alone: build, settle, look inside, train

@@ -46,7 +46,6 @@ class ClassContexts:
     )
     batch: int = static(10, "samples per step", low=1)
     train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
-
     moments: str = standardised_by()
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples", "moments")

@@ -73,7 +73,6 @@ class Contexts:
     )
     batch: int = static(10, "samples per step", low=1)
     train_samples: int = static(0, "number of training samples that arrive (0: all)", low=0)
-
     moments: str = standardised_by()
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples", "moments")

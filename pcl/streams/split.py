@@ -95,7 +95,6 @@ class Split:
         "random augmentation of arriving images: mirrored, shifted by up to 4 pixels, or both",
         choices=augment.KINDS,
     )
-
     moments: str = standardised_by()
 
     LATER: ClassVar[tuple[str, ...]] = ("train_samples", "feed", "augment", "moments")
