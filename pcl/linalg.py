@@ -1,4 +1,4 @@
-"""Factorisations and solves of one matrix, which are not batched on CPUs, and products that are safe there.
+"""Factorisations and solves of one matrix, which are not batched on CPUs.
 
 On CPUs a batched factorisation hands parts of its batch to the threads that it occupies itself: where every core is a
 device, this is a deadlock. There `vmap` of these functions goes through its batch in turn (`lax.map`); on accelerators
@@ -13,9 +13,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, PRNGKeyArray
-
-LARGE = 2**22  # entries of a product, half of those from which on products were seen to be wrong
-PANEL = 250  # rows of a product, fewer than the 256 of a packed panel
 
 
 def _one(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,21 +81,6 @@ def eigh(a: Float[Array, "N N"]) -> tuple[Float[Array, " N"], Float[Array, "N N"
 def eigenvalues(a: Float[Array, "N N"]) -> Float[Array, " N"]:
     """Eigenvalues of a symmetric matrix, smallest first."""
     return jnp.linalg.eigvalsh(a)
-
-
-def gram(rows: Float[Array, "R D"]) -> Float[Array, "D D"]:
-    """rows^T rows, the sum of the outer products of rows; for large D over `PANEL` rows at a time.
-
-    When all threads of XLA's pool run programs of CPU devices, a product with many entries overwrites a packed panel
-    that it has not used yet (seen in jaxlib 0.10.2, from 2^23 entries on). With a single panel of rows there is none to
-    overwrite.
-    """
-    (count, size), panels = rows.shape, -(-len(rows) // PANEL)
-    if size**2 < LARGE or panels == 1:
-        return rows.T @ rows
-    padded = jnp.pad(rows, ((0, panels * PANEL - count), (0, 0))).reshape(panels, PANEL, size)
-    nothing = jnp.zeros((size, size), rows.dtype)
-    return jax.lax.scan(lambda total, panel: (total + panel.T @ panel, None), nothing, padded)[0]
 
 
 def orthonormal(key: PRNGKeyArray, rows: int, columns: int) -> Float[Array, "N K"]:

@@ -54,6 +54,19 @@ def configure() -> None:
         os.environ["XLA_FLAGS"] = f"{options} --xla_backend_extra_options=xla_cpu_disable_loop_unrolling".strip()
     if jax.config.values["jax_num_cpu_devices"] < 1:
         jax.config.update("jax_num_cpu_devices", cores())
+    _free_threads(jax.config.values["jax_num_cpu_devices"])
+
+
+def _free_threads(cpu_devices: int) -> None:
+    """Give XLA's pool twice as many threads as there are CPU devices; its size is the variable `NPROC`.
+
+    Each device's program occupies a thread. Where none was left, products of large matrices were wrong without a
+    message: parts of factors were overwritten before they were used (jaxlib 0.10.2; two devices, results of 2^23
+    entries and more, sums over more than 256; `tests/runner/test_large_products.py`).
+    """
+    wanted, given = 2 * cpu_devices, os.environ.get("NPROC", "")
+    if not given.isdecimal() or int(given) < wanted:
+        os.environ["NPROC"] = str(wanted)
 
 
 def keep_programs() -> None:

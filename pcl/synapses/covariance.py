@@ -168,7 +168,7 @@ def deferred(layer: Int[Array, ""], steps: int = 8) -> Covariance:
 
     def taken(p: Deferred) -> Deferred:
         return Deferred(
-            base=p.base.at[layer].add(-linalg.gram(p.steps[layer])),
+            base=p.base.at[layer].add(-p.steps[layer].T @ p.steps[layer]),
             steps=p.steps.at[layer].set(0.0),
             waiting=p.waiting.at[layer].set(0),
         )

@@ -37,7 +37,7 @@ class Statistics(NamedTuple):
 
 def statistics(phi_BD: Float[Array, "B D"], y_BC: Float[Array, "B C"], rows: ArrayLike) -> Statistics:
     """Statistics of a batch with `rows` samples; its other rows are zero in `phi` and `y`."""
-    return Statistics(linalg.gram(phi_BD), phi_BD.T @ y_BC, y_BC.T @ y_BC, jnp.asarray(rows, phi_BD.dtype))
+    return Statistics(phi_BD.T @ phi_BD, phi_BD.T @ y_BC, y_BC.T @ y_BC, jnp.asarray(rows, phi_BD.dtype))
 
 
 def merged(*parts: Statistics) -> Statistics:
@@ -113,7 +113,7 @@ def gather(
 
     def consolidate(held: Gathering) -> Gathering:
         kept = horizon.left(held.xx[-1, -1])  # the constant of a code counts its samples
-        xx, xy = kept * held.xx + linalg.gram(held.phi), kept * held.xy + held.phi.T @ held.y
+        xx, xy = kept * held.xx + held.phi.T @ held.phi, kept * held.xy + held.phi.T @ held.y
         return Gathering(solve(xx, xy), xx, xy, *jax.tree.map(jnp.zeros_like, (held.phi, held.y, held.waiting)))
 
     # Rows that do not teach come last, as zeros, and are overwritten by the next batch.

@@ -30,7 +30,6 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl import linalg
 from pcl.learners.parallax import numbers
 from pcl.learners.parallax.sensors.interface import Flops, Message, Seen, Sensor, Vote, in_slot, of_slot
 from pcl.learners.parallax.sensors.inverse import inverted, rank_one
@@ -210,7 +209,7 @@ def renew(state: Density) -> Density:
     novel_mean = seen_L @ state.mean / jnp.maximum(count, 1)
     off_LD = seen_L[:, None] * (state.mean - novel_mean)
     # `IMAGINED` pseudo-classes, whose means have the covariance within classes.
-    between_DD = (linalg.gram(off_LD) + numbers.IMAGINED * pooled_DD) / (count + (numbers.IMAGINED - 1))
+    between_DD = (off_LD.T @ off_LD + numbers.IMAGINED * pooled_DD) / (count + (numbers.IMAGINED - 1))
     anywhere_DD = pooled_DD + between_DD * (1 + 1 / jnp.maximum(count, 1))
     inverse, logdet = jax.vmap(inverted)(jnp.concatenate([state.scatter + inputs * pooled_DD, anywhere_DD[None]]))
     return state._replace(

@@ -26,7 +26,7 @@ def inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Flo
     jitter = 4 * inputs * jnp.finfo(positive_DD.dtype).eps * jnp.max(jnp.diagonal(positive_DD))
     factor = linalg.cholesky(0.5 * (positive_DD + positive_DD.T) + jitter * jnp.eye(inputs))
     root = _lower_inverse(factor)
-    return linalg.gram(root), 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
+    return root.T @ root, 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
 
 
 def _lower_inverse(lower_DD: Float[Array, "D D"]) -> Float[Array, "D D"]:

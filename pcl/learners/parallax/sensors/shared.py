@@ -24,7 +24,6 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from pcl import linalg
 from pcl.learners.parallax import numbers
 from pcl.learners.parallax.rows import read
 from pcl.learners.parallax.sensors.coordinates import (
@@ -224,7 +223,7 @@ def _drift(
 def sums(state: Shared) -> Sums:
     """Sufficient statistics of one sensor, with the waiting deviations."""
     kept = {name: getattr(state, name) for name in KEPT}
-    return Sums(scatter=state.scatter + linalg.gram(state.waiting), **kept)
+    return Sums(scatter=state.scatter + state.waiting.T @ state.waiting, **kept)
 
 
 def renew(state: Shared) -> Shared:
@@ -244,8 +243,9 @@ def _log_density(states: Shared, slot: Int[Array, ""], square: Array, widening: 
 
 def _taken_in(states: Shared, slot: Int[Array, ""]) -> Shared:
     """The scatter with the deviations that waited."""
+    rows_RD = states.waiting[slot]
     return states._replace(
-        scatter=states.scatter.at[slot].add(linalg.gram(states.waiting[slot])),
+        scatter=states.scatter.at[slot].add(rows_RD.T @ rows_RD),
         waiting=states.waiting.at[slot].set(0.0),
         waits=states.waits.at[slot].set(0),
     )

@@ -19,7 +19,6 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
-from pcl import linalg
 from pcl.learners.parallax import numbers
 from pcl.learners.parallax.numbers import Numbers
 from pcl.learners.parallax.sensors.interface import Flops, Message
@@ -83,7 +82,7 @@ def discriminators(latents: int, width: int, hp: Numbers) -> Layer:
 
 def variances(p: Deferred) -> Float[Array, "H H"]:
     """P of one sensor with its deferred steps."""
-    return p.base - linalg.gram(p.steps)
+    return p.base - p.steps.T @ p.steps
 
 
 def _process_noise(variance: Array, keep: Float[Array, ""], ridge: ArrayLike) -> Float[Array, ""]:
