@@ -24,6 +24,7 @@ from jaxtyping import Float
 
 from pcl.errors import UsageError, one_of
 from pcl.network.activations import ACTIVATIONS
+from pcl.network.convolution import convolve, cropped, to_image, to_kernel, windows
 
 POOLINGS = ("max", "average")
 PADDINGS = ("SAME", "VALID")
@@ -143,38 +144,29 @@ class Conv:
 
     def predict(self, below: Float[Array, "B ..."]) -> Float[Array, "B P Q D"]:
         """Pre-activation."""
-        windows = _windows(self._convolve(below, self.w), self.pool)
-        a = windows.max((2, 4)) if self.pooling == "max" else windows.mean((2, 4))
+        pools = windows(self._convolve(below), self.pool)
+        a = pools.max((2, 4)) if self.pooling == "max" else pools.mean((2, 4))
         return a if self.b is None else a + self.b
 
     def carry_down(self, below: Float[Array, "B ..."], delta: Float[Array, "B P Q D"]) -> Float[Array, "B ..."]:
         """The error that each unit below receives over its outgoing weights."""
-        spread, kernel, size = self._unpool(below, delta), self.w.shape[:2], self._image(below).shape[1:3]
-        pads = jax.lax.padtype_to_pads(size, kernel, (self.stride, self.stride), self.padding)
-        reach = zip(size, spread.shape[1:3], kernel, pads, strict=True)
-        around = [(k - 1 - low, n + low - self.stride * (m - 1) - 1) for n, m, k, (low, _) in reach]
-        # The barrier keeps XLA from folding the mirror into the convolution, which on CPUs is ten times slower.
-        mirrored = jax.lax.optimization_barrier(self.w[::-1, ::-1].swapaxes(2, 3))
-        dilation, numbers = (self.stride, self.stride), ("NHWC", "HWIO", "NHWC")
-        down = jax.lax.conv_general_dilated(
-            spread, mirrored, (1, 1), around, lhs_dilation=dilation, dimension_numbers=numbers
-        )
+        size = self._image(below).shape[1:3]
+        down = to_image(self._unpool(below, delta), self.w, self.stride, self.padding, size)
         return down.reshape(below.shape)
 
     def hebbian(self, below: Float[Array, "B ..."], delta: Float[Array, "B P Q D"]) -> "Conv":
         """Error times presynaptic activity, summed over the places that share a weight."""
-        spread = self._unpool(below, delta)
-        kernel = jax.linear_transpose(lambda w: self._convolve(below, w), self.w)(spread)[0]
+        spread, size = self._unpool(below, delta), self.w.shape[:2]
+        kernel = to_kernel(self._image(below), spread, self.stride, self.padding, size)
         return dataclasses.replace(self, w=kernel, b=None if self.b is None else delta.sum((0, 1, 2)))
 
     def places(self, below: Float[Array, "B ..."]) -> int:
         """Places at which the kernel is applied to an image."""
-        _, height, width, _ = jax.eval_shape(self._convolve, below, self.w).shape
+        _, height, width, _ = jax.eval_shape(self._convolve, below).shape
         return height * width
 
-    def _convolve(self, below: Array, w: Array) -> Array:
-        strides, numbers = (self.stride, self.stride), ("NHWC", "HWIO", "NHWC")
-        return jax.lax.conv_general_dilated(self._image(below), w, strides, self.padding, dimension_numbers=numbers)
+    def _convolve(self, below: Array) -> Array:
+        return convolve(self._image(below), self.w, self.stride, self.padding)
 
     def _image(self, below: Array) -> Float[Array, "B Y X C"]:
         wanted = self.image or below.shape[1:]
@@ -189,12 +181,12 @@ class Conv:
         if self.pool == 1:
             return delta
         share = delta[:, :, None, :, None] / self.pool**2
-        unpooled = self._convolve(below, self.w)  # as in `predict`: compiled together, it is computed once
-        windows = _windows(unpooled, self.pool)
+        unpooled = self._convolve(below)  # as in `predict`: compiled together, it is computed once
+        pools = windows(unpooled, self.pool)
         if self.pooling == "max":
-            wins = (windows == windows.max((2, 4), keepdims=True)).astype(delta.dtype)
+            wins = (pools == pools.max((2, 4), keepdims=True)).astype(delta.dtype)
             share = delta[:, :, None, :, None] * wins / wins.sum((2, 4), keepdims=True)
-        spread = jnp.broadcast_to(share, windows.shape).reshape(_cropped(unpooled, self.pool).shape)
+        spread = jnp.broadcast_to(share, pools.shape).reshape(cropped(unpooled, self.pool).shape)
         missing = [(0, whole - kept) for whole, kept in zip(unpooled.shape, spread.shape, strict=True)]
         return jnp.pad(spread, missing)
 
@@ -226,14 +218,3 @@ def _normalised(a_BH: Float[Array, "B H"]) -> tuple[Float[Array, "B H"], Float[A
 
 def _scaled(scale: float, x: Array) -> Array:
     return x if scale == 1.0 else scale * x
-
-
-def _cropped(u: Array, pool: int) -> Array:
-    """The rows and columns that fill pooling windows."""
-    return u[:, : u.shape[1] // pool * pool, : u.shape[2] // pool * pool]
-
-
-def _windows(u: Float[Array, "B Y X C"], pool: int) -> Float[Array, "B P p Q q C"]:
-    """An image cut into pooling windows of p x q = pool x pool."""
-    u = _cropped(u, pool)
-    return u.reshape(u.shape[0], u.shape[1] // pool, pool, u.shape[2] // pool, pool, u.shape[3])

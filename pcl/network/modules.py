@@ -17,12 +17,23 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 from jax import Array
+from jax.extend.core import jaxprs_in_params
 from jaxtyping import Float, PRNGKeyArray
 
 from pcl.errors import UsageError
+from pcl.network.convolution import differentiable, windows
 from pcl.network.layers import Dense, Network, static
 
 GROUPS = 4  # of channels, at most
+
+
+def conv(channels: int, size: int = 3, stride: int = 1) -> nn.Conv:
+    """A convolution without biases."""
+
+    def product(image: Array, kernel: Array, strides: tuple[int, int], padding: str, **_: Any) -> Array:
+        return differentiable(image, kernel, strides[0], padding)
+
+    return nn.Conv(channels, (size, size), (stride, stride), use_bias=False, conv_general_dilated=product)
 
 
 class Norm(nn.Module):
@@ -44,8 +55,8 @@ class ConvNet(nn.Module):
     def __call__(self, x: Float[Array, "B Y X C"]) -> Array:
         """The output for images."""
         for factor in (1, 2, 4):
-            x = nn.relu(Norm()(nn.Conv(factor * self.width, (3, 3), use_bias=False)(x)))
-            x = nn.max_pool(x, (2, 2), (2, 2)) if min(x.shape[1:3]) >= 2 else x
+            x = nn.relu(Norm()(conv(factor * self.width)(x)))
+            x = windows(x, 2).max((2, 4)) if min(x.shape[1:3]) >= 2 else x
         return nn.Dense(self.outputs)(x.reshape(x.shape[0], -1))
 
 
@@ -58,11 +69,10 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B Y X C"]) -> Array:
         """The output for images."""
-        strides = (self.stride, self.stride)
-        y = nn.relu(Norm()(nn.Conv(self.channels, (3, 3), strides, use_bias=False)(x)))
-        y = Norm()(nn.Conv(self.channels, (3, 3), use_bias=False)(y))
+        y = nn.relu(Norm()(conv(self.channels, stride=self.stride)(x)))
+        y = Norm()(conv(self.channels)(y))
         if x.shape != y.shape:
-            x = Norm()(nn.Conv(self.channels, (1, 1), strides, use_bias=False)(x))
+            x = Norm()(conv(self.channels, 1, self.stride)(x))
         return nn.relu(x + y)
 
 
@@ -75,7 +85,7 @@ class ResNet18(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B Y X C"]) -> Array:
         """The output for images."""
-        x = nn.relu(Norm()(nn.Conv(self.width, (3, 3), use_bias=False)(x)))
+        x = nn.relu(Norm()(conv(self.width)(x)))
         for factor, stride in ((1, 1), (2, 2), (4, 2), (8, 2)):
             x = Block(factor * self.width, stride)(x)
             x = Block(factor * self.width, 1)(x)
@@ -117,15 +127,21 @@ class Module(Dense):
         """Multiplications by weights per image."""
         one = jax.ShapeDtypeStruct((1, *self.image), jnp.float32)
         graph = jax.make_jaxpr(lambda p, x: self.module.apply({"params": p}, x))(self.w, one)
-        return sum(_products(equation) for equation in graph.eqns)
+        return _products(graph.jaxpr)
 
 
-def _products(equation: Any) -> int:
-    """Multiplications of a convolution or of a matrix product; 0 for any other equation."""
-    name, out = equation.primitive.name, equation.outvars[0].aval.shape
-    if name == "conv_general_dilated":
-        return math.prod(out) * math.prod(equation.invars[1].aval.shape[:-1])
-    return math.prod(out) * equation.invars[1].aval.shape[0] if name == "dot_general" else 0
+def _products(program: Any) -> int:
+    """Multiplications of the convolutions and matrix products of a program, and of those inside it."""
+    count = 0
+    for equation in program.eqns:
+        name, out = equation.primitive.name, equation.outvars[0].aval.shape
+        if name == "conv_general_dilated":
+            count += math.prod(out) * math.prod(equation.invars[1].aval.shape[:-1])
+        elif name == "dot_general":
+            count += math.prod(out) * equation.invars[1].aval.shape[0]
+        else:
+            count += sum(map(_products, jaxprs_in_params(equation.params)))
+    return count
 
 
 def fresh(key: PRNGKeyArray, architecture: str, input_shape: tuple[int, ...], outputs: int, width: int) -> Network:
