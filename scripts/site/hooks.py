@@ -23,6 +23,7 @@ from scripts.site import api, links, pages  # noqa: E402
 EQUATION = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 PICTURE = re.compile(r'<img alt="([^"]*)" src="[^"]*?pictures/(\w+)\.svg" ?/?>')
 WIDE = re.compile(r"^\|(?:[^|\n]*\|){10,}[ ]*$", re.MULTILINE)
+INTERVAL = re.compile(r"(<td[^>]*>[^<]*\[-?[\d.]+,) (-?[\d.]+\]</td>)")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
 
@@ -72,8 +73,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Equations as MathML, and pictures inside the page, where they take its colours."""
-    return PICTURE.sub(_picture, EQUATION.sub(_equation, html))
+    """Equations as MathML, pictures inside the page, where they take its colours, and intervals on one line."""
+    return INTERVAL.sub(r"\1&nbsp;\2", PICTURE.sub(_picture, EQUATION.sub(_equation, html)))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

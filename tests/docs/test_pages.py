@@ -47,6 +47,15 @@ def commands():
     return found
 
 
+def test_the_quickstart_names_the_versions_that_are_installed():
+    python, newest, before = re.search(
+        r"Python ([\d.]+) or newer.*?JAX ([\d.]+) or newer \(below ([\d.]+)\)", PAGES["quickstart.md"], re.DOTALL
+    ).groups()
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert f'"jax>={newest},<{before}"' in setup
+    assert f'python_requires=">={python}"' in setup
+
+
 def test_python_of_other_pages_is_executed_elsewhere():
     for name, test in ELSEWHERE.items():
         assert name in (ROOT / test).read_text(encoding="utf-8")
