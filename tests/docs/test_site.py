@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -146,6 +147,7 @@ def seen(site, name, width):
     said = visited(page.read_text(encoding="utf-8"), LOOK, page.parent, width)
     for made in ("visited.html", "frame.html"):
         (page.parent / made).unlink()
+    shutil.rmtree(page.parent / "profile", ignore_errors=True)
     return said
 
 
