@@ -68,7 +68,7 @@ def parsed(argv: Sequence[str]) -> list[str]:
     """
     for text in argv[1:]:
         name = text.partition("=")[0]
-        if name.startswith("--") and len(name) > LONGEST:  # absl would look for a similar one until its stack is full
+        if name.startswith("--") and len(name) > LONGEST:  # absl's search for similar names would exhaust the stack
             raise UsageError(f"unknown flag '{shown(name)}'")
     return flags.FLAGS(list(argv))
 

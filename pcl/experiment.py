@@ -44,7 +44,7 @@ class Table:
     offline: bool = False
     more: Callable[[Path], Iterable[Any]] | None = None
     latex: bool = False
-    note: str = ""  # behind the Markdown
+    note: str = ""  # text below the table in Markdown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,9 +22,9 @@ INT32 = 2**31 - 1
 FLOAT32 = (2.0**-126, (2 - 2.0**-23) * 2.0**127)  # the smallest normal number and the largest one
 
 Traced = Any  # type of a traced field: a float where it is declared, an array inside a run
-# Values of other settings with which a setting has no effect, by the name of these.
+# For other settings, by name: those of their values with which this setting has no effect.
 Idle = Mapping[str, Collection[int | str]]
-Idles = Mapping[str, Idle]  # of several settings: `IDLE` of a class beside what its fields say
+Idles = Mapping[str, Idle]  # by the name of the setting without effect: `IDLE` of a class adds to what its fields say
 
 
 def traced(

@@ -112,7 +112,7 @@ def listen(work: Callable[[Interrupts], None]) -> None:
         worker.start()
         threading.stack_size(whole)
         while worker.is_alive():
-            worker.join(0.5)  # on Windows a wait without end would not hear Ctrl-C
+            worker.join(0.5)  # on Windows an unlimited wait would not receive Ctrl-C
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

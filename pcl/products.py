@@ -23,13 +23,13 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, jaxpr_as_fun
 F = TypeVar("F", bound=Callable[..., Any])
 
 FLOAT32 = "float32"
-BITS = {FLOAT32: 23, "tensorfloat32": 10, "bfloat16": 7}  # of a factor's fraction; the first is one more, and implied
+BITS = {FLOAT32: 23, "tensorfloat32": 10, "bfloat16": 7}  # of a factor's fraction, without the implied first bit
 KINDS = tuple(BITS)
 KEPT = jax.lax.Precision.HIGHEST  # the mark of a product whose factors are not to be rounded
 PRODUCTS = ("dot_general", "conv_general_dilated")
 UNSEEN = ("custom_vmap_call",)  # of `pcl.linalg`: factorisations and solves, which are those of float32
 
-_asked = jax.make_user_context(FLOAT32)  # of which JAX knows: what it has traced for one kind serves no other
+_asked = jax.make_user_context(FLOAT32)  # part of JAX's context: a trace for one kind is not used for another
 
 
 def exact(function: F) -> F:

@@ -81,7 +81,7 @@ def _rows(declared: Table, records: Sequence[Record], folder: Path) -> list[Row]
     measured = dataclasses.replace(declared, more=None)
     try:
         found = tables.rows(measured, records, folder) if records else []
-    except Exception as error:  # a measure that compares with records that were left out
+    except Exception as error:  # a metric may compare with records that were left out
         print(f"{declared.name} without what it compares: {type(error).__name__} ({error})", file=sys.stderr)
         found = tables.rows(dataclasses.replace(measured, measures=()), records, folder)
     try:

@@ -93,7 +93,7 @@ def _pytest(tests: list[str], folder: Path) -> int | None:
     """Exit status of the tests, or `SKIPPED`; None where they did not end in time."""
     options = ("-x", "-o", "addopts=--import-mode=importlib", "-p", "no:xdist", "-p", "no:cacheprovider")
     command = (sys.executable, "-m", "pytest", *options, *tests)
-    # A mutation may keep the size of a file and come within a second of the last one, whose bytecode would then be run.
+    # If a mutation keeps the size of the file within the same second, Python would run the bytecode of the last one.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT, env=environment)

@@ -111,7 +111,7 @@ def _origin(results_dir: Path, experiment: str) -> str:
     except UsageError as error:
         return str(error)
     seeds = sorted({record["seed"] for record in records})
-    # That of an installed copy is the name of its version.
+    # The provenance of an installed copy names its version in the place of a commit.
     commits = sorted({c if " " in c else c[:7] for c in (record["provenance"]["commit"] for record in records)})
     of_seeds = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     return f"{len(records):,} runs, {of_seeds}, {'commit' if len(commits) == 1 else 'commits'} {', '.join(commits)}"

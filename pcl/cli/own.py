@@ -9,7 +9,7 @@ from pcl.streams import sources
 from pcl.streams.sources import Source, own
 
 LEARNERS = ("ncm", "rls", "pcn", "backprop")
-PROBES = 50  # of the held-out samples, about, during a pass
+PROBES = 50  # evaluations on held-out samples during a pass, about
 BATCH = 10
 
 

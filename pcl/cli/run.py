@@ -146,7 +146,7 @@ def _work(interrupts: Interrupts) -> None:
     for name, entry in SOURCES.items():
         if entry.made:
             print(f"{name}: {entry.made}")
-    # A checkpoint is of a chunk as it was planned: another plan would not find it.
+    # A checkpoint belongs to a chunk as it was planned: another plan would not find it.
     together = "never" if FLAGS.checkpoint_steps else FLAGS.share_programs
     groups = plan(runs, mode, FLAGS.max_width, *share(), together)
     store = Store(results_dir, experiment.name)
@@ -207,7 +207,7 @@ def asked() -> tuple[Experiment, list[RunConfig], str]:
     if not FLAGS.set and not FLAGS.zip and FLAGS.seeds is None and FLAGS.first_seed is None:
         return experiment, published(experiment, FLAGS.learners, FLAGS.streams, FLAGS.smoke), mode
     grid = experiment.grid
-    # What is given is not swept, nor what a twin sets.
+    # Settings given on the command line are not swept, nor are those that the small version (twin) sets.
     given = {text.partition("=")[0] for text in (*FLAGS.set, *FLAGS.zip)}
     fixed = given | set(experiment.smoke if FLAGS.smoke else ())
     known = applicable(experiment, itertools.product(FLAGS.learners or grid.learners, FLAGS.streams or grid.streams))

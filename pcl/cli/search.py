@@ -22,7 +22,7 @@ from pcl.search.space import parse_space
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # they belong to the command that runs experiments
-NOT_OF_A_SEARCH: dict[str, object] = {  # flags, and their values where they are not given
+NOT_OF_A_SEARCH: dict[str, object] = {  # flags that a search refuses, with their defaults
     "zip": [],
     "save_state": None,
     "checkpoint_steps": 0,

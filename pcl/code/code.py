@@ -42,8 +42,8 @@ from pcl.fields import Idles, Traced, static, traced
 from pcl.loops import when
 from pcl.types import Batch, Spec
 
-CONTRAST = 0.02  # added to a patch's variance, in units of its image's: fainter patches are not amplified
-EVEN = 0.1  # added to a unit's deviation, in units of the mean deviation: silent units are not amplified
+CONTRAST = 0.02  # added to a patch's variance, relative to its image's: faint patches are not amplified
+EVEN = 0.1  # added to a unit's deviation, relative to the mean deviation: silent units are not amplified
 SPREAD = 0.6  # standard deviation of a cell of the grid, in units of its side: a code changes smoothly with its image
 S = TypeVar("S")
 
@@ -73,7 +73,7 @@ class Code(NamedTuple):
     stored: Int[Array, ""]  # rows of `memory` that hold a sample
     closed: Bool[Array, ""]
     scales: tuple[Dictionary, ...]
-    mean: Float[Array, " D"]  # of each unit over the period, once it is over
+    mean: Float[Array, " D"]  # of each unit over the critical period, once that has ended
     gain: Float[Array, " D"]
     memory: Batch
 
@@ -245,7 +245,7 @@ def _settle_down(code: Code, rows: int, hp: CodeHParams) -> Code:
         offset_BD = jnp.where(counts, a_BD - first_D, 0.0)
         return sums[0] + offset_BD.sum(0), sums[1] + (offset_BD**2).sum(0)
 
-    # Moments around the first sample's activity, not around zero, lose nothing to rounding.
+    # Moments are taken about the first sample's activity: about zero they would lose digits by cancellation.
     first_D = _pooled(code.scales, memory[:1], hp)[0]
     total_D, square_D = jax.lax.fori_loop(0, number, moments, (jnp.zeros_like(first_D),) * 2)
     shift_D = total_D / code.stored
@@ -262,7 +262,7 @@ def _pooled(scales: tuple[Dictionary, ...], x: Float[Array, "B ..."], hp: CodeHP
         pooled = [jnp.concatenate([_activity(s, view[None], hp)[0] for s in scales]) for view in views]
         return jnp.sqrt(sum(pooled[1:], pooled[0]) / len(views))
 
-    # The matches of one image fit a core's cache; those of a batch do not, which takes a CPU six times as long.
+    # One image at a time: its matches fit a core's cache. Those of a batch do not, and take a CPU six times as long.
     return jax.lax.map(one_image, images(x), batch_size=1 if jax.default_backend() == "cpu" else 256)
 
 
@@ -279,7 +279,7 @@ def _activity(scale: Dictionary, x_BHWC: Float[Array, "B rows columns channels"]
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
     if size != [1, 1]:
-        # Normalising a patch and then matching it is the same as this, with no patch ever written down.
+        # This equals normalising each patch and then matching it, but no patch is written to memory.
         mean, square = _patch_moments(x_BHWC, side, hp.stride)
         deviation = jnp.sqrt(jnp.maximum(square - mean**2, 0) + CONTRAST)
         match = (match - mean * f_PK.sum(0)) / deviation

@@ -21,13 +21,13 @@ from jaxtyping import Float, PRNGKeyArray
 
 from pcl import linalg
 
-FLOOR = 0.1  # added to the variance along each direction, in units of their mean, before it is divided by its root
+FLOOR = 0.1  # added to each principal variance before whitening, relative to their mean
 
 
 class Dictionary(NamedTuple):
     """Sums over patches, and the whitening and atoms from them."""
 
-    number: Float[Array, ""]  # of patches in the sums
+    number: Float[Array, ""]  # patches in the sums
     total: Float[Array, " P"]  # sum of patches
     outer: Float[Array, "P P"]  # sum of their outer products
     mean: Float[Array, " P"]

@@ -23,9 +23,9 @@ from pcl.code.code import init as init_code
 from pcl.code.dictionary import misfit
 from pcl.types import Spec
 
-MOST = 3.0  # bound of the deviation of one input
-LEAST = 0.01  # nats that are added to the standard deviation
-NOTHING = 1e-6  # lower bound of the error a whitened entry: that of rounding
+MOST = 3.0  # standard deviations: bound of the surprise of one input
+LEAST = 0.01  # nats, added to the standard deviation of surprise
+NOTHING = 1e-6  # least mean squared error of a whitened entry: that of rounding
 
 
 class Watch(NamedTuple):

@@ -20,7 +20,7 @@ from pcl.types import Data, Stream, StreamEntry
 
 CLASSES, EACH = 4, 16
 N = CLASSES * EACH
-# A context of one pass over all samples, or one group of classes over its own: so none comes more often than others.
+# A context lasts for one pass over its samples (all, or those of one group of classes): each comes equally often.
 SHORT = {
     "dwell": EACH * 2,
     "samples_per_task": EACH * 2,

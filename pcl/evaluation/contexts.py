@@ -14,7 +14,7 @@ from pcl.evaluation.reactions import shifts
 from pcl.evaluation.summary import Record, revisit_accuracy
 from pcl.registry import declared
 
-HITS_IN_A_ROW = 5  # that count as recovered
+HITS_IN_A_ROW = 5  # right answers in a row that count as recovery
 
 
 def true_contexts(record: Record) -> NDArray[np.integer]:

@@ -39,7 +39,7 @@ def task_accuracy(group_accuracy: ArrayLike, group_task: ArrayLike, group_count:
     by_task, weighted = np.argsort(task, kind="stable"), np.where(known, accuracy, 0.0) * count
     first = np.searchsorted(task[by_task], np.arange(np.max(task) + 1))
     total, drawn = (np.add.reduceat(part[:, by_task], first, 1) for part in (weighted, known * count))
-    return ratio(total, np.where(np.bincount(task) > 0, drawn, 0))  # for an empty stretch reduceat gives its neighbour
+    return ratio(total, np.where(np.bincount(task) > 0, drawn, 0))  # reduceat returns a neighbour for an empty stretch
 
 
 def average_accuracy(accuracy: Matrix, steps: ArrayLike, ends: ArrayLike) -> float:

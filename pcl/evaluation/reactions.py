@@ -9,7 +9,7 @@ from pcl.evaluation.checks import ratio
 from pcl.evaluation.shifts import match_alarms, mean_reaction, shift_reaction, surprise_alarms
 from pcl.evaluation.summary import Record
 
-FEWEST_BINS = 4  # between two shifts, below which the log is too coarse to show a reaction
+FEWEST_BINS = 4  # between two shifts: with fewer, the log is too coarse to show a reaction
 
 
 class Shifts(NamedTuple):

@@ -31,8 +31,8 @@ class Record(NamedTuple):
     confident: Float[Array, " 10"]  # their number; the ten bins are tenths of probability
     logged: dict[str, Logged]  # the learner's own log: [N, ...], sums where it is a mean over samples
     revisit_accuracy: Float[Array, "G R"] | None  # of the samples of each step, predicted before they are learned from
-    diverged_at: Int[Array, ""]  # first step that raised the energy or is not finite; `steps`: the last state; -1: none
-    inference_diverged: Bool[Array, ""]  # whether inference diverged: from a finite energy to a higher one, or to none
+    diverged_at: Int[Array, ""]  # first step that raised the energy or is not finite; `steps`: final state; -1: none
+    inference_diverged: Bool[Array, ""]  # whether inference ended at a higher energy than it began at, or not finite
 
 
 class Confidence(NamedTuple):
@@ -113,7 +113,7 @@ def scores(prediction: Prediction, batch: Batch, layout: Layout) -> Float[Array,
     """
     if prediction.mean is not None:
         explained = 1 - jnp.mean((batch.y - prediction.mean) ** 2, axis=-1)
-        score = jnp.where(explained > -1, explained, -1.0)  # NaN is not above
+        score = jnp.where(explained > -1, explained, -1.0)  # comparison with NaN is false
     else:
         logits = _allowed_logits(prediction, batch, layout)
         score = (_answered(logits) & (jnp.argmax(logits, axis=-1) == batch.y)).astype(jnp.float32)
@@ -135,7 +135,7 @@ def confident(sure: Confidence, prediction: Prediction, batch: Batch, layout: La
     logits = _allowed_logits(prediction, batch, layout)
     probability = jnp.where(_answered(logits), jax.nn.softmax(logits).max(-1), 0.0)
     tenth = jnp.minimum((10 * probability).astype(jnp.int32), 9)
-    # Added up and not multiplied: a matrix product may round its factors.
+    # A sum, not a matrix product: a product may round its factors.
     of = (tenth[:, None] == jnp.arange(10)) & (scored(batch) & _answered(logits))[:, None]
     hit = scores(prediction, batch, layout)[:, None] > 0
     term = jnp.where(of, probability[:, None], 0.0).sum(0) - sure.missing

@@ -13,7 +13,7 @@ class Saved(NamedTuple):
 
     share: Vector  # of labels that were asked for
     times: Vector  # as many random labels give the same accuracy
-    reached: NDArray[np.bool_]  # whether some share of random labels was as good; else `times` is the least it can be
+    reached: NDArray[np.bool_]  # whether some share of random labels was as good; else `times` is a lower bound
 
 
 def labels_saved(asked: ArrayLike, accuracy: ArrayLike, random: ArrayLike, random_accuracy: ArrayLike) -> Saved:

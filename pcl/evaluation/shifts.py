@@ -19,7 +19,7 @@ class Reaction(NamedTuple):
 
     before: Vector  # [S] accuracy over the window of bins before the shift
     dip: Vector  # [S] `before` minus the lowest accuracy of a bin in the stretch; negative if none is lower
-    recovery: Vector  # [S] samples until accuracy is back; 0 if it never left, inf if it stayed away
+    recovery: Vector  # [S] samples until accuracy recovers; 0 if it did not fall, inf if it does not recover
     stretch: Vector  # [S] samples in the stretch
 
 
@@ -161,5 +161,5 @@ def plasticity_slope(online_accuracy: ArrayLike, confidence: float = 0.95) -> Sl
     if n < 2:
         return Slope(np.nan, np.nan, np.nan)
     fit = linregress(np.arange(n), accuracy)
-    half = t.ppf((1 + confidence) / 2, n - 2) * fit.stderr  # NaN for two tasks, without freedom
+    half = t.ppf((1 + confidence) / 2, n - 2) * fit.stderr  # NaN for two tasks: no degree of freedom is left
     return Slope(*(float(100 * value) for value in (fit.slope, fit.slope - half, fit.slope + half)))

@@ -47,7 +47,7 @@ def mean_band(values: ArrayLike, confidence: float = 0.95) -> tuple[Vector, Vect
         raise UsageError(f"values {values.shape}: must be [seeds, N], not empty")
     known, mean = ~np.isnan(values), known_mean(values, 0)
     n = known.sum(0)
-    with np.errstate(invalid="ignore"):  # infinity less infinity is NaN
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN
         square = np.where(known, values - mean, 0.0) ** 2
     return _around(mean, np.sqrt(ratio(ratio(square.sum(0), n - 1), n)), n, confidence)
 

@@ -40,8 +40,8 @@ class Row(NamedTuple):
     seeds: int
     runs: int
     diverged: int
-    commits: str  # that made the runs, each once; a plus behind one whose code had been changed
-    jax: str  # its versions
+    commits: str  # of the code that made the runs, each once; a plus marks uncommitted changes
+    jax: str  # versions of JAX
     command: str
 
 

@@ -22,10 +22,10 @@ from pcl.evaluation.summary import Record, task_curves
 
 Runs = Sequence[Record]
 Visit = tuple[int, Vector, Vector]  # task, accuracy in 0 .. 1 at samples that had arrived
-FEWEST_POINTS = 5  # in a visit, below which probes are too coarse to time learning by
+FEWEST_POINTS = 5  # in a visit: with fewer, the time that learning takes cannot be read
 WINDOW = 50  # samples in running means of online measurements, at least
 WINDOW_SHARE = 0.01  # of the stream
-AGES = 50  # classes that are averaged over in one point behind the first
+AGES = 50  # classes that are averaged in each point after the first
 
 
 class Curve(NamedTuple):
@@ -156,7 +156,7 @@ def learning_curves(record: Record) -> list[Visit]:
         known = [(met & np.isfinite(accuracy[:, t]), t) for met, t in zip(inside, task, strict=True)]
         return [(int(t), accuracy[met, t], samples[met]) for met, t in known if met.any()]
     hits, seen, arrived = (np.asarray(part) for part in (record["hits"], record["seen"], np.cumsum(record["seen"])))
-    # Bins that lie in one visit as a whole.
+    # Bins that lie entirely within one visit.
     first, last = -(-start // record["log_every"]), end // record["log_every"]
     if (last - first < FEWEST_POINTS).any():
         return []

@@ -26,7 +26,7 @@ class Panel(NamedTuple):
     x: str
     y: str
     curves: Callable[[Runs], list[Curve]]
-    mark: Callable[[Axes, Runs], None] = lambda axis, runs: None  # drawn besides, of all runs on the stream
+    mark: Callable[[Axes, Runs], None] = lambda axis, runs: None  # draws further marks, from all runs on the stream
     y_range: tuple[float, float] | None = None
     width: float = 1.0  # of lines
 

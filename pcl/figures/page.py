@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# In the dark, drawings are inverted; turning the hues back by half keeps their colours.
+# In dark mode drawings are inverted. Rotating hues by 180 degrees restores their colours.
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1rem; max-width: 75rem; }

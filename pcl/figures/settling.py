@@ -20,7 +20,7 @@ def draw(trajectory: Any) -> "Figure":
     left, right = figure.subplots(1, 2)
     energies_SL = np.asarray(trajectory.energies).mean(2)
     steps = np.arange(len(energies_SL))
-    # With a clamped bottom one activity a layer but the last is free; with a free one, one more.
+    # With a clamped bottom each layer but the last has a free activity. A free bottom is one more.
     free = energies_SL.shape[1] - len(trajectory.z) == 1 and len(trajectory.settled.errors.raw) == len(trajectory.z)
     names = [*(["bottom"] if free else []), *(f"layer {i + 1}" for i in range(len(trajectory.settled.errors.raw)))]
     for name, line in zip(names, energies_SL.T, strict=True):

@@ -15,7 +15,7 @@ from pcl.learners.returned import checked
 from pcl.registry import Registry
 from pcl.types import HParams, Learner, LearnerEntry, Spec
 
-ARCHITECTURE = ("architecture", "width", "depth", "layer_sizes")  # settings that decide what a network's sample costs
+ARCHITECTURE = ("architecture", "width", "depth", "layer_sizes")  # settings that determine a network's cost of a sample
 REGISTRY = Registry("learner", LearnerEntry, __name__)
 register = REGISTRY.register
 
@@ -63,7 +63,7 @@ def cost_ratio(name: str, spec: Spec, hp: HParams, inference_steps: Any, batch: 
     """FLOPs per learned sample relative to `backprop` on the same architecture (its default for other learners)."""
     entry = REGISTRY[name]
     numbers = as_dict(check_all(hp, entry.hparams))
-    # Elsewhere a width is that of a state, and no network of backpropagation has it.
+    # In other learners `width` is the size of a state, which no network of backpropagation has.
     architecture = {key: numbers[key] for key in ARCHITECTURE if "architecture" in numbers}
     allowance = backprop.flops(spec, backprop.ENTRY.hparams.replace(**architecture), 0, batch)
     return entry.flops(spec, hp, inference_steps, batch) / allowance

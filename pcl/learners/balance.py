@@ -50,10 +50,10 @@ def balanced_slots(
         count = jnp.zeros_like(seen).at[y_M].add(jnp.arange(size) < held)
         seen = seen.at[y].add(offer)
         full = full | (offer & (held == size) & (count == count.max()))
-        # Of a class that has been the largest the n-th sample enters with probability count / n.
+        # The n-th sample of a class that has been the largest is stored with probability count / n.
         place = (word % jnp.maximum(seen[y], 1).astype(word.dtype)).astype(jnp.int32)
         enters = ~full[y] | (place < count[y])
-        of = jnp.where(full[y], y, count.argmax())  # the class that gives up a slot
+        of = jnp.where(full[y], y, count.argmax())  # class whose slot is freed
         which = jnp.where(full[y], place, (word % jnp.maximum(count[of], 1).astype(word.dtype)).astype(jnp.int32))
         is_of = (y_M == of) & (jnp.arange(size) < held)
         taken = jnp.argmax(is_of & (jnp.cumsum(is_of) == which + 1))

@@ -71,7 +71,7 @@ def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     sizes = (features.size(spec, hp), *[hp.hidden_units + 1] * hp.depth)
     outputs = (*[hp.hidden_units] * hp.depth, spec.outputs)
     learning = sum(synapse_flops(hp.covariance, d, hp.block, c, batch) for d, c in zip(sizes, outputs, strict=True))
-    # Every layer's synapses are counted in each step, the lowest's too: above one that is used by none.
+    # A rule's count of a step leaves out the first entry. Here it is a 0: steps use every layer, the lowest too.
     uses, cost = (0, *(d * c for d, c in zip(sizes, outputs, strict=True))), RULES[hp.inference].flops
     settling = cost(uses, inference_steps) - cost(uses, 0) if hp.depth else 0
     return features.flops(spec, hp) + learning + settling
@@ -120,7 +120,7 @@ def make(spec: Spec) -> Learner:
         if z:
             left = weight @ jnp.where(teaches_B, settled.residual, 0.0)
             risen = rose(weight @ energy(problem, start), weight @ energy(problem, z))
-            # Relative to a gradient that may be zero.
+            # The residual is relative to a gradient that may be zero.
             info = Info(info.prediction, log | {"residual": Logged(left, "taught", finite=False)}, risen)
         return learned._replace(directions=directions), info
 
@@ -134,7 +134,7 @@ def _answer(
     query_B = synapse.information_gain(leverage_B)
     if spec.num_targets:
         return Prediction(mean=mean_BC, variance=variance_BC, query=query_B)
-    # log N(one-hot c; mean, variance I) is mean_c / variance up to a constant of all labels.
+    # log N(one-hot c; mean, variance I) is mean_c / variance up to a constant that all labels share.
     return Prediction(logits=mean_BC / variance_BC.mean(1, keepdims=True), query=query_B)
 
 
@@ -157,7 +157,7 @@ def _learn(
     drift = state.drift + hp.drift * teaches_B.any() * (estimate - state.drift)
     w, p = learned[-1]
     last = Synapses(w, _form(len(w), hp).widen(p, teaches_B.any() * jnp.maximum(drift, 0.0)))
-    # Settled hidden layers have smaller errors at the target than a prediction has: the noise needs the latter.
+    # Settling makes errors at the target smaller than those of a prediction. The noise is that of predictions.
     whitened_BC = missed_BC if len(learned) > 1 else innovations[-1].whitened
     noise = synapse.learn_noise(state.noise, whitened_BC, teaches_B.sum())
     return state._replace(layers=(*learned[:-1], last), noise=noise, drift=drift)

@@ -43,7 +43,7 @@ from pcl.types import Batch, Info, Learner, LearnerEntry, Prediction, Spec
 
 MAPS = ("raw", "relu", "uniform", "fourier")
 RAW = {"feature_map": ("raw",)}
-ROUNDING = 128  # relative error of sums of many products, in units of the float type's
+ROUNDING = 128  # relative rounding error of sums of many products, in epsilons of the float type
 NO_VARIANCE = 1e-9  # mean variance of features that have not varied yet
 
 
@@ -164,7 +164,7 @@ def discriminants(xx: Float[Array, "D D"], xy: Float[Array, "D C"], shrinkage: A
     mean_EC = sums_EC / jnp.maximum(total_C, 1)
     within = (xx[:-1, :-1] - mean_EC @ sums_EC.T) / n
     shrunk = _oas(within, n) if shrinkage is None else (1 - shrinkage) * within + shrinkage * eye
-    # A variance is a difference of sums, of which rounding may leave nothing.
+    # A variance is a difference of sums, which may cancel entirely.
     rounding = ROUNDING * jnp.finfo(xx.dtype).eps * jnp.diagonal(xx)[:-1] / n
     factor = linalg.cholesky(0.5 * (shrunk + shrunk.T) + jnp.diag(rounding))
     w_EC = linalg.cholesky_solve(factor, mean_EC)

@@ -29,7 +29,7 @@ from pcl.learners.inputs import vectors
 from pcl.products import as_asked, exact
 from pcl.types import Batch, HParams, Info, Learner, Spec
 
-IMAGE_SIZE = 32  # entries from which an input counts as an image, and loses its mean and its norm
+IMAGE_SIZE = 32  # least entries of an image, whose mean and norm are removed
 
 
 class Features(NamedTuple):
@@ -116,7 +116,7 @@ def developing(rule: Learner) -> Learner:
     Sums over a whole run need factors of 24 bits: products are those of float32, but for those of the code itself.
     """
 
-    taught = jax.jit(rule.update)  # traced once: its shapes are asked for before its values
+    taught = jax.jit(rule.update)  # traced once, although its shapes are needed before its values
 
     def update(state: Any, batch: Batch, hp: HParams) -> tuple[Any, Info]:
         if hp.features != "code":
@@ -129,7 +129,7 @@ def developing(rule: Learner) -> Learner:
             remembered = code.remembered(state.code, i - 1, rows)
             some = jax.tree.map(lambda new, old: jnp.where(i == 0, new, old), arrived, remembered)
             state, info = taught(state, some, hp)
-            state = state._replace(code=code.learn(state.code, batch, hp))  # which does nothing once it is closed
+            state = state._replace(code=code.learn(state.code, batch, hp))  # changes nothing after the critical period
             return i + 1, state, jax.tree.map(lambda new, old: jnp.where(i == 0, new, old), info, first)
 
         def goes_on(carry: tuple[Array, Any, Info]) -> Array:

@@ -67,7 +67,7 @@ def cells(reads: Int[Array, "H fan_in"], x: Float[Array, "B ..."], active: float
     x_BD = vectors(x)
     low_B1, high_B1 = x_BD.min(1, keepdims=True), x_BD.max(1, keepdims=True)
     unit_BD = (x_BD - low_B1) / jnp.where(high_B1 > low_B1, high_B1 - low_B1, 1.0)
-    # A few rows at a time: all entries that the cells read of a row are many times the row.
+    # A few rows at a time: the entries that the cells read of a row take many times its memory.
     sums_BH = jax.lax.map(lambda unit_D: unit_D[reads].sum(1), unit_BD, batch_size=ROWS)
     least_B1 = jax.lax.top_k(sums_BH, kept)[0][:, -1:]
     strongest_B1 = sums_BH.max(1, keepdims=True)
@@ -91,7 +91,7 @@ def make(spec: Spec) -> Learner:
 
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         active_BH = cells(state.reads, masked_vectors(batch), hp.active)
-        # Weights only grow, so that they may be cut off once a batch.
+        # Weights only grow, so clipping them once a batch is enough.
         w = jnp.minimum(state.w + hp.lr * active_BH.T @ targets(batch, spec), 1.0)
         return State(state.reads, w), Info(Prediction(logits=active_BH @ state.w))
 

@@ -41,7 +41,7 @@ def around(rule: Learner) -> Learner:
     """The learner `rule`, reinitialised before a batch whose first row is of another context than the last batch."""
 
     def init(key: PRNGKeyArray, hp: HParams) -> State:
-        # The rule starts as it would on its own, so that learners with and without a past are paired.
+        # The rule starts from the key that it has on its own: runs with and without a past are paired by seed.
         return State(rule.init(key, hp.rule), jnp.full((), -1, jnp.int32), jnp.zeros((), jnp.int32), key)
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:

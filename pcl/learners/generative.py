@@ -57,7 +57,7 @@ class Arrival(NamedTuple):
 def flops(spec: Spec, hp: HParams, inference_steps: Any, batch: int) -> Any:
     """Floating-point operations per learned sample: its code, the discriminants, changes of scatter and means."""
     inputs = features.size(spec, hp) - 1
-    per_class = 8 * inputs * spec.num_labels  # answer, and three products that keep the discriminants
+    per_class = 8 * inputs * spec.num_labels  # a prediction, and three products that update the discriminants
     return features.flops(spec, hp) + synapse_flops("full", inputs, 1, 0, batch) + 2 * inputs**2 + per_class
 
 
@@ -114,7 +114,7 @@ def arrive(
     teaches: Bool[Array, " B"],
 ) -> Arrival:
     """Deviations and shifts of a batch whose rows come one after the other; `member` tells the class of each."""
-    # Row b of `earlier` marks those before b in the batch that are of its class.
+    # Row b of `earlier` marks the rows before b in the batch that have its class.
     earlier_BB = jnp.tril(member_BC @ member_BC.T, k=-1)
     before = member_BC @ size_C
     count = before + earlier_BB.sum(1)

@@ -27,7 +27,7 @@ from pcl.learners.rule import NetworkRule, lesson
 from pcl.network.layers import Network
 from pcl.types import Batch, Info, Learner, Prediction, Spec
 
-LEAST = 1e-6  # of a deviation, as a share of the prior's
+LEAST = 1e-6  # standard deviation, relative to the prior's
 
 
 @struct.dataclass

@@ -36,7 +36,7 @@ def moved(before: Moments, x: Float[Array, "B ..."], counts_B: Bool[Array, " B"]
     """The moments after the rows that count, one after the other."""
     number_B = before.seen + jnp.cumsum(counts_B)
     kept_B = jnp.where(counts_B, jnp.minimum(decay, number_B / (number_B + 1)), 1.0)
-    later_B = jnp.append(jnp.cumprod(kept_B[:0:-1])[::-1], 1.0)  # what the rows behind each leave of it
+    later_B = jnp.append(jnp.cumprod(kept_B[:0:-1])[::-1], 1.0)  # share of each row that is left after the later rows
     share_B = jnp.where(counts_B, (1 - kept_B) * later_B, 0.0)
     difference = jnp.where(counts_B.reshape(-1, *(1,) * (x.ndim - 1)), x - before.mean, 0.0)
     shift = jnp.tensordot(share_B, difference, 1)

@@ -61,7 +61,7 @@ def make(spec: Spec) -> Learner:
     def update(state: State, batch: Batch, hp: HParams) -> tuple[State, Info]:
         phi_BD, y_BC = features.encode_batch(state.code, batch, hp), targets(batch, spec)
         weight, teaches = mean_weights(batch), teaching_rows(batch)
-        # With an isotropic covariance a batch is learned exactly, and no covariance of it is kept.
+        # One exact update from an isotropic covariance. The covariance after it is not kept.
         before = Synapses(state.w, hp.lr * weight.max())
         learned, innovation = learn(isotropic(), before, phi_BD, y_BC, teaches)
         w = learned.w

@@ -143,7 +143,7 @@ def rule(spec: Spec) -> NetworkRule:
                 "surprise": Logged(weight @ output_cost(hp.output, lesson.top, logits, gains[-1], among), "taught"),
                 "energy": Logged(after, "taught"),
                 "inference_steps": Logged(steps.mean_steps(found.settled, teaches), "taught"),
-                # Relative to a gradient that may be zero.
+                # The residual is relative to a gradient that may be zero.
                 "residual": Logged(
                     jnp.where(teaches, found.settled.residual, 0.0).sum() / rows, "taught", finite=False
                 ),

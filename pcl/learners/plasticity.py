@@ -94,7 +94,7 @@ def around(rule: NetworkRule, spec: Spec, method: Method) -> Learner:
     """The learner `rule` with a method."""
 
     def init(key: PRNGKeyArray, hp: Any) -> State:
-        # The rule starts as it would on its own, so that learners with and without a method are paired.
+        # The rule starts from the key that it has on its own: runs with and without a method are paired by seed.
         state = rule.init(key, hp.rule)
         seen = moments.prior(spec.input_shape) if hp.input_norm == "moving" else None
         return State(state, method.start(state.network, hp), seen, jnp.zeros((), jnp.int32), jax.random.fold_in(key, 1))

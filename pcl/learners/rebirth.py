@@ -47,7 +47,7 @@ def begun_anew(
         w = jnp.where(own, new.w, jnp.where(b[:, None], 0.0, layer.w))
         bias = None if layer.b is None else jnp.where(own, new.b, layer.b)
         layers.append(dataclasses.replace(layer, w=w, b=bias))
-        # What has the shape of a weight belongs to it.
+        # An average of the optimiser belongs to the weights whose shape it has.
         memories.append(jax.tree.map(lambda m, b=b, own=own: _forgotten(m, b, own), memory))
     return state._replace(network=tuple(layers), optimiser=tuple(memories))
 

@@ -81,7 +81,7 @@ def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -
         make=lambda spec: around(living(spec), spec),
         hparams=HParams(rule=rule.hparams.replace(features="code")),
         summary=summary,
-        # Of a sample that is learned between two openings.
+        # The cost of a sample between two openings.
         flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) + fit.flops(spec, hp.rule),
         label=None,
         at_rest=rests and (lambda spec, state: state._replace(rule=rests(spec, state.rule))),
@@ -94,7 +94,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
     def init(key: PRNGKeyArray, hp: HParams) -> State:
         if hp.rule.features != "code":
             raise UsageError(f"features={hp.rule.features}: only features=code has a critical period to open again")
-        # The rule starts as it would on its own, so that learners with and without a memory are paired.
+        # The rule starts from the key that it has on its own: runs with and without a memory are paired by seed.
         none, number_M = jnp.zeros((), jnp.int32), jnp.zeros(hp.memory, jnp.int32)
         past = Past(_no_samples(spec, hp.memory), number_M, none, jax.random.fold_in(key, 1))
         period = _no_samples(spec, hp.rule.critical)

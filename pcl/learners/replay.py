@@ -109,7 +109,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
     def init(key: PRNGKeyArray, hp: ReplayHParams) -> ReplayState:
         check(spec, hp)
         x, y = jnp.zeros((hp.memory, *spec.input_shape)), no_targets(spec, hp.memory)
-        # The rule starts as it would on its own, so that learners with and without replay are paired.
+        # The rule starts from the key that it has on its own: runs with and without replay are paired by seed.
         own, none, classes = rule.init(key, hp.rule), jnp.zeros((), jnp.int32), no_classes(spec.num_labels, hp.keeps)
         return ReplayState(own, x, y, none, jax.random.fold_in(key, 1), classes)
 
@@ -119,7 +119,7 @@ def around(rule: Learner, spec: Spec) -> Learner:
     def update(state: ReplayState, batch: Batch, hp: ReplayHParams) -> tuple[ReplayState, Info]:
         # The count of samples makes every draw new; a batch of padding draws, stores and changes nothing.
         key = jax.random.fold_in(state.key, state.seen)
-        bits = draws(key, 0, hp.replayed + batch.y.shape[0])  # one draw: on CPUs each has its price
+        bits = draws(key, 0, hp.replayed + batch.y.shape[0])  # one draw: each costs time on CPUs
         offered = teaching_rows(batch)
         recalled = recall(state, bits[: hp.replayed], offered.any(), hp.memory)
 

@@ -18,7 +18,7 @@ from pcl.network.layers import Network
 from pcl.network.rules import RULES
 from pcl.network.stability import Directions
 
-NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners that had one rule (see `fields.identity`)
+NEW = ("inference", "inference_momentum", "halt", "tolerance")  # to learners with one rule (`fields.identity`)
 UNBOUNDED = tuple(name for name, rule in RULES.items() if rule.bound is None)
 UNLIMITED = {"step_limit": ("nothing",), "inference": UNBOUNDED}  # with which steps are not limited
 

@@ -40,7 +40,7 @@ class Life:
         self._features = features
         self._labels = labels
         self._layout = programs.layout_of(learner, self.hp)
-        self._arrays = [jnp.copy(array) for array in self._layout.pack(state)]  # whose memory will be used again
+        self._arrays = [jnp.copy(array) for array in self._layout.pack(state)]  # copied: programs reuse this memory
         self._program = functools.cache(functools.partial(programs.lived, learner, self.hp))
         self._no_rows = np.zeros((0, *learner.spec.input_shape), np.float32)
         self._nothing = self._given([None])
@@ -55,7 +55,7 @@ class Life:
         Raises:
           UsageError: there is no such learner or setting, or it cannot predict that.
         """
-        if isinstance(labels, Labels):  # of which one may never come: a learner has two to choose from at least
+        if isinstance(labels, Labels):  # one of two may never come; a learner needs at least two
             spec = Spec(features.shape, max(2, labels.bound))
         else:
             spec = Spec(features.shape, 0, labels)

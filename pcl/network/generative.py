@@ -89,7 +89,7 @@ def predictive_variance(problem: Problem, z: Activities) -> Float[Array, "B ..."
     covariance = predictive_covariance(problem, z)
     observed = 1.0 if problem.observed is None else problem.observed
     seen = jnp.broadcast_to(observed, problem.top.shape).reshape(len(problem.top), -1)
-    # Rows and columns that are not seen are those of the identity, so that they tell nothing.
+    # Unobserved rows and columns are those of the identity, so they carry no information.
     known = seen[:, :, None] * covariance * seen[:, None, :] + jax.vmap(jnp.diag)(1 - seen)
     across = seen[:, :, None] * covariance
     told = jnp.sum(across * jax.vmap(linalg.solve)(known, across), 1)

@@ -69,8 +69,8 @@ class Progress(NamedTuple):
     """State of a halt, for each sample."""
 
     start: Activities
-    mean: Float[Array, " B"]  # running mean of the changes, not corrected
-    largest: Float[Array, " B"]  # corrected mean so far
+    mean: Float[Array, " B"]  # running mean of the changes, without bias correction
+    largest: Float[Array, " B"]  # largest bias-corrected mean so far
     taken: Float[Array, " B"]  # steps
     active: Bool[Array, " B"]
 

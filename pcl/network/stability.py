@@ -32,9 +32,9 @@ from pcl.network.outputs import distribution
 from pcl.network.samples import Activities, norm, per_sample
 
 FIRST = 30  # power iterations before anything is learned
-BALANCE, LEAST = 8, 1e-6  # of D: power iterations of T, and its smallest entry beside the largest
+BALANCE, LEAST = 8, 1e-6  # of D: power iterations of T; its smallest entry, relative to the largest
 
-SHARE = 0.9  # of the largest stable step: the largest that is taken where the bound is followed
+SHARE = 0.9  # the largest step taken under the bound, relative to the largest stable step
 
 Directions = tuple[Array, ...]  # in which each layer above a free activity stretches most; [1, ...], of length 1
 

@@ -20,15 +20,15 @@ from pcl.learners.inputs import finite_rows
 from pcl.runner.step import Lived, Step
 from pcl.types import Batch, HParams, Learner, Prediction, State
 
-RECENT = 200  # rows whose wants a row is compared with
+RECENT = 200  # earlier rows with whose query values a row is compared
 INT32 = 2**31 - 1
-HASTE = 4  # more of them that are good enough, for each label that was not spent
+HASTE = 4  # ranks by which the threshold is lowered for each label that was not spent
 
 
 class Asking(NamedTuple):
     """Recent query values, and counts of labels asked for so far."""
 
-    recent: Float[Array, " R"]  # -inf where nothing was wanted yet
+    recent: Float[Array, " R"]  # query values; -inf where no row came yet
     seen: Int[Array, ""]
     asked: Int[Array, ""]
 
@@ -72,7 +72,7 @@ def ask(
 ) -> tuple[Bool[Array, " B"], Asking]:
     """The rows to be labelled, and the count of them."""
     want = jnp.where(valid, want, -jnp.inf)
-    # Valid rows take the places of the oldest wants, the others fall off the end.
+    # Valid rows replace the oldest query values. Invalid rows have an index out of bounds and are dropped.
     place = jnp.where(valid, (past.seen + jnp.cumsum(valid) - 1) % RECENT, RECENT)
     recent = past.recent.at[place].set(want, mode="drop")
     seen = past.seen + valid.sum()

@@ -20,7 +20,7 @@ def charging(step: Step, learner: Learner, cost_ratio: CostRatio) -> Step:
 
     def act(state: State, memory: Any, batch: Batch, hp: HParams) -> tuple[State, Any, Lived]:
         inner, busy = memory
-        # A lesson that is missed changes nothing, the update's own prediction is then one of padding.
+        # A missed update changes nothing. The prediction that it returns is then that of padding.
         prediction = learner.predict(state, batch.x, hp)
         lesson = batch._replace(valid=batch.valid & (busy < 1))
         state, inner, lived = step.act(state, inner, lesson, hp)

@@ -21,9 +21,9 @@ from pcl.runner.sweep import RunConfig
 from pcl.types import Batch, HParams, Info, Learner, Prediction, State
 
 SHARES = ("auto", "always", "never")
-OPERATIONS = 5e10  # on padding that take the time of a compilation, the fewest that `scripts.bench.shared_sizes` found
+OPERATIONS = 5e10  # on padding that take as long as a compilation: the least that `scripts.bench.shared_sizes` found
 
-STEPS = "inference_steps"  # the setting whose value a count of operations is given apart
+STEPS = "inference_steps"  # setting that FLOP counts receive as an argument of its own
 Family = tuple[HParams, ...]  # static settings of the groups that share a program; their traced numbers mean nothing
 
 

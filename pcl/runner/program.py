@@ -113,7 +113,7 @@ def compile_group(
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
             raise too_large(config, "is compiled") from error
         raise
-    except NotImplementedError as error:  # of JAX, on a call of the host from a program that the compiler divides
+    except NotImplementedError as error:  # by JAX, for a host callback in a partitioned program
         if meshes.used().per_run == 1:
             raise
         raise UsageError(
@@ -215,7 +215,7 @@ def _require_short(config: RunConfig, stream: Stream, data: Data) -> None:
             f"{config.stream_name} with batch={batch}: {samples:,} samples in {stream.steps:,} steps;"
             f" streams of more than {INT32:,} samples cannot be numbered"
         )
-    # Where to probe at each step; the number of each probe; the sample in each row, where samples are those of arrays.
+    # Memory of the plan: by step, whether to probe; by probe, its number; by row, its sample (where data are arrays).
     host = 24 * stream.steps + 100 * (stream.steps // config.evaluation.probe_every)
     host += 16 * samples if jax.tree.leaves(data) else 0
     room = int(0.9 * memory.available())

@@ -21,7 +21,7 @@ from pcl.runner.store import Store
 from pcl.runner.sweep import RunConfig
 from pcl.runner.versions import Row
 
-LOOKS = 12  # at what others have finished or given up, in the time after which a claim is void
+LOOKS = 12  # for runs that others finished or gave up, in the time in which a claim expires
 
 
 def execute_shared(

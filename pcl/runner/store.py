@@ -24,7 +24,7 @@ KEYS = ("run_id", "stream", "learner", "variant", "seed", "config")
 CIRCUMSTANCES = ("timing", "provenance")
 # Columns that may differ between copies of a run: those, and the names that it was given.
 MAY_DIFFER = (*CIRCUMSTANCES, "experiment", "stream", "variant")
-LISTINGS = 100  # most times that a folder is listed until nothing new has appeared meanwhile
+LISTINGS = 100  # of a folder, at most: it is listed again until no new part has appeared
 
 
 class Store:

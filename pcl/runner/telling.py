@@ -18,8 +18,8 @@ from jax.experimental import io_callback
 from pcl.errors import UsageError
 from pcl.types import HParams, Logged, State
 
-# Numbers in one argument of a callback. More than 100 kB are copied by a thread of the CPU's pool while the callback
-# waits; where programs on several devices hold all threads, they stand still for ever.
+# Numbers in one argument of a callback. An argument above 100 kB is copied by a thread of the CPU's pool while the
+# callback waits. If programs on several devices hold all threads, this is a deadlock.
 LARGEST = 2**14
 BLOCK = 512  # steps that are added up at once
 ACCURACY = "prequential_acc"

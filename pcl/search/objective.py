@@ -14,7 +14,7 @@ from pcl.fields import as_dict
 
 AGGREGATES = ("mean", "low", "iqm")
 Data = tuple[str, Any]  # a kind of stream and its settings
-BEFORE_THE_END = (*ANYTIME, "prequential_acc")  # metrics of a run that goes on
+BEFORE_THE_END = (*ANYTIME, "prequential_acc")  # metrics of an unfinished run
 
 
 def require(metric: str, aggregate: str, seeds: int, unfinished: bool) -> None:

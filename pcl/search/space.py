@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pcl.errors import UsageError, shown, unknown
 from pcl.fields import fields, is_static, parse
 
-DIGITS = 3  # that a rate is searched with, so that it can be written
+DIGITS = 3  # significant digits of a proposed rate, so that it can be typed
 
 
 class Axis(NamedTuple):

@@ -212,7 +212,7 @@ def _moments(view: View, world: World, data: dict[str, Any], rows: Any, valid: n
 
 def _held_out(view: View, world: World, step: Step, x: Array, y: Array, contexts: Int[Array, " G"]) -> Batch:
     """Held-out samples as each of some contexts shows them, one context after the other."""
-    # Contexts outside and samples inside: a map is not copied for every sample.
+    # The outer vmap is over contexts: a map is not copied for every sample.
     views = jax.vmap(jax.vmap(view, (None, 0, None)), (None, None, 0))(world, x, contexts)
     inputs = standardise(views.reshape(-1, *x.shape[1:]), 1.0, step.moments)
     true = jnp.ones(len(inputs), bool)
@@ -243,7 +243,7 @@ def _check(config: Contexts, shape: tuple[int, ...]) -> None:
     check_transform(config.transform, config.contexts, shape)
     if spread >= 1:
         raise UsageError(f"dwell_spread={spread}: must be below 1, so that no visit is empty")
-    # Dwell times are normalised to fill the stream: the shortest is drawn while all others are the longest.
+    # Dwell times are normalised to fill the stream. The least is drawn where all others are the longest possible.
     if config.batch > config.dwell * (1 - spread) / (1 + spread):
         least = -(-config.batch * (1 + spread) // (1 - spread))
         raise UsageError(

@@ -103,9 +103,9 @@ class Split:
 class World(NamedTuple):
     """The assignment of the source's classes and samples to tasks."""
 
-    group_task: Int[Array, " G"]  # the place in the stream of the task each class, or session, belongs to
-    class_label: Int[Array, " K"]  # the label under which each class is taught
-    sample_task: Int[Array, " N"]  # the task each training sample belongs to, whenever it arrives
+    group_task: Int[Array, " G"]  # for each class or session, the position of its task in the stream
+    class_label: Int[Array, " K"]  # for each class, the label under which it is taught
+    sample_task: Int[Array, " N"]  # for each training sample, its task, whenever it arrives
 
 
 class Step(NamedTuple):
@@ -335,7 +335,7 @@ def _lay_out(
     """Every arrival once: sorted by time, equal times shuffled, segment i padded to `rows[i]` rows."""
     shuffled = jax.random.permutation(key, time.shape[0])
     ordered = shuffled[jnp.argsort(time[shuffled], stable=True)]
-    # The count of a single segment is known: from a constant `segment` the compiler would spend half a minute on it.
+    # The count of a single segment is known. The compiler would take half a minute to fold a constant `segment`.
     count = jnp.bincount(segment, length=len(rows)) if len(rows) > 1 else jnp.full(1, segment.shape[0])
     start = jnp.cumsum(count) - count
     of_row = np.repeat(np.arange(len(rows)), rows)

@@ -86,7 +86,7 @@ def vgg5(journal: Journal, scale: Scale) -> None:
     for run in resolve(load_experiment("pc_conv"), ({"passes": "1"},), seeds=1, smoke=scale.smoke):
 
         def work(run: Any = run) -> dict[str, Any]:
-            source_of(run.stream)  # whose data may be missing
+            source_of(run.stream)  # an error if its data are missing
             return timed([run], 1)
 
         journal.measure("vgg5", {"learner": run.learner, "source": run.stream.source}, 40.0, work)
@@ -136,7 +136,7 @@ def main() -> None:
       UsageError: there are several devices, or the file has a line that is no measurement.
     """
     parts = [one_of("part", name, PARTS) for name in FLAGS.parts]
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a part that is a process needs room too
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # parts in processes of their own need memory
     configure()
     use_data_dir(FLAGS.data_dir)
     if (n := jax.local_device_count()) > 1:

@@ -28,7 +28,7 @@ FLAGS = flags.FLAGS
 folder_flag("data_dir", None, "Folder of the raw data; default: PCL_DATA_DIR.")
 flags.DEFINE_integer("repeats", 3, "Seeds, each in a process of its own.", lower_bound=1)
 
-# The code that `experiments.split_images` describes, half as wide again (D = 1,920), solved for by sums.
+# The code that `experiments.split_images` describes, 1.5 times as wide (D = 1,920), solved for by sums.
 SETTINGS = ("features=code", "atoms=24+36", "covariance=sums", "block=5000")
 
 

@@ -65,7 +65,7 @@ def measured(width: int) -> dict[str, object]:
     for repeat in range(FLAGS.repeats + 1):
         wall, cpu = time.perf_counter(), time.process_time()
         state = jax.block_until_ready(live(state, jax.random.fold_in(key, repeat)))
-        if repeat:  # the first life is for what a program does once
+        if repeat:  # the first life, which includes compilation, is not counted
             walls.append(time.perf_counter() - wall)
             cpus.append(time.process_time() - cpu)
     wall, cpu = statistics.median(walls), statistics.median(cpus)

@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _case(learner: str, setting: str) -> dict[str, Any]:
-    # As many runs in a program as there are devices: each does one at a time, or all side by side.
+    # A program has one run for each device (`map`), or eight side by side on each (`vmap`).
     seeds = jax.local_device_count() * (1 if FLAGS.mode == "map" else 8)
     groups = static_groups(resolve(EXPERIMENT, parse_settings((setting,), ()), [learner], seeds=seeds))
     (together,) = grouped(groups, "always", FLAGS.mode)

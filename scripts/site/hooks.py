@@ -22,6 +22,8 @@ from scripts.site import api, links, pages  # noqa: E402
 
 EQUATION = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 PICTURE = re.compile(r'<img alt="([^"]*)" src="[^"]*?pictures/(\w+)\.svg" ?/?>')
+WIDE = re.compile(r"^\|(?:[^|\n]*\|){10,}[ ]*$", re.MULTILINE)
+INTERVAL = re.compile(r"(<td[^>]*>[^<]*\[-?[\d.]+,) (-?[\d.]+\]</td>)")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
 
@@ -64,9 +66,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> None:
+    """A table of ten or more columns takes the place of the table of contents."""
+    if WIDE.search(markdown):
+        page.meta["hide"] = ["toc"]
+
+
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Equations as MathML, and pictures inside the page, where they take its colours."""
-    return PICTURE.sub(_picture, EQUATION.sub(_equation, html))
+    """Equations as MathML, pictures inside the page, where they take its colours, and intervals on one line."""
+    return INTERVAL.sub(r"\1&nbsp;\2", PICTURE.sub(_picture, EQUATION.sub(_equation, html)))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
@@ -90,4 +98,5 @@ def _picture(match: re.Match[str]) -> str:
     svg = re.sub(r"<\?xml.*?\?>|<!--.*?-->|<style>.*?</style>|<title>.*?</title>", "", svg, flags=re.DOTALL)
     label = f"picture-{match[2]}"
     opening = f'<svg role="img" aria-labelledby="{label}" class="picture" '
-    return re.sub(r"<svg\b ", opening, svg, count=1).replace(">", f'><title id="{label}">{match[1]}</title>', 1)
+    svg = re.sub(r"<svg\b ", opening, svg, count=1).replace(">", f'><title id="{label}">{match[1]}</title>', 1)
+    return f'<span class="picture-box" tabindex="0">{svg.strip()}</span>'

@@ -24,7 +24,7 @@ from scripts.site.text import docstring, prose, table
 
 IMAGE, VECTOR = Spec((64,), 10), Spec((64,), 0, 64)  # what costs are given for: digits, and sequences of 64 numbers
 BATCH = 10
-MANY = 8  # learners of an experiment, from which on its figures are not of one of them
+MANY = 8  # figures of an experiment with so many learners are not shown on the pages of learners
 UNSEARCHED = "---\nsearch: {exclude: true}\n---\n\n"  # code and tables would drown the pages
 
 
@@ -108,9 +108,9 @@ def of_file(path: PurePosixPath) -> str:
 
 
 def section(file: str, title: str) -> str:
-    """One section of a Markdown file as a page."""
+    """One section of a Markdown file as a page; its headings become one level higher."""
     (text,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", (ROOT / file).read_text(encoding="utf-8"), re.M | re.S)
-    return f"# {title}\n{text}"
+    return f"# {title}\n" + re.sub(r"^##(#+ )", r"#\1", text, flags=re.M)
 
 
 @functools.cache

@@ -47,6 +47,15 @@ def commands():
     return found
 
 
+def test_the_quickstart_names_the_versions_that_are_installed():
+    python, newest, before = re.search(
+        r"Python ([\d.]+) or newer.*?JAX ([\d.]+) or newer \(below ([\d.]+)\)", PAGES["quickstart.md"], re.DOTALL
+    ).groups()
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert f'"jax>={newest},<{before}"' in setup
+    assert f'python_requires=">={python}"' in setup
+
+
 def test_python_of_other_pages_is_executed_elsewhere():
     for name, test in ELSEWHERE.items():
         assert name in (ROOT / test).read_text(encoding="utf-8")
@@ -200,9 +209,9 @@ def importable(name):
 
 
 def test_there_are_twenty_questions_and_each_names_its_page():
-    asked = re.findall(r"^(\d+)\. \[… .+\?\]\(([\w.]+)(?:#[\w-]+)?\)$", PAGES["questions.md"], re.MULTILINE)
+    asked = re.findall(r"^(\d+)\. \[… .+\?\]\(([\w./]+)(?:#[\w-]+)?\)$", PAGES["questions.md"], re.MULTILINE)
     assert [int(number) for number, _ in asked] == list(range(1, 21))
-    assert {page for _, page in asked} <= {*PAGES, "sweeps.md"}
+    assert {page for _, page in asked} <= {*PAGES, "sweeps.md", "tutorials/results.md"}
 
 
 @pytest.mark.parametrize("folder", ["learners", "streams", "sources", "rules", "metrics"])
@@ -246,6 +255,12 @@ def test_every_learner_names_a_paper():
 @pytest.mark.slow
 def test_every_page_of_a_rule_shows_how_fast_rules_are():
     assert "](results/figures/fig_equilibrium.png)" in pages.pages()["reference/rules/gd.md"]
+
+
+def test_a_section_becomes_a_page_whose_headings_are_one_level_higher(tmp_path, monkeypatch):
+    (tmp_path / "file.md").write_text("# F\n\n## One\n\nText.\n\n### Part\n\n## Two\n\nMore.\n")
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    assert pages.section("file.md", "One") == "# One\n\nText.\n\n## Part\n\n"
 
 
 WORDS = (

@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 pytest.importorskip("mkdocs", reason="the site needs the extra `docs`")
+from browser import BROWSER, visited
 from html_pages import HtmlPage
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +118,55 @@ def test_each_question_is_two_clicks_from_the_first_page(pages):
     }
     every = {name for name in pages if not name.startswith(("repository/", "api/pcl", "reference/"))}
     assert every - first - second - {"index.html"} == set()
+
+
+LOOK = """
+<script>
+const all = (what) => [...document.querySelectorAll(what)];
+const size = (text, picture) => {
+  return (parseFloat(getComputedStyle(text).fontSize) * picture.clientWidth) / picture.viewBox.baseVal.width;
+};
+window.addEventListener("load", () => {
+  const said = {
+    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    pictures: all("svg.picture").length,
+    smallest: Math.min(...all("svg.picture text").map((text) => size(text, text.ownerSVGElement))),
+    right: Math.max(...all("article table").map((one) => one.getBoundingClientRect().right)),
+    longest: Math.max(...all("article > p").map((one) => one.clientWidth)),
+  };
+  document.body.replaceChildren(JSON.stringify(said));
+});
+</script>
+"""
+browsed = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+
+
+def seen(site, name, width):
+    """What `LOOK` reads of a page of the site; nothing is left in it."""
+    page = site / name
+    said = visited(page.read_text(encoding="utf-8"), LOOK, page.parent, width)
+    for made in ("visited.html", "frame.html"):
+        (page.parent / made).unlink()
+    shutil.rmtree(page.parent / "profile", ignore_errors=True)
+    return said
+
+
+@browsed
+@pytest.mark.parametrize("name", ["concepts.html", "index.html"])
+def test_text_in_pictures_can_be_read_on_a_phone_and_the_page_does_not_scroll_sideways(site, name):
+    said = seen(site, name, 390)
+    assert said["pictures"] == {"concepts.html": 9, "index.html": 1}[name]
+    assert said["smallest"] > 10
+    assert said["wide"] <= 0
+
+
+@browsed
+@pytest.mark.parametrize("name", ["repository/results/tables/tab_online.html", "leaderboard.html"])
+def test_a_wide_table_takes_the_window_and_prose_stays_narrow(site, name):
+    said = seen(site, name, 1900)
+    assert said["right"] > 1500
+    assert said["wide"] <= 0
+    assert said["longest"] < 900
 
 
 def luminance(colour):

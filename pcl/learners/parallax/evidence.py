@@ -57,9 +57,9 @@ def weigh(
 
 
 def _renamed(state: State, said: Opinion, doubt: Float[Array, ""], label: Int[Array, ""]) -> Float[Array, ""]:
-    """Log probability of the label under the new map of the window, over the present sensor."""
+    """Log probability of the label under the window's new map, over the present sensor."""
     posterior_L, labels = said.posterior[state.contexts.current], said.label.shape[1]
-    # The error rates of the latents hold under other names too.
+    # Error rates belong to latents, and hold under any names.
     doubt = jnp.maximum(doubt, posterior_L @ state.sensors.wrong[state.contexts.sensor[state.contexts.current]])
     named = maps.read_out(state.window.names, posterior_L, labels)[window.place(state.window, label)]
     return jnp.log((1 - doubt) * named + doubt / labels)
@@ -75,20 +75,20 @@ def _mixture(state: State, explains_S: Array, as_map: Array) -> tuple[Float[Arra
 
 
 def _guessed(state: State, label: Int[Array, ""], seen: Int[Array, ""]) -> Float[Array, ""]:
-    """Probability of the label by guessing: a mixture of uniform and of the frequencies in the window."""
+    """Probability of the label by a guess: a mixture of the uniform distribution and the window's label frequencies."""
     shown_C = state.window.shadow.size
     frequent = (shown_C[label] + numbers.JEFFREYS) / (shown_C.sum() + numbers.JEFFREYS * len(shown_C))
     return numbers.UNIFORM / seen + (1 - numbers.UNIFORM) * frequent
 
 
 def _ripe(state: State, said: Opinion, label: Int[Array, ""]) -> Bool[Array, " S"]:
-    """Contexts that have seen enough of the label for it to be evidence of a change."""
+    """Whether each context has seen enough samples of the label for the label to be evidence of a change."""
     tied_S = state.contexts.names.tied[:, label]
     return (state.contexts.names.met[:, label] >= numbers.MATURE) & said.speaks[jnp.arange(len(tied_S)), tied_S]
 
 
 def _clear(state: State, label: Int[Array, ""]) -> Bool[Array, ""]:
-    """Whether the present sensor gets few samples of the label's latent wrong, or no more than of all others."""
+    """Whether the error rate of the label's latent is low, by itself or relative to that of all mature labels."""
     now = state.contexts.current
     wrong_L, tied_C = state.sensors.wrong[state.contexts.sensor[now]], state.contexts.names.tied[now]
     ripe_C = state.contexts.names.met[now] >= numbers.MATURE
@@ -99,8 +99,8 @@ def _clear(state: State, label: Int[Array, ""]) -> Bool[Array, ""]:
 def _unknown(state: State, said: Opinion, label: Int[Array, ""]) -> Float[Array, " S"]:
     """Probability of the label in each context if its own samples do not depend on the context.
 
-    A label never met belongs to a latent without a name: its probability is that of these latents over the number of
-    labels never met, and at least uniform. For all other labels it is uniform.
+    Labels never met share the probability of all latents without a name equally; each has at least the uniform one. All
+    other labels have the uniform probability.
     """
     names = state.contexts.names
     labels, unmet_SC = names.met.shape[1], names.met < 0.5

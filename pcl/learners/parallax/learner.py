@@ -55,7 +55,7 @@ def living(spec: Spec) -> Learner:
         set_to, kind = of(hp)
         phi_BD = jnp.where(batch.valid[:, None], eye.encode(state.code, batch.x, hp), 0.0)
         told_B = jnp.where(batch.valid, batch.task, 0)
-        # Samples that come while a code develops arrive when they are read out.
+        # Samples of the critical period of a code arrive when the code has been learned and its memory is read out.
         arrives_B = batch.valid & (state.code.closed if isinstance(state.code, sensory.Code) else True)
         rows, before = Sample(phi_BD, batch.y, told_B, arrives_B, teaching_rows(batch) & arrives_B), state.course
         state, log, expected = _lived(state, rows, kind, set_to)
@@ -69,7 +69,7 @@ def living(spec: Spec) -> Learner:
 
 
 def _lived(state: State, rows: Sample, kind: Sensor, hp: Numbers) -> tuple[State, Log, Settlement]:
-    """The state after the rows of a batch, and of each row its log and the posterior before its label."""
+    """The state after the rows of a batch; for each row its log, and the posterior before its label."""
     if len(rows.label) == 1:
         state, *of_row = life.live(state, jax.tree.map(lambda leaf: leaf[0], rows), kind, hp)
         log, expected = jax.tree.map(lambda leaf: leaf[None], of_row)
@@ -94,7 +94,7 @@ def _logged(
         "merged": Logged(after.merged - before.merged, "count"),
         "split": Logged(after.split - before.split, "count"),
     } | (
-        # An oracle begins each context with an empty sensor, to which all inputs are unexpected.
+        # An oracle begins each context with an empty sensor, for which every input is atypical.
         {} if hp.told else {"input_surprise": Logged(log.input_surprise.sum() / arrived, "seen")}
     )
 

@@ -28,7 +28,7 @@ class Sample(NamedTuple):
     code: Float[Array, " D"]
     label: Int[Array, ""]
     task: Int[Array, ""]  # the context, which an oracle is told
-    arrives: Bool[Array, ""]  # no padding
+    arrives: Bool[Array, ""]  # false for padding
     teaches: Bool[Array, ""]
 
 

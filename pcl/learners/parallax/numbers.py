@@ -27,7 +27,7 @@ LARGEST = 2**20
 
 # Samples of a latent before its errors are counted. Not varied.
 WRONG_FROM = 5
-# Samples taken off the count, so that the rate of 1 at first weighs as one. Form: steps of 1 / (size + 1) from 0.
+# Subtracted from the number of samples: the initial rate of 1 counts as one. Form: steps of 1 / (size + 1) from 0.
 WRONG_SKIPPED = WRONG_FROM - 2
 # Least step of the running error, so that it follows some fourteen samples. Not varied.
 WRONG_STEP = 0.07
@@ -44,7 +44,7 @@ THRESHOLD = 1.0
 PRIOR_SAMPLES = 20.0
 # Variance of that prior, relative to the code's: half of it, as the other half lies between classes. Not varied.
 WITHIN = 0.5
-# Degrees of freedom of a t until they are fitted, and of the window's shadow. Not varied.
+# Degrees of freedom of a t-density until they are fitted, and of the window's shadow (candidate). Not varied.
 FREEDOM = 6.0
 # Number of remembered distances above which degrees of freedom are fitted. Not varied.
 FREEDOM_FROM = 30
@@ -55,9 +55,9 @@ FREEDOM_LEAST, FREEDOM_MOST = 4.5, 60.0
 
 # Ridge of every covariance, relative to its mean variance. Not varied.
 RIDGE = 0.02
-# Pseudo-count of classes in the covariance between classes, whose means differ like samples of one class. Not varied.
+# Pseudo-classes in the covariance between classes; their means have the covariance within classes. Not varied.
 IMAGINED = 3.0
-# Sigma is renewed after this part of the sensor's samples is new, or after so many new samples at most. Not varied.
+# Sigma is computed again when this share of the sensor's samples is new, or so many of them. Not varied.
 RENEWED_PART, RENEWED_MOST = 8, 100
 # Samples of a class below which its distances are not remembered. Not varied.
 YOUNG = 10
@@ -65,9 +65,9 @@ YOUNG = 10
 FADE = 0.99
 # Upper bound of a squared distance, per entry of the code, in the sums for the tails. Not varied.
 FARTHEST = 10.0
-# Remembered distances (they fade: 100 at most) from which on typicality is calibrated. Not varied.
+# Least number of remembered distances for a calibrated typicality (they decay: at most 100). Not varied.
 CALIBRATED = 15
-# Added to the variance of log distances, so that few similar ones do not make all others strange. Not varied.
+# Added to the variance of log distances: a few similar ones do not make all others atypical. Not varied.
 LEAST_VARIANCE = 0.01
 # Samples in the recent mean of a latent; fewer detect drift sooner. Chosen of 30, 50, 100 and 200, on Weather and the
 # drifting streams of `experiments.drift`.
@@ -83,7 +83,7 @@ TELLS = 3.0
 WAITING = 16
 # Rows of a matrix that are read at once, so that they stay in a cache: changes time only. Not varied.
 PIECE = 128
-# Coordinates are renewed after this part of the sensor's samples is new, or after so many at most. Not varied.
+# Coordinates are computed again when this share of the sensor's samples is new, or so many of them. Not varied.
 SHARED_PART, SELDOM = 4, 2000.0
 # Share of all samples from which on a class may be evidence for a new context. Forms: all classes, with which one life
 # of three on Split-MNIST found a second context; all classes with a sample.
@@ -101,7 +101,7 @@ SMOOTHING = 0.2
 DOUBT = 2.0
 # Smallest error rate of a label: bounds the evidence of one label. Not varied.
 LEAST_ERROR = 0.02
-# A latent has no name in a context with fewer votes than the first, plus the second times the mean samples of a label.
+# Least votes of a latent that has a name: the first, plus the second times the mean number of samples of a label.
 # Not varied.
 NAMELESS_VOTES, NAMELESS_SHARE = 0.5, 0.05
 # Samples of a nameless latent from which on a label never met may be tied to it. Not varied.
@@ -156,15 +156,15 @@ JEFFREYS = 0.5
 
 # Mean typicality, in standard deviations, above which a window is strange to a sensor. Not varied.
 STRANGE = 1.0
-# And above which it may be of another known sensor. Not varied.
+# Mean typicality above which a window may be of another known sensor. Not varied.
 DOUBTFUL = 0.5 * STRANGE
-# Unlikeness, in nats, above which it is strange whatever its mean typicality. Not varied.
+# Unlikeness, in nats, above which a window is strange at any mean typicality. Not varied.
 UNLIKE = 6.0
 # Fewest judged inputs for a change of sensor. Not varied.
 JUDGED = 3
 # Fewest samples with mature labels for a new context. Not varied.
 SPEAK = JUDGED + 1
-# And one in so many samples of the window: judged for a known sensor, mature for a suspicion. Not varied.
+# At least one in so many samples of the window: judged (known sensor), mature (suspected sensor). Not varied.
 OF_WINDOW = 2
 # Nats by which a shadow may explain a window better than a known context that takes it over. Not varied.
 CEDED = 3
@@ -173,7 +173,7 @@ SUSPECTED = 0.5
 
 # ---- sleep, mergers and sums
 
-# Part of all samples so far after which contexts are compared again. Not varied.
+# Contexts are compared again when this share of all samples is new. Not varied.
 OFTEN = 1 / 8
 # Variances of the difference between the means of a latent in two sensors, relative to its samples' variance; equally
 # probable. Not varied.

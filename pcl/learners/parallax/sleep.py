@@ -162,7 +162,7 @@ def compared(
     shared, of_maps = mergers.maps_alike(called, mergers.renamed(others, place), sensors.wrong[ours])
 
     def of_sensors(of_maps: Float[Array, ""]) -> Float[Array, ""]:
-        # Latents were matched by their names: that these agree is no evidence then.
+        # Latents were matched by their names, so agreement of the names is no evidence.
         here, there = (sensor.sums(at(sensors.banks, slot))._replace(weights=None) for slot in (ours, theirs))
         there = sums.placed(there, place)
         return jnp.minimum(of_maps, 0.0) + sums.sensors_alike(here, there, sums.freedom(here, there))
@@ -172,7 +172,7 @@ def compared(
 
 
 def _changed(night: Night, pair: Pair, merges: Bool[Array, ""], sensor: Sensor) -> Night:
-    """The night after a merger, or else a split; both share the parts that take long to compile."""
+    """The result of a merger, or else of a split. Both share the parts that take long to compile."""
     change = jax.lax.cond(
         merges, lambda night: _merger(night, pair, sensor), lambda night: _split(night, sensor), night
     )
@@ -184,7 +184,7 @@ def _changed(night: Night, pair: Pair, merges: Bool[Array, ""], sensor: Sensor) 
 
 
 def _merger(night: Night, pair: Pair, sensor: Sensor) -> Change:
-    """The second context joins the first, its sensor the first's; the last ones move into the empty slots."""
+    """Merges the second context and its sensor into the first. The last context and sensor fill the empty slots."""
     (banks, wrong_BL), contexts = night.sensors, night.contexts
     ours, theirs = contexts.sensor[pair.first], contexts.sensor[pair.second]
     here, there = sensor.sums(at(banks, ours)), sums.placed(sensor.sums(at(banks, theirs)), pair.place)
@@ -207,7 +207,7 @@ def _merger(night: Night, pair: Pair, sensor: Sensor) -> Change:
 
 
 def _one_less(contexts: Contexts, pair: Pair, went_B: Int[Array, " B"]) -> tuple[Contexts, Int[Array, " S"]]:
-    """The contexts after the merger of a pair and moves of sensors, and the slot in which each context goes on."""
+    """The contexts after a pair was merged and sensors were moved, and the new slot of each old context."""
     first, second, _, place = pair
     ours, theirs = contexts.sensor[first], contexts.sensor[second]
     renamed = jax.vmap(mergers.renamed, (0, None))(contexts.names, place)
@@ -215,7 +215,7 @@ def _one_less(contexts: Contexts, pair: Pair, went_B: Int[Array, " B"]) -> tuple
     called = jax.tree.map(lambda new, old: jax.vmap(jnp.where)(through_S, new, old), renamed, contexts.names)
     both = mergers.merged_maps(at(called, first), at(called, second))
     places, last = jnp.stack([first, second]), contexts.number - 1
-    # The emptied slot and the last one change places.
+    # The emptied slot and the last one are exchanged.
     swap_S = jnp.arange(len(contexts.belief)).at[second].set(last).at[last].set(second)
     went_S = swap_S.at[second].set(swap_S[first])
     two = both, names.empty(*both.votes.shape[::-1])
@@ -230,7 +230,7 @@ def _one_less(contexts: Contexts, pair: Pair, went_B: Int[Array, " B"]) -> tuple
 
 
 def _split(night: Night, sensor: Sensor) -> Change:
-    """The present context is as in the evening; a new one, now present, has the samples of the day."""
+    """Resets the present context to its state at the last rest. A new one, now present, has the samples since."""
     (banks, wrong_BL), contexts, before = night.sensors, night.contexts, night.evening
     slot, new = before.context, contexts.number
     old_sensor, new_sensor = contexts.sensor[slot], sensors_of(contexts)

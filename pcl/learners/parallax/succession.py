@@ -34,7 +34,7 @@ class Succession(NamedTuple):
 
     follows: Float[Array, "C C"]  # times that a label (column) came after another (row)
     met: Int[Array, " C"]  # samples of each label
-    stays: Float[Array, " 3"]  # pairs of neighbours, those of one label, and how many these would be by chance
+    stays: Float[Array, " 3"]  # neighbouring pairs; those with one label; the number of these expected by chance
     latest: Float[Array, " C"]  # belief about the label of the last sample; all 0 before the first
     trust: Float[Array, " 2"]  # in the voices of the input and of the past
     precision: Float[Array, "2 2"]  # of the trust
@@ -123,6 +123,6 @@ def learn(
 
 
 def _solve(a: Float[Array, "2 2"], b: Float[Array, " 2"]) -> Float[Array, " 2"]:
-    """Cramer's rule; a call of a solver takes longer than all the rest."""
+    """Solves two equations by Cramer's rule: a call of a solver would take longer than the rest of the update."""
     determinant = a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]
     return jnp.stack([a[1, 1] * b[0] - a[0, 1] * b[1], a[0, 0] * b[1] - a[1, 0] * b[0]]) / determinant

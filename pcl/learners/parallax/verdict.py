@@ -34,10 +34,10 @@ PRESENT, KNOWN, NAMES, SENSOR, HOLD = range(5)
 class Inputs(NamedTuple):
     """Evidence of the inputs of a window, without its labels, about sensors."""
 
-    strange: Bool[Array, ""]  # they are not of the present one
-    doubtful: Bool[Array, ""]  # perhaps they are not
+    strange: Bool[Array, ""]  # they are not of the present sensor
+    doubtful: Bool[Array, ""]  # they may be of another sensor
     own: Bool[Array, " S"]  # there is no evidence against the sensor of this context
-    familiar: Bool[Array, " S"]  # they are not strange to the sensor of this context, which is not the present one
+    familiar: Bool[Array, " S"]  # they fit the sensor of this context, which is another than the present one
     stranger: Float[Array, ""]  # evidence for an unknown sensor, in nats
 
 
@@ -52,12 +52,12 @@ class Explanations(NamedTuple):
 class Verdict(NamedTuple):
     """The decision about the window."""
 
-    resolved: Bool[Array, ""]  # the window is emptied
-    slot: Int[Array, ""]  # into this context
-    new_map: Bool[Array, ""]  # wanted: one that looks through the present sensor and has names of its own
-    new_sensor: Bool[Array, ""]  # wanted: one that has a sensor of its own
-    gain: Float[Array, ""]  # nats by which it explains the window better than any context does
-    refused: Bool[Array, ""]  # there is no slot for it
+    resolved: Bool[Array, ""]  # whether the window is emptied
+    slot: Int[Array, ""]  # the context that its samples go to
+    new_map: Bool[Array, ""]  # a context with the present sensor and new names is wanted
+    new_sensor: Bool[Array, ""]  # a context with a new sensor is wanted
+    gain: Float[Array, ""]  # nats by which the new context explains the window better than known ones
+    refused: Bool[Array, ""]  # there is no slot for the new context
 
     @property
     def new(self) -> Bool[Array, ""]:
@@ -75,7 +75,7 @@ def decide(contexts: Contexts, held: Window, hp: Numbers) -> Verdict:
     best = jnp.argmax(seen_S)
     rows = explanations(contexts, held, seen, seen_S[best], hp)
     shadow = jnp.maximum(held.new_map, held.new_sensor)
-    # Strange inputs are held although nothing explains them better yet, until a new sensor is clearly worse.
+    # Strange inputs stay in the window until a new sensor is clearly worse, even if nothing explains them better yet.
     waits = seen.strange & (held.new_sensor > -hp.recall)
     quiet = (seen_S[best] <= 0) & (jnp.maximum(shadow - turns, seen.stranger) <= 0) & ~waits
     convinced = rows.allowed & (rows.gain > rows.price)
@@ -101,7 +101,7 @@ def decide(contexts: Contexts, held: Window, hp: Numbers) -> Verdict:
 def explanations(contexts: Contexts, held: Window, seen: Inputs, known: Float[Array, ""], hp: Numbers) -> Explanations:
     """The three rows; `known` is the evidence for the best other context that the inputs allow."""
     known_S, turns = known_contexts(contexts, held), jnp.maximum(held.mixed, 0.0)
-    # The best known context, the present one counted, or several by turns; a new one must explain more.
+    # The best known context (the present one included), or a mixture of them. A new one must explain more.
     rival = jnp.maximum(jnp.max(known_S), turns)
     renamed = jnp.maximum(jnp.max(jnp.where(_same_sensor(contexts), known_S, -jnp.inf)), 0.0)
     enough = held.mature >= numbers.SPEAK

@@ -113,7 +113,7 @@ def hold(
 ) -> Window:
     """The window with one more sample, learned by its shadows; `posterior` is of latents of the present sensor."""
     row, none = place(window, label), jnp.full((), -1, jnp.int32)
-    left_L = jnp.where(window.names.met[row] > 0, window.names.votes[row], 0.0)  # by an earlier window
+    left_L = jnp.where(window.names.met[row] > 0, window.names.votes[row], 0.0)  # left by an earlier window
     names = window.names._replace(votes=window.names.votes.at[row].set(left_L))
     names = maps.count(jax.tree.map(lambda leaf: leaf[None], names), jnp.zeros((), int), row, none, posterior_L)
     renamed = evidence.best == len(window.known)
@@ -156,7 +156,7 @@ def shadow_density(window: Window, code: Float[Array, " D"], label: Int[Array, "
 
 def _learn(shadow: Shadow, held: Int[Array, ""], code: Float[Array, " D"], label: Int[Array, ""]) -> Shadow:
     before = shadow.size[label]
-    mean = jnp.where(before > 0, read(shadow.mean, label), 0.0)  # else an earlier window's
+    mean = jnp.where(before > 0, read(shadow.mean, label), 0.0)  # else left by an earlier window
     off = code - mean
     deviation = jnp.sqrt(before / (before + 1)) * off
     spread = _spread(shadow, held, deviation)

@@ -79,7 +79,7 @@ def learn(
         followed(average, own.network, rate, count)
         for average, rate in ((state.plastic, hp.plastic_rate), (state.stable, hp.stable_rate))
     )
-    # The prediction of the report is not the stable average's, which answers.
+    # `told` reports the prediction of the network; answers are those of the stable average.
     info = told(info, batch, spec, output)._replace(prediction=None)
     return Averages(own, plastic, stable, batches), info, {}
 

@@ -76,7 +76,7 @@ def _trained(rule: NetworkRule, kept: memory.Memory, key: PRNGKeyArray, spec: Sp
     size = -(-kept.size // hp.retrain_batch) * hp.retrain_batch
 
     def one_pass(state: Any, key: PRNGKeyArray) -> tuple[Any, None]:
-        # What holds no sample is put last, and the last batch filled up with rows that are not valid.
+        # Empty slots come last. The last batch is filled up with invalid rows.
         place = jnp.where(jnp.arange(size) < kept.held, jax.random.uniform(key, (size,)), 2.0)
         batches = jnp.argsort(place).reshape(-1, hp.retrain_batch)
 

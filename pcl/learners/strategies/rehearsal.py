@@ -82,7 +82,7 @@ def around(rule: NetworkRule, spec: Spec, method: Method) -> Learner:
         stored = {"x": jnp.zeros((hp.memory, *spec.input_shape)), "y": no_targets(spec, hp.memory)}
         stored |= {name: jnp.zeros((hp.memory, *shape)) for name, shape in method.beside(spec).items()}
         kept = memory.empty(stored, spec.num_labels, hp.keeps)
-        # The rule starts as it would on its own, so that learners with and without a memory are paired.
+        # The rule starts from the key that it has on its own: runs with and without a memory are paired by seed.
         return State(method.init(rule.init(key, hp.rule)), kept, jax.random.fold_in(key, 1))
 
     def predict(state: State, x: Float[Array, "B ..."], hp: HParams) -> Prediction:

@@ -101,7 +101,7 @@ def samples(source: Source, probe_on: str) -> Samples:
         return probed if of_test is None else probed._replace(probe_session=of_test[mixed])
     order, share = _class_mix(strata(source.y_train, session))
     held, kept = order[share < HELD_OUT], np.sort(order[share >= HELD_OUT])
-    held = held[checks.finite(source.x_train[held])]  # a learner skips what is not, a probe cannot
+    held = held[checks.finite(source.x_train[held])]  # a learner skips rows that are not finite, a probe cannot
     left = Samples(source.x_train[kept], source.y_train[kept], source.x_train[held], source.y_train[held])
     return left if session is None else left._replace(session=session[kept], probe_session=session[held])
 

@@ -40,7 +40,7 @@ UNREADABLE = (
     zlib.error,
 )
 PIECE = 2**20  # bytes unpacked at a time
-# Of these alone Python unpacks no more than it is asked for, whatever is behind it.
+# Only for these methods does Python unpack no more bytes than asked for, whatever the file holds.
 METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 
 _given: Path | None = None

@@ -55,7 +55,7 @@ def _numbers(lines: list[str], separator: str, columns: int, path: Path, first_l
     """Every line as `columns` finite numbers: float64 [lines, columns]."""
     if not lines:
         raise UsageError(f"{path}: holds only a header; expected one line per sample")
-    for i, line in enumerate(lines):  # before there is room for all: a long first line would ask for any amount
+    for i, line in enumerate(lines):  # before memory is allocated: a long first line could ask for any amount
         if line.count(separator) != columns - 1:
             raise _not_numbers(path, i + first_line, columns, line)
     table = np.empty((len(lines), columns))

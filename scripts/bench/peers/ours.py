@@ -1,4 +1,4 @@
-"""pcl's own cases, beside the floor: the same step written by hand for this one network in plain JAX."""
+"""pcl's cases, and the *floor* that they are compared with: the same step, hand-written in JAX for this network."""
 
 import functools
 
@@ -19,13 +19,13 @@ cases, checks = {}, {}
 
 
 def chain(weights):
-    """The network of this work; its layers have no bias."""
+    """The network that every library runs, as layers of pcl. They have no biases."""
     w1, w2, w3 = map(jnp.asarray, weights)
     return Dense(w1, activation="tanh"), Dense(w2, activation="tanh"), Dense(w3)
 
 
 def floor_settle(w, x, y, rate, momentum, steps):
-    """Hand-written descent; returns the errors at the pre-activations as well."""
+    """Hand-written gradient descent. Returns the activities, and the errors at the pre-activations."""
     _, w2, w3 = w
     mu1 = jnp.tanh(x @ w[0])
 
@@ -83,7 +83,7 @@ def gauss_newton(steps, halt=None):
 
 
 def add_step(name, function, start, weights_of):
-    """A training step that is fed its own weights."""
+    """A case that trains on from the weights of its last call. Returns a function: the weights after one step."""
     _, x, y = problems[name.split("/")[1]]
     step, x, y = jax.jit(function, donate_argnums=0), jnp.asarray(x), jnp.asarray(y)
     box = [jax.tree.map(jnp.copy, start)]

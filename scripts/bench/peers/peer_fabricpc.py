@@ -1,4 +1,4 @@
-"""FabricPC: `make_train_step` on a graph of `Linear` nodes; inference alone is its `run_inference` inside a jit."""
+"""FabricPC, on a graph of `Linear` nodes. It trains by `make_train_step` and infers by `run_inference` in one jit."""
 
 import importlib.metadata
 import itertools
@@ -18,7 +18,7 @@ from work import BATCH, LR, RATE, SIZES, STEPS, deviation, load, residual, serve
 problems, plans = load()
 cases, checks = {}, {}
 KEY = jax.random.PRNGKey(0)
-SHAPES = list(itertools.pairwise(SIZES))  # all different, so that a shape names a weight
+SHAPES = list(itertools.pairwise(SIZES))  # all different: the shape of a weight identifies it
 
 
 def build(weights, rate, steps):
@@ -66,7 +66,7 @@ name = "step/init/make_train_step"
 cases[name] = training(*problems["init"])
 checks[name] = lambda: deviation(*problems["init"], training(*problems["init"])())
 for problem, given in problems.items():
-    rate, _, steps = plans[problem]["gradient descent"]  # it has no momentum
+    rate, _, steps = plans[problem]["gradient descent"]  # FabricPC has no momentum
     name = f"settle/{problem}/gradient descent, one jit"
     cases[name] = inference(*given, rate, steps)
     checks[name] = lambda c=cases[name], p=given: residual(*p, c())

@@ -1,4 +1,4 @@
-"""jpc: `update_pc_activities` in a loop, as its README shows, call by call or inside one jit; and `make_pc_step`.
+"""jpc: `update_pc_activities` in a loop, as its README shows, compiled step by step or as a whole; `make_pc_step`.
 
 Needs jpc 1.0.0 from its source tree, and with it jax <= 0.5.2.
 """
@@ -12,14 +12,15 @@ import jpc
 import optax
 from work import BATCH, LR, RATE, STEPS, deviation, load, residual, serve
 
-# jpc's energy is a mean over the batch, so that its rate is one times the batch; made once, as it keys jpc's jits.
+# jpc's energy is the mean over the batch, so the rate is multiplied by the batch size. The optimiser is made once: jpc
+# compiles its functions again for another optimiser object.
 DESCENT = optax.sgd(RATE * BATCH)
 problems, plans = load()
 cases, checks = {}, {}
 
 
 def network(weights):
-    """The network as a list of layers; jpc counts the output layer's bias as optional."""
+    """The network as a list of layers, as jpc reads it. They have no biases."""
     layers = []
     for i, w in enumerate(weights):
         linear = nn.Linear(*w.shape, use_bias=False, key=jax.random.PRNGKey(i))
@@ -29,7 +30,7 @@ def network(weights):
 
 
 def settled(model, x, y, optimiser, steps):
-    """Activities after `steps` calls; the last is the output."""
+    """Activities after `steps` steps of inference; the last array is that of the output layer."""
     z = jpc.init_activities_with_ffwd(model=model, input=x)
     state = optimiser.init(z)
     for _ in range(steps):
@@ -41,7 +42,7 @@ def settled(model, x, y, optimiser, steps):
 
 
 def add_step(name, step):
-    """A training step that is fed its own weights."""
+    """A training step that goes on from the weights of its last call."""
     weights, *data = problems["init"]
     model, (x, y), optimiser = network(weights), map(jnp.asarray, data), optax.sgd(LR)
     start = (model, optimiser.init((eqx.filter(model, eqx.is_array), None)))
@@ -59,7 +60,7 @@ def add_step(name, step):
 
 
 def by_calls(model, state, optimiser, x, y):
-    """One compiled call an inference step, and one for the weights."""
+    """One compiled call for each step of inference, and one for the weight update."""
     z = settled(model, x, y, DESCENT, STEPS)
     done = jpc.update_pc_params(params=(model, None), activities=z, optim=optimiser, opt_state=state, output=y, input=x)
     return done["model"], done["opt_state"]

@@ -1,6 +1,6 @@
-"""pcx: its tutorials' idiom, one `pxf.jit` around initialisation, unrolled inference steps and the weight update.
+"""pcx, as in its tutorials: one `pxf.jit` compiles initialisation, unrolled inference steps and the weight update.
 
-Needs pcx 0.6.3 from its source tree: what the registry has under that name and number pins an older jax.
+Needs pcx 0.6.3 from its source tree: the package of that name and version in the registry requires an older jax.
 """
 
 import importlib.metadata
@@ -20,7 +20,7 @@ cases, checks = {}, {}
 
 
 class Net(pxc.EnergyModule):
-    """A layer and a vode in turn; the last vode is clamped."""
+    """Layers and vodes (which hold activities) alternate. The last vode is clamped to the target."""
 
     def __init__(self, weights):
         super().__init__()
@@ -42,7 +42,7 @@ PER_SAMPLE = pxu.M(pxc.VodeParam | pxc.VodeParam.Cache).to((None, 0))
 
 
 def free():
-    """The mask of the activities that move; made anew each time, because `.to` changes a mask in place."""
+    """The mask of the activities that are not clamped. Each call makes a new one: `.to` changes a mask in place."""
     return pxu.M_hasnot(pxc.VodeParam, frozen=True)
 
 

@@ -12,7 +12,7 @@ with contextlib.redirect_stdout(io.StringIO()):  # importing it prints
     from PRECO.structure import PCN_MBA
     from PRECO.utils import linear, tanh
 
-torch.set_num_threads(1)  # products this small wait for each other in a pool of threads
+torch.set_num_threads(1)  # for products this small, threads cost more than they save
 problems, plans = load()
 cases, checks = {}, {}
 
@@ -20,7 +20,7 @@ cases, checks = {}, {}
 def build(weights, rate, steps):
     """The network with the given weights."""
     structure = PCN_MBA(layers=list(SIZES), f=tanh, use_bias=False, upward=True, fL=linear)
-    structure.dfLdx = lambda a: 1.0  # its table has the number 1 for a linear output, but calls it
+    structure.dfLdx = lambda a: 1.0  # PRECO stores the number 1 for a linear output, and then calls it
     net = PCnet(lr_x=rate, T_train=steps, structure=structure)
     for i, w in enumerate(weights):
         net.w[i] = torch.from_numpy(w.copy())
@@ -58,7 +58,7 @@ name = "step/init/train_supervised"
 cases[name] = training(*problems["init"])
 checks[name] = lambda: deviation(*problems["init"], training(*problems["init"])())
 for problem, given in problems.items():
-    rate, _, steps = plans[problem]["gradient descent"]  # it has no momentum
+    rate, _, steps = plans[problem]["gradient descent"]  # PRECO has no momentum
     name = f"settle/{problem}/gradient descent"
     cases[name] = inference(*given, rate, steps)
     checks[name] = lambda c=cases[name], p=given: residual(*p, c())

@@ -1,4 +1,4 @@
-"""FabricPC's whole training loop: `make_train_step` on a graph of `Linear` nodes, called once a batch."""
+"""FabricPC's whole training loop: `make_train_step` on a graph of `Linear` nodes, called once for each batch."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""pcx's whole training loop: its tutorials' idiom, one `pxf.jit` around a batch, called once a batch."""
+"""pcx's whole training loop, as in its tutorials: one function compiled by `pxf.jit`, called once for each batch."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from stream_work import LR, RATE, STEPS, run, weights
 
 
 class Net(pxc.EnergyModule):
-    """A layer and a vode in turn; the last vode is clamped."""
+    """Layers and vodes (which hold activities) alternate. The last vode is clamped to the target."""
 
     def __init__(self, weights):
         super().__init__()
@@ -31,7 +31,7 @@ PER_SAMPLE = pxu.M(pxc.VodeParam | pxc.VodeParam.Cache).to((None, 0))
 
 
 def free():
-    """The mask of the activities that move; made anew each time, because `.to` changes a mask in place."""
+    """The mask of the activities that are not clamped. Each call makes a new one: `.to` changes a mask in place."""
     return pxu.M_hasnot(pxc.VodeParam, frozen=True)
 
 

@@ -2,7 +2,7 @@
 
 Needs NumPy alone. A peer is called as `PYTHON peer_stream_NAME.py MNIST_FOLDER IMAGES`, takes an equal share of the
 images from each task, and prints a JSON object: images, and the CPU-seconds of all threads for the loop over batches
-(`scripts.bench.stream`), compilation and loading apart.
+(`scripts.bench.stream`). Compilation and loading are not counted.
 """
 
 import gzip
@@ -20,7 +20,7 @@ SIZES, BATCH, STEPS, RATE, LR = (784, 400, 400, 10), 10, 20, 0.1, 0.05
 
 
 def _read(folder: Path, stem: str, skip: int) -> np.ndarray:
-    """The bytes of one of MNIST's files behind its head, compressed or not."""
+    """The bytes of an MNIST file, compressed or not, after its header of `skip` bytes."""
     (path, *_) = sorted(folder.glob(f"{stem}*"))
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return np.frombuffer(raw, np.uint8, offset=skip)
@@ -33,7 +33,7 @@ def weights() -> list[np.ndarray]:
 
 
 def run(step: Callable[[np.ndarray, np.ndarray], Any], finish: Callable[[Any], Any]) -> None:
-    """Time `step(x, y)` over the whole stream; `finish` waits for what the last one returned."""
+    """Print the time of `step(x, y)` over the whole stream. `finish` waits for what the last step returned."""
     folder, images = Path(sys.argv[1]), int(sys.argv[2])
     x = _read(folder, "train-images", 16).reshape(-1, 784).astype(np.float32) / 255
     y = _read(folder, "train-labels", 8)

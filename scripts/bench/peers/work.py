@@ -1,12 +1,12 @@
-"""The work that every library does, its reference in float64, and the loop of a worker. Needs NumPy alone.
+"""The work that every library does, the reference in float64, and the loop of a worker process. Needs NumPy alone.
 
 Energy 1/2 sum_l |z_l - mu_l|^2 with mu_l = tanh(z_{l-1} W_l), linear at the output, no biases; activities begin at
 the feed-forward pass. Work "step": `STEPS` gradient steps of rate `RATE` on the activities and one of rate `LR` on
 the weights (mean over the batch). Work "settle": activities from the feed-forward pass to a gradient norm of
 `TOLERANCE` relative to the first, by gradient descent of a given rate and number of steps.
 
-A worker is started as `PYTHON peer_NAME.py PROBLEMS.npz PLANS.json`, prints a line once it has compiled, and times
-one case whenever it reads its name. In between it is idle.
+A worker is started as `PYTHON peer_NAME.py PROBLEMS.npz PLANS.json`. It compiles all cases and prints one line. Then it
+reads names of cases, and times each case when its name is read. Between them it is idle.
 """
 
 import json
@@ -24,7 +24,7 @@ Arrays = Any  # a sequence of NumPy arrays
 
 
 def load() -> tuple[dict[str, tuple[list, np.ndarray, np.ndarray]], dict[str, Any]]:
-    """The problems (weights, inputs, one-hot labels) by name, and how to descend on each."""
+    """The problems (weights, inputs, one-hot labels) by name, and the plans (rate, momentum, steps) for each."""
     with np.load(sys.argv[1]) as file, open(sys.argv[2]) as plans:
         names = sorted({key.split("/")[0] for key in file.files})
         problems = {n: ([file[f"{n}/w{i}"] for i in range(3)], file[f"{n}/x"], file[f"{n}/y"]) for n in names}
@@ -32,7 +32,7 @@ def load() -> tuple[dict[str, tuple[list, np.ndarray, np.ndarray]], dict[str, An
 
 
 def signals(weights: Arrays, x: np.ndarray, y: np.ndarray, z: Arrays) -> tuple[list, list]:
-    """Gradients of the hidden activities, and directions of the weights (sums over the batch), in float64."""
+    """Gradients of the energy by hidden activities, and minus those by weights (summed over the batch), in float64."""
     w = [np.asarray(a, np.float64) for a in weights]
     below = [np.asarray(a, np.float64) for a in (x, *z)]
     a = [b @ w_l for b, w_l in zip(below, w, strict=True)]
@@ -55,7 +55,7 @@ def residual(weights: Arrays, x: np.ndarray, y: np.ndarray, z: Arrays) -> float:
 
 
 def deviation(weights: Arrays, x: np.ndarray, y: np.ndarray, new: Arrays) -> float:
-    """Largest difference of the weights after one step from the reference, relative to that layer's largest update."""
+    """Error of the weights after one step, relative to the largest update of their layer: the maximum over layers."""
     z = feedforward(weights, x)
     for _ in range(STEPS):
         z = [z_l - RATE * g for z_l, g in zip(z, signals(weights, x, y, z)[0], strict=True)]
@@ -65,7 +65,7 @@ def deviation(weights: Arrays, x: np.ndarray, y: np.ndarray, new: Arrays) -> flo
 
 
 def serve(cases: dict[str, Callable[[], Any]], checks: dict[str, Callable[[], float]], versions: dict) -> None:
-    """Compile all cases, then time the one that is asked for, until the input ends. Calls must block."""
+    """Compile all cases, then time each case whose name is read, until the input ends. A call waits for its result."""
     first_s = {}
     for name, call in cases.items():
         start = time.perf_counter()

@@ -114,7 +114,7 @@ def believe(contexts: Contexts, settled: Settlement) -> Float[Array, " S"]:
 
 def surprised(course: Course, nats: Float[Array, ""], teaches: Bool[Array, ""]) -> Course:
     """The running mean of surprise after a label of so many `nats`, if the sample teaches."""
-    rate = 1 / jnp.minimum(course.taught + 2, numbers.LATELY)  # the initial 1 nat counts as one label
+    rate = 1 / jnp.minimum(course.taught + 2, numbers.LATELY)  # the initial value of 1 nat counts as one label
     return course._replace(usual=course.usual + jnp.where(teaches, rate * (nats - course.usual), 0.0))
 
 

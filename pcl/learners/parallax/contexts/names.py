@@ -25,7 +25,7 @@ from pcl.synapses import horizon
 class Map(NamedTuple):
     """The map of one context: counts over the samples of each label, one row per label."""
 
-    votes: Float[Array, "C L"]  # latents on which they fell; halved from `horizon.MOST` votes on
+    votes: Float[Array, "C L"]  # of the samples of each label for each latent; halved at `horizon.MOST` votes
     opened: Int[Array, " C"]  # the latent that the label opened (-1: none)
     tied: Int[Array, " C"]  # the latent of the label
     met: Int[Array, " C"]  # number of samples

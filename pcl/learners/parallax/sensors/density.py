@@ -155,7 +155,7 @@ def learn(state: Density, message: Message) -> Density:
 
 
 def _with_sample(state: Density, code: Float[Array, " D"], k: Int[Array, ""], mass: Float[Array, ""]) -> Density:
-    """One more sample of latent k; delta rule for the mean, Hebbian scatter of the prediction error."""
+    """Adds a sample to latent k: its mean by the delta rule, its scatter by a Hebbian step of the prediction error."""
     inputs, if_taught = len(code), gated(mass)
     before, off, samples = state.size[k], code - state.mean[k], _samples(state)[k]
     spread = state.inverse[k] @ off
@@ -185,7 +185,7 @@ def sums(state: Density) -> Sums:
 
 
 def _move(state: Density, k: Int[Array, ""], keep: Float[Array, ""]) -> Density:
-    """Latent k at its recent mean, with the share `keep` of its samples; unchanged for a share of 1."""
+    """Moves latent k to its recent mean, and keeps the share `keep` of its samples. A share of 1 changes nothing."""
     goes, size = keep < 1, state.size[k]
     return state._replace(
         size=state.size.at[k].set(keep * size),
@@ -223,7 +223,7 @@ def renew(state: Density) -> Density:
 
 
 def _pooled(state: Density) -> Float[Array, "D D"]:
-    """Covariance within classes, of all of them, shrunk towards the prior."""
+    """Covariance within classes, pooled over all classes and shrunk towards the prior."""
     inputs = state.mean.shape[1]
     samples = jnp.maximum(state.size - 1, 0).sum() + numbers.PRIOR_SAMPLES
     pooled_DD = (state.scatter.sum(0) + numbers.PRIOR_SAMPLES * numbers.WITHIN * jnp.eye(inputs)) / samples

@@ -30,7 +30,7 @@ def inverted(positive_DD: Float[Array, "D D"]) -> tuple[Float[Array, "D D"], Flo
 
 
 def _lower_inverse(lower_DD: Float[Array, "D D"]) -> Float[Array, "D D"]:
-    """Inverse of a lower triangle: those of its diagonal blocks, in blocks of twice the size until one is left.
+    """Inverse of a lower triangle: its diagonal blocks are inverted, and joined in pairs until one block is left.
 
     By products alone: XLA's triangular solve on CPU takes a hundred times as long as the factorisation does.
     """

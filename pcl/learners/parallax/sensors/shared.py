@@ -110,7 +110,7 @@ def densities(latents: int, inputs: int, retention: float = 1.0) -> Sensor:
         return renew(init(jax.random.key(0))._replace(scatter=sums.scatter, **kept))
 
     vote_flops = 2 * inputs**2 + 4 * latents * inputs
-    # A lesson takes three products with V and one row of the scatter. Renewals, some 10 D^3 each, are a few dozen in a
+    # An update takes three products with V and one row of the scatter. Renewals, some 10 D^3 each, are a few dozen in a
     # life.
     flops = Flops(vote_flops, vote_flops + 8 * inputs**2)
     return Sensor(init, vote, fading(learn, retention), size, sums, of_sums, flops)
@@ -179,7 +179,7 @@ def _sample(states: Shared, slot: Int[Array, ""], code: Float[Array, " D"], k: I
 def _with_sample(
     states: Shared, slot: Int[Array, ""], k: Int[Array, ""], mass: Float[Array, ""], sample: Sample
 ) -> Shared:
-    """One more sample of latent k: sums, and the latent's terms of a vote."""
+    """Adds a sample to latent k: to the sums, and to the latent's terms of the likelihood."""
     before, t_D, u_D, if_taught = sample.size, sample.t, sample.u, gated(mass)
     s_D, v_D = predictive(states.between[slot], before)
     met = jnp.sum((t_D - s_D * u_D) ** 2 / v_D)
@@ -242,7 +242,7 @@ def _log_density(states: Shared, slot: Int[Array, ""], square: Array, widening: 
 
 
 def _taken_in(states: Shared, slot: Int[Array, ""]) -> Shared:
-    """The scatter with the deviations that waited."""
+    """The scatter after the waiting deviations were added."""
     rows_RD = states.waiting[slot]
     return states._replace(
         scatter=states.scatter.at[slot].add(rows_RD.T @ rows_RD),
@@ -252,7 +252,7 @@ def _taken_in(states: Shared, slot: Int[Array, ""]) -> Shared:
 
 
 def _renewed(states: Shared, slot: Int[Array, ""], k: Int[Array, ""], keep: Float[Array, ""]) -> Shared:
-    """All that is computed from the sums; latent k moves to its recent mean with a share `keep` < 1 of its samples."""
+    """Computes all that follows from the sums. If `keep` < 1, latent k moves to its recent mean with that share."""
     states, goes = _taken_in(states, slot), keep < 1
     size_L, moved_D = states.size[slot], jnp.where(goes, states.recent[slot, k], states.mean[slot, k])
     kept = 1 - (1 - keep) * size_L[k] / jnp.maximum(size_L.sum(), 1)

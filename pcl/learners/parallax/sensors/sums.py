@@ -109,7 +109,7 @@ def parted(whole: Sums, part: Sums) -> Sums:
 
 
 def _between(like: Sums, apart_LD: Float[Array, "L D"]) -> Float[Array, "..."]:
-    """Scatter of deviations: of each latent, or of all, as `like` has it."""
+    """Scatter of deviations, of each latent or of all together: in the form of `like`."""
     return apart_LD[:, :, None] * apart_LD[:, None] if like.scatter.ndim > 2 else apart_LD.T @ apart_LD
 
 

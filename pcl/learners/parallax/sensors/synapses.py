@@ -86,5 +86,5 @@ def variances(p: Deferred) -> Float[Array, "H H"]:
 
 
 def _process_noise(variance: Array, keep: Float[Array, ""], ridge: ArrayLike) -> Float[Array, ""]:
-    """Increase of the mean variance that leaves a share `keep` of the samples; variance at most the prior's."""
+    """Increase of the mean variance that keeps a share `keep` of the samples. It stops at the prior's variance."""
     return jnp.clip(1 / jnp.asarray(ridge) - variance, 0, variance * (1 / keep - 1))
