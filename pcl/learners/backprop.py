@@ -48,7 +48,7 @@ def rule(spec: Spec) -> NetworkRule:
         direction, state, info = direct(state, lesson, hp)
         return mlp.ascend(state, direction, hp, lesson.teaches.any()), info
 
-    return NetworkRule(init, direct, learn)
+    return NetworkRule(init, direct, learn, outer=lambda hp: True)
 
 
 def make(spec: Spec) -> Learner:

@@ -160,7 +160,7 @@ def rule(spec: Spec) -> NetworkRule:
         step, state, info = settled(state, lesson, hp, _learn)
         return state._replace(network=step.network, optimiser=step.memory), info
 
-    return NetworkRule(init, direct, learn)
+    return NetworkRule(init, direct, learn, outer=lambda hp: len(NUDGES[hp.nudge]) < 2)
 
 
 def make(spec: Spec) -> Learner:

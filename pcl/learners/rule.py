@@ -70,11 +70,13 @@ class NetworkRule(NamedTuple):
     init:   (key, hp) -> state
     direct: (state, lesson, hp) -> Move; a `UsageError` where the rule cannot tell its direction from its step
     learn:  (state, lesson, hp) -> (state, Info)         a step along its direction
+    outer:  hp -> whether the direction of a dense layer by one row is one outer product of an activity and an error
     """
 
     init: Callable[[PRNGKeyArray, HParams], Any]
     direct: Callable[[Any, Lesson, HParams], Move]
     learn: Callable[[Any, Lesson, HParams], tuple[Any, Info]]
+    outer: Callable[[HParams], bool] = lambda hp: False
 
 
 def lesson(batch: Batch, spec: Spec) -> Lesson:

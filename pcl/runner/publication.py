@@ -18,6 +18,7 @@ class Comparison(NamedTuple):
     missing: list[str]  # published, without a record
     unpublished: list[str]  # recorded, in no arm
     older: list[str]  # published, and recorded by a code that had fewer settings or others, which are named
+    unpublished_ids: frozenset[str]  # of the runs in `unpublished`
 
     @property
     def odd(self) -> int:
@@ -28,7 +29,7 @@ class Comparison(NamedTuple):
         """One line for the experiment `name`, and one for each cell that differs between published runs and records."""
         counts = f"{len(self.missing)} without a record, {len(self.unpublished)} recorded but not published"
         yield f"{name}: {counts}, {len(self.older)} with older records"
-        for text, cells in zip(("no record", "not published", "older"), self, strict=True):
+        for text, cells in zip(("no record", "not published", "older"), self[:3], strict=True):
             yield from (f"  {text}: {cell}" for cell in cells)
 
 
@@ -52,8 +53,10 @@ def compare(name: str, results_dir: Path) -> Comparison:
             else:
                 others.remove(found)
                 older.append((f"{about[0]} ({', '.join(_apart(run, found) or ['version'])})", run.seed))
-    unpublished = [_about(r["stream"], r["learner"], r["variant"], r["seed"]) for some in left.values() for r in some]
-    return Comparison(_cells(missing), _cells(unpublished), _cells(older))
+    others = [record for some in left.values() for record in some]
+    unpublished = [_about(r["stream"], r["learner"], r["variant"], r["seed"]) for r in others]
+    ids = frozenset(record["run_id"] for record in others)
+    return Comparison(_cells(missing), _cells(unpublished), _cells(older), ids)
 
 
 def _apart(run: RunConfig, record: Record) -> list[str] | None:

@@ -95,38 +95,36 @@ class Store:
         Raises:
           UsageError: the part could not be written (a full disk, say); finished parts are kept.
         """
-        sink = pa.BufferOutputStream()
-        pq.write_table(
-            schema.table_of(rows),
-            sink,
-            compression="zstd",
-            compression_level=9,
-            use_dictionary=False,
-            use_byte_stream_split=schema.SPLIT,
-            write_page_checksum=True,
-        )
+        content = encoded(rows)
         remedy = "make room or name another --results_dir; finished parts are kept"
         with _one_line(f"cannot write a part to {self.folder}", remedy):
-            return parts.write(self.folder, sink.getvalue().to_pybytes())
+            return parts.write(self.folder, content)
 
-    def compact(self) -> None:
+    def compact(self, without: Collection[str] = ()) -> None:
         """Join all parts into one, which takes a fraction of their bytes; none is deleted before it is complete.
+
+        The runs whose ids are in `without` are left out.
 
         Beside another compaction: each keeps a part of which no other has more rows or newer ones, and deletes only
         parts that this one replaces; of two parts with the same rows both keep the same.
 
         Raises:
-          UsageError: a part is damaged, rows conflict, or the new part cannot be written; nothing is deleted.
+          UsageError: a part is damaged, rows conflict, no run would be left, or the new part cannot be written;
+            nothing is deleted.
         """
-        runs = self._runs()
-        if not runs:
+        stored = self._runs()
+        if not stored:
             return
-        old = {part for copies in runs.values() for part, _ in copies}
+        old = {part for copies in stored.values() for part, _ in copies}
+        left_out = {part for run_id in stored.keys() & set(without) for part, _ in stored[run_id]}
+        runs = {run_id: copies for run_id, copies in stored.items() if run_id not in without}
+        if not runs:
+            raise UsageError(f"no record of {self.folder} would be left: delete the folder if none is wanted")
         newest = [
             {part for part, row in copies if row is copies[0][1] or content(row) == content(copies[0][1])}
             for copies in runs.values()
         ]
-        complete = [part for part in set.intersection(*newest) if parts.is_verified(part)]
+        complete = [part for part in set.intersection(*newest) - left_out if parts.is_verified(part)]
         whole = min(complete) if complete else self.write(_ordered(runs))
         gone = contextlib.suppress(FileNotFoundError)  # another compaction has joined it with more
         with _one_line(f"cannot delete parts joined in {whole}", "you must have the right to write its folder"), gone:
@@ -192,6 +190,21 @@ def experiments(results_dir: str | Path) -> list[str]:
     if not found:
         raise UsageError(f"no results in {results_dir}: name the folder that holds the experiments' folders")
     return found
+
+
+def encoded(rows: Sequence[Row]) -> bytes:
+    """The bytes of a part with these rows."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        schema.table_of(rows),
+        sink,
+        compression="zstd",
+        compression_level=9,
+        use_dictionary=False,
+        use_byte_stream_split=schema.SPLIT,
+        write_page_checksum=True,
+    )
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def rows_in(part: Path) -> list[Row]:

@@ -63,6 +63,32 @@ def test_compaction_leaves_an_experiment_with_a_bad_part_as_it_is_and_joins_the_
 
 
 @pytest.mark.slow
+def test_compaction_drops_what_is_not_published_where_it_is_told_to_and_names_it(tmp_path):
+    """A record of a learner in no arm, beside all that are published; then one of those is missing."""
+    shutil.copytree(COMMITTED / "digits_rates", tmp_path / "digits_rates")
+    store = Store(tmp_path, "digits_rates")
+    published = store.ids()
+    store.write([stored.row("0" * 16, 7)])
+    done = command("compact_results", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\n  1 records that are not published, " in done.stdout
+    assert len(store.ids()) == len(published) + 1
+
+    done = command("compact_results", tmp_path, "--published_only")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(" bytes\n  dropped: s l: seeds 7\n")
+    assert store.ids() == published
+
+    store.write([stored.row("0" * 16, 7)])
+    store.compact(without={min(published)})
+    before = store.ids()
+    done = command("compact_results", tmp_path, "--published_only")
+    assert done.returncode == 2
+    assert "digits_rates is left as it is: 1 published cells have no record" in done.stderr
+    assert store.ids() == before
+
+
+@pytest.mark.slow
 def test_what_cannot_be_drawn_is_named_at_the_end_and_the_rest_is_drawn(tmp_path):
     """A bad part, records of which one learner of a figure is missing, and one experiment that is whole."""
     for name in ("drift", "load"):

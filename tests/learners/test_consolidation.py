@@ -7,12 +7,13 @@ import pytest
 
 from pcl import learners
 from pcl.fields import replace
-from pcl.learners import backprop, rule
+from pcl.learners import backprop, pcn, rule
 from pcl.learners.mlp import MLPState
-from pcl.learners.rule import Move, lesson
+from pcl.learners.rule import Lesson, Match, Move, lesson
 from pcl.learners.strategies import lwf, mas, si
 from pcl.learners.strategies.consolidation import AveragedHParams, Measure, State, ended, penalty_direction
 from pcl.learners.strategies.fisher import FISHER
+from pcl.learners.strategies.rows import mean_of_powers
 from pcl.network.layers import Dense
 from pcl.types import Batch, Info, Spec
 
@@ -75,6 +76,63 @@ def test_sensitivity_of_a_linear_model_is_the_closed_form():
     got, x, a = measured(mas.SENSITIVITY, "categorical")
     np.testing.assert_allclose(got.w[0], jnp.abs(2 * x[:, :, None] * a[:, None]).mean(0), rtol=1e-4)
     np.testing.assert_allclose(got.b[0], jnp.abs(2 * a).mean(0), rtol=1e-4)
+
+
+DEEP = {"depth": 2, "width": 5}
+KINDS = {
+    "backprop": (backprop, DEEP | {"output": "categorical"}),
+    "without hidden layers": (backprop, LINEAR),
+    "normalised": (backprop, DEEP | {"norm": "layer"}),
+    "muPC": (backprop, DEEP | {"init": "mupc"}),
+    "pcn": (pcn, DEEP | {"inference_steps": 5}),
+    "pcn, categorical": (pcn, DEEP | {"output": "categorical", "inference_steps": 5}),
+    "pcn, halting": (pcn, DEEP | {"halt": "gradient", "inference_steps": 30}),
+    "pcn, nudged": (pcn, DEEP | {"nudge": "negative", "inference_steps": 5}),
+    "pcn, nudged to both sides": (pcn, DEEP | {"nudge": "centred", "inference_steps": 5}),
+    "pcn, fixed prediction": (pcn, DEEP | {"inference": "fixed_prediction", "inference_steps": 5}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_mean_of_powers_is_that_of_each_row_s_direction(kind, power):
+    """Row after row, each as a lesson of its own; the weight of the last row is 0."""
+    module, settings = KINDS[kind]
+    rule, hp = module.rule(SPEC), replace(module.HParams(), settings)
+    state, given = rule.init(jax.random.key(0), hp), lesson(batch(), SPEC)
+    rows, weight = given._replace(weight=jnp.ones(ROWS)), jnp.array([0.1, 0.3, 0.2, 0.05, 0.35, 0.0])
+    if module is backprop and power == 1:  # as `mas` asks
+        rows = rows._replace(weight=jnp.zeros(ROWS), match=Match(jnp.ones_like(given.top), jnp.full(ROWS, 2.0)))
+    got = jax.jit(lambda rows: mean_of_powers(rule, state, hp, rows, weight, power))(rows)
+    direct = jax.jit(lambda row: rule.direct(state, row, hp).direction)
+    found = [direct(jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], rows)) for i in range(ROWS)]
+    want = jax.tree.map(lambda *of_rows: sum(w * abs(d) ** power for w, d in zip(weight, of_rows, strict=True)), *found)
+    assert jax.tree.structure(got) == jax.tree.structure(state.network)
+    # Sums of float32 in another order; through settling, rows of a batch round otherwise than alone.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6 * float(b.max())), got, want)
+    assert all(float(leaf.max()) > 0 for leaf in jax.tree.leaves(got))
+
+
+@pytest.mark.slow
+def test_squares_of_convolutions_are_those_of_each_row_over_all_places():
+    spec = Spec((8, 8, 1), 3)
+    rule, hp = backprop.rule(spec), replace(backprop.HParams(), {"architecture": "vgg5", "width": 2})
+    state, x = rule.init(jax.random.key(0), hp), jax.random.normal(jax.random.key(1), (2, 8, 8, 1))
+    rows = Lesson(x, jnp.eye(3)[:2], jnp.ones(2))
+    got = mean_of_powers(rule, state, hp, rows, jnp.array([0.25, 0.75]), 2)
+    alone = [rule.direct(state, jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], rows), hp).direction for i in (0, 1)]
+    want = jax.tree.map(lambda a, b: 0.25 * a**2 + 0.75 * b**2, *alone)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6 * float(b.max())), got, want)
+
+
+def test_no_array_of_the_program_has_a_weight_for_each_row():
+    """Of a network of dense layers: 64 rows with 4 x 3 weights would be an array of 64 x 4 x 3."""
+    rule, hp = backprop.rule(SPEC), replace(backprop.HParams(), LINEAR)
+    state, given = rule.init(jax.random.key(0), hp), lesson(batch(rows=64), SPEC)
+    text = str(jax.make_jaxpr(lambda rows: mean_of_powers(rule, state, hp, rows, given.weight, 2))(given))
+    assert "[64,3]" in text
+    assert "64,4,3" not in text
 
 
 def test_the_path_integral_of_small_steps_is_the_decrease_of_the_cost():

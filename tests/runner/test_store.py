@@ -1,6 +1,7 @@
 """The store: whole parts or none, and one clear line for what cannot be read or written."""
 
 import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +40,42 @@ def test_compaction_leaves_one_part_and_every_record(tmp_path):
         store.compact()
         assert len(store.parts()) == 1
         assert store.records() == records
+
+
+def test_compaction_leaves_out_runs_that_are_named_and_never_all(tmp_path):
+    """Of two parts one holds every run: it is not kept, because it holds the one that is left out too."""
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    rows = [row(run_id, i) for i, run_id in enumerate("abc")]
+    store.write(rows), store.write(rows[:1])
+    before = {part: part.read_bytes() for part in store.parts()}
+    with pytest.raises(UsageError, match=r"no record of .* would be left"):
+        store.compact(without=set("abcd"))
+    assert {part: part.read_bytes() for part in store.parts()} == before
+    kept = [record for record in store.records() if record["run_id"] != "b"]
+    for _ in range(2):
+        store.compact(without={"b", "d"})
+        assert len(store.parts()) == 1
+        assert store.records() == kept
+
+
+def test_a_compaction_that_is_killed_before_it_deletes_loses_nothing(tmp_path, monkeypatch):
+    store = Store(tmp_path, "trial")
+    store.require_writable()
+    store.write([row("a"), row("b", 1)])
+    store.write([row("c", 2)])
+
+    def killed(path, missing_ok=False):
+        if path.name.startswith("part-"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.compact(without={"b"})
+    assert (store.ids(), len(store.parts())) == ({"a", "b", "c"}, 3)
+    store.compact(without={"b"})
+    assert (store.ids(), len(store.parts())) == ({"a", "c"}, 1)
 
 
 def test_a_single_part_without_a_digest_gets_one_by_compaction(tmp_path):

@@ -137,23 +137,6 @@ def averaged(state: State, of_batch: Network, rate: Traced) -> Network:
     return jax.tree.map(lambda old, new: old + share * (new - old), state.measured, of_batch)
 
 
-def mean_over_rows(
-    rule: NetworkRule,
-    state: State,
-    hp: Any,
-    rows: Lesson,
-    weight_B: Float[Array, " B"],
-    of_weight: Callable[[Array], Array],
-) -> Network:
-    """The mean over rows of a function of the weight direction of each single row."""
-
-    def of_row(row: Lesson) -> Network:
-        alone = jax.tree.map(lambda leaf: leaf[None], row)
-        return jax.tree.map(of_weight, rule.direct(state.rule, alone, hp.rule).direction)
-
-    return jax.tree.map(lambda of_rows: jnp.tensordot(weight_B, of_rows, 1), jax.vmap(of_row)(rows))
-
-
 def drawn(key: PRNGKeyArray, output: str, a: Float[Array, "B C"]) -> Float[Array, "B C"]:
     """Targets drawn from the network's own prediction."""
     of = distribution(output)

@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 
 from pcl.learners.rule import Lesson, Move, NetworkRule
-from pcl.learners.strategies.consolidation import Measure, State, averaged, drawn, mean_over_rows
+from pcl.learners.strategies.consolidation import Measure, State, averaged, drawn
+from pcl.learners.strategies.rows import mean_of_powers
 from pcl.network.layers import Network, forward
 
 
@@ -28,7 +29,8 @@ def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move
     key = jax.random.fold_in(jax.random.fold_in(state.key, state.task), state.batches)
     top = drawn(key, hp.rule.output, forward(state.rule.network, given.x)[-1])
     own = Lesson(given.x, top, jnp.ones_like(given.weight))
-    return averaged(state, mean_over_rows(rule, state, hp, own, given.weight, jnp.square), hp.importance_rate)
+    squares = mean_of_powers(rule, state.rule, hp.rule, own, given.weight, power=2)
+    return averaged(state, squares, hp.importance_rate)
 
 
 FISHER = Measure(of_batch, of_task=lambda measured, moved, hp: measured, cost=2)

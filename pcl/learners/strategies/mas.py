@@ -14,7 +14,8 @@ import jax.numpy as jnp
 from pcl.learners import backprop
 from pcl.learners.rule import Lesson, Match, Move, NetworkRule
 from pcl.learners.strategies import consolidation
-from pcl.learners.strategies.consolidation import Measure, State, averaged, mean_over_rows
+from pcl.learners.strategies.consolidation import Measure, State, averaged
+from pcl.learners.strategies.rows import mean_of_powers
 from pcl.network.layers import Network
 
 
@@ -22,7 +23,8 @@ def of_batch(rule: NetworkRule, state: State, hp: Any, given: Lesson, move: Move
     """The running mean with the rows of one more batch, at the weights before the step."""
     zero = jnp.zeros_like(given.weight)
     norm = given._replace(weight=zero, match=Match(jnp.zeros_like(given.top), zero + 2))
-    return averaged(state, mean_over_rows(rule, state, hp, norm, given.weight, jnp.abs), hp.importance_rate)
+    sizes = mean_of_powers(rule, state.rule, hp.rule, norm, given.weight, power=1)
+    return averaged(state, sizes, hp.importance_rate)
 
 
 SENSITIVITY = Measure(of_batch, of_task=lambda measured, moved, hp: measured, cost=2)
