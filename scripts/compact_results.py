@@ -3,10 +3,9 @@
 python -m scripts.compact_results --results_dir=results
 python -m scripts.compact_results --results_dir=results --published_only
 
-Below each experiment, how many of its records belong to no run that it publishes, and their bytes; `check_published`
-names them. They are kept unless --published_only is given, which names every cell that it drops. Records of published
-runs that an older code made are kept. Nothing is dropped from an experiment of which a published run has no record,
-which is unknown here, or whose data is missing.
+With --published_only, records that belong to no run that an experiment publishes are dropped and named
+(`check_published` names them beforehand). Records of published runs that an older code made are kept. Nothing is
+dropped from an experiment of which a published run has no record, which is unknown here, or whose data is missing.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from absl import flags
 from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
 from pcl.runner.publication import compare
-from pcl.runner.store import Store, encoded, experiments
+from pcl.runner.store import Store, experiments
 from pcl.runner.studies import use_results_dir
 from pcl.streams.sources import use_data_dir
 
@@ -47,21 +46,13 @@ def main() -> None:
 
 def _compact(store: Store) -> None:
     before, name = _bytes(store), store.folder.name
-    if FLAGS.published_only:
-        found = compare(name, store.folder.parent)
-        if found.missing:
-            raise UsageError(f"{len(found.missing)} published cells have no record: run it before you drop others")
-        store.compact(without=found.unpublished_ids)
-        print(f"{name}: {before:,} to {_bytes(store):,} bytes")
-        for cell in found.unpublished:
-            print(f"  dropped: {cell}")
-        return
-    store.compact()
+    found = compare(name, store.folder.parent) if FLAGS.published_only else None
+    if found and found.missing:
+        raise UsageError(f"{len(found.missing)} published cells have no record: run it before you drop others")
+    store.compact(without=found.unpublished_ids if found else ())
     print(f"{name}: {before:,} to {_bytes(store):,} bytes")
-    with contextlib.suppress(UsageError):  # not an experiment of this installation, or without its data
-        if ids := compare(name, store.folder.parent).unpublished_ids:
-            size = len(encoded(store.records(ids)))
-            print(f"  {len(ids):,} records that are not published, {size:,} bytes: --published_only drops them")
+    for cell in found.unpublished if found else ():
+        print(f"  dropped: {cell}")
 
 
 def _bytes(store: Store) -> int:
