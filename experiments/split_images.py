@@ -7,6 +7,7 @@ arXiv:2205.14922; RanPAC, arXiv:2307.02251; RanDumb, arXiv:2402.08823; SLDA, arX
 docs/findings.md.
 """
 
+from pcl.evaluation.facts import facts
 from pcl.evaluation.offline import order_gaps
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table
 
@@ -117,8 +118,9 @@ EXPERIMENT = Experiment(
             "tab_split_images",
             "Split-MNIST, Split-Fashion-MNIST and Split-CIFAR-10 in one pass: accuracy beside that on the"
             " same images shuffled.",
-            "acc,offline_acc,order_gap,forgetting,prequential_acc,state_bytes,ms_per_sample",
-            measures=(order_gaps,),
+            "acc,offline_acc,order_gap,forgetting,prequential_acc,state_bytes,flops_per_sample,ms_per_sample,samples_stored,"
+            "told_tasks,backpropagation",
+            measures=(order_gaps, facts),
             offline=True,
             latex=True,
         ),

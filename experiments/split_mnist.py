@@ -6,6 +6,7 @@ coding (`er_pcn`). For comparison: nearest class mean, `parallax` on 64 random p
 networks without replay. Learning rates are those of `mnist_rates`.
 """
 
+from pcl.evaluation.facts import facts
 from pcl.experiment import Arm, Experiment, StreamSpec, Table
 
 NETWORK = {"width": 256, "lr": 0.0003}
@@ -14,7 +15,9 @@ NETWORK = {"width": 256, "lr": 0.0003}
 TABLE = Table(
     "tab_split_mnist",
     "Split-MNIST and Split-Fashion-MNIST: backpropagation and predictive coding with replay, beside learners without.",
-    "acc,aaa,forgetting,learning_acc,min_acc,stability_gap,prequential_acc,state_bytes,ms_per_step",
+    "acc,aaa,forgetting,learning_acc,min_acc,stability_gap,prequential_acc,state_bytes,flops_per_sample,ms_per_step,"
+    "samples_stored,told_tasks,backpropagation",
+    measures=(facts,),
     beside=("split_fashion_mnist",),
     latex=True,
 )

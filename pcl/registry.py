@@ -9,8 +9,9 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
+import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -21,6 +22,8 @@ from pcl.errors import UsageError, shown, unknown
 E = TypeVar("E")
 
 FOLDERS = {"pcl.learners": ("strategies",)}  # of a package, whose modules are listed with its own
+MADE_FROM = re.compile(r"\b(\w+)\.ENTRY\b")
+UNSAID = object()  # the value of a field that no file gives
 OUTSIDE: dict[str, Path] = {}  # files of modules from outside, by the last part of the module's name (`pcl.outside`)
 
 
@@ -129,12 +132,13 @@ def _maker(entry: Any) -> ModuleType | None:
 def declared(package: str, field: str) -> dict[str, Any]:
     """The values of one field in the entries of a package and of files from outside, by name, without importing them.
 
-    Figures and analysis need labels without JAX. So the value is a literal in the module's last statement. A field
-    belongs to entries of one kind.
+    Figures and analysis need labels without JAX. So the value is a literal in the module's last statement, or in that
+    of the entry of the package that it is made from. A field belongs to entries of one kind.
     """
     found = dict(_inside(package, field))
     for name, path in OUTSIDE.items():
-        found |= _stated(name, path, field)
+        value = _said({**_statements(package), name: _statement(path)}, name, field)
+        found |= {} if value is UNSAID else {name: value}
     return found
 
 
@@ -145,6 +149,14 @@ def _path(package: str) -> Any:
 
 @functools.cache
 def _inside(package: str, field: str) -> dict[str, Any]:
+    statements = _statements(package)
+    found = {name: _said(statements, name, field) for name in sorted(statements)}
+    return {name: value for name, value in found.items() if value is not UNSAID}
+
+
+@functools.cache
+def _statements(package: str) -> dict[str, ast.Call]:
+    """The calls that make the entries of a package, by name."""
     spec = importlib.util.find_spec(package)
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -153,20 +165,32 @@ def _inside(package: str, field: str) -> dict[str, Any]:
         for below in ((), *((f,) for f in FOLDERS.get(package, ())))
         for path in spec.submodule_search_locations
     ]
-    found: dict[str, Any] = {}
+    found: dict[str, ast.Call] = {}
     for module in pkgutil.iter_modules(places):
         assert isinstance(module.module_finder, importlib.machinery.FileFinder)
         path = Path(module.module_finder.path, module.name)
-        path = path / "__init__.py" if module.ispkg else path.with_suffix(".py")
-        found |= _stated(module.name, path, field)
-    return dict(sorted(found.items()))
+        call = _statement(path / "__init__.py" if module.ispkg else path.with_suffix(".py"))
+        found |= {} if call is None else {module.name: call}
+    return found
 
 
-def _stated(name: str, path: Path, field: str) -> dict[str, Any]:
-    """The literal that a file's last statement, an ENTRY, gives to a field, by `name`; empty where it gives none."""
+def _statement(path: Path) -> ast.Call | None:
+    """The call that makes the ENTRY of a file, its last statement; None in a file without one."""
     *_, last = [None, *ast.parse(path.read_text(encoding="utf-8")).body]
     if isinstance(last, ast.Assign) and ast.unparse(last.targets[0]) == "ENTRY" and isinstance(last.value, ast.Call):
-        said = {keyword.arg: keyword.value for keyword in last.value.keywords}
-        with contextlib.suppress(ValueError):  # no literal
-            return {name: ast.literal_eval(said[field])} if field in said else {}
-    return {}
+        return last.value
+    return None
+
+
+def _said(statements: Mapping[str, ast.Call | None], name: str, field: str) -> Any:
+    """The literal that an entry, or else the entry that it is made from, gives to a field."""
+    call = statements.get(name)
+    if call is None:
+        return UNSAID
+    for keyword in call.keywords:
+        if keyword.arg == field:
+            with contextlib.suppress(ValueError):  # no literal
+                return ast.literal_eval(keyword.value)
+            return UNSAID
+    others = [other for other in MADE_FROM.findall(ast.unparse(call)) if other != name]
+    return _said(statements, others[0], field) if others else UNSAID

@@ -17,6 +17,8 @@ from pcl.types import LearnerEntry, StreamEntry
     ("registry", "package", "field"),
     [
         (learners.REGISTRY, "pcl.learners", "label"),
+        (learners.REGISTRY, "pcl.learners", "local"),
+        (learners.REGISTRY, "pcl.learners", "told"),
         (streams.REGISTRY, "pcl.streams", "contexts"),
         (streams.REGISTRY, "pcl.streams", "recall"),
     ],

@@ -16,7 +16,9 @@ class Metric(NamedTuple):
     varies: whether it varies enough over seeds to be shown with an interval.
     curve: whether it is logged for its curve alone and no table shows it by itself.
     less: whether less of it is better.
-    beside: whether it compares a run with other runs (an oracle, shuffled samples) and cannot be computed from one run.
+    beside: whether it is no measurement of one run: it compares a run with other runs (an oracle, shuffled samples), or
+      is known of its learner.
+    truth: whether it is 1 for yes and 0 for no.
     """
 
     unit: str
@@ -26,6 +28,7 @@ class Metric(NamedTuple):
     curve: bool = False
     less: bool = False
     beside: bool = False
+    truth: bool = False
 
 
 def _percentage(meaning: str, less: bool = False, beside: bool = False) -> Metric:
@@ -38,6 +41,10 @@ def _beside(meaning: str, less: bool = False) -> Metric:
 
 def _cost(unit: str, meaning: str) -> Metric:
     return Metric(unit, meaning, varies=False, less=True)
+
+
+def _fact(unit: str, meaning: str, truth: bool = False) -> Metric:
+    return Metric(unit, meaning, varies=False, less=True, beside=True, truth=truth)
 
 
 def _curve(unit: str, meaning: str) -> Metric:
@@ -143,6 +150,10 @@ METRICS: dict[str, Metric] = {
     "cost_ratio": _cost("", "FLOPs per learned sample relative to backpropagation on the same architecture"),
     "ms_per_step": _cost("ms", "time per step, probes included"),
     "ms_per_sample": _cost("ms", "time per sample, probes included"),
+    # Of the learner and its settings (`facts`)
+    "samples_stored": _fact("samples", "samples that are kept to be learned from again: the size of the replay memory"),
+    "told_tasks": _fact("", "whether the learner is told the task of each sample", truth=True),
+    "backpropagation": _fact("", "whether gradients cross layers", truth=True),
 }
 UNKNOWN = Metric("", "")
 
@@ -154,6 +165,8 @@ def described(name: str) -> Metric:
 
 def number(name: str, value: float) -> str:
     """A value of the metric `name` as it is printed."""
+    if described(name).truth:
+        return "yes" if value else "no"
     if (decimals := described(name).decimals) is not None:
         return f"{value:.{decimals}f}"
     return f"{value:,.0f}" if 100 <= abs(value) < float("inf") else f"{value:.3g}"

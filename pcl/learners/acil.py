@@ -10,6 +10,7 @@ from pcl.learners import closed_form
 ENTRY = closed_form.entry(
     label="ACIL",
     summary="recursive ridge regression on rectified uniform random projections",
+    local=True,
     feature_map="uniform",
     random_features=2000,
     classifier="ridge",

@@ -179,6 +179,6 @@ def _oas(within: Float[Array, "E E"], n: ArrayLike) -> Float[Array, "E E"]:
     return (1 - share) * within + share * (trace / p + NO_VARIANCE) * jnp.eye(p, dtype=within.dtype)
 
 
-def entry(label: str, summary: str, **settings: Any) -> LearnerEntry:
+def entry(label: str, summary: str, local: bool, **settings: Any) -> LearnerEntry:
     """The entry of a classifier with `settings`."""
-    return LearnerEntry(make, HParams(**settings), summary, flops, local=True, label=label)
+    return LearnerEntry(make, HParams(**settings), summary, flops, local=local, label=label)

@@ -11,6 +11,7 @@ from pcl.learners import closed_form
 ENTRY = closed_form.entry(
     label="RanDumb",
     summary="linear discriminants on random Fourier features",
+    local=True,
     feature_map="fourier",
     random_features=2000,
     estimator="oas",

@@ -10,6 +10,7 @@ from pcl.learners import closed_form
 ENTRY = closed_form.entry(
     label="RanPAC",
     summary="ridge regression on rectified random projections",
+    local=True,
     feature_map="relu",
     random_features=2000,
     classifier="ridge",

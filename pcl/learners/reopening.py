@@ -74,7 +74,7 @@ class State(NamedTuple):
     watch: fit.Watch
 
 
-def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -> LearnerEntry:
+def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str, label: str | None) -> LearnerEntry:
     """The entry of `rule` on a code that develops anew; `living` makes it on a code that stays as it is."""
     rests = rule.at_rest
     return rule._replace(
@@ -83,7 +83,7 @@ def entry(rule: LearnerEntry, living: Callable[[Spec], Learner], summary: str) -
         summary=summary,
         # The cost of a sample between two openings.
         flops=lambda spec, hp, steps, batch: rule.flops(spec, hp.rule, steps, batch) + fit.flops(spec, hp.rule),
-        label=None,
+        label=label,
         at_rest=rests and (lambda spec, state: state._replace(rule=rests(spec, state.rule))),
     )
 
@@ -199,4 +199,5 @@ ENTRY = entry(
     generative.ENTRY,
     generative.gaussians,
     summary="class Gaussians on a sensory code that develops anew when inputs no longer fit it",
+    label=None,
 )

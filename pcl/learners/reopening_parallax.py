@@ -6,4 +6,5 @@ ENTRY = reopening.entry(
     parallax.ENTRY,
     parallax.living,
     summary="parallax on a sensory code that develops anew when inputs no longer fit it",
+    label=None,
 )

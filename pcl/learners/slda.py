@@ -8,4 +8,6 @@ Source: Hayes and Kanan (2020), SLDA, arXiv:1909.01520; `shrinkage` as in their 
 
 from pcl.learners import closed_form
 
-ENTRY = closed_form.entry(label="streaming LDA", summary="streaming linear discriminant analysis", block=100)
+ENTRY = closed_form.entry(
+    label="streaming LDA", summary="streaming linear discriminant analysis", local=True, block=100
+)

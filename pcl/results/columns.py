@@ -56,8 +56,8 @@ MADE = {
 def metric_columns() -> dict[str, Column]:
     """Every metric that a run has by itself, in the catalogue's order; NaN where its stream or learner has none.
 
-    Metrics that compare a run with others (an oracle, the same samples shuffled) are in tables, not here; logged curves
-    are read by `curves`.
+    Metrics that compare a run with others (an oracle, the same samples shuffled) and facts about learners are in
+    tables, not here; logged curves are read by `curves`.
     """
     return {
         name: Column("number", metric.unit, metric.meaning)

@@ -226,7 +226,7 @@ def _rule(name: str, rule: Any) -> str:
 
 def _metric(name: str, metric: Any) -> str:
     better = "Less is better." if metric.less else "It is a curve." if metric.curve else "More is better, if anything."
-    unit = metric.unit or "a pure number"
+    unit = metric.unit or ("yes or no" if metric.truth else "a pure number")
     found = records.numbers(lambda row: True, name)
     return "\n\n".join((
         f"- Unit: {prose(unit)}.\n- {better}",

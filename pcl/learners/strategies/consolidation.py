@@ -74,7 +74,9 @@ class Measure(NamedTuple):
     cost: int
 
 
-def entry(rule: LearnerEntry, measure: Measure, hparams: HParams, summary: str, label: str | None) -> LearnerEntry:
+def entry(
+    rule: LearnerEntry, measure: Measure, hparams: HParams, summary: str, label: str | None, told: bool
+) -> LearnerEntry:
     """The entry of `rule` under a penalty by `measure`."""
     return strategy.entry(
         rule,
@@ -83,7 +85,7 @@ def entry(rule: LearnerEntry, measure: Measure, hparams: HParams, summary: str, 
         summary,
         label,
         cost=lambda own, spec, hp, batch: measure.cost * own,
-        told=True,
+        told=told,
     )
 
 

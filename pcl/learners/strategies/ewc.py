@@ -9,4 +9,5 @@ ENTRY = consolidation.entry(
     consolidation.AveragedHParams(),
     summary="penalty on weight changes, weighted by Fisher information (online EWC), backpropagation",
     label="EWC, backpropagation",
+    told=True,
 )

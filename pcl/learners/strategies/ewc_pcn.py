@@ -9,4 +9,5 @@ ENTRY = consolidation.entry(
     consolidation.AveragedHParams(),
     summary="penalty on weight changes, weighted by Fisher information (online EWC), predictive coding",
     label="EWC, predictive coding",
+    told=True,
 )

@@ -34,4 +34,5 @@ ENTRY = consolidation.entry(
     consolidation.AveragedHParams(strength=2.0),
     summary="penalty on weight changes, weighted by the sensitivity of the output (MAS), backpropagation",
     label="MAS, backpropagation",
+    told=True,
 )

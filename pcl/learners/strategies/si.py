@@ -51,4 +51,5 @@ ENTRY = consolidation.entry(
     HParams(strength=2.0),
     summary="penalty on weight changes, weighted by a path integral of the cost (SI), backpropagation",
     label="SI, backpropagation",
+    told=True,
 )
