@@ -1,6 +1,7 @@
 """The common style of figures, and writing them. Imports no JAX."""
 
 import csv
+import io
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ import matplotlib
 matplotlib.use("Agg")  # figures are files; no display is needed
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from PIL import Image
 
 from pcl.errors import NoResults
 from pcl.evaluation.statistics import METHOD
@@ -32,7 +34,7 @@ plt.rcParams.update(
 )
 
 
-BANDS = f"bands: {METHOD} of the mean over seeds"
+BANDS = f"bands, bars: {METHOD} of the mean over seeds"
 FIRST = ("backprop", "pcn")  # the baseline and predictive coding come first in every legend
 
 
@@ -97,10 +99,10 @@ def save_figure(figure: Figure, folder: Path, name: str, plotted: Sequence[Mappi
     if "low" in plotted[0]:
         figure.text(0.99, 1, BANDS, ha="right", va="bottom", fontsize=5, color="0.4")
     written = [write_csv(stem.with_suffix(".csv"), plotted)]
-    for suffix in (".pdf", ".png"):
-        # Without dates the same numbers give the same bytes.
-        metadata = {"CreationDate": None} if suffix == ".pdf" else None
-        figure.savefig(stem.with_suffix(suffix), metadata=metadata)
-        written.append(stem.with_suffix(suffix))
+    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})  # the same numbers give the same bytes
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
     plt.close(figure)
-    return written
+    # 256 colours take a third of the bytes, and lines and text look the same.
+    Image.open(drawn).convert("RGB").quantize(256).save(stem.with_suffix(".png"), optimize=True)
+    return [*written, stem.with_suffix(".pdf"), stem.with_suffix(".png")]
