@@ -34,7 +34,7 @@ plt.rcParams.update(
 )
 
 
-BANDS = f"bands, bars: {METHOD} of the mean over seeds"
+BANDS = f"bands: {METHOD} of the mean over seeds"
 FIRST = ("backprop", "pcn")  # the baseline and predictive coding come first in every legend
 
 
