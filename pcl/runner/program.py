@@ -22,6 +22,7 @@ from pcl.runner import mesh as meshes
 from pcl.runner.run import Run, Segments, make_run, make_segments
 from pcl.runner.segments import Checkpoints
 from pcl.runner.sweep import RunConfig
+from pcl.runner.telling import Place
 from pcl.runner.watch import Watch
 from pcl.types import Data, HParams, Learner, Stream
 
@@ -98,16 +99,16 @@ def compile_group(
     """
     stream, data, learner, run, pieces = _made(config, watch)
     mesh, data = meshes.mesh(), meshes.of_data(data)
-    sharded = functools.partial(_sharded, mode=mode, mesh=mesh, numbered=watch is not None)
+    sharded, told = functools.partial(_sharded, mode=mode, mesh=mesh), watch is not None
     arguments = *meshes.of_runs(arguments_of([config], width)), data
     start = time.perf_counter()
     executable: Any
     try:
         if checkpoints is None:
-            whole = sharded(lambda key, hp, data, _, *member: run(key, hp, data, *member)[: 1 + final_state])
-            executable = largest = whole.lower(*arguments, None).compile()
+            whole = functools.partial(_whole, run, 1 + final_state)
+            executable = largest = sharded(whole, told=told).lower(*arguments, None).compile()
         else:
-            executable = segments.compiled(pieces, sharded, final_state, *arguments)
+            executable = segments.compiled(pieces, sharded, final_state, told, *arguments)
             largest = executable.advance
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
@@ -132,22 +133,36 @@ def compile_group(
     return Program(*about, executable, time.perf_counter() - start, needed, checkpoints, watch)
 
 
-def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, numbered: bool = False, **options: Any) -> Any:
+def _whole(run: Run, parts: int, key: Any, hp: HParams, data: Any, reached: Any, *place: Place) -> Any:
+    """The first `parts` of what a run returns, and the steps to the next report where it has a place."""
+    lived = run(key, hp, data, *place)
+    return (lived[0][:parts], lived[1]) if place else lived[:parts]
+
+
+def _sharded(one: Any, mode: str, mesh: jax.sharding.Mesh, told: bool = False, **options: Any) -> Any:
     """A jitted batch of `one(key, hp, data, reached)`, whose seeds, numbers and states (`reached`) are led by runs.
 
-    Where runs are `numbered`, their numbers are given to `one` as well.
+    Where runs are `told` of, `one` is given its `Place` as well, and returns the steps to the next report besides: a
+    run that follows another on a device begins at that pace, and a short one reports at its end alone.
     """
 
     def seeded(seed: jax.Array, hp: HParams, data: Any, *own: Any) -> Any:
         return one(jax.random.fold_in(jax.random.key(BASE_KEY, impl=devices.PRNG), seed), hp, data, *own)
 
     def batch(seeds: jax.Array, hps: HParams, data: Any, reached: Any) -> Any:
-        own = [reached]
-        if numbered:
-            own.append(jax.lax.axis_index("run") * len(seeds) + jnp.arange(len(seeds)))
+        if not told:
+            if mode == "vmap":
+                return jax.vmap(seeded, (0, 0, None, 0))(seeds, hps, data, reached)
+            return jax.lax.map(lambda run: seeded(*run[:2], data, run[2]), (seeds, hps, reached))
+
+        def then(pause: jax.Array, run: Any) -> tuple[jax.Array, Any]:
+            lived, pause = seeded(*run[:2], data, run[2], Place(run[3], pause))
+            return pause, lived
+
+        runs = seeds, hps, reached, jax.lax.axis_index("run") * len(seeds) + jnp.arange(len(seeds))
         if mode == "vmap":
-            return jax.vmap(seeded, (0, 0, None, *(0 for _ in own)))(seeds, hps, data, *own)
-        return jax.lax.map(lambda member: seeded(*member[:2], data, *member[2:]), (seeds, hps, *own))
+            return jax.vmap(then, (None, 0), (None, 0))(jnp.int32(0), runs)[1]
+        return jax.lax.scan(then, jnp.int32(0), runs)[1]
 
     over_runs = P("run")
     specs = over_runs, over_runs, P(), over_runs

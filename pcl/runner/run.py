@@ -22,7 +22,7 @@ from pcl.runner.evaluation import Evaluation
 from pcl.runner.probing import Due, prober, revisits
 from pcl.runner.schema import COLUMNS
 from pcl.runner.step import Lived, Step, learning
-from pcl.runner.telling import Teller, told
+from pcl.runner.telling import Place, Teller, told
 from pcl.types import Batch, Data, HParams, Layout, Learner, Logged, State, Stream
 
 Run = Callable[[PRNGKeyArray, HParams, Data], Any]  # a record, or a record and a state
@@ -85,8 +85,8 @@ def make_run(
     argument. Its products are those of float32, whatever JAX's setting where it is called; `products` of the evaluation
     asks for others in the learner's functions (`pcl.products`).
 
-    With a `teller` the run reports its progress, with the same record; `run` then also takes the run's number among
-    those are executed together as well, which stands in its reports.
+    With a `teller` the run reports its progress, with the same record; `run` then also takes the run's place among
+    those that are executed together, and returns the steps to the next report besides.
 
     Raises:
       UsageError: a number is out of range; groups of the stream cannot be revisited, or not for so many steps; or a
@@ -95,15 +95,15 @@ def make_run(
     course_of = _courses(learner, stream, evaluation, cost_ratio)
 
     @devices.pinned()
-    def run(key: PRNGKeyArray, hp: HParams, data: Data, member: Array | None = None) -> Any:
+    def run(key: PRNGKeyArray, hp: HParams, data: Data, place: Place | None = None) -> Any:
         course = course_of(key, hp, data)
-        if teller is None:
-            reached = jax.lax.scan(course.live, course.start, course.inputs)
-        else:
-            begin = _begun(course, stream.steps)
-            reached = told(teller, functools.partial(_advance, course), member, hp, begin, 0, stream.steps)
+        if teller is None or place is None:
+            lived = course.finish(*jax.lax.scan(course.live, course.start, course.inputs))
+            return lived if final_state else lived[0]
+        begin = _begun(course, stream.steps)
+        reached, pause = told(teller, functools.partial(_advance, course), place, hp, begin, 0, stream.steps)
         lived = course.finish(*reached)
-        return lived if final_state else lived[0]
+        return (lived if final_state else lived[0]), pause
 
     return run
 
@@ -131,12 +131,12 @@ def make_segments(
 
     @devices.pinned()
     def advance(
-        key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached, done: Any, until: Any, member: Any = None
-    ) -> Reached:
+        key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached, done: Any, until: Any, place: Place | None = None
+    ) -> Any:
         advanced = functools.partial(_advance, course_of(key, hp, data))
-        if teller is None:
+        if teller is None or place is None:
             return advanced(reached, done, until)
-        return told(teller, advanced, member, hp, reached, done, until)
+        return told(teller, advanced, place, hp, reached, done, until)
 
     @devices.pinned()
     def finish(key: PRNGKeyArray, hp: HParams, data: Data, reached: Reached) -> tuple[Record, State]:

@@ -47,21 +47,22 @@ class Reached(NamedTuple):
 
 
 def compiled(
-    segments: Segments, sharded: Callable[..., Any], final_state: bool, seeds: Any, hps: Any, data: Any
+    segments: Segments, sharded: Callable[..., Any], final_state: bool, told: bool, seeds: Any, hps: Any, data: Any
 ) -> Segments:
     """The programs of a chunk; `sharded` makes a jitted batch of a function of (key, hp, data, reached).
 
-    The function is given the number of each run too, where it is to be told.
+    Where runs are `told` of, the function that advances them is given the place of each too.
     """
-    begin = sharded(lambda key, hp, data, *_: segments.begin(key, hp, data))
+    begin = sharded(lambda key, hp, data, _: segments.begin(key, hp, data))
     first = begin.lower(seeds, hps, data, None).compile()
     kept = first.output_shardings  # from segment to segment
     advance = sharded(
-        lambda key, hp, data, reached, *member: segments.advance(key, hp, data[0], reached, *data[1:], *member),
+        lambda key, hp, data, reached, *place: segments.advance(key, hp, data[0], reached, *data[1:], *place),
+        told=told,
         donate_argnums=3,
         out_shardings=kept,
     )
-    finish = sharded(lambda key, hp, data, reached, *_: segments.finish(key, hp, data, reached)[: 1 + final_state])
+    finish = sharded(lambda key, hp, data, reached: segments.finish(key, hp, data, reached)[: 1 + final_state])
     reached = jax.tree.map(
         lambda leaf, there: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=there),
         jax.eval_shape(begin, seeds, hps, data, None),

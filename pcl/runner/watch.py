@@ -15,7 +15,7 @@ import numpy as np
 
 from pcl.errors import said
 from pcl.runner.sweep import RunConfig
-from pcl.runner.telling import Measure, Teller
+from pcl.runner.telling import Measure, Teller, heard
 
 PAUSE_S = 1.0
 FIRST = 200  # the first report comes behind this part of a run
@@ -73,10 +73,9 @@ class Watch:
         finally:
             self._reports.join()
 
-    def _hear(self, names: tuple[str, ...], first: Any, step: Any, pieces: Sequence[Any]) -> np.int32:
+    def _hear(self, names: tuple[str, ...], pieces: Sequence[Any]) -> np.int32:
         """Called in a thread of the program, which waits: it only copies."""
-        member, done = int(first), int(step)
-        values = np.concatenate([np.array(piece) for piece in pieces])
+        member, done, values = heard(pieces)
         if runs := self._runs[member : member + len(values)]:  # the others are padding
             columns = dict(zip(names, values[: len(runs)].T, strict=True))
             self._reports.put(Report(runs, done, self._pace.steps, columns))
@@ -118,6 +117,8 @@ class Pace:
         if self.every:
             return self.every
         before = self._last.get(member)
+        if before is None and self._last.get(member - 1, (0, 0.0))[0] == self.steps:  # it began when that one ended
+            before = 0, self._last[member - 1][1]
         self._last[member] = step, now
         if before is not None and now > before[1]:
             self._rate = (step - before[0]) / (now - before[1])

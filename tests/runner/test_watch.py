@@ -10,6 +10,7 @@ import pytest
 
 from pcl.experiment import Arm, Experiment, StreamSpec
 from pcl.learners import REGISTRY
+from pcl.runner import watch
 from pcl.runner.execute import execute, plan
 from pcl.runner.store import Store
 from pcl.runner.sweep import resolve
@@ -88,6 +89,24 @@ def test_reports_say_what_stands_in_the_records(mode, checkpoint_steps, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("pause_s", "reports"), [(1e-9, 15), (1e9, 1)])
+def test_a_run_that_is_shorter_than_a_pause_reports_at_its_end_alone(pause_s, reports, tmp_path, monkeypatch):
+    """Two runs on each of two devices, one of them padding: the first tells the pace of the second."""
+    heard = {}
+
+    def watcher(report):
+        for run in report.runs:
+            heard.setdefault(run.seed, []).append(report.step)
+
+    monkeypatch.setattr(watch, "PAUSE_S", pause_s)
+    lived(tmp_path, "map", Watching(0, (watcher,)))
+    assert sorted(heard) == [0, 1, 2]
+    assert all(steps[-1] == 15 for steps in heard.values())
+    assert [len(heard[seed]) for seed in (0, 2)] == [max(reports, 3)] * 2  # at first, with a rate, at the end
+    assert len(heard[1]) == reports
+
+
+@pytest.mark.slow
 def test_a_watcher_that_raises_is_left_out_and_all_runs_end(tmp_path, capsys):
     calls, good = [], []
 
@@ -108,6 +127,8 @@ def test_a_pause_takes_a_second():
     assert pace.next(0, 10000, 0.25) == 20000
     assert pace.next(1, 5000, 0.25) == 20000  # other runs are as fast
     assert pace.next(0, 30000, 2.25) == 10000  # it has become slower
+    assert pace.next(1, 10**6, 10.0) > 10**5
+    assert pace.next(2, 10**5, 20.0) == 10**4  # it began when the one before it ended
     assert Pace(0, 50).first == 1
     slow = Pace(0, 50)
     assert [slow.next(0, 1, 0.0), slow.next(0, 2, 9.0)] == [1, 1]
