@@ -35,7 +35,7 @@ STREAMS = {
         dict.fromkeys(("online", "split_fashion_mnist"), "split_fashion_mnist")
         | dict.fromkeys(("closed_form", "split_images"), "split_fashion")
     ),
-    "Split-CIFAR-10": Shown(dict.fromkeys(("closed_form", "split_images"), "split_cifar10")),
+    "Split-CIFAR-10": Shown(dict.fromkeys(("closed_form", "split_images", "online_cifar"), "split_cifar10")),
     "Permuted MNIST": Shown({"permuted_mnist": "permuted_mnist"}),
     "Omniglot, class by class": Shown({"thousand": "omniglot"}),
     "Input-permuted MNIST": Shown({"ipmnist": "ipmnist"}, "prequential_acc"),
