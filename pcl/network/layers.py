@@ -162,7 +162,7 @@ class Conv:
 
     def places(self, below: Float[Array, "B ..."]) -> int:
         """Places at which the kernel is applied to an image."""
-        _, height, width, _ = jax.eval_shape(self._convolve, below).shape
+        _, height, width, _ = jax.eval_shape(Conv._convolve, self, below).shape
         return height * width
 
     def _convolve(self, below: Array) -> Array:

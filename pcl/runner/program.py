@@ -99,16 +99,16 @@ def compile_group(
     """
     stream, data, learner, run, pieces = _made(config, watch)
     mesh, data = meshes.mesh(), meshes.of_data(data)
-    sharded, told = functools.partial(_sharded, mode=mode, mesh=mesh), watch is not None
+    sharded = functools.partial(_sharded, mode=mode, mesh=mesh)
     arguments = *meshes.of_runs(arguments_of([config], width)), data
     start = time.perf_counter()
     executable: Any
     try:
         if checkpoints is None:
             whole = functools.partial(_whole, run, 1 + final_state)
-            executable = largest = sharded(whole, told=told).lower(*arguments, None).compile()
+            executable = largest = sharded(whole, told=watch is not None).lower(*arguments, None).compile()
         else:
-            executable = segments.compiled(pieces, sharded, final_state, told, *arguments)
+            executable = segments.compiled(pieces, sharded, final_state, watch is not None, *arguments)
             largest = executable.advance
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

@@ -102,7 +102,8 @@ def test_a_run_that_is_shorter_than_a_pause_reports_at_its_end_alone(pause_s, re
     lived(tmp_path, "map", Watching(0, (watcher,)))
     assert sorted(heard) == [0, 1, 2]
     assert all(steps[-1] == 15 for steps in heard.values())
-    assert [len(heard[seed]) for seed in (0, 2)] == [max(reports, 3)] * 2  # at first, with a rate, at the end
+    # The first on a device: at first, with a rate (if the other device has not told it before), and at the end.
+    assert {len(heard[seed]) for seed in (0, 2)} <= ({reports} if reports > 3 else {2, 3})
     assert len(heard[1]) == reports
 
 
