@@ -8,8 +8,7 @@
 XLA computes a convolution fast on CPUs, but not the two transposes that JAX derives: at 16 x 16 pixels, with 32 and 64
 channels, that in the kernel takes 14 times as long as here (`scripts.bench.convolution`). Here the first is written as
 a convolution by the mirrored kernel, and on CPUs the second as one matrix product with patches of the image.
-`differentiable` is the
-convolution with these as its gradients, for `jax.grad`; it has no forward mode.
+`differentiable` is the convolution with these as its gradients, for `jax.grad`; it has no forward mode.
 """
 
 from collections.abc import Sequence
