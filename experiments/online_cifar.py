@@ -34,8 +34,8 @@ EXPERIMENT = Experiment(
     },
     learners=LEARNERS,
     arms=(
-        Arm(("backprop",), ("split_cifar10",), seeds=4),
         *(Arm(("er",), (stream,), (f"memory={stored}",), seeds=4) for stream, (_, _, stored) in STREAMS.items()),
+        Arm(("backprop",), ("split_cifar10",), seeds=4),
         Arm(("er",), ("split_cifar10",), ("memory=1000", *SLIM), seeds=2),
     ),
     evaluation={"probe_every": 10**9, "probe_size": 500, "log_bins": 60},

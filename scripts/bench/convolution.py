@@ -8,7 +8,6 @@ inside a loop, over interleaved repeats, without compilation; and giga multiplic
 """
 
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from absl import flags
 from jax import Array
 
 from pcl.command import folder_flag, launch
+from pcl.folders import write_whole
 from pcl.network.convolution import convolve, to_image, to_kernel
 from pcl.runner import devices
 
@@ -86,10 +86,7 @@ def main() -> None:
             print(json.dumps(measured), flush=True)
             lines.append(json.dumps(measured | devices.provenance()) + "\n")
     path = Path(FLAGS.results_dir, "bench_convolution.jsonl")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("".join(lines))
-    os.replace(temporary, path)
+    write_whole(path, "".join(lines).encode())
 
 
 if __name__ == "__main__":

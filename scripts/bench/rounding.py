@@ -9,12 +9,12 @@ entry.
 """
 
 import json
-import os
 from pathlib import Path
 
 from absl import flags
 
 from pcl.command import folder_flag, launch
+from pcl.folders import write_whole
 from pcl.runner import devices
 
 from .rounding_error import rounding
@@ -33,10 +33,7 @@ def main() -> None:
         line = {"updates": updates, "inputs": inputs, "batch": batch} | rounding(updates, inputs, batch)
         print(json.dumps(line), flush=True)
         lines.append(json.dumps(line | devices.provenance()) + "\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("".join(lines))
-    os.replace(temporary, path)
+    write_whole(path, "".join(lines).encode())
 
 
 if __name__ == "__main__":
