@@ -32,6 +32,7 @@ import numpy as np
 from absl import flags
 
 from pcl.command import folder_flag, launch
+from pcl.folders import write_whole
 from pcl.network.amortise import guess
 from pcl.network.energy import Activities, Errors, Problem, errors, feedforward
 from pcl.network.halting import Budget, Halt
@@ -112,10 +113,7 @@ def main() -> None:
                 lines.append(where | cost | _time(functools.partial(run, problem), FLAGS.repeats))
     about = devices.provenance() | {"load": os.getloadavg()}
     path = Path(FLAGS.results_dir, "bench_equilibrium.jsonl")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("".join(json.dumps(line | about) + "\n" for line in lines))
-    os.replace(temporary, path)
+    write_whole(path, "".join(json.dumps(line | about) + "\n" for line in lines).encode())
     print(path)
 
 

@@ -32,6 +32,7 @@ from absl import flags
 
 from pcl.command import folder_flag, launch
 from pcl.errors import UsageError
+from pcl.folders import write_whole
 from pcl.network.energy import Problem
 from pcl.runner import devices
 
@@ -57,10 +58,7 @@ def main() -> None:
     lines, plans = measured(_peers(FLAGS.peers), FLAGS.repeats, os.environ | {"JAX_PLATFORMS": "cpu"})
     about = devices.provenance() | {"plans": plans, "load": os.getloadavg()}
     path = Path(FLAGS.results_dir, "bench_inference.jsonl")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("".join(json.dumps(line | about) + "\n" for line in lines))
-    os.replace(temporary, path)
+    write_whole(path, "".join(json.dumps(line | about) + "\n" for line in lines).encode())
     print(path)
 
 

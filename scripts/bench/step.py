@@ -23,6 +23,7 @@ from absl import flags
 
 from pcl import learners
 from pcl.command import folder_flag, launch
+from pcl.folders import write_whole
 from pcl.runner import devices
 from pcl.types import Batch, Spec
 
@@ -40,10 +41,7 @@ def main() -> None:
     devices.configure()
     lines = [_line(width, batch) for batch in (10, 64) for width in (128, 256)]
     path = Path(FLAGS.results_dir, "bench_step.jsonl")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    os.replace(temporary, path)
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
     print(path)
 
 
