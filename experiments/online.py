@@ -21,7 +21,8 @@ NETWORK: dict[str, Any] = {
     "optimiser": "sgd",
 }
 REPLAY = NETWORK | {"memory": 500}
-# Numbers are the winners of the study `online`, which a test holds them to.
+CODING = NETWORK | {"output": "gaussian"}
+# Numbers are the winners of the studies `online` and `online_pcn`, which a test holds them to.
 LEARNERS: dict[str, dict[str, Any]] = {
     "backprop": NETWORK | {"lr": 0.0808},
     "ewc": NETWORK | {"lr": 0.0482, "strength": 15.1},
@@ -36,6 +37,11 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "derpp": REPLAY | {"lr": 0.0225, "logit_weight": 1.34, "label_weight": 1.79},
     "cls_er": REPLAY | {"lr": 0.0305, "consistency": 3.95},
     "gdumb": REPLAY | {"lr": 0.103, "retrain_every": 1000, "retrain_passes": 50},
+    "pcn": CODING | {"lr": 0.08},
+    "ewc_pcn": CODING | {"lr": 0.05, "strength": 15.1},
+    "er_pcn": CODING | {"memory": 500, "lr": 0.2},
+    "er_ace_pcn": CODING | {"memory": 500, "lr": 0.1},
+    "derpp_pcn": CODING | {"memory": 500, "lr": 0.02, "logit_weight": 1.3, "label_weight": 1.8},
     "ncm": {},
     "slda": {},
     "parallax": {},
@@ -67,6 +73,7 @@ EXPERIMENT = Experiment(
         "probe_every": 10,
         "retrain_every": 10,
         "retrain_passes": 2,
+        "inference_steps": 3,
     },
     smoke_seeds=1,
     tables=(
