@@ -6,19 +6,31 @@ prequential accuracy on each permutation, and its slope over permutations. Infer
 beside the default, whose step size follows the largest curvature of the energy.
 """
 
+from typing import Any
+
 from pcl.experiment import Arm, Experiment, Figure
 
 from .permuted_mnist import LEARNERS, stream
 
 SMALL = {"width": 100, "depth": 3}
+BACKPROP = LEARNERS["backprop"] | SMALL
+METHODS: dict[str, dict[str, Any]] = {
+    "l2_init": BACKPROP | {"regeneration": 1e-3},
+    "shrink_perturb": BACKPROP | {"shrink": 1e-5, "perturb": 5e-5},
+    "continual_backprop": BACKPROP | {"replacement_rate": 1e-4},
+    "snr": BACKPROP | {"rejection": 0.02},
+    "upgd": BACKPROP | {"optimiser": "sgd", "lr": 0.01, "shrink": 1e-4, "direction_noise": 0.1},
+    "moving_norm": BACKPROP,
+}
 
 EXPERIMENT = Experiment(
     name="plasticity",
     claim=__doc__,
     streams={"permuted_mnist_200": stream(200, 2_000)},
-    learners={name: LEARNERS[name] | SMALL for name in ("backprop", "pcn", "er")},
+    learners={name: LEARNERS[name] | SMALL for name in ("backprop", "pcn", "er")} | METHODS,
     arms=(
         Arm(seeds=5),
+        Arm(("backprop",), settings=("norm=layer",), seeds=5),
         Arm(("pcn",), settings=("step_limit=nothing", "inference_lr=0.03,0.1"), seeds=5),
         Arm(("parallax",), seeds=5),
     ),
