@@ -15,6 +15,7 @@ from pcl.experiment import Arm, Experiment, Published, StreamSpec, Table
 
 SMALL: dict[str, Any] = {"architecture": "convnet", "width": 32, "output": "categorical", "optimiser": "sgd"}
 REPLAY = SMALL | {"replay_augment": "flip_crop"}
+UPDATES = ("keeps=balanced", "updates=3", "lr=0.05")  # the winner of the study `online_cifar_updates`
 SLIM = ("architecture=resnet18", "width=20")
 STREAMS = {"split_cifar10": ("cifar10", 2, 1000), "split_cifar100": ("cifar100", 5, 5000)}  # and images stored
 LEARNERS: dict[str, dict[str, Any]] = {
@@ -29,12 +30,17 @@ EXPERIMENT = Experiment(
     name="online_cifar",
     claim=__doc__,
     streams={
-        name: StreamSpec("split", {"source": source, "classes_per_task": classes})
+        name + suffix: StreamSpec("split", {"source": source, "classes_per_task": classes} | order)
         for name, (source, classes, _) in STREAMS.items()
+        for suffix, order in (("", {}), ("_ascending", {"order": "natural"}))
     },
     learners=LEARNERS,
     arms=(
         *(Arm(("er",), (stream,), (f"memory={stored}",), seeds=4) for stream, (_, _, stored) in STREAMS.items()),
+        *(
+            Arm(("er",), (f"{stream}_ascending",), (f"memory={stored}", *UPDATES), seeds=4)
+            for stream, (_, _, stored) in STREAMS.items()
+        ),
         Arm(("backprop",), ("split_cifar10",), seeds=4),
         Arm(("er",), ("split_cifar10",), ("memory=1000", *SLIM), seeds=2),
     ),

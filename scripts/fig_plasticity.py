@@ -1,27 +1,46 @@
 """Loss of plasticity: prequential accuracy on each of two hundred permutations, with its slope."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 from pcl.evaluation.statistics import METHOD, mean_interval
-from pcl.evaluation.summary import setting_text
+from pcl.evaluation.summary import Record, setting_text
 from pcl.figures.curves import online_accuracy, plasticity
 from pcl.figures.panels import line, points
 from pcl.figures.style import learners, marked, save_figure
 from pcl.runner.store import Store
 
+METHODS = ("l2_init", "shrink_perturb", "continual_backprop", "snr", "upgd", "moving_norm")
+TITLES = ("networks, replay and parallax", "methods against the loss, backpropagation")
+
 
 def main(results_dir: Path) -> list[Path]:
     """Draw the figure from `<results_dir>/plasticity`; returns the files written."""
     records = Store(results_dir, "plasticity").records()
-    names = learners(records)
+    names = list(learners(records))
     cells = sorted(
-        {(r["learner"], setting_text(r["variant"])) for r in records},
-        key=lambda cell: (list(names).index(cell[0]), cell[1]),
+        {(r["learner"], setting_text(r["variant"])) for r in records}, key=lambda cell: (names.index(cell[0]), cell[1])
     )
-    figure, axis = plt.subplots(figsize=(7.2, 2.8))
-    plotted = []
+    methods = [cell for cell in cells if cell[0] in METHODS or cell == ("backprop", "norm=layer")]
+    panels = [[cell for cell in cells if cell not in methods], methods]
+    if methods and ("backprop", "") in cells:
+        methods.insert(0, ("backprop", ""))
+    there = [(title, panel) for title, panel in zip(TITLES, panels, strict=True) if panel]
+    figure, axes = plt.subplots(1, len(there), figsize=(7.2, 2.8), sharey=True, squeeze=False)
+    plotted: list[dict[str, object]] = []
+    for axis, (title, panel) in zip(axes[0], there, strict=True):
+        plotted += _panel(axis, records, panel)
+        axis.set_title(title, loc="left")
+    axes[0, 0].set_ylabel("prequential accuracy (%)")
+    return save_figure(figure, results_dir, "fig_plasticity", plotted)
+
+
+def _panel(axis: Axes, records: Sequence[Record], cells: Sequence[tuple[str, str]]) -> list[dict[str, object]]:
+    """Draws a curve for each learner and setting, with its slope in the legend; returns the drawn numbers."""
+    names, plotted = learners(records), []
     for i, (learner, variant) in enumerate(cells):
         runs = [r for r in records if (r["learner"], setting_text(r["variant"])) == (learner, variant)]
         label = marked(f"{names[learner]} {variant}".strip(), runs)
@@ -29,14 +48,13 @@ def main(results_dir: Path) -> list[Path]:
         curve = online_accuracy(runs, f"{label}: {slope:+.2f} [{low:+.2f}, {high:+.2f}]")
         line(axis, curve, f"C{i}", 1.0)
         plotted += points(curve._replace(name=label), learner=learner)
-    axis.set(xlabel="permutation, in order of arrival", ylabel="prequential accuracy (%)")
+    axis.set_xlabel("permutation, in order of arrival")
     axis.margins(x=0)
     axis.legend(
-        title=f"change in points per 100 permutations [{METHOD}]",
+        title=f"points per 100 permutations [{METHOD}]",
         loc="upper center",
         bbox_to_anchor=(0.5, -0.18),
-        ncols=2,
         fontsize=6.5,
         title_fontsize=7,
     )
-    return save_figure(figure, results_dir, "fig_plasticity", plotted)
+    return plotted
