@@ -10,6 +10,7 @@ docs/findings.md.
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pcl.errors import UsageError
 from pcl.evaluation.statistics import mean_interval
@@ -51,6 +52,14 @@ def _river(results_dir: Path) -> Iterator[Row]:
         yield Row(*about, *mean_interval(values), *seeds, *("", ""), "python -m scripts.river_electricity")
 
 
+# Winners of the study `electricity`, on Weather.
+SEARCHED: dict[str, dict[str, Any]] = {
+    "derpp": NETWORK | {"lr": 0.001, "logit_weight": 0.5, "label_weight": 0.5},
+    "upgd": NETWORK | {"optimiser": "sgd", "lr": 0.01, "shrink": 1e-4, "direction_noise": 0.1},
+    "continual_backprop": NETWORK | {"lr": 0.001, "replacement_rate": 1e-4},
+    "moving_norm": NETWORK | {"lr": 0.001},
+}
+
 EXPERIMENT = Experiment(
     name="electricity",
     claim=__doc__,
@@ -65,9 +74,11 @@ EXPERIMENT = Experiment(
         "er": NETWORK | {"lr": 0.0003},
         "er_pcn": PCN | {"lr": 0.0003},
         "ncm": {},
-    },
+    }
+    | SEARCHED,
     arms=(
-        Arm(streams=("electricity",), seeds=5),
+        Arm(("backprop", "pcn", "er", "er_pcn", "ncm"), ("electricity",), seeds=5),
+        Arm(tuple(SEARCHED), ("electricity",), seeds=5),
         Arm(("backprop", "pcn", "ncm"), ("weather", "outdoor"), seeds=5),
         Arm(("parallax",), seeds=5),
         Arm(("parallax",), ("electricity",), ("without=past,drift,sleep,retention,synapses",), seeds=5),

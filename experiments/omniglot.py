@@ -3,13 +3,18 @@
 Omniglot, 15 images per class, each shown once: the first 600 classes, and all 1,623, in an order drawn from the key.
 All held-out images, five per class, are probed after every 50th class. Learning rate and output of the networks were
 chosen for `er` on validation images of the 600 classes (learning rates of 0.0003 to 0.01, Gaussian and categorical
-outputs).
+outputs). ER-ACE and DER++, on the 600 classes alone, have that rate, and DER++ the weights of `online`.
 """
+
+from typing import Any
 
 from pcl.evaluation.classes import tenths
 from pcl.experiment import Arm, Experiment, Figure, StreamSpec, Table, each
 
-NETWORK = {"width": 256, "output": "categorical", "lr": 0.001}
+from .online import LEARNERS as ONLINE
+
+NETWORK: dict[str, Any] = {"width": 256, "output": "categorical", "lr": 0.001}
+REPLAY = NETWORK | {"memory": 1000}
 ONE_BY_ONE = {"source": "omniglot", "classes_per_task": 1, "batch": 5}
 
 EXPERIMENT = Experiment(
@@ -19,9 +24,18 @@ EXPERIMENT = Experiment(
         "omniglot_600": StreamSpec("split", ONE_BY_ONE | {"classes": 600}),
         "omniglot_1623": StreamSpec("split", ONE_BY_ONE),
     },
-    learners={"ncm": {}, "backprop": NETWORK, "er": NETWORK | {"memory": 1000}, "pcn": NETWORK},
+    learners={
+        "ncm": {},
+        "backprop": NETWORK,
+        "er": REPLAY,
+        "pcn": NETWORK,
+        "er_ace": REPLAY,
+        "derpp": REPLAY | {name: ONLINE["derpp"][name] for name in ("logit_weight", "label_weight")},
+        "slda": {},
+    },
     arms=(
-        Arm(seeds=5),
+        Arm(("ncm", "backprop", "er", "pcn"), seeds=5),
+        Arm(("er_ace", "derpp", "slda"), ("omniglot_600",), seeds=5),
         Arm(("parallax",), seeds=5),
     ),
     evaluation={"probe_every": 10**9, "end_every": 50},

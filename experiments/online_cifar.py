@@ -15,7 +15,7 @@ from pcl.experiment import Arm, Experiment, Published, StreamSpec, Table
 
 SMALL: dict[str, Any] = {"architecture": "convnet", "width": 32, "output": "categorical", "optimiser": "sgd"}
 REPLAY = SMALL | {"replay_augment": "flip_crop"}
-UPDATES = ("keeps=balanced", "updates=3", "lr=0.05")  # the winner of the study `online_cifar_updates`
+UPDATES = ("keeps=balanced", "updates=3", "lr=0.0888")  # the winner of the study `online_cifar_updates`
 SLIM = ("architecture=resnet18", "width=20")
 STREAMS = {"split_cifar10": ("cifar10", 2, 1000), "split_cifar100": ("cifar100", 5, 5000)}  # and images stored
 LEARNERS: dict[str, dict[str, Any]] = {
