@@ -29,7 +29,8 @@ EXPERIMENT = Experiment(
     streams={"permuted_mnist_200": stream(200, 2_000)},
     learners={name: LEARNERS[name] | SMALL for name in ("backprop", "pcn", "er")} | METHODS,
     arms=(
-        Arm(seeds=5),
+        Arm(("backprop", "pcn", "er"), seeds=5),
+        Arm(tuple(METHODS), seeds=5),
         Arm(("backprop",), settings=("norm=layer",), seeds=5),
         Arm(("pcn",), settings=("step_limit=nothing", "inference_lr=0.03,0.1"), seeds=5),
         Arm(("parallax",), seeds=5),
