@@ -43,8 +43,11 @@ INTRO = {
     "sources": "A source is a set of labelled samples. [Your own](docs/own_data.md).",
     "rules": "A rule says how the activities of a network settle. [What settling is](docs/concepts.md#settling).",
     "metrics": "Every metric is computed from records. [How to read them](docs/reading.md).",
-    "experiments": "An experiment is a claim, the runs that test it, and what shows it. [Findings](docs/findings.md).",
+    "experiments": "An experiment is a claim, the runs that test it, and what shows it. [Findings](docs/findings.md)."
+    " Times are those of the published runs, by their records; each page names the machines."
+    " [Time of everything](docs/requirements.md#how-long-it-takes).",
 }
+MORE = {"experiments": ("published runs", "time")}  # further columns of a list
 
 
 def kinds() -> dict[str, Kind]:
@@ -72,8 +75,9 @@ def pages() -> dict[str, str]:
     """All pages by their place; links in them are relative to the root of the repository."""
     found = {"sweeps.md": section("README.md", "Sweeps")}
     for folder, kind in kinds().items():
-        rows = [(f"[`{name}`](docs/reference/{folder}/{name}.md)", summary(folder, name)) for name in kind.entries]
-        listed = table(("name", "what it is"), rows)
+        links = {name: f"[`{name}`](docs/reference/{folder}/{name}.md)" for name in kind.entries}
+        rows = [(link, summary(folder, name), *_more(folder, name)) for name, link in links.items()]
+        listed = table(("name", "what it is", *MORE.get(folder, ())), rows)
         found[f"reference/{folder}/index.md"] = f"# {kind.title}\n\n{INTRO[folder]}\n\n{listed}\n"
         for name, entry in kind.entries.items():
             head = f"---\ntitle: {name} ({folder})\n---\n\n# `{name}`"
@@ -138,6 +142,13 @@ def summary(folder: str, name: str) -> str:
     if folder == "rules":
         return prose((module_of("pcl.network.rules", name).__doc__ or "").partition("\n")[0])
     return prose(entry.summary)
+
+
+def _more(folder: str, name: str) -> tuple[str, ...]:
+    if folder not in MORE:
+        return ()
+    took = records.took(name)
+    return (f"{took.runs:,}", took.time) if took.runs else ("none yet", "")
 
 
 def module_of(package: str, name: str) -> Any:
@@ -240,10 +251,13 @@ def _experiment(name: str, experiment: Experiment) -> str:
             if (ROOT / f"results/tables/{t.name}.md").exists()]  # fmt: skip
     shown = records.figures(experiment.figures)
     source = records.path_of(module_of("pcl.experiments", name).__file__ or "")
+    took = records.took(name)
+    said = f"The {took.runs:,} published runs took {took.time}, compilation included ({'; '.join(took.machines)})."
+    said = said if took.runs else "No run is published yet."
     return "\n\n".join((
         docstring(experiment.claim.strip().partition("\n")[2].strip()), f"Source: [`{source}`]({source}).",
         "## Runs", _facts({key: about[key] for key in ("learners", "streams", "runs")}),
-        f"```console\n$ python -m experiments.run --experiment={name}\n```",
+        f"```console\n$ python -m experiments.run --experiment={name}\n```", said,
         "## Tables", "\n".join(f"- {line}" for line in made) or "None was made yet.",
         *(["## Figures", shown] if shown else []),
     ))  # fmt: skip

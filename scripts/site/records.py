@@ -4,9 +4,11 @@ import csv
 import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from pcl.evaluation.catalogue import described, number
 from pcl.experiment import Experiment, Figure, Table, experiment_names, load_experiment
+from pcl.runner.store import Store
 from scripts.site.links import ROOT
 from scripts.site.text import prose, table
 
@@ -70,6 +72,31 @@ def numbers(keep: Callable[[Row], bool], metric: str = "") -> str:
             table(("stream", "learner", "settings", shown, "seeds"), body[:MOST_ROWS]),
         ]
     return "\n\n".join(parts)
+
+
+class Took(NamedTuple):
+    """What the published runs of an experiment took: their number, wall-clock seconds, and the machines by name."""
+
+    runs: int
+    seconds: float
+    machines: tuple[str, ...]
+
+    @property
+    def time(self) -> str:
+        """The seconds in minutes, or in hours."""
+        return f"{max(self.seconds / 60, 1):.0f} min" if self.seconds < 5400 else f"{self.seconds / 3600:.1f} h"
+
+
+@functools.cache
+def took(name: str) -> Took:
+    """By the records of an experiment: each run's share of its chunk, and the compilation of each program once."""
+    folder = RESULTS / name
+    of = Store(RESULTS, name).tables(["timing", "provenance"])[0].values() if folder.is_dir() else ()
+    rows = [row for table in of for row in table.to_pylist()]
+    run = sum(row["timing"]["run_s"] / row["provenance"]["width"] for row in rows)
+    compilation = sum({row["timing"]["compile_s"] for row in rows})  # the runs of a program have one number
+    machines = {f"{row['provenance']['machine']}, {row['provenance']['device'].upper()}" for row in rows}
+    return Took(len(rows), run + compilation, tuple(sorted(machines)))
 
 
 def figures(of: Iterable[Figure]) -> str:
