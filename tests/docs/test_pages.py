@@ -19,8 +19,9 @@ from pcl.commands import COMMANDS
 from pcl.experiment import experiment_names, load_experiment
 from pcl.fields import fields
 from pcl.network.rules import RULES
+from pcl.runner import scales
 from pcl.streams.sources import SOURCES
-from scripts.site import pages
+from scripts.site import pages, records
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -174,7 +175,7 @@ def test_lines_of_the_guides_are_accepted_as_they_are_typed(page, line, tmp_path
     assert done.stdout.strip()
 
 
-@pytest.mark.parametrize("name", ["ewc.md", "backpropagation.md"])
+@pytest.mark.parametrize("name", ["ewc.md", "backpropagation.md", "reading.md"])
 def test_figures_in_prose_stand_in_a_table_that_the_page_links_to(name):
     text = PAGES[name]
     shown = set()
@@ -208,10 +209,47 @@ def importable(name):
         return False
 
 
-def test_there_are_twenty_questions_and_each_names_its_page():
-    asked = re.findall(r"^(\d+)\. \[… .+\?\]\(([\w./]+)(?:#[\w-]+)?\)$", PAGES["questions.md"], re.MULTILINE)
-    assert [int(number) for number, _ in asked] == list(range(1, 21))
-    assert {page for _, page in asked} <= {*PAGES, "sweeps.md", "tutorials/results.md"}
+def test_questions_are_numbered_and_each_names_its_page():
+    lines = [line for line in PAGES["questions.md"].splitlines() if re.match(r"\d", line)]
+    asked = [re.fullmatch(r"(\d+)\. \[(?:… )?.+\?\]\(([\w./]+)(?:#[\w-]+)?\)", line) for line in lines]
+    assert [int(found[1]) for found in asked] == list(range(1, len(lines) + 1))
+    assert len(lines) > 30
+    assert {found[2] for found in asked} <= {*PAGES, "sweeps.md", "tutorials/results.md"}
+
+
+def test_systems_are_those_of_the_installation_and_of_the_records():
+    said = PAGES["requirements.md"]
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    (python,) = re.findall(r"\| Python \| ([\d.]+) or newer", said)
+    newest, before = re.search(r"\| JAX \| ([\d.]+) or newer, below ([\d.]+) \|", said).groups()
+    assert f'python_requires=">={python}"' in setup
+    assert f'"jax>={newest},<{before}"' in setup
+    assert f"jax[cuda{re.search(r'CUDA ([0-9]+)', said)[1]}]" in setup
+    machines = {machine for name in experiment_names() for machine in records.took(name).machines}
+    assert machines == {f"x86_64, {cores} cores, CPU" for cores in (2, 16)}, (
+        "the page names the machines of the records"
+    )
+
+
+def test_what_runs_took_is_what_their_records_say():
+    took, known = records.took("split_digits"), scales.times(ROOT / "results", "split_digits")
+    timed = {id(one): one for one in known.values()}.values()  # a run is known by its id and by its name
+    assert took.runs == 120
+    assert took.machines == ("x86_64, 2 cores, CPU",)
+    assert took.seconds == pytest.approx(sum(t.run for t in timed) + sum({t.compilation for t in timed}))
+    assert [records.Took(1, seconds, ()).time for seconds in (3, 600, 9000)] == ["1 min", "10 min", "2.5 h"]
+    assert records.took("no_such_experiment") == records.Took(0, 0, ())
+
+
+def test_the_time_of_all_experiments_is_that_of_the_records():
+    (hours,) = re.findall(r"together took about (\d+) hours", PAGES["requirements.md"])
+    found = sum(records.took(name).seconds for name in experiment_names()) / 3600
+    assert float(hours) == pytest.approx(found, rel=0.15), f"the records took {found:.1f} hours"
+
+
+def test_what_is_told_are_the_learners_that_say_so():
+    (told,) = re.findall(r"Told are\s(.+?)\.", PAGES["reading.md"], re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", told)) == {name for name, entry in learners.REGISTRY.items() if entry.told}
 
 
 @pytest.mark.parametrize("folder", ["learners", "streams", "sources", "rules", "metrics"])
@@ -243,6 +281,7 @@ def test_a_page_of_each_kind_says_what_a_reader_looks_for():
     experiment = pages.pages()["reference/experiments/split_digits.md"]
     assert "](results/figures/fig_wall.png)" in experiment
     assert "results/tables/tab_split_digits.md" in experiment
+    assert "The 120 published runs took " in experiment
 
 
 @pytest.mark.slow
