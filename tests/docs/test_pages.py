@@ -14,7 +14,7 @@ from pathlib import Path
 import forked
 import pytest
 
-from pcl import learners, outside, streams
+from pcl import __version__, learners, outside, streams
 from pcl.commands import COMMANDS
 from pcl.experiment import experiment_names, load_experiment
 from pcl.fields import fields
@@ -229,6 +229,11 @@ def test_systems_are_those_of_the_installation_and_of_the_records():
     assert machines == {f"x86_64, {cores} cores, CPU" for cores in (2, 16)}, (
         "the page names the machines of the records"
     )
+
+
+def test_the_version_to_cite_is_this_one():
+    assert f"version = {{{__version__}}}" in PAGES["help.md"]
+    assert f"version: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_what_runs_took_is_what_their_records_say():
