@@ -26,7 +26,7 @@ from pcl.types import Batch, HParams, Info, Learner, Prediction, Spec, State
 
 SHARES = ("auto", "always", "never")
 OPERATIONS = 5e10  # on padding that take as long as a compilation: the least that `scripts.bench.shared_sizes` found
-CARRIED = 6  # samples whose operations in a layer take as long as a step that carries its arrays along: the most found
+CARRIED = 6  # samples whose operations in a layer take longer than a step that carries its arrays along, by that bench
 
 DEPTH = "depth"  # size that is not padded: each value has a branch of the program
 STEPS = "inference_steps"  # setting that FLOP counts receive as an argument of its own

@@ -7,7 +7,7 @@ import pytest
 
 from pcl import learners, saved
 from pcl.experiment import Arm, Experiment, StreamSpec
-from pcl.fields import as_dict
+from pcl.fields import as_dict, replace
 from pcl.runner import families
 from pcl.runner.execute import execute, plan, state_file
 from pcl.runner.store import CIRCUMSTANCES, Store
@@ -150,6 +150,26 @@ def test_groups_are_joined_that_differ_in_sizes_of_their_learner_alone():
     assert joined("pcn", "width=4,8", "precision=diagonal") == [1, 1]
     assert joined("pcn", "inference_steps=4,8", "precision=diagonal") == [2]
     assert joined("pcn", "inference_steps=4,8", "inference=ipc") == [1, 1]
+
+
+SHARED = [name for name, entry in learners.REGISTRY.items() if entry.sizes is not None]
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_learner_takes_sizes_of_its_own_and_reports_alike_at_every_depth(name):
+    entry, spec = learners.REGISTRY[name], Spec((4,), 3)
+    sizes = entry.sizes(entry.hparams)
+    assert set(sizes) <= set(as_dict(entry.hparams))
+    if "depth" not in sizes:
+        return
+    members = tuple(replace(entry.hparams, {"width": 5, "depth": depth}) for depth in (0, 2))
+    learner = families.shared(learners.make(name, spec)[0], members)
+    given = families.Member(members[0], {size: np.int32(2) for size in sizes}, np.int32(0))
+    true, y = jnp.ones(6, bool), jnp.arange(6) % 3
+    state = jax.eval_shape(learner.init, jax.random.key(0), given)
+    after, _ = jax.eval_shape(learner.update, state, Batch(jnp.ones((6, 4)), y, true, true, jnp.zeros_like(y)), given)
+    assert [leaf.shape for leaf in after] == [leaf.shape for leaf in state]
+    assert jax.eval_shape(learner.predict, state, jnp.ones((6, 4)), given).logits.shape == (6, 3)
 
 
 def test_padding_is_weighed_against_compilations(monkeypatch):
