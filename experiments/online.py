@@ -46,11 +46,11 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "parallax": {},
 }
 PREDICTIVE: dict[str, dict[str, Any]] = {
-    "pcn": CODING | {"lr": 0.08},
-    "ewc_pcn": CODING | {"lr": 0.05, "strength": 15.1},
-    "er_pcn": CODING | {"memory": 500, "lr": 0.2},
-    "er_ace_pcn": CODING | {"memory": 500, "lr": 0.1},
-    "derpp_pcn": CODING | {"memory": 500, "lr": 0.02, "logit_weight": 1.3, "label_weight": 1.8},
+    "pcn": CODING | {"lr": 0.00336},
+    "ewc_pcn": CODING | {"lr": 0.00479, "strength": 3.09},
+    "er_pcn": CODING | {"memory": 500, "lr": 0.0934},
+    "er_ace_pcn": CODING | {"memory": 500, "lr": 0.0808},
+    "derpp_pcn": CODING | {"memory": 500, "lr": 0.0225, "logit_weight": 1.34, "label_weight": 1.79},
 }
 IN_TURN = ("split_mnist", "split_fashion_mnist")
 # Whose records the figures show beside those of this experiment.

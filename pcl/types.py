@@ -105,7 +105,8 @@ class LearnerEntry(NamedTuple):
     rule: the `NetworkRule` (`pcl.learners.rule`) around which strategies are put, if there is one.
     sizes: names of static sizes in which runs that share a program may differ (`pcl.runner.families`): a state that is
       padded with zeros to that of larger sizes learns and predicts the same, and `predict` and `update` read these
-      settings as numbers that may be traced; `init` does not.
+      settings as numbers that may be traced; `init` does not. `depth` is always a plain number; of it, `Info` and the
+      prediction have the same shapes at every value.
     at_rest: the state for a query that has no place in the stream's time, where updates have one.
     """
 

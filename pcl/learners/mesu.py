@@ -111,4 +111,5 @@ ENTRY = backprop.ENTRY._replace(
     flops=lambda spec, hp, steps, batch: (1 + hp.draws) * backprop.flops(spec, hp.rule, steps, batch),
     label="MESU",
     rule=None,
+    sizes=None,
 )

@@ -162,8 +162,10 @@ def sizes(hp: MLPHParams) -> tuple[str, ...]:
     A unit without synapses that is silent at 0 stays so, and its synapses stay 0. Not so where a layer is normalised
     over its units, where weights are scaled by their number (muPC), and in layers that read an image in order (VGG).
     """
-    plain = hp.architecture == "mlp" and hp.init != "mupc" and hp.norm == "none" and not hp.layer_sizes
-    return ("width",) if plain and ACTIVATIONS[hp.activation].silent else ()
+    if hp.architecture != "mlp" or hp.layer_sizes:
+        return ()
+    padded = hp.init != "mupc" and hp.norm == "none" and ACTIVATIONS[hp.activation].silent
+    return ("width", "depth") if padded else ("depth",)
 
 
 def synapses(spec: Spec, hp: MLPHParams) -> tuple[int, ...]:

@@ -98,9 +98,9 @@ def sizes(hp: HParams) -> tuple[str, ...]:
 
     A precision that is learned is not that of 0 at a unit without synapses, and it limits the step of all.
     """
-    if not RULES[hp.inference].padded:
-        return ()
-    return ("inference_steps", *(mlp.sizes(hp) if hp.precision == "identity" else ()))
+    padded = RULES[hp.inference].padded
+    fixed = () if padded and hp.precision == "identity" else ("width",)
+    return (*(("inference_steps",) if padded else ()), *(name for name in mlp.sizes(hp) if name not in fixed))
 
 
 def rule(spec: Spec) -> NetworkRule:

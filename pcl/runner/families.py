@@ -2,11 +2,15 @@
 
 A learner's entry names such sizes (`LearnerEntry.sizes`). A member starts in the state of its own `init`,
 padded, and reads its own sizes as traced numbers. Its record equals that of its own program, up to rounding.
+
+Depth is not padded. The program holds the learner once for each depth (a branch), and all else once. Each state has the
+arrays of the deepest member, and a run leaves at zero those that its depth does not have.
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +22,13 @@ from jaxtyping import Float, PRNGKeyArray
 from pcl import learners, streams
 from pcl.fields import Traced, as_dict, put
 from pcl.runner.sweep import RunConfig
-from pcl.types import Batch, HParams, Info, Learner, Prediction, State
+from pcl.types import Batch, HParams, Info, Learner, Prediction, Spec, State
 
 SHARES = ("auto", "always", "never")
 OPERATIONS = 5e10  # on padding that take as long as a compilation: the least that `scripts.bench.shared_sizes` found
+CARRIED = 6  # samples whose operations in a layer take longer than a step that carries its arrays along, by that bench
 
+DEPTH = "depth"  # size that is not padded: each value has a branch of the program
 STEPS = "inference_steps"  # setting that FLOP counts receive as an argument of its own
 Family = tuple[HParams, ...]  # static settings of the groups that share a program; their traced numbers mean nothing
 
@@ -68,21 +74,30 @@ def grouped(groups: Sequence[list[RunConfig]], share: str, mode: str) -> list[li
 
 
 def _saves(groups: Sequence[list[RunConfig]], mode: str) -> bool:
-    """Whether operations on padding take less time than compilations that are saved.
-
-    Mapped one after the other, a member stops after its own steps of inference; side by side, all go on to the last.
-    """
-    first = groups[0][0]
+    """Whether operations on padding take less time than compilations that are saved."""
+    first, members = groups[0][0], tuple(group[0].hp for group in groups)
     stream, _ = streams.configured(first.stream_kind, first.stream, first.evaluation.probe_on)
-    count = learners.REGISTRY[first.learner].flops
-    most, more = largest(tuple(group[0].hp for group in groups)), 0.0
-    for group in groups:
-        own = as_dict(group[0].hp).get(STEPS, 0)
-        steps = own if mode == "map" else as_dict(most).get(STEPS, 0)
-        rows = first.stream.batch
-        padding = count(stream.spec, most, steps, rows) - count(stream.spec, group[0].hp, own, rows)
-        more += float(padding) * stream.steps * rows * len(group)
-    return more < OPERATIONS * (len(groups) - 1)
+    runs = sum(padding(stream.spec, group[0], members, mode) * len(group) for group in groups)
+    return runs * stream.steps * first.stream.batch < OPERATIONS * (len(groups) - 1)
+
+
+def padding(spec: Spec, run: RunConfig, members: Family, mode: str) -> float:
+    """Operations for each sample of `run` that its own program does not have.
+
+    Mapped one after the other, a member stops after its own steps of inference, and executes the branch of its own
+    depth. Side by side, all go on to the last step, in every branch.
+    """
+    rows, own, most = run.stream.batch, as_dict(run.hp), as_dict(largest(members))
+
+    def count(hp: HParams, steps: int = 0) -> float:
+        return float(learners.REGISTRY[run.learner].flops(spec, hp, steps, rows))
+
+    alone = count(run.hp, own.get(STEPS, 0))
+    if mode != "map":
+        return sum(count(hp, most.get(STEPS, 0)) for hp in _branches(members)) - alone
+    branch = put(largest(members), {DEPTH: own.get(DEPTH)})
+    carried = CARRIED * (count(largest(members)) - count(branch)) / rows
+    return count(branch, own.get(STEPS, 0)) + carried - alone
 
 
 def largest(members: Family) -> HParams:
@@ -110,33 +125,90 @@ def member(run: RunConfig) -> Any:
     """The settings of a run as a program takes them; in a family, with the run's own sizes."""
     if not run.family:
         return run.hp
-    own, structures = as_dict(run.hp), [jax.tree.structure(hp) for hp in run.family]
+    own = as_dict(run.hp)
     most = jax.tree.unflatten(jax.tree.structure(largest(run.family)), jax.tree.leaves(run.hp))
     sizes = {name: np.int32(own[name]) for name in sizes_of(run)}
-    return Member(most, sizes, np.int32(structures.index(jax.tree.structure(run.hp))))
+    return Member(most, sizes, np.int32(_place(run)))
+
+
+def _place(run: RunConfig) -> int:
+    """The place of the run's static settings in its family."""
+    return [jax.tree.structure(hp) for hp in run.family].index(jax.tree.structure(run.hp))
 
 
 def shared(learner: Learner, members: Family) -> Learner:
-    """`learner` for the members of a family: its settings are a `Member`, its states padded."""
+    """`learner` for the members of a family: its settings are a `Member`, its states those of any member."""
     if not members:
         return learner
+    states = _states(learner, members)
 
-    def init(key: PRNGKeyArray, given: Member) -> State:
-        like = jax.eval_shape(learner.init, key, given.hp)
-
-        def of(hp: HParams) -> Any:
+    def init(key: PRNGKeyArray, given: Member) -> list[Array]:
+        def of(hp: HParams, branch: int) -> Any:
             own = jax.tree.unflatten(jax.tree.structure(hp), jax.tree.leaves(given.hp))
-            return lambda: jax.tree.map(_padded, learner.init(key, own), like)
+            return lambda: states.filled(learner.init(key, own), branch)
 
-        return jax.lax.switch(given.place, [of(hp) for hp in members])
+        return jax.lax.switch(given.place, [of(hp, i) for hp, i in zip(members, states.branch, strict=True)])
 
-    def predict(state: State, x: Float[Array, "B ..."], given: Member) -> Prediction:
-        return learner.predict(state, x, put(given.hp, given.sizes))
+    def by_depth(given: Member, function: Any, *arguments: Any) -> Any:
+        settings = [put(given.hp, given.sizes | {DEPTH: as_dict(hp).get(DEPTH)}) for hp in _branches(members)]
+        branches = [functools.partial(function, hp, i) for i, hp in enumerate(settings)]
+        return jax.lax.switch(jnp.asarray(states.branch)[given.place], branches, *arguments)
 
-    def update(state: State, batch: Batch, given: Member) -> tuple[State, Info]:
-        return learner.update(state, batch, put(given.hp, given.sizes))
+    def predict(state: list[Array], x: Float[Array, "B ..."], given: Member) -> Prediction:
+        return by_depth(given, lambda hp, i, state, x: learner.predict(states.of(state, i), x, hp), state, x)
+
+    def update(state: list[Array], batch: Batch, given: Member) -> tuple[list[Array], Info]:
+        def updated(hp: HParams, branch: int, state: list[Array], batch: Batch) -> tuple[list[Array], Info]:
+            after, info = learner.update(states.of(state, branch), batch, hp)
+            return states.filled(after, branch), info
+
+        return by_depth(given, updated, state, batch)
 
     return Learner(init, predict, update)
+
+
+class _States(NamedTuple):
+    """How the states of all members fit into one list of arrays.
+
+    slots: shapes and types of the arrays. like: for each branch, its state. places: for each branch, the slot of each
+    of its leaves. branch: that of each member.
+    """
+
+    slots: list[Any]
+    like: list[State]
+    places: list[list[int]]
+    branch: list[int]
+
+    def of(self, slots: Sequence[Any], branch: int) -> State:
+        """The state of a branch among `slots`."""
+        return jax.tree.unflatten(jax.tree.structure(self.like[branch]), [slots[i] for i in self.places[branch]])
+
+    def filled(self, state: State, branch: int) -> list[Array]:
+        """The slots with the padded state of a branch, and zeros where it has no array."""
+        leaves = jax.tree.leaves(jax.tree.map(_padded, state, self.like[branch]))
+        own = dict(zip(self.places[branch], leaves, strict=True))
+        return [own[i] if i in own else jnp.zeros(slot.shape, slot.dtype) for i, slot in enumerate(self.slots)]
+
+
+def _branches(members: Family) -> list[HParams]:
+    """The settings with the largest sizes, for each number of layers."""
+    depths = sorted({as_dict(hp).get(DEPTH, 0) for hp in members})
+    return [put(largest(members), {DEPTH: depth}) for depth in depths]
+
+
+def _states(learner: Learner, members: Family) -> _States:
+    """Arrays of equal shape and type share a slot, so that there are about as many as the deepest member has."""
+    branches, slots, places = _branches(members), list[Any](), list[list[int]]()
+    like = [jax.eval_shape(learner.init, jax.random.key(0), hp) for hp in branches]
+    for state in like:
+        place = list[int]()
+        for leaf in jax.tree.leaves(state):
+            fits = (i for i, slot in enumerate(slots) if (slot.shape, slot.dtype) == (leaf.shape, leaf.dtype))
+            place.append(next((i for i in fits if i not in place), len(slots)))
+            slots += [leaf] if place[-1] == len(slots) else []
+        places.append(place)
+    depths = [as_dict(hp).get(DEPTH, 0) for hp in branches]
+    return _States(slots, like, places, [depths.index(as_dict(hp).get(DEPTH, 0)) for hp in members])
 
 
 def _padded(leaf: Array, like: Any) -> Array:
@@ -147,10 +219,9 @@ def _padded(leaf: Array, like: Any) -> Array:
 
 
 def own_state(learner: Learner, state: State, run: RunConfig) -> State:
-    """The state of a run; in a family, the part of a padded one that is its own."""
+    """The state of a run; in a family, the part that is its own."""
     if not run.family:
         return state
-    like, structure = jax.tree.flatten(jax.eval_shape(learner.init, jax.random.key(0), run.hp))
-    leaves = jax.tree.leaves(state)
-    cut = [leaf[tuple(slice(size) for size in own.shape)] for leaf, own in zip(leaves, like, strict=True)]
-    return jax.tree.unflatten(structure, cut)
+    states, like = _states(learner, run.family), jax.eval_shape(learner.init, jax.random.key(0), run.hp)
+    padded = states.of(state, states.branch[_place(run)])
+    return jax.tree.map(lambda own, leaf: leaf[tuple(slice(size) for size in own.shape)], like, padded)

@@ -17,9 +17,8 @@ from absl import flags
 
 from pcl.command import NAMES, launch
 from pcl.experiment import Arm, Experiment, StreamSpec
-from pcl.learners import REGISTRY
 from pcl.runner import devices
-from pcl.runner.families import grouped, largest
+from pcl.runner.families import grouped, padding
 from pcl.runner.program import Program, compile_group
 from pcl.runner.sweep import RunConfig, parse_settings, resolve, static_groups
 
@@ -30,6 +29,8 @@ CASES = {
     "backprop width": ("backprop", "width=16,32,64,128"),
     "pcn width": ("pcn", "width=16,32,64,128"),
     "backprop wide": ("backprop", "width=64,1024"),
+    "backprop depth": ("backprop", "depth=1,2,3,4"),
+    "pcn depth": ("pcn", "depth=1,2,3,4"),
 }
 flags.DEFINE(NAMES, "cases", list(CASES), "Cases to time.")
 flags.DEFINE_enum("mode", "map", devices.MODES, "Batch runs by vmap or map them.")
@@ -77,20 +78,14 @@ def _case(learner: str, setting: str) -> dict[str, Any]:
         "own_run_cpu_s": alone,
         "shared_run_cpu_s": padded,
         "seeds_until_own_are_faster": saved / more if more > 0 else None,
-        "padding_operations": _operations(learner, [group[0] for group in groups], shared),
+        "padding_operations": _operations([group[0] for group in groups], shared),
     }
 
 
-def _operations(learner: str, runs: list[RunConfig], program: Program) -> float:
+def _operations(runs: list[RunConfig], program: Program) -> float:
     """Operations on padding, of one run of each size."""
-    count, spec, most = REGISTRY[learner].flops, program.stream.spec, largest(tuple(run.hp for run in runs))
-    samples, total = program.stream.steps * runs[0].stream.batch, 0.0
-    for run in runs:
-        steps = getattr(most if FLAGS.mode == "vmap" else run.hp, "inference_steps", 0)
-        own = getattr(run.hp, "inference_steps", 0)
-        rows = run.stream.batch
-        total += samples * float(count(spec, most, steps, rows) - count(spec, run.hp, own, rows))
-    return total
+    samples, members = program.stream.steps * runs[0].stream.batch, tuple(run.hp for run in runs)
+    return samples * sum(padding(program.stream.spec, run, members, FLAGS.mode) for run in runs)
 
 
 def _compiled(run: RunConfig, seeds: int) -> tuple[Program, float]:

@@ -7,7 +7,7 @@ import pytest
 
 from pcl import learners, saved
 from pcl.experiment import Arm, Experiment, StreamSpec
-from pcl.fields import as_dict
+from pcl.fields import as_dict, replace
 from pcl.runner import families
 from pcl.runner.execute import execute, plan, state_file
 from pcl.runner.store import CIRCUMSTANCES, Store
@@ -38,6 +38,7 @@ def executed(groups, folder, mode, states=None):
     return {row["run_id"]: row for row in store.records()}
 
 
+DEPTHS = ("inference_steps=3", "memory=5"), ("width=8,4,6", "depth=0,1,3")  # no run has both largest
 CASES = {  # settings, and those that vary together
     "er": (("memory=3,20,60",), ()),
     "pcn": (("width=3,8", "inference_steps=0,6"), ()),
@@ -49,10 +50,17 @@ CASES = {  # settings, and those that vary together
 # `er` shares sizes of a memory, `er_pcn` those of a memory, of a width and of inference; the others are of these kinds.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["er", "er_pcn", *(pytest.param(name, marks=pytest.mark.long) for name in ("pcn", "backprop"))]
+    ("name", "case"),
+    [
+        ("er", CASES["er"]),
+        ("er_pcn", CASES["er_pcn"]),
+        ("er_pcn", DEPTHS),
+        *(pytest.param(name, CASES[name], marks=pytest.mark.long) for name in ("pcn", "backprop")),
+    ],
+    ids=["er", "er_pcn", "depths", "pcn", "backprop"],
 )
-def test_records_are_those_of_a_program_for_each_size(name, tmp_path):
-    settings, together = CASES[name]
+def test_records_are_those_of_a_program_for_each_size(name, case, tmp_path):
+    settings, together = case
     runs, found = asked(name, *settings, together=together), {}
     for share in ("never", "always"):
         groups, states = plan(runs, "map", share=share), tmp_path / f"states-{share}"
@@ -92,17 +100,39 @@ def test_padding_stays_zero(place):
     members = tuple(learners.REGISTRY["pcn"].hparams.replace(width=width, depth=1) for width in (8, 5, 3))
     learner = families.shared(learners.make("pcn", Spec((4,), 3))[0], members)
     given = families.Member(members[0], {"width": np.int32(0)}, np.int32(place))
-    state = jax.jit(learner.init)(jax.random.key(0), given)
+    start = jax.jit(learner.init)(jax.random.key(0), given)
     true, y = jnp.ones(6, bool), jnp.arange(6) % 3
     batch = Batch(jax.random.normal(jax.random.key(1), (6, 4)), y, true, true, jnp.zeros_like(y))
-    taught = jax.jit(learner.update)(state, batch, given)[0]
+    updated = jax.jit(learner.update)(start, batch, given)[0]
     width = members[place].width
-    own = learners.make("pcn", Spec((4,), 3))[0].init(jax.random.key(0), members[place])
+    alone = learners.make("pcn", Spec((4,), 3))[0]
+    own, widest = (alone.init(jax.random.key(0), hp) for hp in (members[place], members[0]))
+    state, taught = (jax.tree.unflatten(jax.tree.structure(widest), slots) for slots in (start, updated))
     np.testing.assert_array_equal(state.network[0].w[:, :width], own.network[0].w)
     assert np.any(taught.network[0].w != state.network[0].w)
     for after in (state, taught):
         for array in (after.network[0].w[:, width:], after.network[1].w[width:], after.directions[0][:, width:]):
             assert not np.any(array)
+
+
+@pytest.mark.parametrize(("place", "depth"), [(0, 2), (1, 0), (2, 1)])
+def test_a_run_has_the_arrays_of_its_own_depth(place, depth):
+    """It begins and learns as it does alone; arrays of other depths stay zero."""
+    alone = learners.make("pcn", Spec((4,), 3))[0]
+    members = tuple(learners.REGISTRY["pcn"].hparams.replace(width=5, depth=depth) for depth in (2, 0, 1))
+    learner, states = families.shared(alone, members), families._states(alone, members)
+    given = families.Member(members[0], {}, np.int32(place))
+    true, y = jnp.ones(6, bool), jnp.arange(6) % 3
+    batch = Batch(jax.random.normal(jax.random.key(1), (6, 4)), y, true, true, jnp.zeros_like(y))
+    begun, own = learner.init(jax.random.key(0), given), alone.init(jax.random.key(0), members[place])
+    taught, own_taught = (jax.jit(one.update) for one in (learner, alone))
+    after, own_after = taught(begun, batch, given)[0], own_taught(own, batch, members[place])[0]
+    deepest = jax.tree.leaves(jax.eval_shape(alone.init, jax.random.key(0), members[0]))
+    assert len(begun) == len(deepest) + 3  # weights from inputs to outputs, and their two moments
+    for slots, wanted in ((begun, own), (after, own_after)):
+        found = states.of(slots, depth)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), found, wanted)
+        assert not any(np.any(slot) for i, slot in enumerate(slots) if i not in states.places[depth])
 
 
 def test_groups_are_joined_that_differ_in_sizes_of_their_learner_alone():
@@ -111,13 +141,35 @@ def test_groups_are_joined_that_differ_in_sizes_of_their_learner_alone():
 
     assert joined("pcn", "width=4,8", "inference_steps=1,2") == [4]
     assert joined("pcn", "width=4,8", share="never") == [1, 1]
-    assert joined("pcn", "width=4,8", "depth=1,2") == [2, 2]
+    assert joined("pcn", "width=4,8", "depth=1,2") == [4]
     assert joined("er", "memory=4,8", "charge=flops") == [1, 1]
     for setting in ("activation=sigmoid", "init=mupc", "norm=layer", "architecture=vgg5"):
         assert joined("backprop", "width=4,8", setting) == [1, 1]
+    assert joined("backprop", "depth=1,2", "norm=layer") == joined("pcn", "depth=1,2", "inference=ipc") == [2]
+    assert joined("backprop", "depth=1,2", "layer_sizes=4+4") == [1, 1]
     assert joined("pcn", "width=4,8", "precision=diagonal") == [1, 1]
     assert joined("pcn", "inference_steps=4,8", "precision=diagonal") == [2]
     assert joined("pcn", "inference_steps=4,8", "inference=ipc") == [1, 1]
+
+
+SHARED = [name for name, entry in learners.REGISTRY.items() if entry.sizes is not None]
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_learner_takes_sizes_of_its_own_and_reports_alike_at_every_depth(name):
+    entry, spec = learners.REGISTRY[name], Spec((4,), 3)
+    sizes = entry.sizes(entry.hparams)
+    assert set(sizes) <= set(as_dict(entry.hparams))
+    if "depth" not in sizes:
+        return
+    members = tuple(replace(entry.hparams, {"width": 5, "depth": depth}) for depth in (0, 2))
+    learner = families.shared(learners.make(name, spec)[0], members)
+    given = families.Member(members[0], {size: np.int32(2) for size in sizes}, np.int32(0))
+    true, y = jnp.ones(6, bool), jnp.arange(6) % 3
+    state = jax.eval_shape(learner.init, jax.random.key(0), given)
+    after, _ = jax.eval_shape(learner.update, state, Batch(jnp.ones((6, 4)), y, true, true, jnp.zeros_like(y)), given)
+    assert [leaf.shape for leaf in after] == [leaf.shape for leaf in state]
+    assert jax.eval_shape(learner.predict, state, jnp.ones((6, 4)), given).logits.shape == (6, 3)
 
 
 def test_padding_is_weighed_against_compilations(monkeypatch):
@@ -129,6 +181,18 @@ def test_padding_is_weighed_against_compilations(monkeypatch):
     assert len(families.grouped(groups, "auto", "map")) == 2
     groups = [[run] for run in asked("pcn", "inference_steps=1,400")[::2]]
     assert [len(families.grouped(groups, "auto", mode)) for mode in ("map", "vmap")] == [1, 2]
+    groups = [[run] for run in asked("backprop", "depth=1,2")[::2]]
+    assert [len(families.grouped(groups, "auto", mode)) for mode in ("map", "vmap")] == [1, 2]
+
+
+def test_a_depth_costs_arrays_that_are_carried_along_or_the_operations_of_every_other():
+    runs, spec = asked("backprop", "depth=1,3")[::2], Spec((64,), 10)
+    members = tuple(run.hp for run in runs)
+    found = {mode: [families.padding(spec, run, members, mode) for run in runs] for mode in ("map", "vmap")}
+    hidden = 6 * 2 * 64  # operations of a sample in two layers of 8 units
+    assert found["map"] == pytest.approx([families.CARRIED * hidden / 40, 0])
+    first, last = 4 * 64 * 8, 6 * 8 * 10
+    assert found["vmap"] == [first + hidden + last, first + last]
 
 
 def test_a_family_says_its_sizes():
