@@ -74,8 +74,8 @@ EXPERIMENT = Experiment(
         "er": NETWORK | {"lr": 0.0003},
         "er_pcn": PCN | {"lr": 0.0003},
         "ncm": {},
-    }
-    | SEARCHED,
+        **SEARCHED,
+    },
     arms=(
         Arm(("backprop", "pcn", "er", "er_pcn", "ncm"), ("electricity",), seeds=5),
         Arm(tuple(SEARCHED), ("electricity",), seeds=5),
