@@ -3,9 +3,9 @@
 Prequential accuracy at batch 1 over the samples in file order: 45,312 half-hours of Electricity, 18,159 days of
 Weather, 4,000 views of 40 objects (Outdoor), beside River's models (`scripts.river_electricity`). Learning rates and
 nudging were chosen on Weather (`weather_rates`). Those of DER++ and of methods against the loss of plasticity were
-searched there (study `electricity`: 8 configurations, two seeds each). The time constant of parallax's recent means is 100 samples; it was
-chosen among 30, 50, 100 and 200 on Weather and the streams of `drift`. Nothing was chosen on Electricity. Findings:
-docs/findings.md.
+searched there (study `electricity`: 8 configurations, two seeds each). The time constant of parallax's recent means is
+100 samples; it was chosen among 30, 50, 100 and 200 on Weather and the streams of `drift`. Nothing was chosen on
+Electricity. Findings: docs/findings.md.
 """
 
 import csv
