@@ -1,11 +1,14 @@
 """One pass over Split-CIFAR-10 and Split-CIFAR-100 by convolutional networks: backpropagation with and without replay.
 
 The protocol of online class-incremental learning: each image once, in batches of 10; 5 tasks of CIFAR-10 and 20 tasks
-of CIFAR-100, in an order drawn from the key. The small network has three convolutions of 32, 64 and 128 channels with
-group normalisation; the other is a slim ResNet-18 (20 channels). Networks learn by stochastic gradient descent. With
-each batch, 10 images from a reservoir are replayed, randomly flipped and cropped: 1,000 images of CIFAR-10, 5,000 of
-CIFAR-100. The learning rate was searched for replay with the small network (study `online_cifar`: 6 configurations, two
-seeds, 10,000 images, validation samples of CIFAR-10). All have it; for the ResNet no rate was searched.
+of CIFAR-100. The small network has three convolutions of 32, 64 and 128 channels with group normalisation; the other is
+a slim ResNet-18 (20 channels). Networks learn by stochastic gradient descent. With each batch, 10 images are replayed,
+randomly flipped and cropped, from a memory of 1,000 images of CIFAR-10, or 5,000 of CIFAR-100. On the streams
+`…_ascending` classes come in ascending order, the memory balances classes, and each batch makes three updates, each
+with its own images from the memory. On the others the order is drawn from the key, the memory is a reservoir, and a
+batch makes one update. Learning rates were searched for replay with the small network on 10,000 images and validation
+samples of CIFAR-10: for one update (study `online_cifar`) and for three (study `online_cifar_updates`), 6
+configurations and two seeds each. For the ResNet no rate was searched.
 """
 
 from typing import Any
@@ -57,6 +60,14 @@ EXPERIMENT = Experiment(
     },
     smoke_seeds=1,
     published=(
+        Published(
+            "er",
+            "split_cifar10_ascending",
+            50.0,
+            AVALANCHE,
+            variant=" ".join(sorted((*UPDATES, "memory=1000"))),
+            differs="theirs: slim ResNet-18 with batch normalisation, learning rate 0.1",
+        ),
         Published(
             "er", "split_cifar10", 50.0, AVALANCHE, variant="architecture=resnet18 memory=1000 width=20", differs=THEIRS
         ),
