@@ -31,11 +31,10 @@ EXPERIMENT = Experiment(
         "pcn": NETWORK,
         "er_ace": REPLAY,
         "derpp": REPLAY | {name: ONLINE["derpp"][name] for name in ("logit_weight", "label_weight")},
-        "slda": {},
     },
     arms=(
         Arm(("ncm", "backprop", "er", "pcn"), seeds=5),
-        Arm(("er_ace", "derpp", "slda"), ("omniglot_600",), seeds=5),
+        Arm(("er_ace", "derpp"), ("omniglot_600",), seeds=5),
         Arm(("parallax",), seeds=5),
     ),
     evaluation={"probe_every": 10**9, "end_every": 50},
