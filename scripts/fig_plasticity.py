@@ -52,9 +52,10 @@ def _panel(axis: Axes, records: Sequence[Record], cells: Sequence[tuple[str, str
     axis.margins(x=0)
     axis.legend(
         title=f"points per 100 permutations [{METHOD}]",
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.18),
-        fontsize=6.5,
-        title_fontsize=7,
+        loc="upper left",
+        bbox_to_anchor=(-0.2 if axis.get_subplotspec().is_first_col() else 0, -0.18),
+        fontsize=6,
+        title_fontsize=6.5,
+        alignment="left",
     )
     return plotted

@@ -62,7 +62,7 @@ def test_the_index_shows_what_was_made_and_the_records_behind_it(tmp_path):
         (tmp_path / name).touch()
     text = write_index(tmp_path).read_text()
     seen = {record["seed"] for record in Store(tmp_path, "omniglot").records()}
-    assert f"--experiment=omniglot`: 50 runs, seeds {min(seen)} to {max(seen)}, commits " in text
+    assert f"--experiment=omniglot`: 60 runs, seeds {min(seen)} to {max(seen)}, commits " in text
     assert '<a href="figures/fig_retention.pdf"><img src="figures/fig_retention.png"' in text
     assert "- [csv](tables/tab_omniglot.csv)" in text
     assert "fig_wall" not in text  # it was not made
