@@ -72,7 +72,16 @@ SAID = [
     ("backpropagation 34.0", "permuted_mnist", "permuted_mnist", "backprop", "", "acc"),
     ("| 93.1 | replay 43.2", "recurring_contexts", "contexts_invisible", "parallax", "", "revisit_acc"),
     ("replay 43.2", "recurring_contexts", "contexts_invisible", "er", "", "revisit_acc"),
-    ("| 87.4 | adaptive", "electricity", "electricity", "parallax", "", "prequential_acc"),
+    ("| 87.4 | `moving_norm`", "electricity", "electricity", "parallax", "", "prequential_acc"),
+    ("`moving_norm` 88.9", "electricity", "electricity", "moving_norm", "", "prequential_acc"),
+    (
+        "replay of 1,000 images 53.8",
+        "online_cifar",
+        "split_cifar10_ascending",
+        "er",
+        "keeps=balanced lr=0.0888 memory=1000 updates=3",
+        "acc",
+    ),
     ("random forest 85.7", "electricity", "electricity", "adaptive random forest", "", "prequential_acc"),
     ("last label 85.3", "electricity", "electricity", "no change", "", "prequential_acc"),
 ]
