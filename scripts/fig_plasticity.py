@@ -31,16 +31,21 @@ def main(results_dir: Path) -> list[Path]:
     there = [(title, panel) for title, panel in zip(TITLES, panels, strict=True) if panel]
     figure, axes = plt.subplots(1, len(there), figsize=(7.2, 2.8), sharey=True, squeeze=False)
     plotted: list[dict[str, object]] = []
-    for axis, (title, panel) in zip(axes[0], there, strict=True):
-        plotted += _panel(axis, records, panel)
+    for axis, (title, panel), left in zip(axes[0], there, (-0.2, 0.0), strict=False):
+        plotted += _panel(axis, records, panel, left)
         axis.set_title(title, loc="left")
     axes[0, 0].set_ylabel("prequential accuracy (%)")
     return save_figure(figure, results_dir, "fig_plasticity", plotted)
 
 
-def _panel(axis: Axes, records: Sequence[Record], cells: Sequence[tuple[str, str]]) -> list[dict[str, object]]:
-    """Draws a curve for each learner and setting, with its slope in the legend; returns the drawn numbers."""
-    names, plotted = learners(records), []
+def _panel(
+    axis: Axes, records: Sequence[Record], cells: Sequence[tuple[str, str]], left: float
+) -> list[dict[str, object]]:
+    """Draws a curve for each learner and setting, with its slope in the legend; returns the drawn numbers.
+
+    left: the left edge of the legend, in widths of the panel.
+    """
+    names, plotted = learners(records), list[dict[str, object]]()
     for i, (learner, variant) in enumerate(cells):
         runs = [r for r in records if (r["learner"], setting_text(r["variant"])) == (learner, variant)]
         label = marked(f"{names[learner]} {variant}".strip(), runs)
@@ -53,7 +58,7 @@ def _panel(axis: Axes, records: Sequence[Record], cells: Sequence[tuple[str, str
     axis.legend(
         title=f"points per 100 permutations [{METHOD}]",
         loc="upper left",
-        bbox_to_anchor=(-0.2 if axis.get_subplotspec().is_first_col() else 0, -0.18),
+        bbox_to_anchor=(left, -0.18),
         fontsize=6,
         title_fontsize=6.5,
         alignment="left",
