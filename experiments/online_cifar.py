@@ -66,7 +66,7 @@ EXPERIMENT = Experiment(
             50.0,
             AVALANCHE,
             variant=" ".join(sorted((*UPDATES, "memory=1000"))),
-            differs="theirs: slim ResNet-18 with batch normalisation, learning rate 0.1",
+            differs="ours: small network, three updates a batch; theirs: slim ResNet-18, batch normalisation, rate 0.1",
         ),
         Published(
             "er", "split_cifar10", 50.0, AVALANCHE, variant="architecture=resnet18 memory=1000 width=20", differs=THEIRS

@@ -32,7 +32,7 @@ def main(results_dir: Path) -> list[Path]:
     figure, axes = plt.subplots(1, len(there), figsize=(7.2, 2.8), sharey=True, squeeze=False)
     plotted: list[dict[str, object]] = []
     for axis, (title, panel), left in zip(axes[0], there, (-0.2, 0.0), strict=False):
-        plotted += _panel(axis, records, panel, left)
+        plotted += [{"panel": title} | row for row in _panel(axis, records, panel, left)]
         axis.set_title(title, loc="left")
     axes[0, 0].set_ylabel("prequential accuracy (%)")
     return save_figure(figure, results_dir, "fig_plasticity", plotted)

@@ -4,7 +4,7 @@ import bisect
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,16 +70,18 @@ def name_of(record: Mapping[str, Any]) -> tuple[str, str, str, int]:
     return record["stream"], record["learner"], record["variant"], record["seed"]
 
 
-def times(results_dir: Path, experiment: str) -> dict[Any, Took]:
-    """What each recorded run of an experiment took, by its id and by its name; empty where there are no records."""
-    found: dict[Any, Took] = {}
+def timed(results_dir: Path, experiment: str) -> Iterator[tuple[dict[str, Any], Took]]:
+    """The recorded runs of an experiment, without their curves, and what each took; none where there are no records."""
     for table in Store(results_dir, experiment).tables(LIGHT)[0].values():
         for row in table.to_pylist():
             timing, width = row["timing"], (row["provenance"] or {}).get("width")
             if timing and width:
-                took = Took(timing["run_s"] / width, timing["compile_s"])
-                found |= {row["run_id"]: took, name_of(row): took}
-    return found
+                yield row, Took(timing["run_s"] / width, timing["compile_s"])
+
+
+def times(results_dir: Path, experiment: str) -> dict[Any, Took]:
+    """What each recorded run of an experiment took, by its id and by its name; empty where there are no records."""
+    return {key: took for row, took in timed(results_dir, experiment) for key in (row["run_id"], name_of(row))}
 
 
 def choose(experiment: Experiment, scale: Scale, took: Mapping[Any, Took], mode: str, smoke: bool = False) -> Choice:

@@ -147,8 +147,8 @@ def summary(folder: str, name: str) -> str:
 def _more(folder: str, name: str) -> tuple[str, ...]:
     if folder not in MORE:
         return ()
-    took = records.took(name)
-    return (f"{took.runs:,}", took.time) if took.runs else ("none yet", "")
+    total = records.total(name)
+    return (f"{total.runs:,}", total.time) if total.runs else ("none yet", "")
 
 
 def module_of(package: str, name: str) -> Any:
@@ -251,9 +251,9 @@ def _experiment(name: str, experiment: Experiment) -> str:
             if (ROOT / f"results/tables/{t.name}.md").exists()]  # fmt: skip
     shown = records.figures(experiment.figures)
     source = records.path_of(module_of("pcl.experiments", name).__file__ or "")
-    took = records.took(name)
-    said = f"The {took.runs:,} published runs took {took.time}, compilation included ({'; '.join(took.machines)})."
-    said = said if took.runs else "No run is published yet."
+    total = records.total(name)
+    said = f"The {total.runs:,} published runs took {total.time}, compilation included ({'; '.join(total.machines)})."
+    said = said if total.runs else "No run is published yet."
     return "\n\n".join((
         docstring(experiment.claim.strip().partition("\n")[2].strip()), f"Source: [`{source}`]({source}).",
         "## Runs", _facts({key: about[key] for key in ("learners", "streams", "runs")}),

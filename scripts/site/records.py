@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pcl.evaluation.catalogue import described, number
 from pcl.experiment import Experiment, Figure, Table, experiment_names, load_experiment
-from pcl.runner.store import Store
+from pcl.runner import scales
 from scripts.site.links import ROOT
 from scripts.site.text import prose, table
 
@@ -74,8 +74,8 @@ def numbers(keep: Callable[[Row], bool], metric: str = "") -> str:
     return "\n\n".join(parts)
 
 
-class Took(NamedTuple):
-    """What the published runs of an experiment took: their number, wall-clock seconds, and the machines by name."""
+class Total(NamedTuple):
+    """What the recorded runs of an experiment took: their number, wall-clock seconds, and the machines by name."""
 
     runs: int
     seconds: float
@@ -88,15 +88,12 @@ class Took(NamedTuple):
 
 
 @functools.cache
-def took(name: str) -> Took:
+def total(name: str) -> Total:
     """By the records of an experiment: each run's share of its chunk, and the compilation of each program once."""
-    folder = RESULTS / name
-    of = Store(RESULTS, name).tables(["timing", "provenance"])[0].values() if folder.is_dir() else ()
-    rows = [row for table in of for row in table.to_pylist()]
-    run = sum(row["timing"]["run_s"] / row["provenance"]["width"] for row in rows)
-    compilation = sum({row["timing"]["compile_s"] for row in rows})  # the runs of a program have one number
-    machines = {f"{row['provenance']['machine']}, {row['provenance']['device'].upper()}" for row in rows}
-    return Took(len(rows), run + compilation, tuple(sorted(machines)))
+    runs = list(scales.timed(RESULTS, name)) if (RESULTS / name).is_dir() else []
+    compilation = sum({took.compilation for _, took in runs})  # the runs of a program have one number
+    machines = {f"{row['provenance']['machine']}, {row['provenance']['device'].upper()}" for row, _ in runs}
+    return Total(len(runs), sum(took.run for _, took in runs) + compilation, tuple(sorted(machines)))
 
 
 def figures(of: Iterable[Figure]) -> str:

@@ -19,7 +19,7 @@ from pcl.commands import COMMANDS
 from pcl.experiment import experiment_names, load_experiment
 from pcl.fields import fields
 from pcl.network.rules import RULES
-from pcl.runner import scales
+from pcl.runner.store import Store
 from pcl.streams.sources import SOURCES
 from scripts.site import pages, records
 
@@ -225,7 +225,7 @@ def test_systems_are_those_of_the_installation_and_of_the_records():
     assert f'python_requires=">={python}"' in setup
     assert f'"jax>={newest},<{before}"' in setup
     assert f"jax[cuda{re.search(r'CUDA ([0-9]+)', said)[1]}]" in setup
-    machines = {machine for name in experiment_names() for machine in records.took(name).machines}
+    machines = {machine for name in experiment_names() for machine in records.total(name).machines}
     assert machines == {f"x86_64, {cores} cores, CPU" for cores in (2, 16)}, (
         "the page names the machines of the records"
     )
@@ -237,18 +237,18 @@ def test_the_version_to_cite_is_this_one():
 
 
 def test_what_runs_took_is_what_their_records_say():
-    took, known = records.took("split_digits"), scales.times(ROOT / "results", "split_digits")
-    timed = {id(one): one for one in known.values()}.values()  # a run is known by its id and by its name
-    assert took.runs == 120
-    assert took.machines == ("x86_64, 2 cores, CPU",)
-    assert took.seconds == pytest.approx(sum(t.run for t in timed) + sum({t.compilation for t in timed}))
-    assert [records.Took(1, seconds, ()).time for seconds in (3, 600, 9000)] == ["1 min", "10 min", "2.5 h"]
-    assert records.took("no_such_experiment") == records.Took(0, 0, ())
+    total, rows = records.total("split_digits"), Store(ROOT / "results", "split_digits").records()
+    shares = sum(row["timing"]["run_s"] / row["provenance"]["width"] for row in rows)
+    assert total.runs == 120
+    assert total.machines == ("x86_64, 2 cores, CPU",)
+    assert total.seconds == pytest.approx(shares + sum({row["timing"]["compile_s"] for row in rows}))
+    assert [records.Total(1, seconds, ()).time for seconds in (3, 600, 9000)] == ["1 min", "10 min", "2.5 h"]
+    assert records.total("no_such_experiment") == records.Total(0, 0, ())
 
 
 def test_the_time_of_all_experiments_is_that_of_the_records():
     (hours,) = re.findall(r"together took about (\d+) hours", PAGES["requirements.md"])
-    found = sum(records.took(name).seconds for name in experiment_names()) / 3600
+    found = sum(records.total(name).seconds for name in experiment_names()) / 3600
     assert float(hours) == pytest.approx(found, rel=0.15), f"the records took {found:.1f} hours"
 
 

@@ -8,11 +8,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from experiments import plasticity
 from pcl.errors import NoResults
 from pcl.experiment import Table, each
 from pcl.figures import tables
 from pcl.figures.style import available, learners, marked
 from pcl.runner.store import Store
+from scripts import fig_plasticity
 from scripts.published import make, published
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +70,17 @@ def test_plasticity_of_a_learner_that_nobody_knows(tmp_path):
     bad = [records[0] | {"status": "diverged at step 5"}, *records[1:]]
     rows = draw("fig_plasticity", tmp_path, bad)
     assert {(row["learner"], row["series"]) for row in rows} == {("mystery", "mystery (1 of 2 diverged)")}
+
+
+@pytest.mark.slow
+def test_plasticity_shows_every_learner_and_methods_beside_backpropagation(tmp_path):
+    assert set(fig_plasticity.METHODS) == set(plasticity.METHODS)
+    records = records_of("plasticity", lambda r: True)
+    shown = {(row["panel"], row["learner"]) for row in draw("fig_plasticity", tmp_path, records)}
+    first, second = ({name for panel, name in shown if panel == title} for title in fig_plasticity.TITLES)
+    assert first | second == {record["learner"] for record in records}
+    assert second == {"backprop", *plasticity.METHODS}
+    assert first & second == {"backprop"}
 
 
 @pytest.mark.slow
