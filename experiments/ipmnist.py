@@ -36,7 +36,7 @@ EXPERIMENT = Experiment(
         Arm(("parallax",), seeds=10),
         Arm(("moving_norm",), seeds=4),
         Arm(("l2_init",), settings=("input_norm=moving",), seeds=4),
-        Arm(("backprop", "upgd", "continual_backprop"), seeds=2),
+        Arm(("backprop", "upgd", "continual_backprop"), seeds=6),
     ),
     published=tuple(
         Published(learner, "ipmnist", value, SOURCE, variant=variant, metric="prequential_acc", within=1.0)
