@@ -6,8 +6,6 @@ python -m pcl.compare split_mnist split_fashion_mnist --learners=pcn,er_pcn --ou
 The page, `<out>/compare_<experiments>.html`, needs no network. Streams and learners are chosen in it.
 """
 
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +13,10 @@ from absl import flags
 
 from pcl import outside
 from pcl.command import NAMES, folder_flag, launch
-from pcl.errors import UsageError, one_of
+from pcl.errors import one_of
 from pcl.evaluation.summary import Record
 from pcl.figures.comparison import document
+from pcl.folders import require_writable, write_whole
 from pcl.results.load import records
 
 FLAGS = flags.FLAGS
@@ -45,7 +44,10 @@ def main(*experiments: str) -> None:
     ]
     command = " ".join(("python -m pcl.compare", *names, *flags_given))
     out = Path(FLAGS.out) if FLAGS.out else Path(FLAGS.results_dir) / "reports"
-    print(write(document(found, f"Learners on {', '.join(names)}", command), out / f"compare_{'_'.join(names)}.html"))
+    require_writable(out, "out")
+    path = out / f"compare_{'_'.join(names)}.html"
+    write_whole(path, document(found, f"Learners on {', '.join(names)}", command).encode())
+    print(path)
 
 
 def _chosen(found: Sequence[Record], kind: str, wanted: Sequence[str]) -> Sequence[Record]:
@@ -53,24 +55,6 @@ def _chosen(found: Sequence[Record], kind: str, wanted: Sequence[str]) -> Sequen
     for name in wanted:
         one_of(kind, name, known)
     return [record for record in found if record[kind] in wanted]
-
-
-def write(page: str, path: Path) -> Path:
-    """Write a page under a temporary name, then rename it.
-
-    Raises:
-      UsageError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(page, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write to {path.parent} ({error.strerror or error}): name another folder with --out"
-        ) from error
-    return path
 
 
 ARGUMENTS = "one or more experiments"

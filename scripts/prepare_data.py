@@ -12,7 +12,6 @@ kept and checked against published checksums. A file that cannot be downloaded f
 
 import gzip
 import importlib.util
-import os
 import urllib.request
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from pcl import outside
 from pcl.command import folder_flag, launch
 from pcl.commands import called
 from pcl.errors import UsageError, unknown
+from pcl.folders import write_whole
 from pcl.streams.sources import SOURCES, files, prepared
 
 FLAGS = flags.FLAGS
@@ -106,7 +106,6 @@ def fetch(address: str, path: Path) -> None:
       UsageError: the download fails or has another checksum, or the file cannot be written.
     """
     content = bytearray()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
             total = int(response.headers.get("Content-Length", 0)) or None
@@ -114,14 +113,9 @@ def fetch(address: str, path: Path) -> None:
                 while piece := response.read(PIECE):
                     content += piece
                     progress.update(len(piece))
-        packed = gzip.compress(files.verified(bytes(content), path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(packed)
-        temporary.replace(path)
     except OSError as error:
         raise UsageError(f"{path} could not be downloaded from {address}: {error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, gzip.compress(files.verified(bytes(content), path)))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ ALLOWED = {
     "pcl/results": {"errors", "folders", "results", "runner", "evaluation", "figures"},
     "pcl/runs.py": {"errors", "results", "runner", "evaluation", "experiment", "command", "streams", "outside"},
     "pcl/study.py": {"runner", "figures", "evaluation", "experiment", "command"},
-    "pcl/compare.py": {"errors", "runner", "results", "figures", "evaluation", "command", "outside"},
+    "pcl/compare.py": {"errors", "runner", "results", "figures", "evaluation", "command", "folders", "outside"},
     "pcl/figures": BASE | {"figures", "experiment", "evaluation"},
     "scripts": BASE
     | {"network", "synapses", "learners", "figures", "evaluation", "runner", "streams", "command", "interrupts"}

@@ -1,7 +1,6 @@
 """The report on one learner on one stream, as a page to print and as an HTML page. Imports no JAX."""
 
 import json
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from pcl.figures import page
 from pcl.figures.curves import Runs, half_life, learning_time, return_savings
 from pcl.figures.panels import Drawing, draw, drawings
 from pcl.figures.style import write_csv
+from pcl.folders import write_whole
 
 COLUMNS = 3  # panels beside each other on the printed page
 SIZE = (3.5, 2.6)  # of a panel, in inches
@@ -62,9 +62,7 @@ def write(runs: Runs, out: Path, command: str) -> list[Path]:
         figure.savefig(pdf, metadata={"CreationDate": None})
         figure.savefig(png)
     plt.close(figure)
-    temporary = html.with_name(f".{html.name}.{os.getpid()}.tmp")
-    temporary.write_text(_opened(runs, found, numbers, command), encoding="utf-8")
-    os.replace(temporary, html)
+    write_whole(html, _opened(runs, found, numbers, command).encode())
     rows = [row for drawing in found for row in drawing.rows()]
     return [html, pdf, png, write_csv(stem.with_name(stem.name + ".csv"), rows)]
 

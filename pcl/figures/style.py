@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from PIL import Image
 from pcl.errors import NoResults
 from pcl.evaluation.statistics import METHOD
 from pcl.evaluation.summary import Record, diverged
+from pcl.folders import write_whole
 from pcl.registry import declared
 
 plt.rcParams.update(
@@ -80,13 +80,11 @@ def shared_legend(figure: Figure, columns: int) -> None:
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     """Rows with equal keys as a CSV file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
     return path
 
 

@@ -8,8 +8,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
-import os
-import secrets
+import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +33,7 @@ from pcl.evaluation.contexts import (
 from pcl.evaluation.reactions import reaction
 from pcl.evaluation.summary import Record, measure, revisit_accuracy
 from pcl.figures.curves import plasticity, return_savings
-from pcl.folders import cached
+from pcl.folders import cached, write_whole
 from pcl.runner.parts import is_verified, read
 from pcl.runner.store import rows_in
 
@@ -134,11 +133,7 @@ def _keep(kept: Path, found: Mapping[str, Values]) -> None:
     """Write the metrics, whole or not at all; errors are ignored."""
     names = list(dict.fromkeys(name for values in found.values() for name in values))
     columns = {name: pa.array([values.get(name) for values in found.values()], pa.float64()) for name in names}
-    temporary = kept.with_name(f".{kept.name}.{secrets.token_hex(8)}.tmp")
-    with contextlib.suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(pa.table({"run_id": list(found)} | columns), temporary, write_page_checksum=True)
-            os.replace(temporary, kept)
-        finally:
-            temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    pq.write_table(pa.table({"run_id": list(found)} | columns), content, write_page_checksum=True)
+    with contextlib.suppress(UsageError):
+        write_whole(kept, content.getvalue())
